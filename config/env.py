@@ -1,0 +1,130 @@
+"""Settings that come from outside: environment variables, checked when they are read.
+
+Every reader either returns a usable value or raises `ImproperlyConfigured` with a paragraph that names the
+variable, says what is wrong with it and shows what a right one looks like. Nothing here knows what a value is for.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+
+
+def required(name: str, help: str) -> str:
+    """The variable's text; `help` tells somebody who has not set it what it is for and where to get it."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise ImproperlyConfigured(f"The environment variable {name} is not set. {help}")
+    return value
+
+
+def text(name: str, default: str) -> str:
+    """The variable's text, or `default` when it is unset or blank."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool) -> bool:
+    """A yes-or-no variable. Anything that is neither is refused: a typo must not quietly switch a guard off."""
+    word = os.environ.get(name, "").strip().lower()
+    if not word:
+        return default
+    if word in TRUE | FALSE:
+        return word in TRUE
+    raise _wrong(name, "is neither yes nor no", f"{name}=1 to switch it on or {name}=0 to switch it off")
+
+
+def integer(name: str, default: int, *, at_least: int | None = None) -> int:
+    """A whole number."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise _wrong(name, "is not a whole number", f"{name}={default}") from None
+    if at_least is not None and number < at_least:
+        raise _wrong(name, f"is below {at_least}, the least that makes sense", f"{name}={default}")
+    return number
+
+
+def seconds(name: str, default: float) -> float:
+    """A duration in seconds; more than zero, fractions allowed."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        duration = float(value)
+    except ValueError:
+        duration = -1.0
+    # Written this way round so that "nan", which compares false with everything, is refused too.
+    if not 0 < duration < float("inf"):
+        raise _wrong(name, "is not a duration in seconds", f"{name}={default:g}")
+    return duration
+
+
+def names(name: str, default: str) -> list[str]:
+    """A comma-separated list; spaces and empty entries are dropped."""
+    return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
+
+
+def secret(name: str, default: str = "") -> str:
+    """The secret in NAME, or in the file that NAME_FILE points to (how containers hand secrets over)."""
+    value, path = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
+    if value and path:
+        raise ImproperlyConfigured(
+            f"Both {name} and {name}_FILE are set, and only one of them can be right. "
+            f"Keep {name}_FILE=/run/secrets/{name.lower()} and unset {name}, or the other way round."
+        )
+    return _read_secret(name, Path(path)) if path else value or default
+
+
+def secret_kept_in(path: Path, name: str) -> str:
+    """The secret in NAME or NAME_FILE; otherwise one made up on first use and kept in `path`, readable by its owner only."""
+    given = secret(name)
+    if given:
+        return given
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_once(path, secrets.token_urlsafe(64))
+    return path.read_text().strip()
+
+
+def _write_once(path: Path, value: str) -> None:
+    """Create `path` whole or not at all: web and worker may both start first, and must agree on one secret."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(value + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # somebody else was first; theirs counts
+    finally:
+        draft.unlink()
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        value = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The environment variable {name}_FILE points to {path}, which cannot be read "
+            f"({error.strerror}). It must name a file that holds nothing but the secret, "
+            f"readable by the user this process runs as."
+        ) from None
+    if not value:
+        raise ImproperlyConfigured(
+            f"{name}_FILE points to {path}, which is empty. The file must hold the secret."
+        )
+    return value
+
+
+def _wrong(name: str, problem: str, right: str) -> ImproperlyConfigured:
+    value = os.environ[name].strip()
+    return ImproperlyConfigured(
+        f"The environment variable {name} is {value!r}, which {problem}. A right one looks like {right}."
+    )
