@@ -4,12 +4,18 @@
 import os
 import sys
 
+NEEDS_NO_DATABASE = {"collectstatic", "diagrams", "help", "spectacular", "test"}
+
 
 def main() -> None:
     """Run one management command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line
 
+    from config import postgres
+
+    if not NEEDS_NO_DATABASE & set(sys.argv[1:2]):
+        postgres.ensure_running()
     execute_from_command_line(sys.argv)
 
 

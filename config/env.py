@@ -1,7 +1,7 @@
 """Settings that come from outside: environment variables, checked when they are read.
 
 Every reader either returns a usable value or raises `ImproperlyConfigured` with a paragraph that names the
-variable, says what is wrong with it and shows what a right one looks like. Nothing here knows what a value is for.
+variable, says what is wrong with it and shows what a right one looks like. What a value is for stands in settings.
 """
 
 import os
@@ -28,7 +28,7 @@ def text(name: str, default: str) -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    """A yes-or-no variable. Anything that is neither is refused: a typo must not quietly switch a guard off."""
+    """A yes-or-no variable. Anything else is refused: a typo must not quietly switch a guard off."""
     word = os.environ.get(name, "").strip().lower()
     if not word:
         return default
@@ -82,20 +82,26 @@ def secret(name: str, default: str = "") -> str:
     return _read_secret(name, Path(path)) if path else value or default
 
 
-def secret_kept_in(path: Path, name: str) -> str:
-    """The secret in NAME or NAME_FILE; otherwise one made up on first use and kept in `path`, readable by its owner only."""
-    given = secret(name)
-    if given:
-        return given
+def secret_key(path: Path) -> str:
+    """Django's signing key: SECRET_KEY, SECRET_KEY_FILE, or one made up on first use and kept in `path`."""
+    return secret("SECRET_KEY") or kept_secret(path)
+
+
+def kept_secret(path: Path) -> str:
+    """A secret nobody has to choose: made up on first use, kept in `path`, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_once(path, secrets.token_urlsafe(64))
+    if not path.exists():
+        _write_once(path, secrets.token_urlsafe(48))
     return path.read_text().strip()
 
 
+def var_dir() -> Path:
+    """Where a run keeps all it writes (database, secrets, releases, logs): VAR_DIR, or var/ in the project."""
+    return Path(text("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var"))).absolute()
+
+
 def _write_once(path: Path, value: str) -> None:
-    """Create `path` whole or not at all: web and worker may both start first, and must agree on one secret."""
-    if path.exists():
-        return
+    """Create `path` whole or not at all: web and worker may both be first, and must agree on one secret."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(value + "\n")
