@@ -1,0 +1,255 @@
+"""The verbs of deciding. Every one: keyword-only, one transaction, the row locked before it is judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from approvals.models import ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
+from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
+from approvals.signals import request_resolved
+from approvals.statuses import RequestStatus
+from audit import lifecycle, scope
+from audit.actors import Actor
+from audit.lifecycle import move
+from audit.refusals import Invalid, NotVisible, Refusal, Stale
+
+
+class Changed(Stale):
+    """What the reviewer read is not what is waiting now. Their text is kept; they read again."""
+
+    code = "changed_since_viewed"
+
+
+class TooLate(Refusal):
+    """The time to decide is over, by the database's clock."""
+
+    code = "too_late"
+
+
+class NotUsable(Refusal):
+    """The approval does not open this dispatch: wrong digest, lapsed, or its signatures no longer count."""
+
+    code = "approval_not_usable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The frozen thing to decide on, as the composer describes it."""
+
+    id: UUID
+    unit_id: UUID
+    unit_title: str
+    title: str
+    tool: str
+    tool_version: str
+    agent: str
+    effect: str
+    reversible: str
+    snapshot: str
+    digest: str
+    revision: int
+    tier: str
+    requester: str
+    requester_name: str
+    execution_id: UUID | None = None
+    excluded: tuple[str, ...] = ()
+    evidence: list[Any] = field(default_factory=list)
+    agent_says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What people must give: how many signatures, by when, and why."""
+
+    required: int
+    policy_version: str
+    reasons: tuple[str, ...]
+    decide_within_seconds: int
+    use_within_seconds: int
+    on_timeout: str = OnTimeout.REJECT
+
+
+@transaction.atomic
+def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalRequest:
+    """Put a frozen subject in front of people."""
+    now = lifecycle.database_now()
+    columns = {name: getattr(subject, name) for name in subject.__slots__ if name != "id"}
+    request = ApprovalRequest(
+        subject_id=subject.id,
+        required=asked.required,
+        policy_version=asked.policy_version,
+        reasons=list(asked.reasons),
+        on_timeout=asked.on_timeout,
+        decide_by=now + timedelta(seconds=asked.decide_within_seconds),
+        use_within_seconds=asked.use_within_seconds,
+        **{**columns, "excluded": list(subject.excluded)},
+    )
+    lifecycle.born(
+        request, by=by, data={"digest": subject.digest, "required": asked.required, "subject": str(subject.id)}
+    )
+    return request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """What a person says, and over exactly what: the digest and revision they had on screen."""
+
+    digest: str
+    revision: int
+    reason_code: str
+    note: str = ""
+    viewed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@transaction.atomic
+def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
+    """Record one "yes"; the last one needed resolves the request. Repeating one's own yes changes nothing."""
+    request = _lock(request_id, by)
+    if _said_before(request, by, Verdict.APPROVE, voice):
+        return request
+    _refuse_unless_open(request, by, voice)
+    _record(request, by, Verdict.APPROVE, voice)
+    if request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision).count() >= request.required:
+        _resolve(request, RequestStatus.APPROVED, by=by, use_by=_usable_until(request))
+    return request
+
+
+@transaction.atomic
+def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
+    """Record a "no", which is final whatever was said before."""
+    request = _lock(request_id, by)
+    if _said_before(request, by, Verdict.REJECT, voice):
+        return request
+    _refuse_unless_open(request, by, voice)
+    _record(request, by, Verdict.REJECT, voice)
+    _resolve(request, RequestStatus.REJECTED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
+    return request
+
+
+@transaction.atomic
+def withdraw(*, subject_id: UUID, by: Actor, why: str) -> None:
+    """The asker takes it back, or the thing asked about is cancelled. Nothing to do when it is already decided."""
+    _end_live(subject_id, RequestStatus.WITHDRAWN, by=by, why=why)
+
+
+@transaction.atomic
+def void(*, subject_id: UUID, by: Actor, why: str) -> None:
+    """What was approved no longer exists in that form: the signatures open nothing."""
+    _end_live(subject_id, RequestStatus.VOID, by=by, why=why)
+
+
+def _end_live(subject_id: UUID, to: str, *, by: Actor, why: str) -> None:
+    live = (
+        ApprovalRequest.objects.select_for_update()
+        .filter(subject_id=subject_id, status__in=[RequestStatus.PENDING, RequestStatus.APPROVED])
+        .first()
+    )
+    if live is not None:
+        move(live, to=to, by=by, why=why, resolved_at=Now())
+
+
+@transaction.atomic
+def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
+    """Consume the approval for one dispatch, inside the redeeming transaction.
+
+    Everything is asked again: same digest, inside its window, and every signature still counts. Raises NotUsable.
+    """
+    request = ApprovalRequest.objects.select_for_update().filter(
+        subject_id=subject_id, status=RequestStatus.APPROVED
+    ).first()  # fmt: skip
+    if request is None:
+        raise NotUsable("There is no approval waiting to be used for this action.")
+    if request.digest != digest:
+        raise NotUsable("The action changed after it was approved.", code="changed_since_approved")
+    if len(_counting_voters(request)) < request.required:
+        raise NotUsable("A signature no longer counts: the reviewer lost the role.", code="signature_revoked")
+    try:
+        move(request, to=RequestStatus.USED, by=by, guard={"use_by__gt": Now()}, data={"digest": digest})
+    except Stale:
+        raise NotUsable("The approval was not used in time.", code="approval_lapsed") from None
+    return request
+
+
+def _counting_voters(request: ApprovalRequest) -> set[int]:
+    voices = request.decisions.filter(
+        verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest
+    ).select_related("person")
+    return {voice.person_id for voice in voices if still_counts(request, voice.person_id, voice.person.is_active)}
+
+
+def expire_overdue(*, by: Actor, limit: int = 500) -> int:
+    """End what nobody decided or used in time. Each row in its own transaction, so one bad row delays no other."""
+    overdue = [*ApprovalRequest.objects.overdue().values_list("pk", flat=True)[:limit]]
+    lapsed = [*ApprovalRequest.objects.lapsed().values_list("pk", flat=True)[:limit]]
+    return sum(_expire(pk, by=by) for pk in [*overdue, *lapsed])
+
+
+@transaction.atomic
+def _expire(request_id: UUID, *, by: Actor) -> bool:
+    request = (
+        (ApprovalRequest.objects.overdue() | ApprovalRequest.objects.lapsed())
+        .select_for_update(skip_locked=True)
+        .filter(pk=request_id)
+        .first()
+    )
+    if request is None:
+        return False
+    why = "nobody decided in time" if request.is_open else "the approval was not used in time"
+    _resolve(request, RequestStatus.EXPIRED, by=by, why=why)
+    return True
+
+
+def _lock(request_id: UUID, by: Actor) -> ApprovalRequest:
+    request = ApprovalRequest.objects.select_for_update().filter(pk=request_id).first()
+    if request is None or request.unit_id not in scope.unit_ids(by, "view"):
+        raise NotVisible("There is no such approval request.")
+    return request  # type: ignore[no-any-return]
+
+
+def _said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> bool:
+    """A double click or a retried POST: the same voice on the same bytes is already recorded."""
+    return request.decisions.filter(
+        person_id=by.user_id, verdict=verdict, revision=voice.revision, digest=voice.digest
+    ).exists()
+
+
+def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice) -> None:
+    refuse_unless_reviewer(request, by)
+    refuse_own(request, by)
+    if request.status != RequestStatus.PENDING:
+        raise Stale(f"This request is already {request.status}. Nothing was recorded.")
+    if (request.digest, request.revision) != (voice.digest, voice.revision):
+        raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
+    if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
+        raise TooLate("The time to decide on this request is over. Nothing was recorded.")
+    refuse_second_voice(request, by)
+    if voice.reason_code not in ReasonCode.values:
+        raise Invalid("Choose a reason.", errors=[("/reason_code", "required", "Choose one of the listed reasons.")])
+    if voice.reason_code == ReasonCode.OTHER and not voice.note.strip():
+        raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
+
+
+def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
+    Decision.objects.create(
+        request=request, person_id=by.user_id, person_name=by.name, verdict=verdict,
+        reason_code=voice.reason_code, note=voice.note, digest=voice.digest, revision=voice.revision,
+        viewed=dict(voice.viewed),
+    )  # fmt: skip
+    lifecycle.note(
+        request, f"approval_request.signed_{verdict}", by=by,
+        data={"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code},
+    )  # fmt: skip
+
+
+def _usable_until(request: ApprovalRequest) -> Any:
+    return lifecycle.database_now() + timedelta(seconds=request.use_within_seconds)
+
+
+def _resolve(request: ApprovalRequest, to: str, *, by: Actor, why: str = "", **columns: Any) -> None:
+    move(request, to=to, by=by, why=why, data={"digest": request.digest}, resolved_at=Now(), **columns)
+    request_resolved.send(ApprovalRequest, request=request)

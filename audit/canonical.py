@@ -1,0 +1,178 @@
+"""Canonical JSON (RFC 8785) and the digests built on it; and a strict reader, so that two parsers never see two meanings.
+
+Approvals, idempotency keys and the audit chain depend on these bytes. Integers beyond 2**53 and lone surrogates
+have no canonical form and are refused, never rounded.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+MAX_EXACT_INTEGER = 2**53
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_NEEDS_ESCAPE = re.compile(r'["\\\x00-\x1f]')
+
+
+class NotCanonical(ValueError):
+    """The value has no canonical JSON form. The message names the JSON pointer."""
+
+
+class BadJSON(ValueError):
+    """The bytes are not JSON this system accepts. The message says what and where."""
+
+
+def canonical(value: Any) -> str:
+    """The RFC 8785 text of a JSON value. Raises NotCanonical."""
+    return "".join(_parts(value, ""))
+
+
+def digest(value: Any) -> str:
+    """Lower-case hex SHA-256 over the canonical bytes."""
+    return digest_text(canonical(value))
+
+
+def digest_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _parts(value: Any, pointer: str) -> Iterable[str]:
+    if value is None or isinstance(value, bool):
+        yield {None: "null", True: "true", False: "false"}[value]
+    elif isinstance(value, str):
+        yield _string(value, pointer)
+    elif isinstance(value, int):
+        yield _integer(value, pointer)
+    elif isinstance(value, float):
+        yield _number(value, pointer)
+    elif isinstance(value, dict):
+        yield from _object(value, pointer)
+    elif isinstance(value, (list, tuple)):
+        yield from _array(value, pointer)
+    else:
+        raise NotCanonical(f"{pointer or '/'}: {type(value).__name__} is not a JSON type")
+
+
+def _object(value: dict[str, Any], pointer: str) -> Iterable[str]:
+    if not all(isinstance(key, str) for key in value):
+        raise NotCanonical(f"{pointer or '/'}: object keys must be text")
+    yield "{"
+    # RFC 8785 section 3.2.3: names sort by UTF-16 code units, which differs from code points above U+FFFF.
+    for index, key in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
+        yield ("," if index else "") + _string(key, pointer) + ":"
+        yield from _parts(value[key], f"{pointer}/{key}")
+    yield "}"
+
+
+def _array(value: Iterable[Any], pointer: str) -> Iterable[str]:
+    yield "["
+    for index, item in enumerate(value):
+        if index:
+            yield ","
+        yield from _parts(item, f"{pointer}/{index}")
+    yield "]"
+
+
+def _string(value: str, pointer: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise NotCanonical(f"{pointer or '/'}: text holds a lone surrogate") from None
+    return '"' + _NEEDS_ESCAPE.sub(lambda found: _ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), value) + '"'
+
+
+def _integer(value: int, pointer: str) -> str:
+    if abs(value) > MAX_EXACT_INTEGER:
+        raise NotCanonical(f"{pointer or '/'}: integer beyond 2^53; send it as text")
+    return str(value)
+
+
+def _number(value: float, pointer: str) -> str:
+    """ECMAScript Number.prototype.toString, which RFC 8785 section 3.2.2.3 prescribes."""
+    if not math.isfinite(value):
+        raise NotCanonical(f"{pointer or '/'}: NaN and Infinity are not JSON")
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value!r}e0".partition("e")
+    power = int(exponent.partition("e")[0])
+    sign, digits, point = _decimal_digits(mantissa, power)
+    return sign + _place_point(digits, point)
+
+
+def _decimal_digits(mantissa: str, power: int) -> tuple[str, str, int]:
+    sign, mantissa = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) + power - (len(whole + fraction) - len(digits))
+    return sign, digits.rstrip("0"), point
+
+
+def _place_point(digits: str, point: int) -> str:
+    count = len(digits)
+    if count <= point <= 21:
+        return digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    exponent = f"{'+' if point > 0 else '-'}{abs(point - 1)}"
+    return f"{digits[0]}{'.' + digits[1:] if count > 1 else ''}e{exponent}"
+
+
+def read_strict(raw: bytes, *, max_bytes: int = 1_048_576, max_depth: int = 40) -> Any:
+    """Parse JSON refusing what parsers disagree on: duplicate keys, NUL, lone surrogates, NaN, deep nesting, big integers.
+
+    Raises BadJSON with a sentence for the sender.
+    """
+    if len(raw) > max_bytes:
+        raise BadJSON(f"The body is {len(raw):,} bytes; the limit is {max_bytes:,}.")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise BadJSON(f"The body is not UTF-8 (byte {error.start}).") from None
+    _refuse_depth(text, max_depth)
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_exact_integer)
+        canonical(value)
+    except json.JSONDecodeError as error:
+        raise BadJSON(f"Not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except (NotCanonical, RecursionError) as error:
+        raise BadJSON(str(error) or "Nested too deeply.") from None
+    _refuse_nul(text)
+    return value
+
+
+def _refuse_depth(text: str, limit: int) -> None:
+    depth = 0
+    for mark in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
+        if depth > limit:
+            raise BadJSON(f"Nested deeper than {limit} levels.")
+
+
+def _refuse_nul(text: str) -> None:
+    # PostgreSQL text cannot hold U+0000, so it is refused here rather than as a 500 later.
+    if _NUL.search(text):
+        raise BadJSON("Text holds the character U+0000, which cannot be stored.")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadJSON(f"The key {twice!r} appears twice in one object.")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise BadJSON(f"{name} is not JSON.")
+
+
+def _exact_integer(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > MAX_EXACT_INTEGER:
+        raise BadJSON("An integer is beyond 2^53; send it as text.")
+    return int(digits)

@@ -1,0 +1,250 @@
+"""The only writer of status columns in the system: move() for one row, Moves for several rows in one statement.
+
+A lifecycle is a table one can read in a meeting. Every move is legal by that table, guarded by the status the caller
+saw, and recorded in the audit stream in the same transaction, or nothing happened at all. The database holds the
+same table as a trigger (see `guard_sql`), so that SQL typed by hand cannot skip it either.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import psycopg
+from django.db import connection, models, transaction
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+from audit import events
+from audit.actors import Actor
+from audit.ids import new_id
+from audit.refusals import Stale
+
+# Raised by the SQL function audit_expect when a guarded move found fewer rows than it should have.
+STALE_SQLSTATE = "HP001"
+
+
+class IllegalMove(Exception):
+    """A bug: the code asked for an edge that the lifecycle does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """A noun, its table of edges, and the statuses a row may be born in."""
+
+    noun: str
+    edges: Mapping[str, Set[str]]
+    initial: Set[str]
+
+    def refuse_illegal(self, before: str, to: str) -> None:
+        if to not in self.edges.get(before, frozenset()):
+            raise IllegalMove(f"{self.noun}: {before} -> {to} is not an edge")
+
+    @property
+    def final(self) -> frozenset[str]:
+        return frozenset(status for status, following in self.edges.items() if not following)
+
+    @property
+    def pairs(self) -> list[str]:
+        return sorted(f"{before}>{after}" for before, following in self.edges.items() for after in following)
+
+
+class Governed(models.Model):
+    """A row whose status only this module writes. Subclasses name their lifecycle and audit stream."""
+
+    lifecycle: ClassVar[Lifecycle]
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    status: Any
+
+    class Meta:
+        abstract = True
+
+    @property
+    def stream(self) -> str:
+        """Events of one stream are hash-chained in order. Default: one stream per object."""
+        return f"{self.lifecycle.noun.replace(' ', '_')}:{self.pk}"
+
+    @property
+    def stream_unit(self) -> UUID | None:
+        return getattr(self, "unit_id", None)
+
+
+def move(
+    row: Governed,
+    *,
+    to: str,
+    by: Actor,
+    why: str = "",
+    data: Mapping[str, Any] | None = None,
+    guard: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> None:
+    """Change one row's status and record it. `guard` adds conditions to the WHERE (a fence, a revision).
+
+    Raises Stale when the row is no longer in the status, or no longer meets the guard, that the caller saw.
+    """
+    before = row.status
+    row.lifecycle.refuse_illegal(before, to)
+    with transaction.atomic():
+        same = type(row)._default_manager.filter(pk=row.pk, status=before, **(guard or {}))
+        if same.update(status=to, **columns) != 1:
+            raise Stale(f"This {row.lifecycle.noun} is no longer {before.replace('_', ' ')}: somebody was faster.")
+        events.append(
+            row.stream,
+            events.fact(
+                f"{row.lifecycle.noun.replace(' ', '_')}.{to}",
+                by=by, object_id=row.pk, unit_id=row.stream_unit, before=before, after=to, why=why, data=data,
+            ),
+        )  # fmt: skip
+    _reflect(row, to, columns)
+
+
+def _reflect(row: Governed, to: str, columns: Mapping[str, Any]) -> None:
+    """Bring the caller's instance up to date; expressions such as Now() are read back from the database."""
+    row.status = to
+    computed = [name for name, value in columns.items() if hasattr(value, "resolve_expression")]
+    for name, value in columns.items():
+        if name not in computed:
+            setattr(row, name, value)
+    if computed:
+        row.refresh_from_db(fields=computed)
+
+
+def born(row: Governed, *, by: Actor, why: str = "", data: Mapping[str, Any] | None = None) -> None:
+    """Insert a row in one of its initial statuses, with the audit event that says so."""
+    if row.status not in row.lifecycle.initial:
+        raise IllegalMove(f"{row.lifecycle.noun}: no row is born {row.status}")
+    with transaction.atomic():
+        row.save(force_insert=True)
+        events.append(
+            row.stream,
+            events.fact(
+                f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}",
+                by=by, object_id=row.pk, unit_id=row.stream_unit, after=row.status, why=why, data=data,
+            ),
+        )  # fmt: skip
+
+
+def note(row: Governed, event: str, *, by: Actor, why: str = "", data: Mapping[str, Any] | None = None) -> None:
+    """Record a fact about a row that changes no status: one of two signatures, a heartbeat lost, a probe's answer."""
+    events.append(
+        row.stream, events.fact(event, by=by, object_id=row.pk, unit_id=row.stream_unit, why=why, data=data)
+    )
+
+
+class Moves:
+    """Several guarded moves, other writes and their audit events as ONE statement on one stream; all or nothing.
+
+    The text depends only on the shape of the work, so PostgreSQL prepares each shape once per connection.
+    """
+
+    def __init__(self, *, stream: str, unit_id: UUID, by: Actor) -> None:
+        self._stream, self._unit_id, self._by = stream, unit_id, by
+        self._parts: list[str] = []
+        self._params: list[Any] = []
+        self._moved: list[str] = []
+        self._events: list[dict[str, Any]] = []
+
+    def move(
+        self,
+        model: type[Governed],
+        row_id: UUID,
+        *,
+        before: str,
+        to: str,
+        set_sql: str = "",
+        set_params: tuple[Any, ...] = (),
+        guard_sql: str = "",
+        guard_params: tuple[Any, ...] = (),
+        why: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        model.lifecycle.refuse_illegal(before, to)
+        name = f"m{len(self._moved)}"
+        self._parts.append(
+            f"{name} AS (UPDATE {model._meta.db_table} SET status = %s{', ' + set_sql if set_sql else ''}"
+            f" WHERE id = %s AND status = %s{' AND ' + guard_sql if guard_sql else ''} RETURNING 1)"
+        )
+        self._params += [to, *set_params, row_id, before, *guard_params]
+        self._moved.append(name)
+        self.event(f"{model.lifecycle.noun.replace(' ', '_')}.{to}", row_id, before=before, after=to, why=why, data=data)
+
+    def event(
+        self,
+        name: str,
+        object_id: UUID,
+        *,
+        before: str = "",
+        after: str = "",
+        why: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record a fact beside the moves, e.g. the birth of a row that `also` inserts."""
+        self._events.append(
+            events.fact(
+                name, by=self._by, object_id=object_id, unit_id=self._unit_id,
+                before=before, after=after, why=why, data=data,
+            )
+        )  # fmt: skip
+
+    def also(self, sql: str, *params: Any) -> None:
+        """A further data-modifying statement of the same all-or-nothing unit (no status column in it)."""
+        self._parts.append(f"a{len(self._parts)} AS ({sql})")
+        self._params += params
+
+    def execute(self) -> None:
+        """Run it. Raises Stale, with nothing changed, when any guard no longer holds."""
+        counted = " + ".join(f"(SELECT count(*) FROM {name})" for name in self._moved) or "0"
+        text = (
+            f"WITH {', '.join(self._parts)} "
+            if self._parts
+            else ""
+        ) + f"SELECT audit_expect(%s, {counted}), audit_append(%s, %s)"  # fmt: skip
+        params = [*self._params, len(self._moved), self._stream, Jsonb(self._events)]
+        try:
+            run(text, params)
+        except psycopg.Error as error:
+            if error.sqlstate == STALE_SQLSTATE:
+                raise Stale("The step is no longer under this lease: somebody else has taken it over.") from None
+            raise
+
+
+def move_picked(*, lifecycle: Lifecycle, table: str, before: str, to: str, pick: str, set_sql: str) -> str:
+    """SQL text of CTEs `picked` and `moved`: every row a locking SELECT picks, moved at once (the claim, the sweep).
+
+    `pick` is a SELECT of at least `id` with FOR UPDATE SKIP LOCKED. The caller appends `recording(...)` for the audit.
+    """
+    lifecycle.refuse_illegal(before, to)
+    return (
+        f"picked AS ({pick}), moved AS (UPDATE {table} AS t SET status = '{to}', {set_sql} "
+        f"FROM picked WHERE t.id = picked.id AND t.status = '{before}' RETURNING t.*, picked.*)"
+    )
+
+
+def run(text: str, params: list[Any] | tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Execute a hot statement with server-side binding, prepared; rows, or [] when it returns none."""
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(text, params, prepare=True)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []
+
+
+def guard_sql(table: str, edges: list[str], initial: list[str]) -> tuple[str, str]:
+    """(forward, reverse) SQL that makes the database refuse every unlisted edge of a table. Used by migrations."""
+    name = f"{table}_lifecycle"
+    return (
+        f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OF status ON {table} FOR EACH ROW "
+        f"EXECUTE FUNCTION lifecycle_guard('{{{','.join(edges)}}}', '{{{','.join(initial)}}}')",
+        f"DROP TRIGGER {name} ON {table}",
+    )
+
+
+def database_now() -> datetime:
+    """The database's clock: the only clock that deadlines and leases are compared with."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+
+
+__all__ = ["Governed", "IllegalMove", "Lifecycle", "Moves", "Now", "born", "database_now", "guard_sql", "move", "note"]

@@ -1,0 +1,4 @@
+from audit.models.event import AuditEvent, AuditStream
+from audit.models.span import Span
+
+__all__ = ["AuditEvent", "AuditStream", "Span"]

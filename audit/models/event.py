@@ -1,0 +1,63 @@
+"""What happened, append-only and hash-chained per stream. No foreign keys: evidence outlives what it speaks of."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+
+from audit import scope
+from audit.actors import Actor
+from audit.ids import new_id
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def visible_to(self, actor: Actor) -> "AuditEventQuerySet":
+        return self.filter(unit_id__in=scope.unit_ids(actor, "audit"))
+
+    def about(self, object_id: UUID) -> "AuditEventQuerySet":
+        return self.filter(object_id=object_id)
+
+    def oldest_first(self) -> "AuditEventQuerySet":
+        return self.order_by("stream", "seq")
+
+    def newest_first(self) -> "AuditEventQuerySet":
+        return self.order_by("-at", "-id")
+
+
+class AuditStream(models.Model):
+    """The head of one chain. Locked by whoever appends, so events of a stream have one order."""
+
+    key = models.TextField(primary_key=True)
+    seq = models.BigIntegerField(default=0)
+    head = models.BinaryField(default=bytes)
+
+
+class AuditEvent(models.Model):
+    """Rows are written by audit_append() only; UPDATE and DELETE raise in the database."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    stream = models.TextField()
+    seq = models.BigIntegerField()
+    at = models.DateTimeField()
+    event = models.TextField()
+    actor = models.TextField()
+    actor_name = models.TextField()
+    object_id = models.UUIDField(null=True)
+    unit_id = models.UUIDField(null=True)
+    before = models.TextField(default="")
+    after = models.TextField(default="")
+    why = models.TextField(default="")
+    data = models.TextField(default="")
+    hash = models.BinaryField()
+
+    objects: Any = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_event_per_place_in_a_stream", fields=["stream", "seq"])]
+        indexes = [
+            models.Index(name="audit_event_object", fields=["object_id", "at"]),
+            models.Index(name="audit_event_unit", fields=["unit_id", "-at", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream}#{self.seq} {self.event}"

@@ -1,0 +1,34 @@
+"""One timed part of a trace: an attempt, a tool call, a person's wait. Rows only; export is somebody else's job."""
+
+from typing import Any
+
+from django.db import models
+
+from audit import scope
+from audit.actors import Actor
+from audit.ids import new_id
+
+
+class SpanQuerySet(models.QuerySet["Span"]):
+    def visible_to(self, actor: Actor) -> "SpanQuerySet":
+        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
+
+
+class Span(models.Model):
+    """`kind` is one of step, tool, approval, reconcile, model, policy. `status` is ok, error or refused."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    trace_id = models.UUIDField()
+    parent_id = models.UUIDField(null=True)
+    unit_id = models.UUIDField()
+    kind = models.TextField()
+    name = models.TextField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    status = models.TextField(default="ok")
+    attributes = models.JSONField(default=dict)
+
+    objects: Any = SpanQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(name="span_trace", fields=["trace_id", "started_at"])]

@@ -1,0 +1,45 @@
+"""A "no" written for the person who asked. Special refusals live beside the verb that raises them."""
+
+
+class Refusal(Exception):
+    """Understood and turned down: shown to the asker (409 unless said otherwise) and recorded in the audit trail."""
+
+    status_code = 409
+    code = "refused"
+
+    def __init__(self, message: str, *, code: str | None = None, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.remedy = remedy
+
+
+class Stale(Refusal):
+    """Somebody was faster: the row is no longer in the status, or under the fence, the verb started from."""
+
+    code = "stale"
+
+
+class Forbidden(Refusal):
+    """The asker may see the thing but not do this to it."""
+
+    status_code = 403
+    code = "forbidden"
+
+
+class NotVisible(Refusal):
+    """Not there, or not in a unit the asker may see: deliberately the same answer."""
+
+    status_code = 404
+    code = "not_found"
+
+
+class Invalid(Refusal):
+    """The input cannot be used. `errors` name each field: (JSON pointer, code, message)."""
+
+    status_code = 422
+    code = "invalid"
+
+    def __init__(self, message: str, *, errors: list[tuple[str, str, str]] | None = None, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.errors = errors or []

@@ -1,0 +1,20 @@
+"""Which units may an actor see? The floor asks; whoever owns units registers the answer (budgets does, at start-up)."""
+
+from collections.abc import Callable
+from typing import Literal
+from uuid import UUID
+
+from audit.actors import Actor
+
+Permission = Literal["view", "operate", "review", "audit"]
+_Resolver = Callable[[Actor, Permission], frozenset[UUID]]
+_resolver: list[_Resolver] = []
+
+
+def answer_with(resolver: _Resolver) -> None:
+    _resolver[:] = [resolver]
+
+
+def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
+    """Ids of the units the actor holds the permission in. Nobody registered means nobody sees anything."""
+    return _resolver[0](actor, permission) if _resolver else frozenset()

@@ -1,0 +1,82 @@
+"""Where the nodes and arrows of a step graph go. Pure: needs in, columns and curves out.
+
+Sizes are in sixteenths of a rem, the unit of the drawing's view box, so the drawing grows with the text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+NODE_WIDTH, NODE_HEIGHT = 176, 52
+GAP_X, GAP_Y = 36, 14
+
+
+@dataclass(frozen=True)
+class Place:
+    """The top left corner of a node."""
+
+    key: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A curve from one node's end to another's start."""
+
+    source: str
+    target: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A finished drawing."""
+
+    width: int
+    height: int
+    places: tuple[Place, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def layout(needs: Mapping[str, Sequence[str]]) -> Layout:
+    """Columns by longest way from the start, each centred; unknown needs are ignored."""
+    known = {key: [need for need in wanted if need in needs] for key, wanted in needs.items()}
+    columns = _columns(known)
+    tallest = max((len(column) for column in columns), default=0)
+    height = tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y if tallest else 0
+    places = {place.key: place for index, column in enumerate(columns) for place in _stack(column, index, height)}
+    arrows = [Arrow(need, key, _curve(places[need], places[key])) for key in known for need in known[key]]
+    width = len(columns) * (NODE_WIDTH + GAP_X) - GAP_X if columns else 0
+    return Layout(width, height, tuple(places.values()), tuple(arrows))
+
+
+def _columns(needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    depth: dict[str, int] = {}
+
+    def of(key: str, path: frozenset[str]) -> int:
+        if key not in depth:
+            above = [of(need, path | {key}) for need in needs[key] if need not in path | {key}]
+            depth[key] = 1 + max(above, default=-1)
+        return depth[key]
+
+    for key in needs:
+        of(key, frozenset())
+    columns: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for key in needs:
+        columns[depth[key]].append(key)
+    return columns
+
+
+def _stack(column: list[str], index: int, height: int) -> list[Place]:
+    pitch = NODE_HEIGHT + GAP_Y
+    top = (height - (len(column) * pitch - GAP_Y)) / 2
+    return [Place(key, index * (NODE_WIDTH + GAP_X), top + row * pitch) for row, key in enumerate(column)]
+
+
+def _curve(source: Place, target: Place) -> str:
+    x1, y1 = source.x + NODE_WIDTH, source.y + NODE_HEIGHT / 2
+    x2, y2 = target.x - 5, target.y + NODE_HEIGHT / 2
+    if y1 == y2:
+        return f"M{x1:g} {y1:g}H{x2:g}"
+    bend = x2 - GAP_X / 2
+    return f"M{x1:g} {y1:g}H{bend - 13:g}C{bend:g} {y1:g} {bend:g} {y2:g} {bend + 13:g} {y2:g}H{x2:g}"

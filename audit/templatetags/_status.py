@@ -1,0 +1,185 @@
+"""Status to word, tone and icon: the one table behind every pill. Pure.
+
+Tones: neutral, info, progress, wait, ok, danger, critical. Icons are ids in static/icons.svg.
+"""
+
+from typing import NamedTuple
+
+
+class Pill(NamedTuple):
+    """How one status looks. The word carries the meaning; tone and icon repeat it."""
+
+    word: str
+    tone: str
+    icon: str
+
+
+_DONE = Pill("Done", "ok", "check")
+_FAILED = Pill("Failed", "danger", "cross")
+_RUNNING = Pill("Running", "progress", "half")
+_CANCELLED = Pill("Cancelled", "neutral", "slash")
+_TIMED_OUT = Pill("Timed out", "danger", "clock-cross")
+_WAITING_FOR_APPROVAL = Pill("Waiting for approval", "wait", "hourglass")
+_UNKNOWN_OUTCOME = Pill("Unknown outcome", "wait", "question")
+_DEAD_LETTERED = Pill("Dead-lettered", "critical", "octagon")
+_REJECTED = Pill("Rejected", "danger", "cross")
+_APPROVED = Pill("Approved", "ok", "check")
+_EXPIRED = Pill("Expired", "neutral", "dash")
+_WITHDRAWN = Pill("Withdrawn", "neutral", "back")
+_VOID = Pill("Void", "neutral", "swap")
+_DENIED = Pill("Denied", "danger", "gate")
+_DRAFT = Pill("Draft", "neutral", "pencil")
+_RETIRED = Pill("Retired", "neutral", "box")
+_BUSINESS_ERROR = Pill("Business error", "danger", "cross")
+_SYSTEM_ERROR = Pill("System error", "danger", "warning")
+
+PILLS: dict[str, dict[str, Pill]] = {
+    "execution": {
+        "queued": Pill("Queued", "neutral", "dotted"),
+        "running": _RUNNING,
+        "waiting": Pill("Waiting", "wait", "hourglass"),
+        "paused": Pill("Paused", "neutral", "pause"),
+        "succeeded": _DONE,
+        "failed": _FAILED,
+        "dead_lettered": _DEAD_LETTERED,
+        "cancelled": _CANCELLED,
+        "timed_out": _TIMED_OUT,
+        "compensating": Pill("Compensating", "wait", "back"),
+        "compensated": Pill("Compensated", "neutral", "back-check"),
+    },
+    "step": {
+        "pending": Pill("Pending", "neutral", "dotted"),
+        "in_progress": _RUNNING,
+        "success": _DONE,
+        "business_error": _BUSINESS_ERROR,
+        "system_error": _SYSTEM_ERROR,
+        "scheduled": Pill("Retry scheduled", "wait", "clock"),
+        "dead_letter": _DEAD_LETTERED,
+        "awaiting_approval": _WAITING_FOR_APPROVAL,
+        "budget_hold": Pill("Budget hold", "wait", "lock"),
+        "unknown_outcome": _UNKNOWN_OUTCOME,
+        "cancelled": _CANCELLED,
+        "skipped": Pill("Skipped", "neutral", "skip"),
+    },
+    "attempt": {
+        "running": _RUNNING,
+        "succeeded": _DONE,
+        "failed": _FAILED,
+        "parked": Pill("Parked", "neutral", "pause"),
+        "lost": Pill("Lost", "danger", "broken-link"),
+        "released": Pill("Released", "neutral", "back"),
+    },
+    "action": {
+        "proposed": Pill("Proposed", "neutral", "dotted"),
+        "held": _WAITING_FOR_APPROVAL,
+        "granted": Pill("Granted", "info", "flag"),
+        "redeemed": Pill("Under way", "progress", "half"),
+        "succeeded": _DONE,
+        "failed": _FAILED,
+        "unknown": _UNKNOWN_OUTCOME,
+        "denied": _DENIED,
+        "rejected": _REJECTED,
+        "expired": _EXPIRED,
+        "withdrawn": _WITHDRAWN,
+        "void": _VOID,
+        "undone": Pill("Undone", "neutral", "back-check"),
+    },
+    "request": {
+        "pending": Pill("Waiting", "wait", "hourglass"),
+        "claimed": Pill("Claimed", "info", "hand"),
+        "approved": _APPROVED,
+        "used": Pill("Approved, used", "ok", "check"),
+        "rejected": _REJECTED,
+        "sent_back": Pill("Sent back", "info", "speech"),
+        "escalated": Pill("Escalated", "critical", "up"),
+        "overdue": Pill("Overdue", "critical", "clock-mark"),
+        "expired": _EXPIRED,
+        "withdrawn": _WITHDRAWN,
+        "void": _VOID,
+    },
+    "decision": {
+        "approve": _APPROVED,
+        "reject": _REJECTED,
+    },
+    "verdict": {
+        "allow": Pill("Allowed", "ok", "check"),
+        "hold": Pill("Needs a person", "wait", "hand"),
+        "deny": _DENIED,
+    },
+    "dead_letter": {
+        "open": Pill("Open", "info", "dot"),
+        "escalating": Pill("Escalating", "critical", "rising"),
+        "regressed": Pill("Regressed", "danger", "loop"),
+        "parked": Pill("Parked", "neutral", "pause"),
+        "redriven": Pill("Redriven", "progress", "arrow"),
+        "fixed": Pill("Fixed", "ok", "check"),
+        "discarded": Pill("Discarded", "neutral", "bin"),
+    },
+    "definition": {
+        "draft": _DRAFT,
+        "active": Pill("Active", "ok", "check"),
+        "disabled": Pill("Disabled", "danger", "slash"),
+        "retired": _RETIRED,
+    },
+    "tier": {
+        "informational": Pill("Informational", "neutral", "dot"),
+        "customer_facing": Pill("Customer-facing", "info", "person"),
+        "financial": Pill("Financial", "wait", "people"),
+    },
+    "effect": {
+        "read": Pill("Reads", "neutral", "eye"),
+        "write": Pill("Writes, can be undone", "info", "pencil"),
+        "irreversible": Pill("Cannot be undone", "danger", "lock"),
+    },
+    "failure": {
+        "business": _BUSINESS_ERROR,
+        "system": _SYSTEM_ERROR,
+        "timeout": _TIMED_OUT,
+        "unknown_outcome": _UNKNOWN_OUTCOME,
+        "lost": Pill("Worker lost", "danger", "broken-link"),
+        "budget": Pill("Over budget", "wait", "bar-over"),
+        "policy": Pill("Policy violation", "critical", "gate"),
+        "determinism": Pill("Replay diverged", "critical", "swap"),
+        "empty_result": Pill("Empty result", "danger", "dash"),
+        "bug": Pill("Handler bug", "danger", "warning"),
+    },
+    "budget": {
+        "inside": Pill("Inside", "ok", "bar-low"),
+        "at_risk": Pill("At risk", "wait", "bar-high"),
+        "over": Pill("Over", "danger", "bar-over"),
+        "frozen": Pill("Frozen", "critical", "lock"),
+    },
+    "release": {
+        "draft": _DRAFT,
+        "evaluating": Pill("Evaluating", "progress", "flask"),
+        "gate_failed": Pill("Gate failed", "danger", "gate"),
+        "ready": Pill("Ready", "info", "flag"),
+        "canary": Pill("Canary", "wait", "bird"),
+        "live": Pill("Live", "ok", "check"),
+        "rolled_back": Pill("Rolled back", "danger", "back"),
+        "retired": _RETIRED,
+    },
+    "chain": {
+        "verified": Pill("Verified", "ok", "link-check"),
+        "unchecked": Pill("Not checked", "neutral", "link"),
+        "broken": Pill("Broken", "critical", "broken-link"),
+    },
+    "health": {
+        "good": Pill("Good", "ok", "check"),
+        "degraded": Pill("Degraded", "wait", "wave"),
+        "down": Pill("Down", "critical", "octagon"),
+        "unknown": Pill("Unknown", "neutral", "question"),
+    },
+}
+
+
+def pill(domain: str, status: str) -> Pill:
+    """The pill of a status. One the table does not know is shown as what it is, with a question mark."""
+    known = PILLS.get(domain, {}).get(str(status))
+    return known or Pill(str(status).replace("_", " ").capitalize() or "No status", "neutral", "question")
+
+
+def signatures(given: int, required: int) -> Pill:
+    """`1 of 2`: how far the signatures are."""
+    tone, icon = ("ok", "check") if given >= required else ("progress", "people")
+    return Pill(f"{given} of {required}", tone, icon)

@@ -1,0 +1,138 @@
+"""Untrusted text made honest: what a reader could miss, or mistake for something else, is spelled out by name.
+
+Pure. Nothing here marks text as safe; `kit` wraps the spelled-out pieces. Legitimate non-Latin text stays as it is:
+a letter is a look-alike only where it sits among Latin letters, or where a whole word could be read as Latin.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Latin look-alikes in the scripts most used for spoofing (Cyrillic, Greek, Armenian, Cherokee).
+LOOKALIKES = frozenset(
+    "АВЕЅІЈКМНОРСТУХѴԚԜавеѕіјкмнорстухѵԁԛԝһӏӀүҮ"
+    "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳ"
+    "ՍՏՕսօոհցքᎪᎬᎻᎫᏦᎷᏢᏚᎢᏙᎳ"
+)
+# Signs that read as ASCII punctuation, and as another sign to a machine.
+FALSE_SIGNS = frozenset("‐‑‒−⁃∕⁄⧸․﹒‚٫؍꞉∶ǃ;ʼ´ˋ′ː")
+# Letters, yet blank on screen: Hangul fillers, Braille blank, Khmer inherent vowels, combining grapheme joiner.
+BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\u034f")
+VARIATION_SELECTORS = ("\u180b", "\u180f"), ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef")
+PHONETIC = ("\u0250", "\u02af"), ("\u1d00", "\u1dbf"), ("\u01c0", "\u01c2")
+# Control characters have no name in the Unicode database; these are the ones people meet.
+CONTROLS = {"\0": "NULL", "\a": "BELL", "\b": "BACKSPACE", "\r": "CARRIAGE RETURN", "\x1b": "ESCAPE", "\x7f": "DELETE"}
+MARKS_ALLOWED = 2  # consecutive combining marks; more is a pile that hides its neighbours
+_WORD = re.compile(r"[^\W_]+(?:[^\W_]|[\u0300-\u036f])*")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of ordinary text, or one spelled-out character."""
+
+    text: str
+    spelled: bool = False
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """The text in order, ordinary runs and spelled-out characters apart."""
+    text = text.replace("\r\n", "\n")
+    if text.isascii() and not _hidden_ascii(text):
+        if text:
+            yield Piece(text)
+        return
+    strange = _strange_positions(text)
+    start = 0
+    for position in sorted(strange):
+        if position > start:
+            yield Piece(text[start:position])
+        yield Piece(spelling(text[position]), spelled=True)
+        start = position + 1
+    if start < len(text):
+        yield Piece(text[start:])
+
+
+def spelling(character: str) -> str:
+    """`[U+202E RIGHT-TO-LEFT OVERRIDE]`."""
+    name = unicodedata.name(character, "") or CONTROLS.get(character) or _kind(character)
+    return f"[U+{ord(character):04X} {name}]"
+
+
+def is_plain(text: str) -> bool:
+    """Whether nothing in the text had to be spelled out."""
+    return not any(piece.spelled for piece in pieces(text))
+
+
+def _strange_positions(text: str) -> set[int]:
+    strange = {index for index, character in enumerate(text) if _always_strange(character)}
+    strange |= _piled_marks(text)
+    suspicious = _readable_as_latin(text)
+    for word in _WORD.finditer(text):
+        strange |= {word.start() + offset for offset in _strange_in_word(word.group(), suspicious)}
+    return strange
+
+
+def _always_strange(character: str) -> bool:
+    if character in "\n\t" or " " <= character <= "~":
+        return False
+    if unicodedata.category(character)[0] in "CZ" or character in BLANKS or character in FALSE_SIGNS:
+        return True
+    return _within(character, VARIATION_SELECTORS) or _is_disguised_ascii(character)
+
+
+def _strange_in_word(word: str, suspicious: bool) -> Iterator[int]:
+    """Where a word mixes scripts (or, in suspicious text, wholly imitates Latin), its foreign look-alikes."""
+    letters = [character for character in word if character.isalpha()]
+    mixed = any(_is_latin(letter) for letter in letters)
+    imitates = suspicious and bool(letters) and all(letter in LOOKALIKES for letter in letters)
+    has_ascii = any(character.isascii() for character in word)
+    for index, character in enumerate(word):
+        if character.isascii():
+            continue
+        foreign = mixed and character.isalpha() and not _is_latin(character)
+        phonetic = mixed and _within(character, PHONETIC)
+        digit = has_ascii and unicodedata.category(character) == "Nd"
+        if foreign or phonetic or digit or (imitates and character in LOOKALIKES):
+            yield index
+
+
+def _readable_as_latin(text: str) -> bool:
+    """Whether every non-Latin letter of the text is a look-alike: no real Cyrillic or Greek is written like that."""
+    foreign = [character for character in text if character.isalpha() and not _is_latin(character)]
+    return bool(foreign) and all(character in LOOKALIKES for character in foreign)
+
+
+def _piled_marks(text: str) -> set[int]:
+    piled, run = set(), 0
+    for index, character in enumerate(text):
+        run = run + 1 if unicodedata.combining(character) else 0
+        if run > MARKS_ALLOWED:
+            piled.add(index)
+    return piled
+
+
+def _is_disguised_ascii(character: str) -> bool:
+    """Full-width, mathematical and other styled copies of ASCII; not superscripts, fractions or circled numbers."""
+    kind = unicodedata.decomposition(character).split(" ")[0]
+    if kind not in {"<wide>", "<narrow>", "<font>", "<compat>"}:
+        return False
+    plain = unicodedata.normalize("NFKC", character)
+    return len(plain) == 1 and "!" <= plain <= "~"
+
+
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() or unicodedata.name(letter, "").startswith("LATIN")
+
+
+def _within(character: str, ranges: tuple[tuple[str, str], ...]) -> bool:
+    return any(first <= character <= last for first, last in ranges)
+
+
+def _hidden_ascii(text: str) -> bool:
+    return any(character < " " and character not in "\n\t" for character in text) or "\x7f" in text
+
+
+def _kind(character: str) -> str:
+    kinds = {"Cc": "CONTROL", "Cs": "SURROGATE", "Co": "PRIVATE USE"}
+    return kinds.get(unicodedata.category(character), "UNASSIGNED")

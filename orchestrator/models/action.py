@@ -1,0 +1,119 @@
+"""A tool call as a proposal: exact bytes, digest, verdict, approval, key, outcome. Also the idempotency-key registry."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from audit import scope
+from audit.actors import Actor
+from audit.ids import new_id
+from audit.lifecycle import Governed, Lifecycle
+from orchestrator.models.execution import stream_of
+from orchestrator.statuses import ACTION, ActionStatus
+
+# An action in one of these no longer stands for its place in the step: the next proposal there is a new action.
+ENDED_UNUSED = [ActionStatus.VOID, ActionStatus.WITHDRAWN]
+
+
+class ActionQuerySet(models.QuerySet["Action"]):
+    def visible_to(self, actor: Actor) -> "ActionQuerySet":
+        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
+
+    def newest_first(self) -> "ActionQuerySet":
+        return self.order_by("-created_at", "-id")
+
+
+class Action(Governed):
+    """`arguments` is the canonical text that was digested and approved; redeeming hands out exactly these bytes."""
+
+    lifecycle: ClassVar[Lifecycle] = ACTION
+    status = models.CharField(
+        max_length=20, choices=ActionStatus.choices, default=ActionStatus.PROPOSED, editable=False
+    )
+    unit_id = models.UUIDField()
+    unit_title = models.TextField()
+    agent = models.TextField()
+    tool = models.TextField()
+    tool_version = models.TextField()
+    effect = models.TextField()
+    tier = models.TextField()
+    execution_id = models.UUIDField(null=True)
+    step_id = models.UUIDField(null=True)
+    occurrence = models.PositiveIntegerField(default=0)
+    revision = models.PositiveIntegerField(default=1)
+    arguments = models.TextField()
+    digest = models.CharField(max_length=64)
+    record = models.TextField(default="", help_text="Canonical authoritative record as it was when asked")
+    business_key = models.TextField(default="")
+    idempotency_key = models.CharField(max_length=255)
+    context = models.JSONField(default=dict)
+    verdict = models.CharField(max_length=10, default="")
+    reasons = models.JSONField(default=list)
+    required = models.PositiveSmallIntegerField(default=0)
+    policy_version = models.TextField(default="")
+    requester = models.TextField()
+    requester_name = models.TextField()
+    approval_id = models.UUIDField(null=True)
+    fence = models.UUIDField(null=True)
+    use_by = models.DateTimeField(null=True)
+    result = models.JSONField(null=True)
+    failure_class = models.TextField(default="")
+    message = models.TextField(default="")
+    undoes_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    redeemed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects: Any = ActionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="one_live_action_per_tool_and_key",
+                fields=["tool", "idempotency_key"],
+                condition=~Q(status__in=["void", "withdrawn"]),
+            ),
+            models.UniqueConstraint(
+                name="one_live_action_per_occurrence",
+                fields=["step_id", "occurrence"],
+                condition=Q(step_id__isnull=False) & ~Q(status__in=["void", "withdrawn"]),
+            ),
+            models.CheckConstraint(
+                name="redeemed_action_has_a_fence",
+                condition=~Q(status=ActionStatus.REDEEMED) | Q(fence__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(name="action_unit_time", fields=["unit_id", "-created_at", "-id"]),
+            models.Index(name="action_execution", fields=["execution_id", "created_at"]),
+            models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool} {str(self.pk)[-8:]}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("action", args=[self.pk])
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.execution_id) if self.execution_id else f"action:{self.pk}"
+
+
+class StoredReply(models.Model):
+    """The answer to one mutating API call, kept 30 days: the same key and body get the same answer."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    caller = models.TextField()
+    key = models.CharField(max_length=255)
+    request_digest = models.CharField(max_length=64)
+    status_code = models.PositiveSmallIntegerField()
+    body = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_reply_per_caller_and_key", fields=["caller", "key"])]
+        indexes = [models.Index(name="reply_age", fields=["created_at"])]

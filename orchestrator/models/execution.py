@@ -1,0 +1,190 @@
+"""One run of a workflow, its steps (nodes of the graph) and their attempts (one try each, under a lease)."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from audit import scope
+from audit.actors import Actor
+from audit.lifecycle import Governed, Lifecycle
+from orchestrator.models.release import Release
+from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
+
+
+def stream_of(execution_id: UUID) -> str:
+    """Everything that happens to an execution is one chain, in order."""
+    return f"execution:{execution_id}"
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    def visible_to(self, actor: Actor) -> "ExecutionQuerySet":
+        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
+
+    def live(self) -> "ExecutionQuerySet":
+        return self.filter(status__in=[ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.WAITING])
+
+    def newest_first(self) -> "ExecutionQuerySet":
+        return self.order_by("-created_at", "-id")
+
+
+class Execution(Governed):
+    lifecycle: ClassVar[Lifecycle] = EXECUTION
+    status = models.CharField(
+        max_length=20, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED, editable=False
+    )
+    workflow = models.CharField(max_length=200)
+    release = models.ForeignKey(Release, on_delete=models.PROTECT)
+    unit_id = models.UUIDField()
+    unit_title = models.TextField()
+    requester = models.TextField()
+    requester_name = models.TextField()
+    business_key = models.TextField(default="")
+    input = models.JSONField(default=dict)
+    envelope = models.JSONField(default=dict)
+    output = models.JSONField(null=True)
+    parent_id = models.UUIDField(null=True)
+    root_id = models.UUIDField()
+    hop_count = models.PositiveSmallIntegerField(default=0)
+    trace_id = models.UUIDField()
+    execution_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    why = models.TextField(default="")
+
+    objects: Any = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(name="execution_unit_time", fields=["unit_id", "-created_at", "-id"]),
+            models.Index(name="execution_unit_status", fields=["unit_id", "status", "-created_at"]),
+            models.Index(
+                name="execution_deadline",
+                fields=["deadline_at"],
+                condition=Q(status__in=["queued", "running", "waiting"], deadline_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} {str(self.pk)[-8:]}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("execution", args=[self.pk])
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.pk)
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in EXECUTION.final
+
+
+class StepQuerySet(models.QuerySet["Step"]):
+    def in_order(self) -> "StepQuerySet":
+        return self.order_by("position")
+
+    def due_timers(self) -> "StepQuerySet":
+        return self.filter(status=StepStatus.SCHEDULED, due_at__lte=Now())
+
+
+class Step(Governed):
+    """A node of the graph. `due_at` null means: waits for the steps it needs. `attempt_id` is the fence in force."""
+
+    lifecycle: ClassVar[Lifecycle] = STEP
+    status = models.CharField(max_length=20, choices=StepStatus.choices, default=StepStatus.PENDING, editable=False)
+    execution = models.ForeignKey(Execution, on_delete=models.PROTECT, related_name="steps")
+    unit_id = models.UUIDField()
+    key = models.CharField(max_length=100)
+    position = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=20)
+    spec = models.JSONField()
+    input = models.JSONField(null=True)
+    output = models.JSONField(null=True)
+    due_at = models.DateTimeField(null=True)
+    attempt_id = models.UUIDField(null=True)
+    attempt_count = models.PositiveSmallIntegerField(default=0)
+    # Tries that count against max_attempts: a parked try gives its count back, a crashed one does not.
+    tries = models.PositiveSmallIntegerField(default=0)
+    failure_class = models.TextField(default="")
+    why = models.TextField(default="")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects: Any = StepQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="one_step_per_key", fields=["execution", "key"]),
+            models.CheckConstraint(
+                name="step_in_progress_has_a_fence",
+                condition=~Q(status=StepStatus.IN_PROGRESS) | Q(attempt_id__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="step_due", fields=["due_at"], condition=Q(status=StepStatus.PENDING, due_at__isnull=False)
+            ),
+            models.Index(name="step_timer", fields=["due_at"], condition=Q(status=StepStatus.SCHEDULED)),
+            models.Index(
+                name="step_parked",
+                fields=["execution"],
+                condition=Q(status__in=["awaiting_approval", "unknown_outcome", "budget_hold"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.execution_id)
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def in_order(self) -> "AttemptQuerySet":
+        return self.order_by("number")
+
+    def abandoned(self) -> "AttemptQuerySet":
+        """The lease ran out by the database's clock: workers' clocks drift, and the lease is a promise between them."""
+        return self.filter(status=AttemptStatus.RUNNING, lease_expires_at__lte=Now())
+
+
+class Attempt(Governed):
+    """One try. Its id is the fencing token: every later write names it, so a worker back from the dead changes nothing."""
+
+    lifecycle: ClassVar[Lifecycle] = ATTEMPT
+    status = models.CharField(
+        max_length=20, choices=AttemptStatus.choices, default=AttemptStatus.RUNNING, editable=False
+    )
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="attempts")
+    execution_id = models.UUIDField()
+    unit_id = models.UUIDField()
+    number = models.PositiveSmallIntegerField()
+    worker = models.TextField()
+    claimed_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    lease_expires_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    failure_class = models.TextField(default="")
+    message = models.TextField(default="")
+    evidence = models.JSONField(default=dict)
+
+    objects: Any = AttemptQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_attempt_per_number", fields=["step", "number"])]
+        indexes = [
+            models.Index(name="attempt_lease", fields=["lease_expires_at"], condition=Q(status=AttemptStatus.RUNNING)),
+            models.Index(name="attempt_worker", fields=["worker"], condition=Q(status=AttemptStatus.RUNNING)),
+        ]
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.execution_id)

@@ -1,0 +1,153 @@
+"""Every status of the composer and every edge, on two screens. Enforced by audit.lifecycle.move() and by the database.
+
+Drawn in orchestrator/README.md by `manage.py diagrams`; a difference fails a test.
+"""
+
+from django.db import models
+
+from audit.lifecycle import Lifecycle
+
+
+class StepStatus(models.TextChoices):
+    PENDING = "pending"  # not yet due, or due and waiting for a worker
+    IN_PROGRESS = "in_progress"  # claimed: an attempt holds the lease
+    SUCCESS = "success"
+    BUSINESS_ERROR = "business_error"  # understood and impossible: never retried
+    SYSTEM_ERROR = "system_error"  # the outside world failed; a decision follows in the same transaction
+    SCHEDULED = "scheduled"  # an authorised retry waits for its time, same idempotency key
+    DEAD_LETTER = "dead_letter"  # exhausted or not retriable: somebody owns it now
+    AWAITING_APPROVAL = "awaiting_approval"  # a person's time, which does not count as work
+    BUDGET_HOLD = "budget_hold"
+    UNKNOWN_OUTCOME = "unknown_outcome"  # sent, no answer, and nobody can look it up: a person says what happened
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # branch not taken
+
+
+class ExecutionStatus(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"  # nothing to do until a person decides
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DEAD_LETTERED = "dead_lettered"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+class AttemptStatus(models.TextChoices):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    PARKED = "parked"  # gave its worker back while a person decides
+    LOST = "lost"  # the lease ran out: the worker died
+    RELEASED = "released"  # handed back unstarted by a worker that is shutting down
+
+
+class ActionStatus(models.TextChoices):
+    PROPOSED = "proposed"
+    HELD = "held"
+    GRANTED = "granted"
+    REDEEMED = "redeemed"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    VOID = "void"
+    UNDONE = "undone"
+
+
+class DeadLetterStatus(models.TextChoices):
+    OPEN = "open"
+    REDRIVEN = "redriven"
+    FIXED = "fixed"
+    DISCARDED = "discarded"
+
+
+_S, _E, _T, _A, _D = StepStatus, ExecutionStatus, AttemptStatus, ActionStatus, DeadLetterStatus
+
+STEP = Lifecycle(
+    "step",
+    {
+        _S.PENDING: {_S.IN_PROGRESS, _S.SKIPPED, _S.CANCELLED, _S.BUSINESS_ERROR, _S.BUDGET_HOLD},
+        _S.IN_PROGRESS: {
+            _S.SUCCESS, _S.BUSINESS_ERROR, _S.SYSTEM_ERROR, _S.AWAITING_APPROVAL, _S.UNKNOWN_OUTCOME,
+            _S.BUDGET_HOLD, _S.PENDING, _S.CANCELLED,
+        },
+        _S.SYSTEM_ERROR: {_S.SCHEDULED, _S.DEAD_LETTER, _S.AWAITING_APPROVAL},
+        _S.SCHEDULED: {_S.PENDING, _S.CANCELLED},
+        _S.AWAITING_APPROVAL: {_S.PENDING, _S.SUCCESS, _S.BUSINESS_ERROR, _S.CANCELLED},
+        _S.BUDGET_HOLD: {_S.PENDING, _S.CANCELLED},
+        _S.UNKNOWN_OUTCOME: {_S.PENDING, _S.DEAD_LETTER, _S.CANCELLED},
+        _S.DEAD_LETTER: {_S.PENDING, _S.CANCELLED},
+        _S.SUCCESS: set(),
+        _S.BUSINESS_ERROR: set(),
+        _S.CANCELLED: set(),
+        _S.SKIPPED: set(),
+    },
+    initial={_S.PENDING},
+)  # fmt: skip
+
+EXECUTION = Lifecycle(
+    "execution",
+    {
+        _E.QUEUED: {_E.RUNNING, _E.CANCELLED, _E.TIMED_OUT},
+        _E.RUNNING: {_E.WAITING, _E.SUCCEEDED, _E.FAILED, _E.DEAD_LETTERED, _E.CANCELLED, _E.TIMED_OUT},
+        _E.WAITING: {_E.RUNNING, _E.SUCCEEDED, _E.FAILED, _E.DEAD_LETTERED, _E.CANCELLED, _E.TIMED_OUT},
+        _E.DEAD_LETTERED: {_E.RUNNING, _E.CANCELLED},
+        _E.SUCCEEDED: set(),
+        _E.FAILED: set(),
+        _E.CANCELLED: set(),
+        _E.TIMED_OUT: set(),
+    },
+    initial={_E.QUEUED},
+)
+
+ATTEMPT = Lifecycle(
+    "attempt",
+    {
+        _T.RUNNING: {_T.SUCCEEDED, _T.FAILED, _T.PARKED, _T.LOST, _T.RELEASED},
+        _T.SUCCEEDED: set(),
+        _T.FAILED: set(),
+        _T.PARKED: set(),
+        _T.LOST: set(),
+        _T.RELEASED: set(),
+    },
+    initial={_T.RUNNING},
+)
+
+ACTION = Lifecycle(
+    "action",
+    {
+        _A.PROPOSED: {_A.GRANTED, _A.HELD, _A.DENIED},
+        _A.HELD: {_A.GRANTED, _A.REJECTED, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
+        _A.GRANTED: {_A.REDEEMED, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
+        _A.REDEEMED: {_A.SUCCEEDED, _A.FAILED, _A.UNKNOWN},
+        # An authorised retry grants the same action again: same bytes, same key.
+        _A.UNKNOWN: {_A.SUCCEEDED, _A.FAILED, _A.GRANTED},
+        _A.FAILED: {_A.GRANTED, _A.VOID},
+        _A.SUCCEEDED: {_A.UNDONE},
+        _A.DENIED: set(),
+        _A.REJECTED: set(),
+        _A.EXPIRED: set(),
+        _A.WITHDRAWN: set(),
+        _A.VOID: set(),
+        _A.UNDONE: set(),
+    },
+    initial={_A.PROPOSED},
+)
+
+DEAD_LETTER = Lifecycle(
+    "dead letter",
+    {
+        _D.OPEN: {_D.REDRIVEN, _D.DISCARDED},
+        _D.REDRIVEN: {_D.OPEN, _D.FIXED, _D.DISCARDED},
+        _D.FIXED: set(),
+        _D.DISCARDED: set(),
+    },
+    initial={_D.OPEN},
+)
+
+LIFECYCLES = (EXECUTION, STEP, ATTEMPT, ACTION, DEAD_LETTER)
