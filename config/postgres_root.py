@@ -1,4 +1,4 @@
-"""What root has to arrange, because PostgreSQL refuses to run as root: another account, and folders it may enter.
+"""What root has to arrange, because PostgreSQL refuses to run as root: an account, and folders it may enter.
 
 No folder outside the project is opened up for that account. Where it cannot reach the project (a clone below
 /root, say), data and programs live below /var/lib/holdpoint instead.
@@ -98,8 +98,8 @@ def _create_account() -> None:
     except FileNotFoundError:
         pass
     raise PermissionError(
-        f"PostgreSQL refuses to run as root, and the account {ACCOUNT} could not be made with `{' '.join(command)}`. "
-        f"Create it, run as an ordinary user, or set DATABASE_URL=postgresql://user:password@host/database."
+        f"PostgreSQL refuses to run as root, and the account {ACCOUNT} could not be made with "
+        f"`{' '.join(command)}`. Create it, run as an ordinary user, or set DATABASE_URL=postgresql://user:password@host/database."
     )
 
 
