@@ -96,7 +96,7 @@ def kept_secret(path: Path) -> str:
 
 
 def var_dir() -> Path:
-    """Create `path` whole or not at all: web and worker may both be first, and need one secret."""
+    """Where a run keeps all it writes (database, secrets, releases, logs): VAR_DIR or var/ in the project."""
     return Path(text("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var"))).absolute()
 
 

@@ -198,6 +198,7 @@ class Server:
         command = Path("/proc", pid.strip(), "cmdline")
         if command.exists() and os.fsencode(self.data) not in command.read_bytes():
             pid_file.write_text(f"{NO_PROCESS}\n{rest}")
+            (self.socket_dir / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
 
     def _control(self, verb: str, *arguments: str) -> None:
         try:
