@@ -1,0 +1,77 @@
+"""One real PostgreSQL per pytest session: no SQLite, no mock, no server to install.
+
+Loaded with `-p tests.db`, so that VAR_DIR and DATABASE_URL stand before pytest-django reads the settings: a
+test never touches what `make run` keeps. The servers live below var/tests and stay there, so that the next
+session starts one in a fraction of a second. Sessions that run at the same time take different ones.
+
+Under `--durable` (what `make chaos` uses) the server has production's settings; otherwise a power cut may
+cost it everything, which no ordinary test notices.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from config import env, postgres
+from config.postgres import Server
+
+ROOT = Path(__file__).resolve().parent.parent / "var" / "tests"
+SLOT = pytest.StashKey[IO[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--durable`."""
+    parser.addoption("--durable", action="store_true", help="test against a PostgreSQL that survives a crash")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Decide which server this session talks to. It starts when the first test needs it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit the environment of the session
+        slot, early_config.stash[SLOT] = _take_free_slot()
+        Server(slot).stop()  # left running by a session that was killed, perhaps with other settings
+        os.environ["VAR_DIR"], os.environ["DATABASE_URL"] = str(slot), Server(slot).dsn()
+    return (yield)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server with the session that took it."""
+    if SLOT in config.stash:
+        Server(env.var_dir()).stop()
+        config.stash[SLOT].close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> Server:
+    """The running server: `.dsn(database)` is for other processes, `.restart_immediate()` crashes it."""
+    durability = postgres.DURABLE if pytestconfig.option.durable else postgres.FORGETFUL
+    server = Server(env.var_dir(), durability)
+    server.ensure_running()
+    return server
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, postgres_server: Server
+) -> None:
+    """Have the server up before pytest-django makes the test database."""
+
+
+def _take_free_slot() -> tuple[Path, IO[str]]:
+    """The first folder nobody uses; it is ours while the returned file is open, even if we are killed."""
+    for number in count():
+        slot = ROOT / str(number)
+        slot.mkdir(parents=True, exist_ok=True)
+        lock = (slot / "session.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            return slot, lock
+    raise AssertionError("count() never ends")

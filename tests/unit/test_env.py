@@ -1,0 +1,114 @@
+"""Settings from outside: what each reader accepts, and what it says when it does not."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+
+class TestRequired:
+    def test_returns_the_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LEDGER_URL", " http://ledger ")
+
+        assert env.required("LEDGER_URL", "Where the ledger answers.") == "http://ledger"
+
+    def test_explains_a_missing_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LEDGER_URL", "  ")
+
+        with pytest.raises(ImproperlyConfigured, match=r"LEDGER_URL is not set\. Where the ledger answers\."):
+            env.required("LEDGER_URL", "Where the ledger answers.")
+
+
+class TestFlag:
+    @pytest.mark.parametrize(("word", "meaning"), [("1", True), ("Yes", True), ("off", False), ("0", False)])
+    def test_reads_yes_and_no(self, monkeypatch: pytest.MonkeyPatch, word: str, meaning: bool) -> None:
+        monkeypatch.setenv("HTTPS", word)
+
+        assert env.flag("HTTPS", not meaning) is meaning
+
+    def test_is_the_default_when_unset(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("HTTPS", raising=False)
+
+        assert env.flag("HTTPS", True) is True
+
+    def test_refuses_a_word_that_is_neither(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS", "flase")
+
+        with pytest.raises(ImproperlyConfigured, match=r"HTTPS is 'flase', which is neither.*HTTPS=1"):
+            env.flag("HTTPS", True)
+
+
+class TestNumbers:
+    def test_refuses_a_fraction_where_a_whole_number_belongs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WORKERS", "2.5")
+
+        with pytest.raises(ImproperlyConfigured, match=r"'2\.5', which is not a whole number.*WORKERS=4"):
+            env.integer("WORKERS", 4)
+
+    def test_refuses_a_number_below_the_least(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WORKERS", "0")
+
+        with pytest.raises(ImproperlyConfigured, match="below 1"):
+            env.integer("WORKERS", 4, at_least=1)
+
+    @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "10s"])
+    def test_refuses_what_is_no_duration(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+        monkeypatch.setenv("LEASE_SECONDS", text)
+
+        with pytest.raises(ImproperlyConfigured, match=r"not a duration in seconds.*LEASE_SECONDS=15"):
+            env.seconds("LEASE_SECONDS", 15)
+
+    def test_reads_a_fraction_of_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LEASE_SECONDS", "0.5")
+
+        assert env.seconds("LEASE_SECONDS", 15) == 0.5
+
+
+class TestSecret:
+    def test_is_read_from_the_file_that_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "key").write_text("whisper\n")
+        monkeypatch.delenv("API_KEY", raising=False)
+        monkeypatch.setenv("API_KEY_FILE", str(tmp_path / "key"))
+
+        assert env.secret("API_KEY") == "whisper"
+
+    def test_refuses_two_sources(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("API_KEY", "one")
+        monkeypatch.setenv("API_KEY_FILE", "/run/secrets/other")
+
+        with pytest.raises(ImproperlyConfigured, match="Both API_KEY and API_KEY_FILE are set"):
+            env.secret("API_KEY")
+
+    def test_explains_a_file_that_cannot_be_read(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.delenv("API_KEY", raising=False)
+        monkeypatch.setenv("API_KEY_FILE", str(tmp_path / "missing"))
+
+        with pytest.raises(ImproperlyConfigured, match=r"API_KEY_FILE points to .*cannot be read"):
+            env.secret("API_KEY")
+
+    def test_refuses_an_empty_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "key").write_text("\n")
+        monkeypatch.delenv("API_KEY", raising=False)
+        monkeypatch.setenv("API_KEY_FILE", str(tmp_path / "key"))
+
+        with pytest.raises(ImproperlyConfigured, match="which is empty"):
+            env.secret("API_KEY")
+
+
+class TestKeptSecret:
+    def test_is_made_once_and_readable_by_its_owner_only(self, tmp_path: Path) -> None:
+        path = tmp_path / "deep" / "secret_key"
+
+        first, second = env.kept_secret(path), env.kept_secret(path)
+
+        assert first == second
+        assert len(first) >= 50
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert [file.name for file in path.parent.iterdir()] == ["secret_key"]
