@@ -1,0 +1,188 @@
+"""Definitions from files: tools, agents and approval policies, idempotent by content, all or nothing.
+
+An import by the system puts what it reads in force. A person's import only drafts: another administrator
+activates. What an item may hold, and what it becomes, stands in registry_items.py.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from django.db import connection, transaction
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from approvals.models import ApprovalPolicy
+from audit.actors import Actor
+from audit.definitions import Definition, DefinitionStatus, activate, draft
+from audit.refusals import Forbidden, Invalid
+from orchestrator.models import Agent, Tool
+from orchestrator.operations import registry_items
+from orchestrator.operations.registry_items import JSON, Say
+
+# One import at a time: two processes that both import an example at their start must not both draft it.
+IMPORT_LOCK = 0x686F6C64
+
+
+class ImportRefused(Invalid):
+    """Nothing was imported. `lines` name each fault: `file: item 3 (name): field: message. remedy`."""
+
+    code = "import_refused"
+
+    def __init__(self, lines: list[str], errors: list[tuple[str, str, str]]) -> None:
+        super().__init__("\n".join(lines), errors=errors)
+        self.lines = lines
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, as `name version`."""
+
+    created: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def import_tools(items: Any, *, by: Actor, file: str) -> Imported:
+    """Register tools. Other content under a version that exists is refused: releases froze that contract."""
+    return _import(items, _TOOLS, by=by, file=file)
+
+
+def import_agents(items: Any, *, by: Actor, file: str) -> Imported:
+    """Register agents; changed content becomes the next version."""
+    return _import(items, _AGENTS, by=by, file=file)
+
+
+def import_policies(items: Any, *, by: Actor, file: str) -> Imported:
+    """Register approval policies; changed content becomes the next version."""
+    return _import(items, _POLICIES, by=by, file=file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    model: type[Definition]
+    schema: JSON
+    columns: Callable[[JSON, Say, set[str]], JSON]
+    row: Callable[["_Kind", JSON, Say], Definition]
+
+
+@dataclass(slots=True)
+class _Findings:
+    """Every error of a file, so that its author corrects them in one go."""
+
+    file: str
+    lines: list[str] = field(default_factory=list)
+    errors: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def about(self, index: int, item: Any) -> Say:
+        called = f" ({item['name']})" if _is_named(item) else ""
+
+        def say(name: str, message: str, remedy: str) -> None:
+            text = f"{message.rstrip('.')}. {remedy}"
+            self.lines.append(f"{self.file}: item {index + 1}{called}: {f'{name}: ' if name else ''}{text}")
+            self.errors.append((f"/{index}/{name.replace('.', '/')}".rstrip("/"), "invalid", text))
+
+        return say
+
+
+@transaction.atomic
+def _import(items: Any, kind: _Kind, *, by: Actor, file: str) -> Imported:
+    if by.kind == "agent":
+        raise Forbidden("An agent cannot register tools, agents or policies.", code="people_only")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
+    findings = _Findings(file)
+    rows = list(_rows(items, kind, findings))
+    if findings.lines:
+        raise ImportRefused(findings.lines, findings.errors)
+    stored = [(str(row), _store(row, by)) for row in rows]
+    return Imported(
+        created=tuple(name for name, changed in stored if changed),
+        unchanged=tuple(name for name, changed in stored if not changed),
+    )
+
+
+def _rows(items: Any, kind: _Kind, findings: _Findings) -> Iterator[Definition]:
+    """The row each item asks for: the stored one when nothing changed, an unsaved one otherwise."""
+    if not isinstance(items, list):
+        message = "The file must hold a JSON list of objects: [{...}, {...}]."
+        findings.lines.append(f"{findings.file}: {message}")
+        findings.errors.append(("", "invalid", message))
+        return
+    names = [item["name"] if _is_named(item) else None for item in items]
+    for index, item in enumerate(items):
+        say, before = findings.about(index, item), len(findings.lines)
+        _check_shape(item, kind, names[:index], say)
+        if len(findings.lines) > before:
+            continue
+        columns = kind.columns(item, say, {name for name in names if name})
+        if len(findings.lines) == before:
+            yield kind.row(kind, columns, say)
+
+
+def _is_named(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("name"), str)
+
+
+def _check_shape(item: Any, kind: _Kind, earlier: list[str | None], say: Say) -> None:
+    for error in Draft202012Validator(kind.schema).iter_errors(item):
+        for finding in _explain(error):
+            say(*finding)
+    if _is_named(item) and item["name"] in earlier:
+        say("name", "This name is in the file twice", "Keep one of the two.")
+
+
+def _explain(error: ValidationError) -> Iterator[tuple[str, str, str]]:
+    """A schema error as (field, message, remedy)."""
+    name = ".".join(str(part) for part in error.path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for unknown in sorted(set(error.instance) - set(known)):
+            close = get_close_matches(unknown, known, n=1)
+            remedy = f"Did you mean {close[0]}?" if close else f"Fields: {', '.join(known)}."
+            yield unknown, "There is no such field", remedy
+    elif error.validator == "required":
+        # jsonschema raises one error per missing field and names it only in the sentence.
+        yield error.message.split("'")[1], "The field is missing", "Add it."
+    elif error.validator == "enum":
+        yield name, f"{error.instance!r} is not a choice", f"Use one of: {', '.join(error.validator_value)}."
+    else:
+        yield name, error.message[:300], "Correct the value."
+
+
+def _same_version(kind: _Kind, columns: JSON, say: Say) -> Definition:
+    """A tool's version is in the file: what is registered under it must say the same."""
+    same = {"name": columns["name"], "version": columns["version"]}
+    row = kind.model._default_manager.filter(**same).first() or kind.model(**columns)
+    for name in (name for name, value in columns.items() if getattr(row, name) != value):
+        say(name, f"It differs from what is registered as {row}", "Give the tool a new version.")
+    if row.status == DefinitionStatus.RETIRED:
+        say("version", f"Version {columns['version']} was retired", "Give the tool a new version.")
+    return row
+
+
+def _next_version(kind: _Kind, columns: JSON, _: Say) -> Definition:
+    """The newest stored version when it says the same and is not retired, else the one after it."""
+    newest: Any = kind.model._default_manager.filter(name=columns["name"]).order_by("-version").first()
+    if newest is None:
+        return kind.model(**columns)
+    same = all(getattr(newest, name) == value for name, value in columns.items())
+    if same and newest.status != DefinitionStatus.RETIRED:
+        return newest  # type: ignore[no-any-return]
+    return kind.model(**columns, version=newest.version + 1)
+
+
+def _store(row: Definition, by: Actor) -> bool:
+    """Draft what is new and, for the system, put it in force. False when there was nothing to do."""
+    fresh = row._state.adding
+    if fresh:
+        draft(row, by=by, why="imported")
+    if row.status != DefinitionStatus.DRAFT or by.is_person:
+        return fresh
+    activate(row, by=by)
+    return True
+
+
+_TOOLS = _Kind(Tool, registry_items.TOOL, registry_items.tool_columns, _same_version)
+_AGENTS = _Kind(Agent, registry_items.AGENT, registry_items.agent_columns, _next_version)
+_POLICIES = _Kind(ApprovalPolicy, registry_items.POLICY, registry_items.policy_columns, _next_version)

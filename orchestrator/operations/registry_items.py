@@ -1,0 +1,164 @@
+"""One item of tools.json, agents.json or policies.json: what it may hold, and the columns it becomes."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import models
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from approvals.models import ApprovalPolicy
+from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition
+from audit.definitions import DefinitionStatus
+from budgets.models import BusinessUnit
+from orchestrator.models import Agent, Tool
+
+JSON = dict[str, Any]
+# Called with (field, message, remedy) for every error of one item.
+Say = Callable[[str, str, str], None]
+MAX_SECONDS = 366 * 24 * 3600
+
+
+def _text(length: int, **more: Any) -> JSON:
+    return {"type": "string", "maxLength": length, **more}
+
+
+def _item(required: list[str], properties: JSON) -> JSON:
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
+
+
+NAME = _text(200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$")
+NAMES = {"type": "array", "items": _text(200, minLength=1), "uniqueItems": True}
+SCHEMA = {"type": "object"}
+# null in a file is the empty text of the model.
+ENTRY = {"type": ["string", "null"], "maxLength": 200, "pattern": r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$"}
+OPTIONAL_NAME = {"type": ["string", "null"], "maxLength": 200}
+SECONDS = {"type": "integer", "minimum": 1, "maximum": MAX_SECONDS}
+
+TOOL = _item(
+    ["name", "version", "effect", "tier"],
+    {
+        "name": NAME,
+        "version": _text(40, minLength=1),
+        "description": _text(20_000),
+        "title": _text(300),
+        "input_schema": SCHEMA,
+        "output_schema": SCHEMA,
+        "effect": {"enum": ["read", "write", "irreversible"]},
+        "idempotency_class": {"enum": ["A", "B", "C"]},
+        "tier": {"enum": ["informational", "customer_facing", "financial"]},
+        "entry": ENTRY,
+        "probe": ENTRY,
+        "record": ENTRY,
+        "business_key": {"type": ["string", "null"], "maxLength": 300},
+        "compensate_with": OPTIONAL_NAME,
+        "owner": _text(200),
+        "runbook": _text(20_000),
+        "scopes": NAMES,
+        "egress": NAMES,
+    },
+)
+
+AGENT = _item(
+    ["name", "owner", "unit"],
+    {
+        "name": NAME,
+        "owner": _text(200, minLength=1),
+        "unit": _text(80, minLength=1),
+        "description": _text(20_000),
+        "runbook": _text(20_000),
+        "support": _text(200),
+        "data_classification": _text(40),
+        "entry": ENTRY,
+        "input_schema": SCHEMA,
+        "output_schema": SCHEMA,
+        "allowed_tools": NAMES,
+        "egress": NAMES,
+    },
+)
+
+POLICY = _item(
+    ["name", "reason"],
+    {
+        "name": _text(80, pattern=r"^[A-Za-z0-9_-]+$"),
+        "unit": {"type": ["string", "null"], "maxLength": 80},
+        "tool": _text(200, minLength=1),
+        "condition": _text(2_000),
+        "verdict": {"enum": ["hold", "deny"]},
+        "required": {"type": "integer", "minimum": 0, "maximum": 2},
+        "reason": _text(300, minLength=1),
+        "decide_within_seconds": SECONDS,
+        "use_within_seconds": SECONDS,
+        "on_timeout": {"enum": ["reject", "hold"]},
+    },
+)
+
+
+def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
+    """The columns of a tool; `beside` are the names in the same file."""
+    _check_schemas(item, say)
+    other = item.get("compensate_with")
+    if other and other not in beside and not Tool.objects.active().filter(name=other).exists():
+        say(
+            "compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first."
+        )
+    return _with_defaults(Tool, _given(item))
+
+
+def agent_columns(item: JSON, say: Say, _: set[str]) -> JSON:
+    """The columns of an agent; its owner and unit are found by name."""
+    _check_schemas(item, say)
+    _check_tools(item.get("allowed_tools", []), say)
+    owner = get_user_model().objects.filter(username=item["owner"], is_active=True).first()
+    if owner is None:
+        say("owner", f"There is no active user {item['owner']!r}", "Create the user, or correct the name.")
+    found = {"owner_id": owner and owner.pk, "unit_id": _unit_id(item["unit"], say)}
+    return _with_defaults(Agent, _given(item, besides=("owner", "unit")) | found)
+
+
+def policy_columns(item: JSON, say: Say, _: set[str]) -> JSON:
+    """The columns of a policy; its condition has to compile."""
+    try:
+        compile_condition(item.get("condition") or "true", POLICY_VARIABLES)
+    except BadCondition as error:
+        say("condition", str(error), f"Conditions may use {', '.join(sorted(POLICY_VARIABLES))}.")
+    unit_id = _unit_id(item["unit"], say) if item.get("unit") else None
+    return _with_defaults(ApprovalPolicy, _given(item, besides=("unit",)) | {"unit_id": unit_id})
+
+
+def _given(item: JSON, besides: tuple[str, ...] = ()) -> JSON:
+    return {name: value for name, value in item.items() if value is not None and name not in besides}
+
+
+def _with_defaults(model: type[models.Model], columns: JSON) -> JSON:
+    """A field the item leaves out counts as its default: removing one from a file is a change like any other."""
+    own = {field.attname: field.get_default() for field in model._meta.concrete_fields if field.editable}
+    return {name: value for name, value in own.items() if name != "version"} | columns
+
+
+def _check_schemas(item: JSON, say: Say) -> None:
+    for name in ("input_schema", "output_schema"):
+        try:
+            Draft202012Validator.check_schema(item.get(name, {}))
+        except SchemaError as error:
+            path = ".".join([name, *(str(part) for part in error.path)])
+            say(path, f"Not a JSON Schema (draft 2020-12): {error.message[:200]}", "Correct the schema.")
+
+
+def _check_tools(names: list[str], say: Say) -> None:
+    known = set(Tool.objects.values_list("name", flat=True))
+    for name in names:
+        if name != "*" and name not in known:
+            close = get_close_matches(name, known, n=1)
+            remedy = f"Did you mean {close[0]}?" if close else "Import the tool first."
+            say("allowed_tools", f"There is no tool {name!r}", remedy)
+
+
+def _unit_id(name: str, say: Say) -> UUID | None:
+    unit = BusinessUnit.objects.filter(name=name).exclude(status=DefinitionStatus.RETIRED).first()
+    if unit is None:
+        say("unit", f"There is no business unit {name!r}", "Create the unit first, or correct the name.")
+    return unit.pk if unit else None
