@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -238,7 +238,7 @@ def ensure_running() -> None:
 def main(verb: str = "status", *arguments: str) -> None:
     """The command line, for people who look after a server by hand."""
     server = Server(env.var_dir())
-    verbs = {
+    verbs: dict[str, Callable[[], object]] = {
         "start": server.ensure_running,
         "stop": server.stop,
         "restart-immediate": server.restart_immediate,

@@ -1,0 +1,62 @@
+# `make run` and `make test` are all one needs; `make help` lists the rest. PORT, HOST and DATABASE_URL are honoured.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types pages chaos load soak bench lock diagrams clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: $(READY)  ## run the whole site here: web, worker, database, example systems
+	@exec $(BIN)/python -m config.run
+
+test: $(READY)  ## every check and the default test suite
+	@tools/need_chromium
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/vendor_assets.py --check
+	$(BIN)/python manage.py diagrams --check
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## format and lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/lint-imports
+
+types: $(READY)  ## type-check
+	$(BIN)/mypy
+
+chaos: $(READY)  ## kill runners, workers and the database while work runs
+	$(BIN)/python -m pytest -m chaos --durable --timeout 1800
+
+load: $(READY)  ## measure throughput
+	$(BIN)/python -m pytest -m load --durable --timeout 1800
+
+soak: $(READY)  ## run for a long time
+	$(BIN)/python -m pytest -m soak --durable --timeout 0
+
+bench: $(READY)  ## compare with another engine on the same PostgreSQL, as ratios
+	$(BIN)/python bench/run.py
+
+diagrams: $(READY)  ## draw the lifecycle diagrams again
+	$(BIN)/python manage.py diagrams
+
+lock: $(READY)  ## write requirements.lock from requirements.in
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-options \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock requirements.in
+
+clean:  ## remove the environment and all data of this folder, the database included
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.postgres stop; fi
+	@# As root the database may lie elsewhere, behind a link.
+	rm -rf "$$(readlink -f var/postgres)" var $(VENV)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Again only when the lock changed.
+$(READY): requirements.lock
+	@PYTHON="$(PYTHON)" tools/make_venv $(VENV)
+	@touch $@

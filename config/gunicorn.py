@@ -1,0 +1,22 @@
+"""The web server: `gunicorn --config python:config.gunicorn config.wsgi`, here and in production."""
+
+from pathlib import Path
+
+from config import env
+
+bind = f"{env.text('HOST', '127.0.0.1')}:{env.integer('PORT', 8000)}"
+
+# Threads, because clients that wait for a decision (?wait=30) hold a request open and do nothing meanwhile.
+worker_class = "gthread"
+workers = env.integer("WEB_WORKERS", 2, at_least=1)
+threads = env.integer("WEB_THREADS", 16, at_least=1)
+keepalive = 5
+timeout = 60
+graceful_timeout = 5
+
+# The heartbeat file must not wait for a disk; and nobody administers this server through a socket at home.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+control_socket_disable = True
+
+accesslog = None
+loglevel = "warning"

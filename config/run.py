@@ -1,0 +1,228 @@
+"""`make run`: the whole site on one machine, with all it needs. Ctrl-C stops it and leaves no process.
+
+Starts the embedded PostgreSQL (unless DATABASE_URL is set), migrates, fills in the demo, then keeps running
+the systems the examples talk to, the worker and the web server. What dies is started again. PORT and HOST are
+honoured; an example's system is not started when its address (ERP_URL, say) is given.
+"""
+
+import fcntl
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from config import env
+from config.postgres import PostgresError, Server
+from config.programs import Program, say
+
+ROOT = Path(__file__).resolve().parent.parent
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE_SECONDS = 60
+TICK_SECONDS = 0.5
+GUNICORN = ("-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi")
+
+# The systems the examples talk to: name, variable with its address, program. They listen above our own port.
+SYSTEMS = [
+    ("erp", "ERP_URL", "examples/reconciliation/servers/erp.py"),
+    ("ledger", "LEDGER_URL", "examples/reconciliation/servers/ledger_api.py"),
+    ("crm", "CRM_URL", "examples/support_case_resolution/servers/crm.py"),
+]
+
+
+class Stopped(Exception):
+    """Somebody asked us to stop."""
+
+
+class CannotStart(Exception):
+    """The site cannot be started; the message says why and what to do."""
+
+
+def main() -> int:
+    """Run the site until asked to stop; the exit code."""
+    for number in SIGNALS:
+        signal.signal(number, _stop)
+    try:
+        with _only_one(), _leash() as follow:
+            _run(follow)
+    except Stopped:
+        print("Stopped. Nothing is left running; the data stays in", env.var_dir())
+        return 0
+    except (CannotStart, PostgresError) as problem:
+        print(problem, file=sys.stderr)
+    return 1
+
+
+def _run(follow: Callable[[int], None]) -> None:
+    host, port = env.text("HOST", "127.0.0.1"), env.integer("PORT", 8000)
+    if not _is_free(host, port):
+        raise CannotStart(
+            f"Port {port} is taken by another program. Use another one: PORT={port + 80} make run"
+        )
+    server = _database()
+    systems, addresses = _systems(port)
+    os.environ.update(addresses)
+    logins = _prepare()
+    programs = [*systems, _program("worker", "manage.py", "worker"), _program("web", *GUNICORN)]
+    for program in programs:
+        follow(program.start())
+    _wait_for_answer(host, port, programs)
+    _welcome(host, port, addresses, logins)
+    while True:
+        _tend(server, programs, follow)
+        time.sleep(TICK_SECONDS)
+
+
+def _database() -> Server | None:
+    """The embedded server, running; nothing when there is another one to use."""
+    if env.text("DATABASE_URL", ""):
+        return None
+    say("postgres", "starting the embedded PostgreSQL")
+    server = Server(env.var_dir())
+    server.ensure_running()
+    return server
+
+
+def _systems(port: int) -> tuple[list[Program], dict[str, str]]:
+    """The examples' own systems, unless the environment says where they are; and where they will be."""
+    programs, addresses = [], {}
+    for offset, (name, variable, script) in enumerate(SYSTEMS, start=1):
+        if env.text(variable, ""):
+            continue
+        at = _free_port_near(port + offset)
+        addresses[variable] = f"http://127.0.0.1:{at}"
+        books = env.var_dir() / "systems" / name
+        programs.append(_program(name, script, "--port", str(at), "--books", str(books)))
+    return programs, addresses
+
+
+def _program(name: str, *arguments: str) -> Program:
+    return Program(name, [sys.executable, *arguments], cwd=ROOT, log=env.var_dir() / "log" / f"{name}.log")
+
+
+def _prepare() -> str:
+    """Bring the database and the static files up to date; the demo's logins, to be shown at the end."""
+    say("setup", "bringing the database up to date")
+    _manage("migrate", "--verbosity=0")
+    _manage("collectstatic", "--noinput", "--verbosity=0")
+    return _manage("demo")
+
+
+def _manage(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, check=False, text=True,
+        stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise CannotStart(f"`manage.py {' '.join(arguments)}` failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def _wait_for_answer(host: str, port: int, programs: list[Program]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not _answers(host, port):
+        for program in programs:
+            if program.died() is not None:
+                raise CannotStart(f"The program {program.name} ended at once; see above, or {program.log}.")
+        if time.monotonic() > deadline:
+            raise CannotStart(
+                f"The site has not answered for {PATIENCE_SECONDS} s; see {env.var_dir() / 'log'}."
+            )
+        time.sleep(0.1)
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/", headers={"Host": "localhost"})
+        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _welcome(host: str, port: int, addresses: dict[str, str], logins: str) -> None:
+    name = "localhost" if host in {"127.0.0.1", "0.0.0.0"} else host
+    print(f"\nHoldpoint is ready: http://{name}:{port}/\n")
+    print(logins)
+    for variable, address in addresses.items():
+        print(f"  {variable:<12} {address}")
+    print(f"\nCtrl-C stops everything. Data and logs: {env.var_dir()}\n", flush=True)
+
+
+def _tend(server: Server | None, programs: list[Program], follow: Callable[[int], None]) -> None:
+    """Start again whatever died."""
+    if server and not server.running():
+        say("postgres", "is not running; starting it again")
+        server.ensure_running()
+    for program in programs:
+        if (pid := program.revive()) is not None:
+            follow(pid)
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Two supervisors of the same data would fight."""
+    env.var_dir().mkdir(parents=True, exist_ok=True)
+    with (env.var_dir() / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(f"The site is already running with the data in {env.var_dir()}.") from None
+        yield
+
+
+@contextmanager
+def _leash() -> Iterator[Callable[[int], None]]:
+    """Tell each started process to `config.leash`, which ends them all when this block ends, or we do."""
+    command = [sys.executable, "-m", "config.leash"]
+    leash = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, text=True, start_new_session=True)
+    assert leash.stdin is not None
+    pipe = leash.stdin
+
+    def follow(pid: int) -> None:
+        pipe.write(f"{pid}\n")
+        pipe.flush()
+
+    try:
+        yield follow
+    finally:
+        pipe.close()
+        leash.wait()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    say("setup", "stopping")
+    raise Stopped
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port_near(port: int) -> int:
+    """`port` if nobody has it, otherwise one the system chooses."""
+    if _is_free("127.0.0.1", port):
+        return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
