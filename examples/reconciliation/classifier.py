@@ -54,17 +54,13 @@ def classify(bank: Sequence[Row], ledger: Sequence[Row]) -> list[Finding]:
     exact = {row.reference: found for row in bank if (found := _take_exact(row, open_rows))}
     paid = {(row.document, row.amount) for row in bank if row.reference in exact and row.document}
     findings = [_finding(row, exact.get(row.reference), open_rows, paid) for row in bank]
-    return findings + [
-        Finding("missing_in_bank", "in the ledger, not on the statement yet", row) for row in open_rows
-    ]
+    return findings + [Finding("missing_in_bank", "in the ledger, not on the statement yet", row) for row in open_rows]
 
 
 def adjustments(findings: Sequence[Finding], batch_id: str) -> list[dict[str, Any]]:
     """The postings these findings ask for: internal before customer-facing, small before large."""
     wanted = [_adjustment(finding, batch_id) for finding in findings if finding.difference]
-    return sorted(
-        wanted, key=lambda item: (item["customer_facing"], Decimal(item["amount"]), item["reference"])
-    )
+    return sorted(wanted, key=lambda item: (item["customer_facing"], Decimal(item["amount"]), item["reference"]))
 
 
 def counts(findings: Sequence[Finding]) -> dict[str, int]:
@@ -76,8 +72,7 @@ def _take_exact(row: Row, open_rows: list[Row]) -> Row | None:
     fits = [
         other
         for other in open_rows
-        if (other.document, other.amount) == (row.document, row.amount)
-        and _days_apart(row, other) <= DAYS_APART
+        if (other.document, other.amount) == (row.document, row.amount) and _days_apart(row, other) <= DAYS_APART
     ]
     best = min(fits, key=lambda other: _days_apart(row, other), default=None)
     if best:
@@ -104,9 +99,7 @@ def _compare(row: Row, other: Row) -> Finding:
     if abs(difference) <= ROUNDING:
         return Finding("rounding", f"differs by {difference}", row, other, difference)
     if _foreign(row, other) and abs(difference) <= abs(other.amount) * FX_SHARE:
-        return Finding(
-            "fx_difference", f"{_foreign(row, other)} converted at another rate", row, other, difference
-        )
+        return Finding("fx_difference", f"{_foreign(row, other)} converted at another rate", row, other, difference)
     reason = f"the amounts differ by {difference}, which nothing explains"
     return Finding("missing_in_ledger", reason, row, other)
 
@@ -121,9 +114,7 @@ def _explain(row: Row, paid: set[tuple[str, Decimal]]) -> Finding:
         return Finding("interest", "interest of the bank, not booked", row, None, row.amount)
     if _FEE.search(row.text):
         return Finding("bank_fee", "charge of the bank, not booked", row, None, row.amount)
-    return Finding(
-        "missing_in_ledger", "nothing in the ledger fits; parked in suspense", row, None, row.amount
-    )
+    return Finding("missing_in_ledger", "nothing in the ledger fits; parked in suspense", row, None, row.amount)
 
 
 def _adjustment(finding: Finding, batch_id: str) -> dict[str, Any]:

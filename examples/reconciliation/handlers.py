@@ -29,15 +29,6 @@ def register_batch(arguments: Fields, context: Any) -> Fields:
     return {name: answer[name] for name in ("batch_id", "currency", "bank_rows", "ledger_rows")}
 
 
-def find_batch(arguments: Fields, context: Any) -> Fields:
-    """The ledger names a batch by its content, so asking is uploading: if it is there, nothing changes."""
-    return {
-        "happened": "yes",
-        "result": register_batch(arguments, context),
-        "detail": "the ledger holds the batch",
-    }
-
-
 def fetch_batch(arguments: Fields, context: Any) -> Fields:
     """The batch as the ledger keeps it."""
     answer = _read(context, LEDGER, f"/batches/{quote(arguments['batch_id'], safe='')}")
@@ -157,9 +148,7 @@ def _happened(reference: str, context: Any) -> Fields:
     if len(found) > 1:
         return {"happened": "unknown", "result": None, "detail": f"{len(found)} postings carry {reference}"}
     posting = found[0]
-    written = (
-        f"{posting['lines_written']} of {posting['lines_expected']} lines of {posting['posting']} are written"
-    )
+    written = f"{posting['lines_written']} of {posting['lines_expected']} lines of {posting['posting']} are written"
     happened = "partly" if posting["status"] == "partial" else "yes"
     return {"happened": happened, "result": _receipt(posting), "detail": written}
 

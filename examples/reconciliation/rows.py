@@ -40,9 +40,7 @@ class Row:
 def parse_files(bank: Sequence[Cells], ledger: Sequence[Cells], currency: str) -> tuple[list[Row], list[Row]]:
     """Both files as rows, or one BadRows that lists everything wrong in either."""
     problems: list[str] = []
-    parsed = tuple(
-        _parse(name, rows, currency, problems) for name, rows in (("bank", bank), ("ledger", ledger))
-    )
+    parsed = tuple(_parse(name, rows, currency, problems) for name, rows in (("bank", bank), ("ledger", ledger)))
     if problems:
         raise BadRows(_listed(problems))
     return parsed[0], parsed[1]
@@ -55,9 +53,7 @@ def batch_currency(bank: Sequence[Cells], wanted: str | None) -> str:
 
 def _parse(name: str, rows: Sequence[Cells], currency: str, problems: list[str]) -> list[Row]:
     if not rows:
-        problems.append(
-            f"{name} file: it has no rows below the header; export it again with a wider date range"
-        )
+        problems.append(f"{name} file: it has no rows below the header; export it again with a wider date range")
         return []
     missing = [column for column in COLUMNS if column not in rows[0]]
     if missing:

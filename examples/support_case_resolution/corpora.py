@@ -49,15 +49,13 @@ CORPORA = {
         Article(
             "order-cancel",
             "Cancelling an order",
-            "An order can be cancelled free of charge until it has left the warehouse. Afterwards it "
-            "is a return.",
+            "An order can be cancelled free of charge until it has left the warehouse. Afterwards it is a return.",
             ("cancel_order",),
         ),
         Article(
             "account-access",
             "Access to an account",
-            "Send the link to set a new password to the address on file, never to another one. "
-            "Nothing is refunded.",
+            "Send the link to set a new password to the address on file, never to another one. Nothing is refunded.",
             ("account_access",),
         ),
         Article(

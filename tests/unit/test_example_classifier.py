@@ -116,9 +116,7 @@ class TestAdjustments:
             ("INV-1 ", True),
         ]
 
-    @pytest.mark.parametrize(
-        ("folder", "small", "customer_facing", "large"), [(".", 6, 3, 2), ("small", 1, 1, 1)]
-    )
+    @pytest.mark.parametrize(("folder", "small", "customer_facing", "large"), [(".", 6, 3, 2), ("small", 1, 1, 1)])
     def test_of_the_samples_fall_into_the_tiers_their_readme_promises(
         self, folder: str, small: int, customer_facing: int, large: int
     ) -> None:

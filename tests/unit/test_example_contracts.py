@@ -49,9 +49,7 @@ class TestContracts:
             *(EXAMPLES / "reconciliation/data").glob("*.csv"),
             *(EXAMPLES / "reconciliation/data/small").glob("*.csv"),
         ]
-        seen = Counter(
-            row["reference"] for path in paths for row in csv.DictReader(path.read_text().splitlines())
-        )
+        seen = Counter(row["reference"] for path in paths for row in csv.DictReader(path.read_text().splitlines()))
 
         assert len(seen) == 25 + 18 + 4 + 1
         assert set(seen.values()) == {1}

@@ -30,9 +30,7 @@ def adjustment(reference: str = "ADJ-1", **changes: Any) -> Fields:
 
 
 def post(erp: System, reference: str = "ADJ-1", timeout: float = 10, **changes: Any) -> tuple[int, Fields]:
-    return erp.ask(
-        "POST", "/postings", adjustment(reference, **changes), key=f"key-{reference}", timeout=timeout
-    )
+    return erp.ask("POST", "/postings", adjustment(reference, **changes), key=f"key-{reference}", timeout=timeout)
 
 
 def written(erp: System, reference: str = "ADJ-1") -> list[tuple[str, int, int]]:
@@ -131,9 +129,7 @@ class TestFaults:
         assert written(erp) == [("complete", 4, 4)]
 
     @pytest.mark.parametrize("mode", ["error_after_effect", "drop_reply"])
-    def test_an_effect_nobody_answered_for_is_there_and_the_same_key_finds_it(
-        self, erp: System, mode: str
-    ) -> None:
+    def test_an_effect_nobody_answered_for_is_there_and_the_same_key_finds_it(self, erp: System, mode: str) -> None:
         erp.plan(mode)
 
         first = _outcome(erp)
@@ -226,9 +222,7 @@ class TestKilled:
         assert post(erp)[0] == 200
         assert written(erp) == [("complete", 4, 4)]
 
-    def test_at_any_moment_it_has_every_acknowledged_posting_and_each_once_after_retries(
-        self, erp: System
-    ) -> None:
+    def test_at_any_moment_it_has_every_acknowledged_posting_and_each_once_after_retries(self, erp: System) -> None:
         references = [f"ADJ-{number}" for number in range(240)]
         acknowledged: list[str] = []
         enough = threading.Event()

@@ -54,8 +54,7 @@ class Accounts:
             raise Refused(422, "status must be open or blocked")
         limit = cents(request.body.get("posting_limit", amount(row["posting_limit_cents"])))
         self._books.write(
-            "UPDATE accounts SET status = ?, posting_limit_cents = ?, revision = revision + 1"
-            " WHERE account = ?",
+            "UPDATE accounts SET status = ?, posting_limit_cents = ?, revision = revision + 1 WHERE account = ?",
             *(status, limit, account),
         )
         return self._with_balance(self._find(account))
@@ -72,9 +71,7 @@ class Accounts:
             raise Refused(422, f"account {account} is {row['status']}; ask bookkeeping to open it")
         if posted_cents > row["posting_limit_cents"]:
             limit = amount(row["posting_limit_cents"])
-            raise Refused(
-                422, f"{amount(posted_cents)} is above the posting limit {limit} of account {account}"
-            )
+            raise Refused(422, f"{amount(posted_cents)} is above the posting limit {limit} of account {account}")
 
     def _find(self, account: object) -> Fields:
         row = self._books.first("SELECT * FROM accounts WHERE account = ?", account)

@@ -73,8 +73,7 @@ class Journal:
     def find(self, reference: str = "", batch_id: str = "") -> list[Fields]:
         """Postings of one business key, or of one batch, oldest first."""
         rows = self._books.select(
-            "SELECT number FROM postings WHERE reference = ?1 OR (?2 <> '' AND batch_id = ?2)"
-            " ORDER BY number",
+            "SELECT number FROM postings WHERE reference = ?1 OR (?2 <> '' AND batch_id = ?2) ORDER BY number",
             *(reference, batch_id),
         )
         return [self.posting(row["number"]) for row in rows]
@@ -113,9 +112,7 @@ class Journal:
         if row is None:
             return None
         if row["digest"] != digest(body):
-            raise Refused(
-                422, f"idempotency key {key} was used with another body, for {_name(row['number'])}"
-            )
+            raise Refused(422, f"idempotency key {key} was used with another body, for {_name(row['number'])}")
         return int(row["number"])
 
     def _open(self, entry: Entry) -> int:
@@ -127,9 +124,7 @@ class Journal:
         # One transaction: no line of the original may slip in between reading its lines and closing it.
         with self._books.transaction():
             original = self._original(_text(body, "reference"))
-            lines = self._books.select(
-                "SELECT * FROM lines WHERE posting = ? ORDER BY line DESC", original["number"]
-            )
+            lines = self._books.select("SELECT * FROM lines WHERE posting = ? ORDER BY line DESC", original["number"])
             plan = [_mirrored(line) for line in lines]
             reference = f"REV-{original['reference']}"
             return self._insert(Entry(key, body, reference, original["batch_id"], plan, original["number"]))
@@ -185,9 +180,7 @@ def plan_of(body: Fields) -> list[Fields]:
         (CLEARING, "debit"),
         (_text(body, "counter_account"), "credit"),
     )
-    return [
-        {"account": account, "side": side, "cents": whole, "currency": currency} for account, side in sides
-    ]
+    return [{"account": account, "side": side, "cents": whole, "currency": currency} for account, side in sides]
 
 
 def _mirrored(line: Fields) -> Fields:

@@ -181,9 +181,7 @@ def serve(name: str, routes_over: Callable[[Path], Iterable[Route]]) -> None:
     """Run until stopped: `--port 0` picks a free port, the ready line tells which."""
     parser = argparse.ArgumentParser(description=f"{name} of the example, on the loopback address")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument(
-        "--books", type=Path, required=True, help="folder that keeps this system's own records"
-    )
+    parser.add_argument("--books", type=Path, required=True, help="folder that keeps this system's own records")
     options = parser.parse_args()
     options.books.mkdir(parents=True, exist_ok=True)
     service = Service(name, options.port, routes_over(options.books))

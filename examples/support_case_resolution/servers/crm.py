@@ -44,9 +44,7 @@ class Cases:
 
     def overview(self, request: Request) -> Fields:
         """Every update, oldest first."""
-        return {
-            "updates": [_shown(row) for row in self._books.select("SELECT * FROM updates ORDER BY number")]
-        }
+        return {"updates": [_shown(row) for row in self._books.select("SELECT * FROM updates ORDER BY number")]}
 
     def _first_under(self, key: str | None) -> Fields | None:
         return self._books.first("SELECT * FROM updates WHERE key = ?", key)
