@@ -123,9 +123,7 @@ def _read_secret(name: str, path: Path) -> str:
             f"readable by the user this process runs as."
         ) from None
     if not value:
-        raise ImproperlyConfigured(
-            f"{name}_FILE points to {path}, which is empty. The file must hold the secret."
-        )
+        raise ImproperlyConfigured(f"{name}_FILE points to {path}, which is empty. The file must hold the secret.")
     return value
 
 

@@ -90,9 +90,7 @@ class Server:
 
     def dsn(self, database: str = NAME) -> str:
         """The connection URL of one database, whether or not the server runs."""
-        return (
-            f"postgresql://{NAME}:{self._password()}@/{database}?host={quote(str(self.socket_dir), safe='')}"
-        )
+        return f"postgresql://{NAME}:{self._password()}@/{database}?host={quote(str(self.socket_dir), safe='')}"
 
     def running(self) -> bool:
         """Whether something answers at the socket. Takes microseconds, so it may be asked often."""
@@ -244,9 +242,7 @@ def main(verb: str = "status", *arguments: str) -> None:
         "restart-immediate": server.restart_immediate,
         "status": lambda: print("running" if server.running() else "stopped"),
         "dsn": lambda: print(server.dsn()),
-        "psql": lambda: os.execv(
-            postgres_root.programs() / "psql", ["psql", server.ensure_running(), *arguments]
-        ),
+        "psql": lambda: os.execv(postgres_root.programs() / "psql", ["psql", server.ensure_running(), *arguments]),
     }
     if verb not in verbs:
         sys.exit(f"There is no {verb!r}. Choose from: {', '.join(verbs)}.")

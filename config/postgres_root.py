@@ -118,9 +118,7 @@ def _copy_for_others(package: Path) -> Path:
         _open_system_home()
         draft = place.with_name(f"{place.name}.{os.getpid()}")
         for folder in (Path(package.name, INSTALLATION), Path(f"{package.name}.libs")):
-            shutil.copytree(
-                package.parent / folder, draft / folder, ignore=shutil.ignore_patterns("include", "*.a")
-            )
+            shutil.copytree(package.parent / folder, draft / folder, ignore=shutil.ignore_patterns("include", "*.a"))
         for path in (draft, *draft.rglob("*")):
             path.chmod(0o755)
         draft.rename(place)

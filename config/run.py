@@ -62,9 +62,7 @@ def main() -> int:
 def _run(follow: Callable[[int], None]) -> None:
     host, port = env.text("HOST", "127.0.0.1"), env.integer("PORT", 8000)
     if not _is_free(host, port):
-        raise CannotStart(
-            f"Port {port} is taken by another program. Use another one: PORT={port + 80} make run"
-        )
+        raise CannotStart(f"Port {port} is taken by another program. Use another one: PORT={port + 80} make run")
     server = _database()
     systems, addresses = _systems(port)
     os.environ.update(addresses)
@@ -131,9 +129,7 @@ def _wait_for_answer(host: str, port: int, programs: list[Program]) -> None:
             if program.died() is not None:
                 raise CannotStart(f"The program {program.name} ended at once; see above, or {program.log}.")
         if time.monotonic() > deadline:
-            raise CannotStart(
-                f"The site has not answered for {PATIENCE_SECONDS} s; see {env.var_dir() / 'log'}."
-            )
+            raise CannotStart(f"The site has not answered for {PATIENCE_SECONDS} s; see {env.var_dir() / 'log'}.")
         time.sleep(0.1)
 
 

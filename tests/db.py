@@ -56,9 +56,7 @@ def postgres_server(pytestconfig: pytest.Config) -> Server:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, postgres_server: Server
-) -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, postgres_server: Server) -> None:
     """Have the server up before pytest-django makes the test database."""
 
 

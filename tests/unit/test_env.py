@@ -68,9 +68,7 @@ class TestNumbers:
 
 
 class TestSecret:
-    def test_is_read_from_the_file_that_is_named(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_is_read_from_the_file_that_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / "key").write_text("whisper\n")
         monkeypatch.delenv("API_KEY", raising=False)
         monkeypatch.setenv("API_KEY_FILE", str(tmp_path / "key"))
@@ -84,9 +82,7 @@ class TestSecret:
         with pytest.raises(ImproperlyConfigured, match="Both API_KEY and API_KEY_FILE are set"):
             env.secret("API_KEY")
 
-    def test_explains_a_file_that_cannot_be_read(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_explains_a_file_that_cannot_be_read(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv("API_KEY", raising=False)
         monkeypatch.setenv("API_KEY_FILE", str(tmp_path / "missing"))
 
