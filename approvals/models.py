@@ -13,8 +13,8 @@ from django.urls import reverse
 from approvals.statuses import POLICY, REQUEST, RequestStatus
 from audit import scope
 from audit.actors import Actor
-from audit.ids import new_id
 from audit.definitions import Definition, DefinitionStatus
+from audit.ids import new_id
 from audit.lifecycle import Governed, Lifecycle
 
 
@@ -34,8 +34,8 @@ class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
     def active(self) -> "ApprovalPolicyQuerySet":
         return self.filter(status=DefinitionStatus.ACTIVE)
 
-    def for_action(self, *, tool: str, unit_id: UUID) -> "ApprovalPolicyQuerySet":
-        return self.active().filter(Q(unit_id=unit_id) | Q(unit_id=None), tool__in=[tool, "*"])
+    def for_action(self, *, tool: str, unit_ids: list[UUID]) -> "ApprovalPolicyQuerySet":
+        return self.active().filter(Q(unit_id__in=unit_ids) | Q(unit_id=None), tool__in=[tool, "*"])
 
 
 class ApprovalPolicy(Definition):
@@ -50,7 +50,9 @@ class ApprovalPolicy(Definition):
         blank=True, help_text="CEL over args, tool, agent, unit, execution, envelope. Empty means always."
     )
     verdict = models.CharField(max_length=10, choices=PolicyVerdict.choices, default=PolicyVerdict.HOLD)
-    required = models.PositiveSmallIntegerField(default=1, help_text="How many different people must approve: 0, 1 or 2")
+    required = models.PositiveSmallIntegerField(
+        default=1, help_text="How many different people must approve: 0, 1 or 2"
+    )
     reason = models.CharField(max_length=300, help_text="Shown to the reviewer: why a person is needed")
     decide_within_seconds = models.PositiveIntegerField(default=24 * 3600, help_text="Time people have to decide")
     use_within_seconds = models.PositiveIntegerField(default=3600, help_text="Time an approval stays usable")

@@ -159,9 +159,9 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
 
     Everything is asked again: same digest, inside its window, and every signature still counts. Raises NotUsable.
     """
-    request = ApprovalRequest.objects.select_for_update().filter(
-        subject_id=subject_id, status=RequestStatus.APPROVED
-    ).first()  # fmt: skip
+    request = (
+        ApprovalRequest.objects.select_for_update().filter(subject_id=subject_id, status=RequestStatus.APPROVED).first()
+    )
     if request is None:
         raise NotUsable("There is no approval waiting to be used for this action.")
     if request.digest != digest:
@@ -236,14 +236,22 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice) -> No
 
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
     Decision.objects.create(
-        request=request, person_id=by.user_id, person_name=by.name, verdict=verdict,
-        reason_code=voice.reason_code, note=voice.note, digest=voice.digest, revision=voice.revision,
+        request=request,
+        person_id=by.user_id,
+        person_name=by.name,
+        verdict=verdict,
+        reason_code=voice.reason_code,
+        note=voice.note,
+        digest=voice.digest,
+        revision=voice.revision,
         viewed=dict(voice.viewed),
-    )  # fmt: skip
+    )
     lifecycle.note(
-        request, f"approval_request.signed_{verdict}", by=by,
+        request,
+        f"approval_request.signed_{verdict}",
+        by=by,
         data={"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code},
-    )  # fmt: skip
+    )
 
 
 def _usable_until(request: ApprovalRequest) -> Any:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection, models, transaction
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
@@ -94,9 +95,15 @@ def move(
             row.stream,
             events.fact(
                 f"{row.lifecycle.noun.replace(' ', '_')}.{to}",
-                by=by, object_id=row.pk, unit_id=row.stream_unit, before=before, after=to, why=why, data=data,
+                by=by,
+                object_id=row.pk,
+                unit_id=row.stream_unit,
+                before=before,
+                after=to,
+                why=why,
+                data=data,
             ),
-        )  # fmt: skip
+        )
     _reflect(row, to, columns)
 
 
@@ -121,16 +128,19 @@ def born(row: Governed, *, by: Actor, why: str = "", data: Mapping[str, Any] | N
             row.stream,
             events.fact(
                 f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}",
-                by=by, object_id=row.pk, unit_id=row.stream_unit, after=row.status, why=why, data=data,
+                by=by,
+                object_id=row.pk,
+                unit_id=row.stream_unit,
+                after=row.status,
+                why=why,
+                data=data,
             ),
-        )  # fmt: skip
+        )
 
 
 def note(row: Governed, event: str, *, by: Actor, why: str = "", data: Mapping[str, Any] | None = None) -> None:
     """Record a fact about a row that changes no status: one of two signatures, a heartbeat lost, a probe's answer."""
-    events.append(
-        row.stream, events.fact(event, by=by, object_id=row.pk, unit_id=row.stream_unit, why=why, data=data)
-    )
+    events.append(row.stream, events.fact(event, by=by, object_id=row.pk, unit_id=row.stream_unit, why=why, data=data))
 
 
 class Moves:
@@ -139,12 +149,45 @@ class Moves:
     The text depends only on the shape of the work, so PostgreSQL prepares each shape once per connection.
     """
 
-    def __init__(self, *, stream: str, unit_id: UUID, by: Actor) -> None:
+    def __init__(self, *, stream: str, unit_id: UUID, by: Actor, lock: Governed | None = None) -> None:
+        """`lock` names the row that orders writers of this stream: it is locked before any other row is touched."""
         self._stream, self._unit_id, self._by = stream, unit_id, by
         self._parts: list[str] = []
         self._params: list[Any] = []
+        self._after_lock = ""
+        if lock is not None:
+            self._parts.append(
+                f"locked AS MATERIALIZED (SELECT id FROM {lock._meta.db_table} WHERE id = %s FOR NO KEY UPDATE)"
+            )
+            self._params.append(lock.pk)
+            self._after_lock = " AND EXISTS (SELECT 1 FROM locked)"
         self._moved: list[str] = []
         self._events: list[dict[str, Any]] = []
+        self._calls: list[str] = []
+        self._call_params: list[Any] = []
+
+    def born(
+        self,
+        row: Governed,
+        *,
+        sql: Mapping[str, str] | None = None,
+        event: bool = True,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Insert a row in an initial status. `sql` gives columns the database computes (its clock)."""
+        if row.status not in row.lifecycle.initial:
+            raise IllegalMove(f"{row.lifecycle.noun}: no row is born {row.status}")
+        columns, values = insert_values(row, skip=frozenset(sql or {}))
+        places = ", ".join([*["%s"] * len(values), *(sql or {}).values()])
+        names = ", ".join([*columns, *(sql or {})])
+        self.also(f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places})", *values)
+        if event:
+            self.event(f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}", row.pk, after=row.status, data=data)
+
+    def notify(self, channel: str, payload: str = "") -> None:
+        """Ring a doorbell when this commits. A hint only: every listener also polls."""
+        self._calls.append("pg_notify(%s, %s)")
+        self._call_params += [channel, payload]
 
     def move(
         self,
@@ -164,11 +207,14 @@ class Moves:
         name = f"m{len(self._moved)}"
         self._parts.append(
             f"{name} AS (UPDATE {model._meta.db_table} SET status = %s{', ' + set_sql if set_sql else ''}"
-            f" WHERE id = %s AND status = %s{' AND ' + guard_sql if guard_sql else ''} RETURNING 1)"
+            f" WHERE id = %s AND status = %s{' AND ' + guard_sql if guard_sql else ''}"
+            f"{self._after_lock} RETURNING 1)"
         )
         self._params += [to, *set_params, row_id, before, *guard_params]
         self._moved.append(name)
-        self.event(f"{model.lifecycle.noun.replace(' ', '_')}.{to}", row_id, before=before, after=to, why=why, data=data)
+        self.event(
+            f"{model.lifecycle.noun.replace(' ', '_')}.{to}", row_id, before=before, after=to, why=why, data=data
+        )
 
     def event(
         self,
@@ -183,10 +229,16 @@ class Moves:
         """Record a fact beside the moves, e.g. the birth of a row that `also` inserts."""
         self._events.append(
             events.fact(
-                name, by=self._by, object_id=object_id, unit_id=self._unit_id,
-                before=before, after=after, why=why, data=data,
+                name,
+                by=self._by,
+                object_id=object_id,
+                unit_id=self._unit_id,
+                before=before,
+                after=after,
+                why=why,
+                data=data,
             )
-        )  # fmt: skip
+        )
 
     def also(self, sql: str, *params: Any) -> None:
         """A further data-modifying statement of the same all-or-nothing unit (no status column in it)."""
@@ -197,11 +249,9 @@ class Moves:
         """Run it. Raises Stale, with nothing changed, when any guard no longer holds."""
         counted = " + ".join(f"(SELECT count(*) FROM {name})" for name in self._moved) or "0"
         text = (
-            f"WITH {', '.join(self._parts)} "
-            if self._parts
-            else ""
-        ) + f"SELECT audit_expect(%s, {counted}), audit_append(%s, %s)"  # fmt: skip
-        params = [*self._params, len(self._moved), self._stream, Jsonb(self._events)]
+            f"WITH {', '.join(self._parts)} " if self._parts else ""
+        ) + f"SELECT {', '.join([f'audit_expect(%s, {counted})', 'audit_append(%s, %s)', *self._calls])}"
+        params = [*self._params, len(self._moved), self._stream, Jsonb(self._events), *self._call_params]
         try:
             run(text, params)
         except psycopg.Error as error:
@@ -210,19 +260,40 @@ class Moves:
             raise
 
 
-def move_picked(*, lifecycle: Lifecycle, table: str, before: str, to: str, pick: str, set_sql: str) -> str:
-    """SQL text of CTEs `picked` and `moved`: every row a locking SELECT picks, moved at once (the claim, the sweep).
+def insert_values(row: models.Model, *, skip: frozenset[str] = frozenset()) -> tuple[list[str], list[Any]]:
+    """Column names and adapted values of a new row; columns with a database default are left to the database."""
+    columns, values = [], []
+    for column in row._meta.concrete_fields:
+        value = getattr(row, column.attname)
+        if column.column not in skip and not isinstance(value, DatabaseDefault):
+            columns.append(column.column)
+            values.append(column.get_db_prep_save(value, connection))
+    return columns, values
 
-    `pick` is a SELECT of at least `id` with FOR UPDATE SKIP LOCKED. The caller appends `recording(...)` for the audit.
+
+def move_picked(
+    *,
+    lifecycle: Lifecycle,
+    table: str,
+    before: str,
+    to: str,
+    pick: str,
+    set_sql: str,
+    returning: str,
+    name: str = "moved",
+) -> str:
+    """SQL text of CTEs `<name>_pick` and `<name>`: every row a locking SELECT picks, moved at once (the claim).
+
+    `pick` selects at least `id` with FOR UPDATE. The caller appends audit_append for every row of `<name>`.
     """
     lifecycle.refuse_illegal(before, to)
     return (
-        f"picked AS ({pick}), moved AS (UPDATE {table} AS t SET status = '{to}', {set_sql} "
-        f"FROM picked WHERE t.id = picked.id AND t.status = '{before}' RETURNING t.*, picked.*)"
+        f"{name}_pick AS MATERIALIZED ({pick}), {name} AS (UPDATE {table} AS t SET status = '{to}', {set_sql} "
+        f"FROM {name}_pick AS p WHERE t.id = p.id AND t.status = '{before}' RETURNING {returning})"
     )
 
 
-def run(text: str, params: list[Any] | tuple[Any, ...]) -> list[tuple[Any, ...]]:
+def run(text: str, params: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
     """Execute a hot statement with server-side binding, prepared; rows, or [] when it returns none."""
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:

@@ -15,7 +15,6 @@ from audit.definitions import Definition, definition_lifecycle
 from audit.ids import new_id
 from audit.lifecycle import Lifecycle
 
-
 UNIT = definition_lifecycle("business unit")
 
 
@@ -37,7 +36,7 @@ class BusinessUnit(Definition):
         ]
         constraints = [
             *Definition.Meta.constraints,
-            models.CheckConstraint(name="unit_is_not_its_own_parent", condition=~models.Q(parent=models.F("id")))
+            models.CheckConstraint(name="unit_is_not_its_own_parent", condition=~models.Q(parent=models.F("id"))),
         ]
 
     def __str__(self) -> str:

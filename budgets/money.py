@@ -17,11 +17,11 @@ def to_ledger(amount: Decimal) -> Decimal:
 def parse_amount(text: object) -> Decimal:
     """An exact amount from text or an integer. Floats are refused: they were rounded before we saw them."""
     if isinstance(text, bool) or not isinstance(text, (str, int)):
-        raise BadAmount(f"{text!r} is not a decimal string such as \"12.50\"")
+        raise BadAmount(f'{text!r} is not a decimal string such as "12.50"')
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise BadAmount(f"{text!r} is not a decimal string such as \"12.50\"") from None
+        raise BadAmount(f'{text!r} is not a decimal string such as "12.50"') from None
     if not amount.is_finite() or abs(amount) >= Decimal("1E10"):
         raise BadAmount(f"{text!r} is out of range")
     return to_ledger(amount)

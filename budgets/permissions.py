@@ -5,36 +5,38 @@ The wrapper refuses guardian's defaults: being a superuser, or holding a permiss
 
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
-from guardian.shortcuts import assign_perm, get_objects_for_user
+from django.db import connection
+from guardian.shortcuts import assign_perm
 
 from audit.actors import Actor
 from audit.scope import Permission
 from budgets.models import BusinessUnit
+
+# guardian's own shortcut needs three queries for this, and every page asks it for several permissions.
+HELD = """
+WITH RECURSIVE held (unit_id) AS (
+  SELECT grants.content_object_id FROM (
+    SELECT content_object_id, permission_id FROM budgets_unituserpermission WHERE user_id = %(user)s
+    UNION ALL
+    SELECT content_object_id, permission_id FROM budgets_unitgrouppermission
+    JOIN auth_user_groups USING (group_id) WHERE auth_user_groups.user_id = %(user)s
+  ) AS grants
+  JOIN auth_permission ON auth_permission.id = grants.permission_id AND codename = %(codename)s
+  WHERE EXISTS (SELECT 1 FROM auth_user WHERE id = %(user)s AND is_active)
+  UNION
+  SELECT unit.id FROM budgets_businessunit AS unit JOIN held ON unit.parent_id = held.unit_id
+)
+SELECT unit_id FROM held
+"""
 
 
 def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
     """Ids of units the actor holds `permission` in, those below them included. One query for people, none for agents."""
     if actor.user_id is None:
         return actor.unit_ids
-    user = get_user_model().objects.filter(pk=actor.user_id, is_active=True).first()
-    if user is None:
-        return frozenset()
-    held = get_objects_for_user(
-        user, f"budgets.{permission}_businessunit", BusinessUnit, with_superuser=False, accept_global_perms=False
-    )
-    return _with_descendants(frozenset(held.values_list("pk", flat=True)))
-
-
-def _with_descendants(roots: frozenset[UUID]) -> frozenset[UUID]:
-    if not roots:
-        return roots
-    found, frontier = set(roots), set(roots)
-    parents = list(BusinessUnit.objects.filter(parent__isnull=False).values_list("pk", "parent_id"))
-    while frontier:
-        frontier = {child for child, parent in parents if parent in frontier and child not in found}
-        found |= frontier
-    return frozenset(found)
+    with connection.cursor() as cursor:
+        cursor.execute(HELD, {"user": actor.user_id, "codename": f"{permission}_businessunit"})
+        return frozenset(row[0] for row in cursor.fetchall())
 
 
 def grant(to: object, permission: Permission, unit: BusinessUnit) -> None:

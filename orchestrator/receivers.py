@@ -1,0 +1,78 @@
+"""A decision resumes what waited for it, inside the deciding transaction: if this fails, the decision did not happen."""
+
+from typing import Any
+
+from django.db.models.functions import Now
+from django.dispatch import receiver
+
+from approvals.models import ApprovalRequest
+from approvals.signals import request_resolved
+from approvals.statuses import RequestStatus
+from audit.actors import system
+from audit.lifecycle import move
+from orchestrator.engine.resume import finish_parked_step, resume_step
+from orchestrator.gate.announce import announce
+from orchestrator.gate.locks import lock_action
+from orchestrator.models import Action, Step
+from orchestrator.statuses import ActionStatus, StepStatus
+
+APPROVALS = system("approvals")
+# What a resolved request makes of the held action it was about.
+ACTION_BECOMES = {
+    RequestStatus.APPROVED: ActionStatus.GRANTED,
+    RequestStatus.REJECTED: ActionStatus.REJECTED,
+    RequestStatus.EXPIRED: ActionStatus.EXPIRED,
+}
+
+
+@receiver(request_resolved)
+def resume_what_waited(request: ApprovalRequest, **_: Any) -> None:
+    if Action.objects.filter(pk=request.subject_id).exists():
+        _resolve_action(request)
+    elif Step.objects.filter(pk=request.subject_id).exists():
+        _resolve_step(request)
+
+
+def _resolve_action(request: ApprovalRequest) -> None:
+    action = lock_action(request.subject_id)
+    to = ACTION_BECOMES[RequestStatus(request.status)]
+    why = _words(request)
+    if action.status == ActionStatus.GRANTED and to == ActionStatus.EXPIRED:
+        # Approved, but not used in time: the act is asked for again rather than lost.
+        move(action, to=ActionStatus.VOID, by=APPROVALS, why=why, finished_at=Now())
+    elif action.status == ActionStatus.HELD:
+        ended = {} if to == ActionStatus.GRANTED else {"finished_at": Now(), "message": why}
+        move(action, to=to, by=APPROVALS, why=why, reasons=[*action.reasons, why] if ended else action.reasons, **ended)
+    announce(action)
+    if action.step_id:
+        resume_step(step_id=action.step_id, by=APPROVALS, why=f"{request.title}: {request.status}")
+
+
+def _resolve_step(request: ApprovalRequest) -> None:
+    why = _words(request)
+    if request.status == RequestStatus.APPROVED:
+        names = [voice.person_name for voice in request.decisions.all()]
+        finish_parked_step(
+            step_id=request.subject_id,
+            to=StepStatus.SUCCESS,
+            by=APPROVALS,
+            why=why,
+            output={"approved_by": names},
+            failure_class="",
+        )
+    else:
+        finish_parked_step(
+            step_id=request.subject_id, to=StepStatus.BUSINESS_ERROR, by=APPROVALS, why=why, failure_class="business"
+        )
+
+
+def _words(request: ApprovalRequest) -> str:
+    """The coded reason and the note, as the agent and the audit will read them."""
+    if request.status == RequestStatus.EXPIRED:
+        return "Nobody decided in time." if request.use_by is None else "The approval was not used in time."
+    voices = [
+        f"{voice.get_verdict_display().lower()} by {voice.person_name}: {voice.reason_code}"
+        + (f" ({voice.note})" if voice.note else "")
+        for voice in request.decisions.order_by("at")
+    ]
+    return "; ".join(voices)

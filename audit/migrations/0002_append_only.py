@@ -32,6 +32,13 @@ BEGIN
   RETURN _seq;
 END $$;
 
+CREATE FUNCTION audit_moved(
+  _id text, _noun text, _object uuid, _unit uuid, _before text, _after text, _actor text, _data text
+) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_build_object('id', _id, 'event', _noun || '.' || _after, 'actor', 'system:' || _actor,
+    'actor_name', _actor, 'object', _object, 'unit', _unit, 'before', _before, 'after', _after, 'why', '', 'data', _data)
+$$;
+
 CREATE FUNCTION audit_expect(_wanted bigint, _moved bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF _wanted <> _moved THEN
@@ -66,6 +73,7 @@ DROP TRIGGER audit_auditevent_append_only ON audit_auditevent;
 DROP FUNCTION lifecycle_guard();
 DROP FUNCTION append_only();
 DROP FUNCTION audit_expect(bigint, bigint);
+DROP FUNCTION audit_moved(text, text, uuid, uuid, text, text, text, text);
 DROP FUNCTION audit_append(text, jsonb);
 """
 

@@ -31,6 +31,9 @@ class AuditStream(models.Model):
     seq = models.BigIntegerField(default=0)
     head = models.BinaryField(default=bytes)
 
+    def __str__(self) -> str:
+        return f"{self.key} at {self.seq}"
+
 
 class AuditEvent(models.Model):
     """Rows are written by audit_append() only; UPDATE and DELETE raise in the database."""

@@ -32,3 +32,6 @@ class Span(models.Model):
 
     class Meta:
         indexes = [models.Index(name="span_trace", fields=["trace_id", "started_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

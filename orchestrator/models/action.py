@@ -117,3 +117,6 @@ class StoredReply(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(name="one_reply_per_caller_and_key", fields=["caller", "key"])]
         indexes = [models.Index(name="reply_age", fields=["created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.status_code} to {self.key}"

@@ -42,3 +42,6 @@ class Channel(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="one_release_per_channel", fields=["workflow", "name"])]
+
+    def __str__(self) -> str:
+        return f"{self.workflow}/{self.name}"

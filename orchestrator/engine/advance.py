@@ -1,0 +1,107 @@
+"""What an execution does next, given where its steps stand. Called with the execution locked; decides by workflows.plan."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from audit.actors import Actor
+from audit.lifecycle import move
+from orchestrator.engine.claims import WAKE_CHANNEL
+from orchestrator.engine.released import released
+from orchestrator.models import Execution, Step
+from orchestrator.statuses import ExecutionStatus, StepStatus
+from orchestrator.workflows.binding import bind_output
+from orchestrator.workflows.plan import Plan, plan
+
+BUSY = {StepStatus.IN_PROGRESS, StepStatus.SCHEDULED, StepStatus.SYSTEM_ERROR}
+PARKED = {StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD}
+
+
+def wake(execution_id: UUID) -> None:
+    """Tell idle brokers that something is due. They poll as well, so a lost bell costs time, not work."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [WAKE_CHANNEL, str(execution_id)])
+
+
+@dataclass(slots=True)
+class _View:
+    execution: Execution
+    steps: dict[str, Step]
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {key: step.status for key, step in self.steps.items()}
+
+    @property
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        return {key: step.output for key, step in self.steps.items() if step.output is not None}
+
+
+def advance(execution: Execution, *, by: Actor) -> None:
+    """Make ready steps due, skip what is not taken, and give the execution the status its steps imply.
+
+    `execution` is the locked row. Runs until nothing more follows, because a skipped step can make others ready.
+    """
+    if execution.is_final:
+        return
+    view = _View(execution, {step.key: step for step in execution.steps.in_order()})
+    spec = released(execution.release_id).spec
+    while True:
+        following = plan(spec, view.states, view.outputs, execution.input)
+        if not _apply(view, following, by):
+            break
+    _follow(view, following, by, spec)
+
+
+def _apply(view: _View, following: Plan, by: Actor) -> bool:
+    """Returns True when a step reached an end, so that the plan must be asked again."""
+    for key, why in following.skipped:
+        move(view.steps[key], to=StepStatus.SKIPPED, by=by, why=why, finished_at=Now())
+    for key, why in following.errors:
+        move(view.steps[key], to=StepStatus.BUSINESS_ERROR, by=by, why=why, failure_class="business", finished_at=Now())
+    ready = [view.steps[key].pk for key in following.ready if view.steps[key].due_at is None]
+    if ready and Step.objects.filter(pk__in=ready, status=StepStatus.PENDING, due_at=None).update(due_at=Now()):
+        for key in following.ready:
+            view.steps[key].due_at = view.execution.created_at
+        wake(view.execution.pk)
+    return bool(following.skipped or following.errors)
+
+
+def _follow(view: _View, following: Plan, by: Actor, spec: Any) -> None:
+    execution, states = view.execution, set(view.states.values())
+    to = following.finished or _live_status(view, states)
+    if to == execution.status or to is None:
+        return
+    if execution.status == ExecutionStatus.QUEUED and to not in {ExecutionStatus.CANCELLED}:
+        if to == ExecutionStatus.RUNNING:
+            return
+        move(execution, to=ExecutionStatus.RUNNING, by=by, started_at=Now())
+    if to == ExecutionStatus.SUCCEEDED:
+        move(execution, to=to, by=by, output=bind_output(spec, execution.input, view.outputs), finished_at=Now())
+    elif following.finished:
+        _close(view, by, to)
+    else:
+        move(execution, to=to, by=by)
+
+
+def _close(view: _View, by: Actor, to: str) -> None:
+    """An execution that failed for good leaves no step hanging; a dead-lettered one keeps them for the redrive."""
+    failed = [
+        step for step in view.steps.values() if step.status in {StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER}
+    ]
+    why = "; ".join(f"{step.key}: {step.why}" for step in failed)[:1000]
+    if to == ExecutionStatus.FAILED:
+        for step in view.steps.values():
+            if step.status == StepStatus.PENDING:
+                move(step, to=StepStatus.SKIPPED, by=by, why="not reached", finished_at=Now(), due_at=None)
+    move(view.execution, to=to, by=by, why=why, finished_at=Now())
+
+
+def _live_status(view: _View, states: set[str]) -> str | None:
+    due = any(step.status == StepStatus.PENDING and step.due_at is not None for step in view.steps.values())
+    if due or states & BUSY:
+        return ExecutionStatus.RUNNING
+    return ExecutionStatus.WAITING if states & PARKED else None

@@ -1,0 +1,103 @@
+"""django-q2's broker: dequeue claims due steps from our own tables. Nothing is inserted, acknowledged or saved by django-q2.
+
+There is no second queue to disagree with: a lost, doubled or frozen django-q2 task delays work, it never loses it.
+The task names are fixed here; a package is made on the spot and carries two short texts.
+"""
+
+import logging
+import os
+import time
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django_q.brokers import Broker
+from django_q.signing import SignedPackage
+
+from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, seconds_until_due
+
+logger = logging.getLogger(__name__)
+
+TASK = "orchestrator.tasks.run_attempt"
+# Claims carry the name of the host's worker command, so that it can release them when its cluster is gone.
+HOST = os.environ.get("HOLDPOINT_WORKER", "worker")
+LONGEST_WAIT = 1.0
+# A due step whose execution is locked this instant is asked for again after this pause.
+LOCKED_PAUSE = 0.02
+
+
+class StepBroker(Broker):
+    """Woken by NOTIFY and by time. Every error is survived here, because django-q2 would sleep ten seconds on it."""
+
+    def dequeue(self) -> list[tuple[str, str]]:
+        try:
+            claims = self._claim() or self._wait_and_claim()
+        except (DatabaseError, psycopg.Error) as error:
+            logger.warning("the database is away (%s); asking again", type(error).__name__)
+            self._forget_connections()
+            time.sleep(0.5)
+            return []
+        return [(str(claim.fence), _package(claim)) for claim in claims]
+
+    def _claim(self) -> list[Claim]:
+        return claim_due(limit=settings.Q_CLUSTER["bulk"], worker=HOST)
+
+    def _wait_and_claim(self) -> list[Claim]:
+        listener = self._listener()
+        wait = seconds_until_due(LONGEST_WAIT)
+        for _ in listener.notifies(timeout=wait or LOCKED_PAUSE, stop_after=1):
+            break
+        return self._claim()
+
+    def _listener(self) -> psycopg.Connection[Any]:
+        if getattr(self, "_listening", None) is None:
+            connection.ensure_connection()
+            self._listening = psycopg.connect(connection.connection.info.dsn, password=_password(), autocommit=True)
+            self._listening.execute(f"LISTEN {WAKE_CHANNEL}")
+        return self._listening
+
+    def _forget_connections(self) -> None:
+        listening, self._listening = getattr(self, "_listening", None), None
+        if listening is not None:
+            listening.close()
+        connection.close()
+
+    def __getstate__(self) -> tuple[str, None]:
+        return self.list_key, None
+
+    def queue_size(self) -> int:
+        return 0
+
+    def lock_size(self) -> int:
+        return 0
+
+    def ping(self) -> bool:
+        return True
+
+    def info(self) -> str:
+        return "steps"
+
+    # django-q2 acknowledges through these; the attempt row is the only record there is.
+    def acknowledge(self, task_id: str) -> None: ...
+
+    def delete(self, task_id: str) -> None: ...
+
+    def fail(self, task_id: str) -> None: ...
+
+
+def _password() -> str | None:
+    return settings.DATABASES["default"].get("PASSWORD") or None
+
+
+def _package(claim: Claim) -> str:
+    return SignedPackage.dumps(  # type: ignore[no-any-return]
+        {
+            "id": claim.fence.hex,
+            "name": str(claim.fence),
+            "func": TASK,
+            "args": (str(claim.fence), HOST),
+            "kwargs": {},
+            "started": None,
+        }
+    )

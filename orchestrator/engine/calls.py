@@ -1,0 +1,274 @@
+"""One tool call of one of our own steps, through the gate: propose, wait, redeem, carry out, report; look up before retry.
+
+Everything is answered from the record where there is a record, so a re-entered step repeats nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from audit.canonical import canonical, digest
+from budgets.operations import Usage
+from orchestrator.engine import probes
+from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.runners import Done
+from orchestrator.engine.runners import Failure as Failed
+from orchestrator.engine.segment import Segment
+from orchestrator.engine.workshop import run_tool
+from orchestrator.gate import reconcile
+from orchestrator.gate.propose import Place, judge, propose
+from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
+from orchestrator.gate.report import report
+from orchestrator.models import Action
+from orchestrator.models.action import ENDED_UNUSED
+from orchestrator.statuses import ActionStatus
+
+# An approval can be void as often as the world changes, but one attempt does not chase it for ever.
+MAX_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The call was carried out, now or before, with this result."""
+
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No: by policy, by a person, by time, or by the tool itself. The handler may react to it; nothing is retried."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """People have to decide first."""
+
+    action: Action
+
+
+CallOutcome = Returned | Refused | Held | Failure
+
+
+def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: int) -> CallOutcome:
+    """Bring the call at this place of the step to an outcome. Raises Stale when the lease is lost."""
+    for _ in range(MAX_ROUNDS):
+        action = _standing(segment, occurrence)
+        if action is not None and (action.tool, action.arguments) != (tool, canonical(arguments)):
+            return _diverged(action, tool, occurrence)
+        if action is None:
+            proposed = _propose(segment, tool, arguments, occurrence)
+            if isinstance(proposed, Failure):
+                return proposed
+            action = proposed
+        outcome = _follow(segment, action)
+        if outcome is not None:
+            return outcome
+    return Failure("system", "The action kept changing between approval and dispatch.", {"tool": tool})
+
+
+def _standing(segment: Segment, occurrence: int) -> Action | None:
+    """The action that stands for this place: void and withdrawn ones do not."""
+    return (  # type: ignore[no-any-return]
+        Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).exclude(status__in=ENDED_UNUSED).first()
+    )
+
+
+def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
+    return Failure(
+        "determinism",
+        f"Call {occurrence + 1} was {action.tool} before and is {tool} with other arguments now: "
+        "code between calls must be deterministic.",
+        {"tool": tool, "recorded_digest": digest(json.loads(action.arguments))},
+    )
+
+
+def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence: int) -> Action | Failure:
+    execution, agent = segment.execution, segment.spec.agent or segment.released.spec.workflow
+    facts = {
+        "execution": {"workflow": execution.workflow, "business_key": execution.business_key, "step": segment.key},
+        "envelope": execution.envelope,
+    }
+    judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)
+    record = None
+    if judged.needs_record:
+        read = probes.read_record(segment, tool, arguments)
+        if isinstance(read, Failure):
+            return read
+        record = read
+    voided = Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).count()
+    return propose(
+        tool=tool,
+        arguments=arguments,
+        agent=agent,
+        unit_id=execution.unit_id,
+        by=ENGINE,
+        judged=judged,
+        record=record,
+        context={"release": segment.released.digest, "step": segment.key},
+        place=Place(
+            execution=execution,
+            step_id=segment.step_id,
+            step_key=segment.key,
+            occurrence=occurrence,
+            revision=voided + 1,
+        ),
+    )
+
+
+def _follow(segment: Segment, action: Action) -> CallOutcome | None:
+    """What the action's status means for this attempt; None means: look again, it has moved."""
+    if action.status in _ANSWERED or (action.status == ActionStatus.FAILED and action.failure_class == "business"):
+        return _from_record(action)
+    if action.status == ActionStatus.UNKNOWN:
+        return _reconcile(segment, action)
+    if action.status == ActionStatus.REDEEMED:
+        # An earlier attempt of this step died between sending and recording.
+        reconcile.mark_unknown(fence=action.fence, by=ENGINE, why="the attempt that sent it did not report")
+        return None
+    if action.status == ActionStatus.FAILED:
+        reconcile.regrant(action_id=action.pk, by=ENGINE, why="authorised retry, same key")
+        return None
+    return _carry_out(segment, action)
+
+
+_ANSWERED = {
+    ActionStatus.SUCCEEDED,
+    ActionStatus.UNDONE,
+    ActionStatus.HELD,
+    ActionStatus.DENIED,
+    ActionStatus.REJECTED,
+    ActionStatus.EXPIRED,
+}
+
+
+def _from_record(action: Action) -> CallOutcome:
+    """Nothing is done again: the stored answer is the answer."""
+    match action.status:
+        case ActionStatus.SUCCEEDED | ActionStatus.UNDONE:
+            return Returned(action.result or {})
+        case ActionStatus.HELD:
+            return Held(action)
+        case ActionStatus.DENIED:
+            return Refused("policy", "; ".join(action.reasons))
+        case ActionStatus.FAILED:
+            return Refused("business", action.message)
+        case status:
+            return Refused(status, action.message)
+
+
+def _reconcile(segment: Segment, action: Action) -> CallOutcome | None:
+    """First of all: did it happen? By business key, in the other side's own books."""
+    contract = segment.released.tools.get(action.tool, {})
+    if contract.get("probe") and segment.spec.reconcile_before_retry:
+        found = probes.look_up(segment, action)
+        if isinstance(found, Failure):
+            return found
+        action = reconcile.apply_finding(action_id=action.pk, finding=found, by=ENGINE)
+        if action.status != ActionStatus.UNKNOWN:
+            return None
+    if contract.get("idempotency_class") == "A":
+        reconcile.regrant(
+            action_id=action.pk, by=ENGINE, why="the tool honours its key: the same send cannot act twice"
+        )
+        return None
+    return Failure(
+        "unknown_outcome_parked",
+        f"{action.tool} was sent and no answer came; nobody can look it up, so a person has to say what happened.",
+        {"tool": action.tool, "action": str(action.pk)},
+    )
+
+
+def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
+    if action.record:
+        now = probes.read_record(segment, action.tool, json.loads(action.arguments))
+        if isinstance(now, Failure):
+            return now
+        if canonical(now) != action.record:
+            void_granted(action_id=action.pk, by=ENGINE, why="the record changed after people approved; asked again")
+            return None
+    try:
+        ticket = redeem(action_id=action.pk, by=ENGINE, fence=segment.fence)
+    except Void:
+        return None
+    return _dispatch(segment, ticket)
+
+
+def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
+    action = ticket.action
+    contract = segment.released.tools[action.tool]
+    ran = run_tool(segment, contract, ticket)
+    if isinstance(ran, Done):
+        return _done(segment, ticket, contract, ran)
+    return _not_done(segment, ticket, ran)
+
+
+def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:
+    action = ticket.action
+    problem = problem_with(ran.result, contract.get("output_schema") or {}, segment.spec.non_empty)
+    if problem is not None and action.effect == "read":
+        report(
+            action_id=action.pk,
+            fence=ticket.fence,
+            outcome="system_error",
+            by=ENGINE,
+            message=problem.message,
+            failure_class=problem.failure_class,
+        )
+        return Failure(problem.failure_class, problem.message, {"tool": action.tool})
+    report(
+        action_id=action.pk, fence=ticket.fence, outcome="success", by=ENGINE, result=ran.result, usage=_usage_of(ran)
+    )
+    if problem is not None:
+        return Failure(
+            problem.failure_class, f"{action.tool} took effect, but {problem.message}", {"tool": action.tool}
+        )
+    return Returned(ran.result)
+
+
+def _usage_of(ran: Done) -> Usage | None:
+    usages = usages_of(ran)
+    return usages[0] if usages else None
+
+
+def usages_of(ran: Done) -> list[Usage]:
+    """What the handler said it used. Tokens without a price stay without one: unknown is not zero."""
+    return [
+        Usage(
+            input_tokens=int(item.get("input_tokens", 0)),
+            output_tokens=int(item.get("output_tokens", 0)),
+            model=str(item.get("model", "")),
+        )
+        for item in getattr(ran, "usage", ())
+    ]
+
+
+def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
+    """A declared failure says whether anything happened; for everything else a send may have happened: unknown."""
+    action = ticket.action
+    evidence = {"tool": action.tool, "action": str(action.pk), "detail": ran.detail, "logs": ran.logs[-2000:]}
+    if ran.failure_class == "business":
+        report(action_id=action.pk, fence=ticket.fence, outcome="business_error", by=ENGINE, message=ran.message)
+        return Refused("business", ran.message)
+    if ran.failure_class == "system" or action.effect == "read":
+        kind = {"unknown_outcome": "system", "crash": "system", "protocol": "system"}.get(
+            ran.failure_class, ran.failure_class
+        )
+        report(
+            action_id=action.pk,
+            fence=ticket.fence,
+            outcome="system_error",
+            by=ENGINE,
+            message=ran.message,
+            failure_class=kind,
+        )
+        return Failure(kind, ran.message, evidence)
+    report(action_id=action.pk, fence=ticket.fence, outcome="unknown", by=ENGINE, message=ran.message)
+    return Failure("unknown_outcome", ran.message, evidence)
+
+
+__all__ = ["CallOutcome", "Held", "Refused", "Returned", "call", "usages_of"]

@@ -1,0 +1,53 @@
+"""Ending an execution from outside: by a person (cancelled) or by its deadline (timed out).
+
+Attempts in flight lose their lease; what they had sent stays recorded.
+"""
+
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from approvals import operations as approvals
+from approvals.models import ApprovalRequest
+from approvals.statuses import RequestStatus
+from audit.actors import Actor
+from audit.lifecycle import move
+from audit.refusals import Stale
+from orchestrator.gate.locks import lock_execution
+from orchestrator.models import Action, Attempt
+from orchestrator.statuses import EXECUTION, STEP, ActionStatus, AttemptStatus, StepStatus
+
+LIVE_REQUESTS = [RequestStatus.PENDING, RequestStatus.APPROVED]
+
+
+def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> bool:
+    """Inside a transaction. Raises Stale when it is already over. What was already sent stays recorded."""
+    # Requests are locked before the execution: the same order in which a decision takes them.
+    for subject in ApprovalRequest.objects.filter(execution_id=execution_id, status__in=LIVE_REQUESTS).values_list(
+        "subject_id", flat=True
+    ):
+        approvals.withdraw(subject_id=subject, by=by, why=why)
+    execution = lock_execution(execution_id)
+    if to not in EXECUTION.edges[execution.status]:
+        raise Stale(f"This execution is already {execution.status.replace('_', ' ')}.")
+    _end_attempts(execution_id, by, why)
+    for step in execution.steps.select_for_update().in_order():
+        if StepStatus.CANCELLED in STEP.edges[step.status]:
+            move(step, to=StepStatus.CANCELLED, by=by, why=why, finished_at=Now(), due_at=None)
+    _end_actions(execution_id, by, why)
+    move(execution, to=to, by=by, why=why[:1000], finished_at=Now())
+    return True
+
+
+def _end_attempts(execution_id: UUID, by: Actor, why: str) -> None:
+    for attempt in Attempt.objects.select_for_update().filter(execution_id=execution_id, status=AttemptStatus.RUNNING):
+        move(attempt, to=AttemptStatus.RELEASED, by=by, why=why, finished_at=Now(), message=why)
+
+
+def _end_actions(execution_id: UUID, by: Actor, why: str) -> None:
+    """Not yet sent: taken back. Sent (redeemed) ones stay open for their report, because their effect is real."""
+    open_actions = Action.objects.select_for_update().filter(
+        execution_id=execution_id, status__in=[ActionStatus.HELD, ActionStatus.GRANTED]
+    )
+    for action in open_actions:
+        move(action, to=ActionStatus.WITHDRAWN, by=by, why=why, finished_at=Now())

@@ -1,0 +1,121 @@
+"""Leases: the statements that take, start, renew and hand back a step. All of them on the database's clock."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from audit.actors import system
+from audit.ids import new_id
+from audit.lifecycle import move_picked, run
+from orchestrator.statuses import EXECUTION, STEP, ExecutionStatus, StepStatus
+
+ENGINE = system("engine")
+WAKE_CHANNEL = "holdpoint_steps"
+
+
+def _woken(before: str) -> str:
+    """An execution whose step is claimed is running."""
+    return move_picked(
+        name=f"was_{before}",
+        lifecycle=EXECUTION,
+        table="orchestrator_execution",
+        before=before,
+        to=ExecutionStatus.RUNNING,
+        pick=f"SELECT e.id FROM orchestrator_execution e WHERE e.status = '{before}' "
+        f"AND e.id IN (SELECT execution_id FROM moved) FOR NO KEY UPDATE",
+        set_sql="started_at = COALESCE(t.started_at, clock_timestamp())",
+        returning="t.id, t.unit_id",
+    )
+
+
+def _claim_text(only: str) -> str:
+    """Pick due steps nobody works on, move them, count the attempt, take the lease and write the audit: one statement.
+
+    The execution is locked together with the step, and both only where free: a claim never waits for anybody.
+    """
+    claimed = move_picked(
+        lifecycle=STEP,
+        table="orchestrator_step",
+        before=StepStatus.PENDING,
+        to=StepStatus.IN_PROGRESS,
+        pick=f"SELECT d.id, (row_number() OVER ())::int AS n FROM (SELECT s.id FROM orchestrator_step s "
+        f"JOIN orchestrator_execution e ON e.id = s.execution_id "
+        f"WHERE s.status = 'pending' AND s.due_at <= clock_timestamp() {only} "
+        f"ORDER BY s.due_at LIMIT %(limit)s FOR NO KEY UPDATE OF s, e SKIP LOCKED) AS d",
+        set_sql="attempt_id = (%(fences)s::uuid[])[p.n], attempt_count = t.attempt_count + 1, tries = t.tries + 1, "
+        "due_at = NULL, started_at = COALESCE(t.started_at, clock_timestamp())",
+        returning="t.id, t.execution_id, t.unit_id, t.attempt_id, t.attempt_count, p.n",
+    )
+    return (
+        f"WITH {claimed}, {_woken('queued')}, {_woken('waiting')}, "
+        "attempts AS (INSERT INTO orchestrator_attempt (id, status, step_id, execution_id, unit_id, number, worker, "
+        "lease_expires_at, failure_class, message, evidence) SELECT attempt_id, 'running', id, execution_id, unit_id, "
+        "attempt_count, %(worker)s, clock_timestamp() + make_interval(secs => %(lease)s), '', '', '{}' FROM moved) "
+        "SELECT m.id, m.attempt_id, m.execution_id, audit_append('execution:' || m.execution_id, jsonb_build_array("
+        "audit_moved((%(event_ids)s::text[])[m.n], 'step', m.id, m.unit_id, 'pending', 'in_progress', 'engine', "
+        'format(\'{"attempt":"%%s","number":%%s}\', m.attempt_id, m.attempt_count)))'
+        f" || {_woken_event('queued')} || {_woken_event('waiting')}) "
+        "FROM (SELECT *, row_number() OVER (PARTITION BY execution_id) = 1 AS first FROM moved ORDER BY n) AS m"
+    )
+
+
+def _woken_event(before: str) -> str:
+    """The event beside `_woken`, written once per execution: with the first of its steps in this claim."""
+    return (
+        f"COALESCE((SELECT jsonb_build_array(audit_moved((%(more_ids)s::text[])[m.n], 'execution', was_{before}.id, "
+        f"was_{before}.unit_id, '{before}', 'running', 'engine', '')) FROM was_{before} "
+        f"WHERE was_{before}.id = m.execution_id AND m.first), '[]'::jsonb)"
+    )
+
+
+_CLAIM_ANY = _claim_text("")
+_CLAIM_OF_EXECUTION = _claim_text("AND s.execution_id = %(execution_id)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A step under lease. `fence` is the attempt's id: every later write names it."""
+
+    step_id: UUID
+    fence: UUID
+    execution_id: UUID
+
+
+def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None) -> list[Claim]:
+    """Take up to `limit` due steps (of one execution, if named), oldest first."""
+    rows = run(
+        _CLAIM_ANY if execution_id is None else _CLAIM_OF_EXECUTION,
+        {
+            "limit": limit,
+            "worker": worker,
+            "lease": settings.LEASE_SECONDS,
+            "execution_id": execution_id,
+            "fences": [new_id() for _ in range(limit)],
+            "event_ids": [str(new_id()) for _ in range(limit)],
+            "more_ids": [str(new_id()) for _ in range(limit)],
+        },
+    )
+    return [Claim(step_id=row[0], fence=row[1], execution_id=row[2]) for row in rows]
+
+
+def renew(fence: UUID) -> bool:
+    """Heartbeat: push the lease out. False when the attempt is no longer ours."""
+    return bool(
+        run(
+            "UPDATE orchestrator_attempt SET heartbeat_at = clock_timestamp(), "
+            "lease_expires_at = clock_timestamp() + make_interval(secs => %s) "
+            "WHERE id = %s AND status = 'running' RETURNING 1",
+            [settings.LEASE_SECONDS, fence],
+        )
+    )
+
+
+def seconds_until_due(longest: float) -> float:
+    """How long nothing will be due, by the database's clock, at most `longest`."""
+    row = run(
+        "SELECT LEAST(%s, EXTRACT(EPOCH FROM min(due_at) - clock_timestamp())::float8) "
+        "FROM orchestrator_step WHERE status IN ('pending', 'scheduled') AND due_at IS NOT NULL",
+        [longest],
+    )[0]
+    return max(0.0, row[0] if row[0] is not None else longest)

@@ -1,0 +1,199 @@
+"""Run one execution as far as it goes: check the fence, run the handler with no transaction open, settle, take the next step."""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from audit.lifecycle import database_now
+from audit.refusals import Stale
+from orchestrator.engine import heartbeat
+from orchestrator.engine.calls import Held, Refused, Returned, call, usages_of
+from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.people import ask_about_step
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.runners import Done, Parked
+from orchestrator.engine.segment import Segment, StepState, begin
+from orchestrator.engine.settle import Ask, settle_failure, settle_parked, settle_success
+from orchestrator.engine.workshop import Answer, Call, run_agent
+from orchestrator.models import Execution, Step
+from orchestrator.statuses import StepStatus
+from orchestrator.workflows.binding import BindingError, bind, scope_of
+from orchestrator.workflows.conditions import compile_condition
+
+logger = logging.getLogger(__name__)
+
+
+class _Waits(Exception):
+    """The step is waiting for people: park it. `ask` opens their request in the transaction that parks."""
+
+    def __init__(self, to: str, why: str, ask: Ask | None = None) -> None:
+        super().__init__(why)
+        self.to, self.why, self.ask = to, why, ask
+
+
+class _Fails(Exception):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def run_segment(fence: UUID, worker: str) -> None:
+    """Everything one worker does with a claim. A lost lease ends it quietly: somebody else owns the step."""
+    try:
+        segment = begin(fence)
+        while segment is not None:
+            fence = segment.fence
+            segment = _run_step(segment, worker)
+    except Stale:
+        logger.info("attempt %s lost its lease; its outcome was dropped", fence)
+
+
+def _run_step(segment: Segment, worker: str) -> Segment | None:
+    input: dict[str, Any] = {}
+    try:
+        with heartbeat.held(segment.fence):
+            input = _input_of(segment)
+            output = _perform(segment, input)
+    except _Waits as waits:
+        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask)
+    except _Fails as fails:
+        settle_failure(segment, fails.failure, input=input)
+    except Stale:
+        raise
+    except Exception as error:
+        # A bug of ours: logged once with its traceback; the attempt fails as permanent rather than being retried blindly.
+        logger.exception("attempt %s failed inside the engine", segment.fence)
+        settle_failure(segment, Failure("bug", f"Internal error: {type(error).__name__}"), input=input)
+    else:
+        claim = settle_success(segment, input=input, output=output, worker=worker)
+        return _next(segment, claim) if claim else None
+    return None
+
+
+def _next(segment: Segment, claim: Any) -> Segment | None:
+    """In a chain everything about the next step is known; elsewhere the database is asked."""
+    if not segment.released.spec.is_chain:
+        return begin(claim.fence)
+    key = next(key for key, step in segment.steps.items() if step.id == claim.step_id)
+    segment.steps[key] = StepState(claim.step_id, StepStatus.IN_PROGRESS, None)
+    return Segment(
+        execution=segment.execution,
+        released=segment.released,
+        steps=segment.steps,
+        key=key,
+        step_id=claim.step_id,
+        fence=claim.fence,
+        tries=1,
+        attempt_number=1,
+        began_at=segment.began_at,
+    )
+
+
+def _input_of(segment: Segment) -> dict[str, Any]:
+    spec = segment.spec
+    if spec.kind == "approval":
+        return {}
+    contract = segment.released.tools[spec.tool] if spec.tool else segment.released.agents[spec.agent]
+    try:
+        return bind(spec, _scope(segment), contract.get("input_schema") or {})
+    except BindingError as error:
+        raise _Fails(Failure("business", str(error))) from None
+
+
+def _scope(segment: Segment) -> dict[str, Any]:
+    return scope_of(segment.released.spec, segment.key, segment.execution.input, segment.outputs)
+
+
+def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
+    _refuse_over_caps(segment)
+    match segment.spec.kind:
+        case "agent":
+            return _run_agent(segment, input)
+        case "tool":
+            return _unwrap(call(segment, tool=segment.spec.tool, arguments=input, occurrence=0))
+        case _:
+            return _ask_people(segment)
+
+
+def _refuse_over_caps(segment: Segment) -> None:
+    deadline = segment.execution.deadline_at
+    if deadline is not None and database_now() >= deadline:
+        raise _Fails(Failure("business", f"The execution's deadline ({deadline:%Y-%m-%d %H:%M:%S} UTC) has passed."))
+    spec = segment.spec
+    allowed = segment.released.spec.allowed_tools
+    if spec.tool and allowed is not None and spec.tool not in allowed:
+        raise _Fails(Failure("policy", f"The workflow does not allow the tool {spec.tool}."))
+
+
+def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
+    stopped: list[Failure | Held] = []
+
+    def on_call(asked: Call) -> Answer:
+        allowed = segment.released.spec.allowed_tools
+        if allowed is not None and asked.tool not in allowed:
+            return Answer.refused("policy", f"The workflow does not allow the tool {asked.tool}.")
+        outcome = call(segment, tool=asked.tool, arguments=asked.arguments, occurrence=asked.number)
+        if isinstance(outcome, Returned):
+            return Answer.result(outcome.value)
+        if isinstance(outcome, Refused):
+            return Answer.refused(outcome.kind, outcome.message)
+        # The handler is not asked: it could catch the error and send again under a new key.
+        stopped.append(outcome)
+        return Answer.park()
+
+    contract = segment.released.agents[segment.spec.agent]
+    ran = run_agent(segment, contract["entry"], input, on_call)
+    if stopped:
+        return _unwrap(stopped[0])
+    if isinstance(ran, Parked):
+        raise _Fails(Failure("protocol", "the run was parked without a call"))
+    if not isinstance(ran, Done):
+        raise _Fails(Failure(ran.failure_class, ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
+    segment.usages = usages_of(ran)
+    return _checked(segment, contract, ran.result)
+
+
+def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
+    spec = segment.spec
+    problem = problem_with(output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty)
+    if problem is not None:
+        raise _Fails(problem)
+    if spec.min_score is not None and not (output.get("score") or 0) >= spec.min_score:
+        raise _Fails(Failure("business", f"The score {output.get('score')} is below the {spec.min_score} asked for."))
+    used = sum(usage.input_tokens + usage.output_tokens for usage in segment.usages)
+    if spec.token_budget is not None and used > spec.token_budget:
+        raise _Fails(Failure("budget", f"{used} tokens used; the step's budget is {spec.token_budget}."))
+    return output
+
+
+def _unwrap(outcome: Any) -> dict[str, Any]:
+    match outcome:
+        case Returned(value):
+            return value
+        case Held(action):
+            raise _Waits(StepStatus.AWAITING_APPROVAL, f"waiting for people: {action.tool}")
+        case Refused(kind, message):
+            raise _Fails(Failure("policy" if kind == "policy" else "business", message))
+        case Failure(failure_class="unknown_outcome_parked", message=message):
+            raise _Waits(StepStatus.UNKNOWN_OUTCOME, message)
+        case failure:
+            raise _Fails(failure)
+
+
+def _ask_people(segment: Segment) -> dict[str, Any]:
+    """An `approve` step: passes when no condition asks for a person; a condition that errors asks for one."""
+    scope, reasons = _scope(segment), []
+    for source in segment.spec.human_if:
+        verdict = compile_condition(source, segment.released.spec.variables_of(segment.key)).evaluate(scope)
+        if verdict.error:
+            reasons.append(f"“{source}” could not be evaluated, so a person decides: {verdict.error}")
+        elif verdict.value:
+            reasons.append(f"“{source}” holds")
+    if segment.spec.human_if and not reasons:
+        return {"approved_by": [], "why": "no condition asked for a person"}
+    why = reasons or ["The workflow asks a person here."]
+
+    def ask(execution: Execution, step: Step) -> None:
+        ask_about_step(execution, step, segment.spec, scope=scope, reasons=why)
+
+    raise _Waits(StepStatus.AWAITING_APPROVAL, "; ".join(why)[:500], ask)

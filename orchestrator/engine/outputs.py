@@ -1,0 +1,33 @@
+"""Is an output what was promised? An empty result where one was promised is a failure, never silence."""
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from audit.canonical import canonical
+from orchestrator.engine.retries import Failure
+
+_EMPTY = {"minItems", "minLength", "minProperties"}
+
+
+def problem_with(output: dict[str, Any], schema: dict[str, Any], non_empty: Iterable[str]) -> Failure | None:
+    """The first promise the output breaks: empty_result (retried) or output_schema (a bug in the handler, permanent)."""
+    for name in non_empty:
+        if output.get(name) in (None, "", [], {}):
+            return Failure("empty_result", f"“{name}” is empty where the workflow promises some.")
+    if not schema:
+        return None
+    for error in _validator(canonical(schema)).iter_errors(output):
+        where = "/" + "/".join(map(str, error.absolute_path))
+        if error.validator in _EMPTY:
+            return Failure("empty_result", f"{where} is empty where the schema promises some.")
+        return Failure("output_schema", f"the output does not fit its schema at {where}: {error.message[:200]}")
+    return None
+
+
+@lru_cache(maxsize=256)
+def _validator(schema_text: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema_text))

@@ -1,0 +1,96 @@
+"""Steps that people decide: `approve` steps, and failures the workflow routes to a human. The step is the subject."""
+
+from typing import Any
+
+from approvals import operations as approvals
+from approvals.policies import DAY, HOUR
+from audit.canonical import canonical, digest_text
+from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.retries import Failure
+from orchestrator.models import Execution, Step
+from orchestrator.workflows.spec import StepSpec
+
+
+def ask_about_step(
+    execution: Execution, step: Step, spec: StepSpec, *, scope: dict[str, Any], reasons: list[str]
+) -> None:
+    """Open the request of an `approve` step: people see every value the conditions looked at."""
+    _open(
+        execution,
+        step,
+        required=spec.required,
+        reasons=reasons,
+        title=f"Let {execution.workflow} go on past “{step.key}”",
+        effect="continue",
+        reversible="Rejecting ends the execution; nothing has been done yet at this step.",
+        facts={"values": scope},
+    )
+
+
+def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
+    """Put a failed step in front of a person: approving means they handled it, rejecting fails the step."""
+    _open(
+        execution,
+        step,
+        required=1,
+        title=f"Take over “{step.key}” of {execution.workflow}",
+        effect="take over by hand",
+        reasons=[f"The step failed and the workflow routes its failures to a person: {failure.message[:300]}"],
+        reversible="Approving records that a person has handled this step; rejecting fails it.",
+        facts={"failure_class": failure.failure_class, "message": failure.message, "input": step.input},
+    )
+
+
+def _open(
+    execution: Execution,
+    step: Step,
+    *,
+    required: int,
+    title: str,
+    reasons: list[str],
+    effect: str,
+    reversible: str,
+    facts: dict[str, Any],
+) -> None:
+    snapshot = canonical(
+        {
+            "tool": f"step:{step.key}",
+            "tool_version": "",
+            "arguments": facts,
+            "unit": str(execution.unit_id),
+            "agent": "",
+            "record": None,
+            "release": str(execution.release_id),
+            "policy_version": "workflow",
+            "revision": step.attempt_count,
+            "execution": str(execution.pk),
+        }
+    )
+    approvals.open_request(
+        by=ENGINE,
+        subject=approvals.Subject(
+            id=step.pk,
+            unit_id=execution.unit_id,
+            unit_title=execution.unit_title,
+            execution_id=execution.pk,
+            title=title,
+            tool=f"step:{step.key}",
+            tool_version="",
+            agent="",
+            effect=effect,
+            reversible=reversible,
+            snapshot=snapshot,
+            digest=digest_text(snapshot),
+            revision=step.attempt_count,
+            tier="financial" if required > 1 else "customer_facing",
+            requester=execution.requester,
+            requester_name=execution.requester_name,
+        ),
+        asked=approvals.Asked(
+            required=required,
+            policy_version=f"workflow {execution.workflow}",
+            reasons=tuple(reasons),
+            decide_within_seconds=DAY,
+            use_within_seconds=HOUR,
+        ),
+    )

@@ -1,0 +1,38 @@
+"""Reading the outside world's own books: did it happen (probe), and what stands there now (record)."""
+
+import json
+from typing import Any
+
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.runners import Done
+from orchestrator.engine.segment import Segment
+from orchestrator.engine.workshop import run_helper
+from orchestrator.gate.reconcile import Finding
+from orchestrator.models import Action
+
+
+def look_up(segment: Segment, action: Action) -> Finding | Failure:
+    """Ask the tool's probe by business key. A probe that fails is a failure of the outside world, retried as such."""
+    entry = segment.released.tools[action.tool]["probe"]
+    context = {"idempotency_key": action.idempotency_key, "business_key": action.business_key}
+    ran = run_helper(segment, "probe", entry, json.loads(action.arguments), context)
+    if not isinstance(ran, Done):
+        return Failure(
+            "system", f"Looking up {action.business_key or action.tool} failed: {ran.message}", {"tool": action.tool}
+        )
+    happened = ran.result.get("happened")
+    if happened not in {"yes", "no", "partly", "unknown"}:
+        return Failure("bug", f"The probe of {action.tool} answered {happened!r}.", {"tool": action.tool})
+    return Finding(happened, str(ran.result.get("detail", "")), ran.result.get("result"))
+
+
+def read_record(segment: Segment, tool: str, arguments: dict[str, Any]) -> dict[str, Any] | Failure:
+    """The authoritative record the act is about, as it stands now."""
+    entry = segment.released.tools.get(tool, {}).get("record")
+    if not entry:
+        return {}
+    ran = run_helper(segment, "record", entry, arguments, {})
+    if isinstance(ran, Done):
+        return ran.result
+    kind = "business" if ran.failure_class == "business" else "system"
+    return Failure(kind, f"Reading the record before {tool} failed: {ran.message}", {"tool": tool})

@@ -1,0 +1,67 @@
+"""The pinned release an execution runs under, unpacked once per worker: spec, contracts, and the code on disk."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from orchestrator.models import Release
+from orchestrator.workflows.spec import WorkflowSpec
+
+
+@dataclass(frozen=True)
+class Released:
+    """`tools` and `agents` are the frozen contracts; `code_dir` holds exactly the files the digest was taken over."""
+
+    id: UUID
+    digest: str
+    spec: WorkflowSpec
+    tools: dict[str, dict[str, Any]]
+    agents: dict[str, dict[str, Any]]
+    code_dir: str
+    env: dict[str, str]
+
+
+@lru_cache(maxsize=64)
+def released(release_id: UUID) -> Released:
+    """Releases never change, so a worker keeps what it has unpacked."""
+    row = Release.objects.get(pk=release_id)
+    bundle = row.bundle
+    return Released(
+        id=row.pk,
+        digest=row.digest,
+        spec=WorkflowSpec.from_json(bundle["spec"]),
+        tools=bundle["tools"],
+        agents=bundle["agents"],
+        code_dir=str(unpack(row.digest, bundle["code"])),
+        env={name: settings.HANDLER_ENV[name] for name in bundle["env"] if settings.HANDLER_ENV.get(name)},
+    )
+
+
+def unpack(digest: str, code: dict[str, str]) -> Path:
+    """Write the release's files under their digest; a finished folder is never written again."""
+    home = Path(settings.RELEASES_DIR)
+    target = home / digest
+    if target.is_dir():
+        return target
+    home.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=home, prefix=".unpacking-"))
+    for name, text in code.items():
+        path = draft / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o644)
+    for folder in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
+        folder.chmod(0o755)
+    try:
+        os.rename(draft, target)
+    except OSError:
+        # Another worker finished first; its folder holds the same bytes.
+        if not target.is_dir():
+            raise
+    return target

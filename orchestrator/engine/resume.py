@@ -1,0 +1,34 @@
+"""A step that waited for a person goes on: due again, its worker free until now, its try not counted."""
+
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from audit.actors import Actor
+from audit.lifecycle import move
+from orchestrator.engine.advance import advance, wake
+from orchestrator.gate.locks import lock_execution
+from orchestrator.models import Step
+from orchestrator.statuses import StepStatus
+
+PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD)
+
+
+def resume_step(*, step_id: UUID, by: Actor, why: str) -> None:
+    """Make a parked step due. Not parked (any more, or not yet): nothing to do, the next claim sees the decision."""
+    execution_id = Step.objects.values_list("execution_id", flat=True).get(pk=step_id)
+    execution = lock_execution(execution_id)
+    step = Step.objects.select_for_update().get(pk=step_id)
+    if step.status in PARKED and not execution.is_final:
+        move(step, to=StepStatus.PENDING, by=by, why=why, due_at=Now())
+        advance(execution, by=by)
+        wake(execution_id)
+
+
+def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns: object) -> None:
+    """A person's decision is the step's outcome: an approval step, or a failure routed to a human."""
+    execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
+    step = Step.objects.select_for_update().get(pk=step_id)
+    if step.status == StepStatus.AWAITING_APPROVAL and not execution.is_final:
+        move(step, to=to, by=by, why=why, finished_at=Now(), **columns)
+        advance(execution, by=by)

@@ -1,0 +1,125 @@
+"""What a worker knows while it runs one execution as far as it goes: the pinned release, the steps, the lease."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from audit.lifecycle import run
+from orchestrator.engine.released import Released, released
+from orchestrator.models import Execution
+from orchestrator.models.execution import stream_of
+from orchestrator.statuses import StepStatus
+from orchestrator.workflows.spec import StepSpec
+
+# Checks the fence, starts the attempt's clock and renews the lease (time spent in django-q2's queue counted against it).
+_BEGIN = """
+UPDATE orchestrator_attempt AS a SET started_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
+  lease_expires_at = clock_timestamp() + make_interval(secs => %s)
+FROM orchestrator_step AS s, orchestrator_execution AS e
+WHERE a.id = %s AND a.status = 'running' AND s.id = a.step_id AND s.attempt_id = a.id AND s.status = 'in_progress'
+  AND e.id = s.execution_id
+RETURNING s.key, s.id, s.tries, a.number, a.started_at, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
+  e.trace_id, e.requester, e.requester_name, e.business_key, e.input::text, e.envelope::text, e.deadline_at
+"""
+_STEPS = "SELECT key, id, status, output::text FROM orchestrator_step WHERE execution_id = %s"
+
+
+@dataclass(slots=True)
+class StepState:
+    id: UUID
+    status: str
+    output: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class Segment:
+    """One worker's run through one execution. `execution` carries only what the hot path needs."""
+
+    execution: Execution
+    released: Released
+    steps: dict[str, StepState]
+    key: str
+    step_id: UUID
+    fence: UUID
+    tries: int
+    attempt_number: int
+    began_at: datetime
+    usages: list[Any] = field(default_factory=list)
+
+    @property
+    def spec(self) -> StepSpec:
+        return self.released.spec.step(self.key)
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.execution.pk)
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {key: step.status for key, step in self.steps.items()}
+
+    @property
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        return {key: step.output for key, step in self.steps.items() if step.output is not None}
+
+
+def begin(fence: UUID) -> Segment | None:
+    """Start the attempt, or None when it is no longer ours to run (a redelivered task is harmless)."""
+    rows = run(_BEGIN, [settings.LEASE_SECONDS, fence])
+    if not rows:
+        return None
+    (
+        key,
+        step_id,
+        tries,
+        number,
+        began,
+        execution_id,
+        release_id,
+        workflow,
+        unit_id,
+        unit_title,
+        trace_id,
+        requester,
+        requester_name,
+        business_key,
+        input_text,
+        envelope_text,
+        deadline_at,
+    ) = rows[0]
+    execution = Execution(
+        id=execution_id,
+        release_id=release_id,
+        workflow=workflow,
+        unit_id=unit_id,
+        unit_title=unit_title,
+        trace_id=trace_id,
+        requester=requester,
+        requester_name=requester_name,
+        business_key=business_key,
+        input=json.loads(input_text),
+        envelope=json.loads(envelope_text),
+        deadline_at=deadline_at,
+    )
+    return Segment(
+        execution=execution,
+        released=released(release_id),
+        steps=load_steps(execution_id),
+        key=key,
+        step_id=step_id,
+        fence=fence,
+        tries=tries,
+        attempt_number=number,
+        began_at=began,
+    )
+
+
+def load_steps(execution_id: UUID) -> dict[str, StepState]:
+    return {
+        key: StepState(step_id, StepStatus(status), json.loads(output) if output else None)
+        for key, step_id, status, output in run(_STEPS, [execution_id])
+    }

@@ -1,0 +1,304 @@
+"""An attempt's outcome becomes the step's: success in one statement, failure in one transaction, always under the fence.
+
+Raises Stale when the attempt lost its lease meanwhile: then nothing was written, and somebody else owns the step.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+from audit import lifecycle
+from audit.canonical import canonical, digest_text
+from audit.ids import new_id
+from audit.lifecycle import Moves, move, note
+from audit.models import Span
+from audit.refusals import Stale
+from budgets import operations as budgets
+from orchestrator.engine import retries
+from orchestrator.engine.advance import advance
+from orchestrator.engine.claims import ENGINE, Claim, claim_due
+from orchestrator.engine.letters import close_letter, write_letter
+from orchestrator.engine.people import route_to_human
+from orchestrator.engine.released import released
+from orchestrator.engine.retries import Failure, GiveUp
+from orchestrator.engine.segment import Segment
+from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.reconcile import mark_unknown
+from orchestrator.models import Attempt, Execution, Step
+from orchestrator.statuses import AttemptStatus, ExecutionStatus, StepStatus
+from orchestrator.workflows.binding import bind_output
+from orchestrator.workflows.spec import StepSpec
+
+_SPAN = (
+    "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
+    "VALUES (%s, %s, %s, %s, 'step', %s, %s, clock_timestamp(), %s, %s)"
+)
+
+
+def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
+    """Record a step's success and claim what follows. Answers the next claim of this execution, or None."""
+    if segment.released.spec.is_chain and not segment.usages:
+        return _settle_in_one_statement(segment, input, output, worker)
+    with transaction.atomic():
+        execution = lock_execution(segment.execution.pk)
+        moves = _succeeded(segment, input, output)
+        moves.execute()
+        _charge(segment)
+        close_letter(segment)
+        advance(execution, by=ENGINE)
+        claims = claim_due(limit=1, worker=worker, execution_id=execution.pk)
+    return claims[0] if claims else None
+
+
+def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) -> Moves:
+    """The moves every success has in common."""
+    moves = Moves(stream=segment.stream, unit_id=segment.execution.unit_id, by=ENGINE, lock=segment.execution)
+    text = canonical(output)
+    moves.move(
+        Attempt,
+        segment.fence,
+        before=AttemptStatus.RUNNING,
+        to=AttemptStatus.SUCCEEDED,
+        set_sql="finished_at = clock_timestamp()",
+    )
+    moves.move(
+        Step,
+        segment.step_id,
+        before=StepStatus.IN_PROGRESS,
+        to=StepStatus.SUCCESS,
+        set_sql="input = %s, output = %s, finished_at = clock_timestamp(), failure_class = '', why = ''",
+        set_params=(Jsonb(input), Jsonb(output)),
+        guard_sql="attempt_id = %s",
+        guard_params=(segment.fence,),
+        data={"output_digest": digest_text(text), "step": segment.key},
+    )
+    moves.also(
+        _SPAN,
+        new_id(),
+        segment.execution.trace_id,
+        segment.execution.pk,
+        segment.execution.unit_id,
+        segment.key,
+        segment.began_at,
+        "ok",
+        Jsonb({"attempt": segment.attempt_number, "kind": segment.spec.kind}),
+    )
+    return moves
+
+
+def _settle_in_one_statement(
+    segment: Segment, input: dict[str, Any], output: dict[str, Any], worker: str
+) -> Claim | None:
+    """A chain has one possible next step, so its claim, or the execution's end, belongs to the same statement."""
+    moves = _succeeded(segment, input, output)
+    following = segment.released.spec.after(segment.key)
+    segment.steps[segment.key].output = output
+    claim = None
+    if following is None:
+        moves.move(
+            Execution,
+            segment.execution.pk,
+            before=ExecutionStatus.RUNNING,
+            to=ExecutionStatus.SUCCEEDED,
+            set_sql="output = %s, finished_at = clock_timestamp()",
+            set_params=(Jsonb(bind_output(segment.released.spec, segment.execution.input, segment.outputs)),),
+        )
+    else:
+        claim = _claim_in(moves, segment, following.key, worker)
+    if segment.attempt_number > 1:
+        with transaction.atomic():
+            moves.execute()
+            close_letter(segment)
+    else:
+        moves.execute()
+    segment.steps[segment.key].status = StepStatus.SUCCESS
+    return claim
+
+
+def _claim_in(moves: Moves, segment: Segment, key: str, worker: str) -> Claim:
+    """The next step of a chain has never been tried: its first attempt is born in the same statement."""
+    fence, step = new_id(), segment.steps[key]
+    moves.move(
+        Step,
+        step.id,
+        before=StepStatus.PENDING,
+        to=StepStatus.IN_PROGRESS,
+        set_sql="attempt_id = %s, attempt_count = attempt_count + 1, tries = tries + 1, due_at = NULL, "
+        "started_at = clock_timestamp()",
+        set_params=(fence,),
+        data={"attempt": str(fence), "number": 1},
+    )
+    attempt = Attempt(
+        id=fence,
+        step_id=step.id,
+        execution_id=segment.execution.pk,
+        unit_id=segment.execution.unit_id,
+        number=1,
+        worker=worker,
+    )
+    lease = f"clock_timestamp() + make_interval(secs => {float(settings.LEASE_SECONDS)})"
+    moves.born(attempt, event=False, sql={"lease_expires_at": lease})
+    return Claim(step_id=step.id, fence=fence, execution_id=segment.execution.pk)
+
+
+def _charge(segment: Segment) -> None:
+    for usage in segment.usages:
+        budgets.charge(
+            usage,
+            unit_id=segment.execution.unit_id,
+            execution_id=segment.execution.pk,
+            action_id=None,
+            agent=segment.spec.agent or "",
+            tool=segment.spec.tool or "",
+        )
+
+
+Ask = Callable[[Execution, Step], None]
+
+
+@transaction.atomic
+def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None = None) -> None:
+    """The step waits for a person; its worker is free, and this try does not count against its limit."""
+    execution = lock_execution(segment.execution.pk)
+    attempt, step = _held_rows(segment)
+    move(attempt, to=AttemptStatus.PARKED, by=ENGINE, why=why, finished_at=Now(), message=why)
+    move(
+        step,
+        to=to,
+        by=ENGINE,
+        why=why,
+        input=input,
+        tries=F("tries") - 1,
+        due_at=None,
+        guard={"attempt_id": segment.fence},
+    )
+    if ask is not None:
+        ask(execution, step)
+    advance(execution, by=ENGINE)
+
+
+@transaction.atomic
+def settle_failure(segment: Segment, failure: Failure, *, input: dict[str, Any] | None = None) -> None:
+    """Record what went wrong and what follows: a retry, a person, a fallback or a dead letter. Decided by retries.decide."""
+    execution = lock_execution(segment.execution.pk)
+    attempt, step = _held_rows(segment)
+    _charge(segment)
+    _fail(execution, attempt, step, segment.spec, failure, to=AttemptStatus.FAILED, input=input)
+
+
+@transaction.atomic
+def settle_lost(attempt_id: Any, *, why: str) -> bool:
+    """The lease ran out: count it as a lost attempt. Redeemed actions become unknown and are looked up before any retry."""
+    row = Attempt.objects.filter(pk=attempt_id).values("execution_id", "step_id").first()
+    execution = lock_execution(row["execution_id"]) if row else None
+    attempt = Attempt.objects.filter(pk=attempt_id, status=AttemptStatus.RUNNING).first()
+    if attempt is None or execution is None or not _is_lost(attempt):
+        return False
+    mark_unknown(fence=attempt.pk, by=ENGINE, why=why)
+    step = Step.objects.get(pk=attempt.step_id)
+    if step.attempt_id != attempt.pk or step.status != StepStatus.IN_PROGRESS:
+        move(attempt, to=AttemptStatus.LOST, by=ENGINE, why=why, finished_at=Now(), failure_class="lost", message=why)
+        return True
+    spec = released(execution.release_id).spec.step(step.key)
+    _fail(execution, attempt, step, spec, Failure("lost", why), to=AttemptStatus.LOST, input=None)
+    return True
+
+
+def _is_lost(attempt: Attempt) -> bool:
+    return lifecycle.database_now() >= attempt.lease_expires_at
+
+
+def _held_rows(segment: Segment) -> tuple[Attempt, Step]:
+    attempt = Attempt.objects.select_for_update().get(pk=segment.fence)
+    step = Step.objects.select_for_update().get(pk=segment.step_id)
+    if attempt.status != AttemptStatus.RUNNING or step.attempt_id != segment.fence:
+        raise Stale("The step is no longer under this lease: somebody else has taken it over.")
+    return attempt, step
+
+
+def _fail(
+    execution: Execution,
+    attempt: Attempt,
+    step: Step,
+    spec: StepSpec,
+    failure: Failure,
+    *,
+    to: str,
+    input: dict[str, Any] | None,
+) -> None:
+    move(
+        attempt,
+        to=to,
+        by=ENGINE,
+        why=failure.message[:1000],
+        finished_at=Now(),
+        failure_class=failure.failure_class,
+        message=failure.message,
+        evidence=failure.evidence,
+    )
+    _span(execution, attempt, step, failure)
+    keep = {"failure_class": failure.failure_class, "why": failure.message[:1000], "input": input or step.input}
+    if failure.failure_class == "unknown_outcome_parked":
+        move(step, to=StepStatus.UNKNOWN_OUTCOME, by=ENGINE, why=failure.message[:1000], tries=F("tries") - 1, **keep)
+    elif failure.is_business:
+        _end_badly(execution, step, spec, failure, to=StepStatus.BUSINESS_ERROR, keep=keep)
+    else:
+        _retry_or_give_up(execution, step, spec, failure, keep)
+    advance(execution, by=ENGINE)
+
+
+def _retry_or_give_up(execution: Execution, step: Step, spec: StepSpec, failure: Failure, keep: dict[str, Any]) -> None:
+    move(step, to=StepStatus.SYSTEM_ERROR, by=ENGINE, why=failure.message[:1000], **keep)
+    if failure.failure_class in {"timeout", "empty_result"}:
+        note(step, f"alert.{failure.failure_class}", by=ENGINE, why=failure.message[:300], data={"step": step.key})
+    # Jitter spreads retries that failed together; it is no secret, so the plain generator will do.
+    verdict = retries.decide(policy=spec.retry, tries=step.tries, failure=failure, jitter=random.random())
+    if isinstance(verdict, GiveUp):
+        _end_badly(execution, step, spec, failure, to=StepStatus.DEAD_LETTER, keep={}, why=verdict.why)
+    else:
+        move(
+            step,
+            to=StepStatus.SCHEDULED,
+            by=ENGINE,
+            why=verdict.why,
+            due_at=_after(verdict.seconds),
+            data={"in_seconds": round(verdict.seconds, 3)},
+        )
+
+
+def _after(seconds: float) -> Any:
+    return Now() + timedelta(seconds=seconds)
+
+
+def _end_badly(
+    execution: Execution, step: Step, spec: StepSpec, failure: Failure, *, to: str, keep: dict[str, Any], why: str = ""
+) -> None:
+    """The end of trying: a person if the workflow says so, else the terminal status, with a letter where one is owed."""
+    if spec.on_error == "route_to_human":
+        route_to_human(execution, step, failure)
+        move(step, to=StepStatus.AWAITING_APPROVAL, by=ENGINE, why="routed to a person", due_at=None, **keep)
+        return
+    move(step, to=to, by=ENGINE, why=why or failure.message[:1000], finished_at=Now(), due_at=None, **keep)
+    if to == StepStatus.DEAD_LETTER:
+        write_letter(execution, step, spec, failure)
+
+
+def _span(execution: Execution, attempt: Attempt, step: Step, failure: Failure) -> None:
+    Span.objects.create(
+        trace_id=execution.trace_id,
+        parent_id=execution.pk,
+        unit_id=execution.unit_id,
+        kind="step",
+        name=step.key,
+        started_at=attempt.started_at or attempt.claimed_at,
+        ended_at=lifecycle.database_now(),
+        status="error",
+        attributes={"attempt": attempt.number, "failure_class": failure.failure_class},
+    )

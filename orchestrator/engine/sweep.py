@@ -1,0 +1,120 @@
+"""Heal what a crash left behind, on the database's clock and outside django-q2. Decides nothing: retries.decide does.
+
+Every row is handled in its own transaction, so one bad row delays no other.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from approvals import operations as approvals
+from approvals.models import ApprovalRequest
+from approvals.statuses import RequestStatus
+from audit.lifecycle import move
+from audit.refusals import Refusal
+from orchestrator.engine.advance import advance, wake
+from orchestrator.engine.cancel import end_execution
+from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.resume import resume_step
+from orchestrator.engine.settle import settle_lost
+from orchestrator.gate.locks import lock_execution
+from orchestrator.models import Action, Attempt, Execution, Step
+from orchestrator.statuses import EXECUTION, ActionStatus, ExecutionStatus, StepStatus
+
+logger = logging.getLogger(__name__)
+BATCH = 200
+
+
+def sweep() -> int:
+    """One round of every duty. Returns how many rows were healed."""
+    return sum(
+        (
+            _each(Step.objects.due_timers(), _wake_timer),
+            _each(Attempt.objects.abandoned(), _give_up_lease),
+            approvals.expire_overdue(by=ENGINE),
+            _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
+            _each(_decided_but_parked(), _resume),
+            _each(_stalled(), _advance),
+            _each(_orphaned_requests(), _withdraw),
+        )
+    )
+
+
+def _each(rows: Any, heal: Callable[[Any], Any]) -> int:
+    healed = 0
+    for key in rows.values_list("pk", flat=True)[:BATCH]:
+        try:
+            healed += bool(heal(key))
+        except Refusal:
+            continue  # somebody was faster: that is what the guard is for
+        except DatabaseError:
+            raise
+        except Exception:
+            logger.exception("sweep: one row could not be healed")
+    return healed
+
+
+@transaction.atomic
+def _wake_timer(step_id: Any) -> bool:
+    execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
+    step = Step.objects.due_timers().filter(pk=step_id).first()
+    if step is None:
+        return False
+    move(step, to=StepStatus.PENDING, by=ENGINE, why="its time has come", due_at=Now())
+    wake(execution.pk)
+    return True
+
+
+def _give_up_lease(attempt_id: Any) -> bool:
+    return settle_lost(attempt_id, why="The lease ran out: the worker died or lost its connection.")
+
+
+@transaction.atomic
+def _time_out(execution_id: Any) -> bool:
+    return end_execution(execution_id, to=ExecutionStatus.TIMED_OUT, by=ENGINE, why="the deadline has passed")
+
+
+def _decided_but_parked() -> Any:
+    """A step still waiting although its action was decided: the wake-up was missed."""
+    waiting = Action.objects.filter(step_id=OuterRef("pk"), status__in=[ActionStatus.HELD, ActionStatus.UNKNOWN])
+    asked = ApprovalRequest.objects.filter(subject_id=OuterRef("pk"), status=RequestStatus.PENDING)
+    return Step.objects.filter(
+        ~Exists(waiting), ~Exists(asked), status__in=[StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME]
+    )
+
+
+@transaction.atomic
+def _resume(step_id: Any) -> bool:
+    resume_step(step_id=step_id, by=ENGINE, why="found decided by the sweep")
+    return True
+
+
+def _stalled() -> Any:
+    """Live, and no step that is due, busy or parked: whoever should have advanced it died first."""
+    moving = Step.objects.filter(execution_id=OuterRef("pk")).exclude(
+        status__in=[StepStatus.SUCCESS, StepStatus.SKIPPED, StepStatus.CANCELLED, StepStatus.BUSINESS_ERROR]
+    )
+    return Execution.objects.filter(~Exists(moving), status__in=[ExecutionStatus.RUNNING, ExecutionStatus.WAITING])
+
+
+@transaction.atomic
+def _advance(execution_id: Any) -> bool:
+    advance(lock_execution(execution_id), by=ENGINE)
+    return True
+
+
+def _orphaned_requests() -> Any:
+    """Requests of executions that ended meanwhile: nothing waits for their answer."""
+    ended = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
+    return ApprovalRequest.objects.filter(Exists(ended), status=RequestStatus.PENDING)
+
+
+@transaction.atomic
+def _withdraw(request_id: Any) -> bool:
+    subject = ApprovalRequest.objects.values_list("subject_id", flat=True).get(pk=request_id)
+    approvals.withdraw(subject_id=subject, by=ENGINE, why="the execution is over")
+    return True

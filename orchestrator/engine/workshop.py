@@ -1,0 +1,59 @@
+"""This worker's runners, and how the jobs given to them are made. The one place that starts handler code."""
+
+from typing import Any
+
+from orchestrator.engine.runners import Answer, Call, Done, Failure, Job, Outcome, RunnerPool
+from orchestrator.engine.segment import Segment
+from orchestrator.gate.redeem import Ticket
+
+_pool: list[RunnerPool] = []
+
+
+def pool() -> RunnerPool:
+    """Made on first use, after django-q2 has forked: children belong to one worker process."""
+    if not _pool:
+        _pool.append(RunnerPool())
+    return _pool[0]
+
+
+def close_pool() -> None:
+    while _pool:
+        _pool.pop().close()
+
+
+def job(segment: Segment, kind: Any, entry: str, input: dict[str, Any], context: dict[str, Any]) -> Job:
+    """Only code of the same release, for the same unit, ever shares a child process."""
+    return Job(
+        code_dir=segment.released.code_dir,
+        entry=entry,
+        kind=kind,
+        input=input,
+        context={"attempt": segment.attempt_number, "execution": str(segment.execution.pk), **context},
+        env=segment.released.env,
+        timeout_seconds=segment.spec.timeout_seconds,
+        trust_key=f"{segment.released.digest}:{segment.execution.unit_id}",
+    )
+
+
+def run_tool(segment: Segment, contract: dict[str, Any], ticket: Ticket) -> Done | Failure:
+    """The tool's own implementation, with the stored arguments and the minted key."""
+    context = {"idempotency_key": ticket.idempotency_key, "business_key": ticket.action.business_key}
+    return _without_calls(pool().run(job(segment, "tool", contract["entry"], ticket.arguments, context)))
+
+
+def run_helper(
+    segment: Segment, kind: Any, entry: str, arguments: dict[str, Any], context: dict[str, Any]
+) -> Done | Failure:
+    """A probe or a record reader: reads only, so it is not an action of its own."""
+    return _without_calls(pool().run(job(segment, kind, entry, arguments, context)))
+
+
+def run_agent(segment: Segment, entry: str, input: dict[str, Any], on_call: Any) -> Outcome:
+    return pool().run(job(segment, "agent", entry, input, {}), on_call)
+
+
+def _without_calls(outcome: Outcome) -> Done | Failure:
+    return outcome if isinstance(outcome, (Done, Failure)) else Failure("protocol", "a tool cannot call tools")
+
+
+__all__ = ["Answer", "Call", "close_pool", "pool", "run_agent", "run_helper", "run_tool"]

@@ -1,0 +1,34 @@
+"""The one order in which rows are locked: approval request, execution, then step, attempt and action, then the stream.
+
+Everybody who writes into an execution's audit stream holds the execution first, so nobody waits in a circle.
+"""
+
+from uuid import UUID
+
+from approvals.models import ApprovalRequest
+from audit.actors import Actor
+from audit.refusals import NotVisible
+from orchestrator.models import Action, Execution
+
+
+def lock_execution(execution_id: UUID) -> Execution:
+    return Execution.objects.select_for_update(no_key=True).get(pk=execution_id)  # type: ignore[no-any-return]
+
+
+def lock_action(action_id: UUID) -> Action:
+    """The action with everything above it locked. Raises NotVisible."""
+    place = Action.objects.filter(pk=action_id).values("approval_id", "execution_id").first()
+    if place is None:
+        raise NotVisible("There is no such action.")
+    if place["approval_id"]:
+        ApprovalRequest.objects.select_for_update().get(pk=place["approval_id"])
+    if place["execution_id"]:
+        # A foreign agent may name an execution of its own system: then there is no row to lock.
+        Execution.objects.select_for_update(no_key=True).filter(pk=place["execution_id"]).first()
+    return Action.objects.select_for_update().get(pk=action_id)  # type: ignore[no-any-return]
+
+
+def refuse_foreign(action: Action, by: Actor) -> None:
+    """An agent sees its own actions in its own units; anything else is not there."""
+    if by.kind == "agent" and (action.unit_id not in by.unit_ids or action.agent != by.name):
+        raise NotVisible("There is no such action.")

@@ -1,0 +1,296 @@
+"""The first verb: an agent wants something done. Judge it, store it whole, and ask people where people must be asked."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from audit.conditions import compile_expression
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from jsonschema import Draft202012Validator
+
+from approvals import operations as approvals
+from approvals.models import ApprovalPolicy, ApprovalRequest
+from approvals.policies import TIERS, Requirement, match
+from audit import lifecycle
+from audit.actors import Actor
+from audit.canonical import NotCanonical, canonical
+from audit.ids import new_id
+from audit.lifecycle import move
+from audit.refusals import Invalid, NotVisible
+from budgets.models import BusinessUnit
+from budgets.units import lineage
+from orchestrator.gate.announce import announce
+from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
+from orchestrator.models import Action, Agent, Execution, Tool
+from orchestrator.statuses import ActionStatus
+
+STRICTEST_TIER = "financial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in one of our own executions the call stands: the idempotency key is minted from it."""
+
+    execution: Execution
+    step_id: UUID
+    step_key: str
+    occurrence: int
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The verdict before anything is stored."""
+
+    tool: Tool | None
+    agent: Agent | None
+    requirement: Requirement
+    denials: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        if self.denials or self.requirement.denied:
+            return "deny"
+        return "hold" if self.requirement.required else "allow"
+
+    def known(self) -> tuple[Tool, Agent]:
+        """Tool and agent of a verdict other than deny: both are registered then."""
+        if self.tool is None or self.agent is None:
+            raise LookupError("a denied action has no tool or no agent to speak of")
+        return self.tool, self.agent
+
+    @property
+    def needs_record(self) -> bool:
+        """Held, and the tool can re-read what it is about to change: the approval is bound to that, too."""
+        return self.verdict == "hold" and bool(self.tool and self.tool.record)
+
+
+def judge(
+    *, tool: str, arguments: dict[str, Any], agent: str, unit_id: UUID, facts: dict[str, Any] | None = None
+) -> Judged:
+    """The verdict of contracts, schemas and policies in force now. Reads only."""
+    found_tool = Tool.objects.active().filter(name=tool).first()
+    found_agent = Agent.objects.active().select_related("owner").filter(name=agent).first()
+    units = lineage(unit_id)
+    requirement = match(
+        tier=found_tool.tier if found_tool else STRICTEST_TIER,
+        facts=_facts(found_tool, found_agent, arguments, unit_id, facts or {}),
+        policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
+    )
+    denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments, units))
+    return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials)
+
+
+def _facts(
+    tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], unit_id: UUID, more: dict[str, Any]
+) -> dict[str, Any]:
+    unit = BusinessUnit.objects.filter(pk=unit_id).values("name", "title", "currency").first() or {}
+    return {
+        "args": arguments,
+        "tool": {"name": tool.name, "version": tool.version, "effect": tool.effect, "tier": tool.tier} if tool else {},
+        "agent": {"name": agent.name, "version": agent.version, "owner": agent.owner.username} if agent else {},
+        "unit": unit,
+        "execution": {},
+        "envelope": {},
+        **more,
+    }
+
+
+def _denials(
+    names: tuple[str, str], tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], units: list[UUID]
+) -> list[str]:
+    """Every reason the contracts give against the call; `names` are the tool and agent as the caller spelt them."""
+    if tool is None:
+        return [f"No active tool is registered as “{names[0]}”. An administrator can register it."]
+    if agent is None:
+        return [f"No active agent is registered as “{names[1]}”. An administrator can register it."]
+    denials = []
+    if agent.unit_id not in units:
+        denials.append(f"The agent “{agent.name}” does not belong to this business unit.")
+    if not agent.may_call(tool.name):
+        denials.append(f"The agent “{agent.name}” is not allowed to call “{tool.name}”.")
+    problems = list(Draft202012Validator(tool.input_schema).iter_errors(arguments))[:5] if tool.input_schema else []
+    return denials + [
+        f"Arguments do not fit the tool's schema at /{'/'.join(map(str, problem.absolute_path))}: {problem.message[:200]}"
+        for problem in problems
+    ]
+
+
+@transaction.atomic
+def propose(
+    *,
+    tool: str,
+    arguments: dict[str, Any],
+    agent: str,
+    unit_id: UUID,
+    by: Actor,
+    context: dict[str, Any] | None = None,
+    business_key: str = "",
+    execution_id: UUID | None = None,
+    idempotency_hint: str = "",
+    place: Place | None = None,
+    judged: Judged | None = None,
+    record: dict[str, Any] | None = None,
+    undoes: Action | None = None,
+) -> Action:
+    """Store the proposal with its verdict, and open the approval request when it is held.
+
+    The same hint from the same agent for the same call answers the action it made before. Raises Invalid, NotVisible.
+    """
+    unit = BusinessUnit.objects.filter(pk=unit_id).first()
+    if unit is None:
+        raise NotVisible("There is no such business unit.")
+    if place is not None:
+        lock_execution(place.execution.pk)
+    judged = judged or judge(tool=tool, arguments=arguments, agent=agent, unit_id=unit_id)
+    action = Action(
+        id=new_id(),
+        unit_id=unit_id,
+        unit_title=unit.title,
+        agent=agent,
+        tool=tool,
+        tool_version=judged.tool.version if judged.tool else "",
+        effect=judged.tool.effect if judged.tool else "",
+        tier=judged.tool.tier if judged.tool else STRICTEST_TIER,
+        execution_id=place.execution.pk if place else execution_id,
+        arguments=_canonical_arguments(arguments),
+        record=canonical(record) if record is not None else "",
+        business_key=business_key or _business_key(judged.tool, arguments),
+        context=context or {},
+        verdict=judged.verdict,
+        reasons=list(judged.denials or judged.requirement.reasons),
+        required=judged.requirement.required,
+        policy_version=judged.requirement.policy_version,
+        undoes_id=undoes.pk if undoes else None,
+        **_asker(by, place),
+    )
+    action.idempotency_key = _mint_key(action, place, idempotency_hint)
+    action.digest = digest_of(action)
+    earlier = _earlier(action) if idempotency_hint else None
+    return earlier or _store(action, judged, by, unit)
+
+
+def _canonical_arguments(arguments: dict[str, Any]) -> str:
+    try:
+        return canonical(arguments)
+    except NotCanonical as error:
+        raise Invalid(
+            "The arguments cannot be stored exactly.", errors=[("/arguments", "not_exact", str(error))]
+        ) from None
+
+
+def _asker(by: Actor, place: Place | None) -> dict[str, Any]:
+    if place is None:
+        return {"requester": by.key, "requester_name": by.name}
+    return {
+        "requester": place.execution.requester,
+        "requester_name": place.execution.requester_name,
+        "step_id": place.step_id,
+        "occurrence": place.occurrence,
+        "revision": place.revision,
+    }
+
+
+def _business_key(tool: Tool | None, arguments: dict[str, Any]) -> str:
+    """The name the outside world knows this effect by, from the tool's template; "" when it has none."""
+    if tool is None or not tool.business_key:
+        return ""
+    value = compile_expression(tool.business_key, {"args": "dyn"}).evaluate({"args": arguments})
+    return "" if value.error else str(value.value)
+
+
+def _mint_key(action: Action, place: Place | None, hint: str) -> str:
+    """Keys are minted here, never by a model. A revision is a new act, so it has a key of its own."""
+    if place is not None:
+        parts = [str(place.execution.pk), place.step_key, str(place.occurrence), action.business_key]
+        if place.revision > 1:
+            parts.append(f"r{place.revision}")
+    elif hint:
+        parts = [str(action.unit_id), action.agent, action.tool, hint]
+    else:
+        return f"hp-{action.pk}"
+    return f"hp-{hashlib.sha256(chr(31).join(parts).encode()).hexdigest()[:40]}"
+
+
+def _earlier(action: Action) -> Action | None:
+    earlier = (
+        Action.objects.filter(tool=action.tool, idempotency_key=action.idempotency_key)
+        .exclude(status__in=[ActionStatus.VOID, ActionStatus.WITHDRAWN])
+        .first()
+    )
+    if earlier is not None and earlier.arguments != action.arguments:
+        raise Invalid(
+            "This hint was used for a call with other arguments.",
+            errors=[("/idempotency_hint", "mismatch", f"Action {earlier.pk} holds other arguments under this hint.")],
+        )
+    return earlier  # type: ignore[no-any-return]
+
+
+def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Action:
+    facts = {"digest": action.digest, "tool": action.tool, "agent": action.agent, "key": action.idempotency_key}
+    lifecycle.born(action, by=by, data=facts)
+    why = "; ".join(action.reasons)[:1000]
+    if action.verdict == "deny":
+        move(action, to=ActionStatus.DENIED, by=by, why=why, finished_at=lifecycle.Now())
+    elif action.verdict == "allow":
+        move(action, to=ActionStatus.GRANTED, by=by, why=why)
+    else:
+        request = _ask(action, judged, by, unit)
+        move(action, to=ActionStatus.HELD, by=by, why=why, approval_id=request.pk)
+    announce(action)
+    return action
+
+
+def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> ApprovalRequest:
+    tool, asking = judged.known()
+    need = judged.requirement
+    arguments = json.loads(action.arguments)
+    return approvals.open_request(
+        by=by,
+        subject=approvals.Subject(
+            id=action.pk,
+            unit_id=action.unit_id,
+            unit_title=unit.title,
+            execution_id=action.execution_id,
+            title=title_of(tool, arguments),
+            tool=action.tool,
+            tool_version=action.tool_version,
+            agent=action.agent,
+            effect=action.effect,
+            reversible=undo_sentence(tool),
+            snapshot=snapshot_of(action),
+            digest=action.digest,
+            revision=action.revision,
+            tier=_tier_of(need.required, action.tier),
+            requester=action.requester,
+            requester_name=action.requester_name,
+            excluded=tuple(_excluded(asking, action)),
+            evidence=list(action.context.get("evidence", [])),
+            agent_says=str(action.context.get("reason", "")),
+        ),
+        asked=approvals.Asked(
+            required=need.required,
+            policy_version=need.policy_version,
+            reasons=need.reasons,
+            decide_within_seconds=need.decide_within_seconds,
+            use_within_seconds=need.use_within_seconds,
+            on_timeout=need.on_timeout,
+        ),
+    )
+
+
+def _tier_of(required: int, floor: str) -> str:
+    """A policy that asks for two makes it a two-person act, whatever the tool's own tier says."""
+    return next((tier for tier, people in TIERS.items() if people == max(required, TIERS[floor])), floor)
+
+
+def _excluded(agent: Agent, action: Action) -> list[str]:
+    """Nobody signs for their own agent, nor for the person the agent says it acts for."""
+    keys = [f"user:{agent.owner_id}"]
+    claimed = str(action.context.get("requester", ""))
+    behind = get_user_model().objects.filter(username=claimed).values_list("pk", flat=True).first() if claimed else None
+    return keys + ([f"user:{behind}"] if behind else [])

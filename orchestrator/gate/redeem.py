@@ -1,0 +1,145 @@
+"""The heart: in one transaction the approval is consumed, the key claimed, the fence checked and the bytes handed out, once."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from approvals import operations as approvals
+from approvals.models import ApprovalRequest
+from approvals.statuses import RequestStatus
+from audit import lifecycle
+from audit.actors import Actor
+from audit.ids import new_id
+from audit.lifecycle import move
+from audit.refusals import Refusal, Stale
+from orchestrator.gate.announce import announce
+from orchestrator.gate.locks import lock_action, refuse_foreign
+from orchestrator.gate.snapshot import digest_of
+from orchestrator.models import Action, Agent, Attempt, Tool
+from orchestrator.statuses import ActionStatus, AttemptStatus
+
+
+class NotGranted(Refusal):
+    """The action is in no state to be carried out; the message says which."""
+
+    code = "not_granted"
+
+
+class Void(Refusal):
+    """What was approved is not what would be sent now. The approval opens nothing; it has to be asked again."""
+
+    code = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Permission for one dispatch: exactly these arguments, under this key, reported under this fence."""
+
+    action: Action
+    arguments: dict[str, Any]
+    idempotency_key: str
+    fence: UUID
+    use_by: datetime | None
+
+
+def redeem(*, action_id: UUID, by: Actor, fence: UUID | None = None) -> Ticket:
+    """Hand out the stored arguments once per grant. `fence` is the attempt of one of our own steps.
+
+    Raises NotGranted, Stale (the attempt lost its lease), Void (and the action is then void), NotVisible.
+    """
+    try:
+        return _redeem(action_id, by, fence)
+    except (Void, approvals.NotUsable) as refusal:
+        _void(action_id, by=by, why=refusal.message)
+        raise Void(refusal.message, code=refusal.code) from None
+
+
+@transaction.atomic
+def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
+    action = lock_action(action_id)
+    refuse_foreign(action, by)
+    if action.status != ActionStatus.GRANTED:
+        raise NotGranted(_why_not(action), code=f"action_{action.status}")
+    _refuse_without_lease(action, fence)
+    _refuse_changed(action)
+    use_by = _consume_approval(action, by)
+    fence = fence or new_id()
+    move(
+        action,
+        to=ActionStatus.REDEEMED,
+        by=by,
+        data={"digest": action.digest, "fence": str(fence)},
+        fence=fence,
+        redeemed_at=Now(),
+        use_by=use_by,
+    )
+    Agent.objects.filter(name=action.agent).update(last_used_at=Now())
+    announce(action)
+    return Ticket(action, json.loads(action.arguments), action.idempotency_key, fence, use_by)
+
+
+def _why_not(action: Action) -> str:
+    return {
+        ActionStatus.HELD: "People have not decided yet.",
+        ActionStatus.REDEEMED: "It was already redeemed; a grant opens one dispatch.",
+        ActionStatus.DENIED: "Policy denied it.",
+        ActionStatus.REJECTED: "A reviewer rejected it.",
+        ActionStatus.EXPIRED: "Its time ran out.",
+    }.get(ActionStatus(action.status), f"The action is {action.status}.")
+
+
+def _refuse_without_lease(action: Action, fence: UUID | None) -> None:
+    """Our own step must still hold its lease, by the database's clock, at the moment of dispatch."""
+    if action.step_id is None:
+        return
+    holds = Attempt.objects.filter(
+        pk=fence,
+        step_id=action.step_id,
+        step__attempt_id=fence,
+        status=AttemptStatus.RUNNING,
+        lease_expires_at__gt=Now(),
+    )
+    if not holds.exists():
+        raise Stale("This attempt no longer holds the step's lease. Nothing was sent.")
+
+
+def _refuse_changed(action: Action) -> None:
+    if not Tool.objects.active().filter(name=action.tool, version=action.tool_version).exists():
+        raise Void(
+            f"The tool {action.tool} {action.tool_version} is no longer the active version.", code="tool_changed"
+        )
+    if not Agent.objects.active().filter(name=action.agent).exists():
+        raise Void(f"The agent {action.agent} is no longer active.", code="agent_changed")
+    if digest_of(action) != action.digest:
+        raise Void("The stored bytes do not match the digest that was judged.", code="digest_mismatch")
+
+
+def _consume_approval(action: Action, by: Actor) -> datetime | None:
+    if action.approval_id is None:
+        return None
+    request = ApprovalRequest.objects.get(pk=action.approval_id)
+    if request.status != RequestStatus.USED:
+        return approvals.use(subject_id=action.pk, digest=action.digest, by=by).use_by
+    # A retry of the same dispatch, same key and bytes, inside the same window.
+    if request.digest != action.digest or request.use_by is None or lifecycle.database_now() >= request.use_by:
+        raise Void("The approval's time for use is over.", code="approval_lapsed")
+    return request.use_by  # type: ignore[no-any-return]
+
+
+@transaction.atomic
+def _void(action_id: UUID, *, by: Actor, why: str) -> None:
+    action = lock_action(action_id)
+    if action.status == ActionStatus.GRANTED:
+        approvals.void(subject_id=action.pk, by=by, why=why)
+        move(action, to=ActionStatus.VOID, by=by, why=why, finished_at=Now())
+        announce(action)
+
+
+def void_granted(*, action_id: UUID, by: Actor, why: str) -> None:
+    """The world changed between approval and dispatch: the authoritative record is no longer what people saw."""
+    _void(action_id, by=by, why=why)

@@ -1,0 +1,92 @@
+"""What came of it: success, business error, system error, or honestly unknown. Under the fence, once."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from audit import lifecycle
+from audit.actors import Actor
+from audit.ids import new_id
+from audit.lifecycle import move
+from audit.models import Span
+from audit.refusals import Stale
+from budgets import operations as budgets
+from orchestrator.gate.announce import announce
+from orchestrator.gate.locks import lock_action, refuse_foreign
+from orchestrator.models import Action
+from orchestrator.statuses import ActionStatus
+
+Outcome = Literal["success", "business_error", "system_error", "unknown"]
+ENDS_AS = {
+    "success": ActionStatus.SUCCEEDED,
+    "business_error": ActionStatus.FAILED,
+    "system_error": ActionStatus.FAILED,
+    "unknown": ActionStatus.UNKNOWN,
+}
+FAILURE_CLASS = {"business_error": "business", "system_error": "system", "unknown": "unknown_outcome"}
+
+
+@transaction.atomic
+def report(
+    *,
+    action_id: UUID,
+    fence: UUID,
+    outcome: Outcome,
+    by: Actor,
+    result: Any = None,
+    failure_class: str = "",
+    message: str = "",
+    usage: budgets.Usage | None = None,
+    started_at: datetime | None = None,
+    ended_at: datetime | None = None,
+) -> Action:
+    """Close a redeemed action. Raises Stale when the fence is not the one it was redeemed under, NotVisible."""
+    action = lock_action(action_id)
+    refuse_foreign(action, by)
+    if action.status != ActionStatus.REDEEMED or action.fence != fence:
+        raise Stale(f"This fence no longer counts: the action is {action.status}. Nothing was recorded.")
+    move(
+        action,
+        to=ENDS_AS[outcome],
+        by=by,
+        why=message[:1000],
+        guard={"fence": fence},
+        result=result,
+        failure_class=failure_class or FAILURE_CLASS.get(outcome, ""),
+        message=message,
+        finished_at=None if outcome == "unknown" else Now(),
+    )
+    _span(action, outcome, started_at, ended_at)
+    if usage is not None:
+        budgets.charge(
+            usage,
+            unit_id=action.unit_id,
+            execution_id=action.execution_id,
+            action_id=action.pk,
+            agent=action.agent,
+            tool=action.tool,
+        )
+    announce(action)
+    return action
+
+
+def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: datetime | None) -> None:
+    ended = ended_at or lifecycle.database_now()
+    Span.objects.create(
+        trace_id=_trace_of(action),
+        parent_id=action.fence,
+        unit_id=action.unit_id,
+        kind="tool",
+        name=action.tool,
+        started_at=min(started_at or action.redeemed_at or ended, ended),
+        ended_at=ended,
+        status="ok" if outcome == "success" else "error",
+        attributes={"action": str(action.pk), "digest": action.digest, "outcome": outcome, "verdict": action.verdict},
+    )
+
+
+def _trace_of(action: Action) -> UUID:
+    return action.execution_id or action.pk or new_id()

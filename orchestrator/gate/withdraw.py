@@ -1,0 +1,34 @@
+"""The proposer takes an action back before it was carried out."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from approvals import operations as approvals
+from audit.actors import Actor
+from audit.lifecycle import move
+from audit.refusals import Refusal
+from orchestrator.gate.announce import announce
+from orchestrator.gate.locks import lock_action, refuse_foreign
+from orchestrator.models import Action
+from orchestrator.statuses import ActionStatus
+
+
+class TooLateToWithdraw(Refusal):
+    """It was already carried out, or is already over."""
+
+    code = "too_late_to_withdraw"
+
+
+@transaction.atomic
+def withdraw(*, action_id: UUID, by: Actor, why: str) -> Action:
+    """Raises NotVisible, TooLateToWithdraw."""
+    action = lock_action(action_id)
+    refuse_foreign(action, by)
+    if action.status not in {ActionStatus.HELD, ActionStatus.GRANTED}:
+        raise TooLateToWithdraw(f"The action is {action.status}; there is nothing to take back.")
+    approvals.withdraw(subject_id=action.pk, by=by, why=why)
+    move(action, to=ActionStatus.WITHDRAWN, by=by, why=why, finished_at=Now())
+    announce(action)
+    return action

@@ -1,0 +1,100 @@
+"""`manage.py demo`: units, people, the example workflows and a first execution. Run twice, it changes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.core.management.base import BaseCommand
+
+from audit.actors import person, system
+from audit.definitions import activate, draft
+from budgets.models import BusinessUnit
+from budgets.permissions import grant
+from orchestrator.management.commands.execute import _csv
+from orchestrator.models import Execution
+from orchestrator.operations import executions
+from orchestrator.releases.folders import folder_of, install
+
+PASSWORD = "holdpoint-demo"
+DEMO = system("demo")
+UNITS = {"group": ("Group", None), "finance": ("Finance", "group"), "service": ("Customer service", "group")}
+# Role -> permissions on the top unit, which cover the units below it.
+ROLES = {
+    "reviewers": ("view", "review"),
+    "operators": ("view", "operate"),
+    "administrators": ("view", "operate", "audit"),
+    "auditors": ("view", "audit"),
+}
+PEOPLE = {
+    "reviewer": "reviewers",
+    "reviewer2": "reviewers",
+    "operator": "operators",
+    "admin": "administrators",
+    "admin2": "administrators",
+    "auditor": "auditors",
+}
+CONFIGURABLE = ("approvalpolicy", "tool", "agent", "businessunit", "servicetoken")
+
+
+class Command(BaseCommand):
+    help = "Load the demo: six people, three business units, the example workflows, one execution. Idempotent."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        units = _units()
+        _people(_groups(units["group"]))
+        for name in ("reconciliation", "support_case_resolution"):
+            install(folder_of(name), by=DEMO)
+        if not Execution.objects.exists():
+            _first_execution()
+        self._print()
+
+    def _print(self) -> None:
+        self.stdout.write(f"Sign in as one of these, password {PASSWORD}:")
+        for username, role in PEOPLE.items():
+            self.stdout.write(f"  {username:<10} {role}")
+
+
+def _units() -> dict[str, BusinessUnit]:
+    found: dict[str, BusinessUnit] = {}
+    for name, (title, parent) in UNITS.items():
+        unit = BusinessUnit.objects.filter(name=name).exclude(status="retired").first()
+        if unit is None:
+            unit = BusinessUnit(name=name, title=title, parent=found.get(parent or ""))
+            draft(unit, by=DEMO)
+            activate(unit, by=DEMO)
+        found[name] = unit
+    return found
+
+
+def _groups(top: BusinessUnit) -> dict[str, Group]:
+    groups = {name: Group.objects.get_or_create(name=name)[0] for name in ROLES}
+    for name, permissions in ROLES.items():
+        for permission in permissions:
+            grant(groups[name], permission, top)  # type: ignore[arg-type]
+    codenames = [f"{verb}_{model}" for verb in ("add", "change", "view") for model in CONFIGURABLE]
+    groups["administrators"].permissions.set(Permission.objects.filter(codename__in=codenames))
+    return groups
+
+
+def _people(groups: dict[str, Group]) -> None:
+    for username, role in PEOPLE.items():
+        user, created = get_user_model().objects.get_or_create(
+            username=username, defaults={"is_staff": role == "administrators"}
+        )
+        if created:
+            user.set_password(PASSWORD)
+            user.save()
+            user.groups.add(groups[role])
+
+
+def _first_execution() -> None:
+    """Asked for by the operator, so that both reviewers may sign."""
+    data = Path(folder_of("reconciliation")) / "data" / "small"
+    operator = get_user_model().objects.get(username="operator")
+    executions.start(
+        workflow="reconciliation",
+        input={"bank": _csv(data / "bank.csv"), "ledger": _csv(data / "ledger.csv"), "currency": "EUR"},
+        unit="finance",
+        by=person(operator.pk, operator.get_username()),
+    )

@@ -1,0 +1,196 @@
+"""Start and cancel. Starting validates everything before a single row is written, and one statement writes them all."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from jsonschema import Draft202012Validator
+
+from audit import scope
+from audit.actors import Actor
+from audit.canonical import NotCanonical, digest
+from audit.ids import new_id
+from audit.lifecycle import Moves
+from audit.refusals import Forbidden, Invalid, NotVisible
+from budgets.models import BusinessUnit
+from budgets.units import named
+from orchestrator.engine.advance import advance
+from orchestrator.engine.cancel import end_execution
+from orchestrator.engine.claims import ENGINE, WAKE_CHANNEL
+from orchestrator.engine.released import Released, released
+from orchestrator.gate.locks import lock_execution
+from orchestrator.models import Channel, Execution, Release, Step
+from orchestrator.models.execution import stream_of
+from orchestrator.statuses import ExecutionStatus
+from orchestrator.workflows.plan import plan
+
+ENVELOPE_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "trace_id": {"type": "string", "format": "uuid"},
+        "task_id": {"type": "string", "maxLength": 200},
+        "workflow_version": {"type": "string", "maxLength": 40},
+        "business_key": {"type": "string", "maxLength": 200},
+        "classification": {"type": "string", "maxLength": 80},
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+        "sensitivity": {"enum": ["public", "internal", "confidential", "restricted"]},
+        "deadline": {"type": "string", "format": "date-time"},
+        "tool_budget": {"type": "integer", "minimum": 0},
+        "allowed_actions": {"type": "array", "items": {"type": "string"}},
+        "hop_count": {"type": "integer", "minimum": 0, "maximum": 32},
+        "approval_conditions": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+
+class NotPublished(Invalid):
+    """No release of that workflow is in the production channel."""
+
+    code = "not_published"
+
+
+def start(
+    *,
+    workflow: str,
+    input: dict[str, Any],
+    unit: str,
+    by: Actor,
+    business_key: str = "",
+    release: str | None = None,
+    envelope: dict[str, Any] | None = None,
+) -> Execution:
+    """Queue one execution of a published workflow. Raises Invalid (each field named), NotPublished, Forbidden."""
+    where = _unit_to_start_in(unit, by)
+    pinned = _release(workflow, release)
+    _refuse_bad_input(pinned, input, envelope or {})
+    execution = _build(
+        pinned, input, where, by, {**({"business_key": business_key} if business_key else {}), **(envelope or {})}
+    )
+    steps = _steps(execution, pinned)
+    first = plan(pinned.spec, {step.key: step.status for step in steps}, {}, input)
+    with transaction.atomic():
+        _insert(execution, steps, set(first.ready), by)
+        if first.skipped or first.errors:
+            advance(lock_execution(execution.pk), by=ENGINE)
+    return execution
+
+
+def cancel(*, execution_id: UUID, by: Actor, why: str) -> Execution:
+    """End it now: nothing further is sent, waiting approvals are withdrawn. Raises NotVisible, Forbidden, Stale, Invalid."""
+    execution = Execution.objects.filter(pk=execution_id).first()
+    if execution is None or execution.unit_id not in scope.unit_ids(by, "view"):
+        raise NotVisible("There is no such execution.")
+    refuse_unless_operator(by, execution.unit_id, execution.unit_title)
+    if not why.strip():
+        raise Invalid("Say why.", errors=[("/reason", "required", "Say why this execution is stopped.")])
+    with transaction.atomic():
+        end_execution(execution_id, to=ExecutionStatus.CANCELLED, by=by, why=why)
+    execution.refresh_from_db()
+    return execution  # type: ignore[no-any-return]
+
+
+def refuse_unless_operator(by: Actor, unit_id: UUID, unit_title: str) -> None:
+    if by.kind == "person" and unit_id not in scope.unit_ids(by, "operate"):
+        raise Forbidden(f"You need the operator role in {unit_title}. Ask an administrator of that unit.")
+
+
+def _unit_to_start_in(name: str, by: Actor) -> BusinessUnit:
+    where = named(name)
+    if by.kind != "system" and where.pk not in scope.unit_ids(by, "view"):
+        raise Invalid(
+            "There is no active business unit of that name that you can see.",
+            errors=[("/unit", "unknown", f"“{name}” is not one of your units.")],
+        )
+    refuse_unless_operator(by, where.pk, where.title)
+    return where
+
+
+def _release(workflow: str, digest_or_none: str | None) -> Released:
+    if digest_or_none:
+        row = Release.objects.filter(workflow=workflow, digest=digest_or_none).values_list("pk", flat=True).first()
+    else:
+        row = Channel.objects.filter(workflow=workflow, name="production").values_list("release_id", flat=True).first()
+    if row is None:
+        raise NotPublished(
+            f"No published release of “{workflow}”.",
+            errors=[("/workflow", "not_published", "Publish it with `manage.py publish FOLDER`.")],
+        )
+    return released(row)
+
+
+def _refuse_bad_input(pinned: Released, input: dict[str, Any], envelope: dict[str, Any]) -> None:
+    errors = [
+        *_problems(pinned.spec.input_schema or {}, input, "/input"),
+        *_problems(ENVELOPE_SCHEMA, envelope, "/envelope"),
+    ]
+    if errors:
+        raise Invalid("The input does not fit the workflow.", errors=errors)
+
+
+def _problems(schema: dict[str, Any], value: Any, root: str) -> list[tuple[str, str, str]]:
+    found = list(Draft202012Validator(schema).iter_errors(value))[:20]
+    return [
+        (
+            f"{root}/{'/'.join(map(str, problem.absolute_path))}".rstrip("/"),
+            str(problem.validator),
+            problem.message[:300],
+        )
+        for problem in found
+    ]
+
+
+def _build(
+    pinned: Released, input: dict[str, Any], where: BusinessUnit, by: Actor, envelope: dict[str, Any]
+) -> Execution:
+    execution_id = new_id()
+    try:
+        execution_hash = digest({"input": input, "release": pinned.digest})
+    except NotCanonical as error:
+        raise Invalid("The input cannot be stored exactly.", errors=[("/input", "not_exact", str(error))]) from None
+    return Execution(
+        id=execution_id,
+        root_id=execution_id,
+        trace_id=envelope.get("trace_id") or execution_id,
+        workflow=pinned.spec.workflow,
+        release_id=pinned.id,
+        unit_id=where.pk,
+        unit_title=where.title,
+        requester=by.key,
+        requester_name=by.name,
+        business_key=str(envelope.get("business_key", "")),
+        input=input,
+        envelope=envelope,
+        hop_count=envelope.get("hop_count", 0),
+        execution_hash=execution_hash,
+        deadline_at=envelope.get("deadline"),
+    )
+
+
+def _steps(execution: Execution, pinned: Released) -> list[Step]:
+    return [
+        Step(
+            execution_id=execution.pk,
+            unit_id=execution.unit_id,
+            key=spec.key,
+            position=position,
+            kind=spec.kind,
+            spec=spec.to_json(),
+        )
+        for position, spec in enumerate(pinned.spec.steps)
+    ]
+
+
+def _insert(execution: Execution, steps: list[Step], ready: set[str], by: Actor) -> None:
+    moves = Moves(stream=stream_of(execution.pk), unit_id=execution.unit_id, by=by)
+    deadline = released(execution.release_id).spec.deadline_seconds
+    clock = (
+        {}
+        if execution.deadline_at or not deadline
+        else {"deadline_at": f"clock_timestamp() + make_interval(secs => {float(deadline)})"}
+    )
+    moves.born(execution, sql=clock, data={"hash": execution.execution_hash, "workflow": execution.workflow})
+    for step in steps:
+        moves.born(step, sql={"due_at": "clock_timestamp()"} if step.key in ready else {}, event=False)
+    moves.notify(WAKE_CHANNEL, str(execution.pk))
+    moves.execute()

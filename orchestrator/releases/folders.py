@@ -1,0 +1,42 @@
+"""Finding a workflow's folder by name, and registering what it brings: tools, agents, policies, then its release."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from audit.actors import Actor
+from audit.refusals import Invalid
+from orchestrator.models import Release
+from orchestrator.operations import registry
+from orchestrator.releases.bundle import publish
+
+
+def folder_of(workflow: str) -> Path:
+    """The folder called like the workflow in one of WORKFLOW_DIRS. Raises Invalid naming those that exist."""
+    found = {path.parent.name: path.parent for home in settings.WORKFLOW_DIRS for path in home.glob("*/workflow.yaml")}
+    if workflow not in found:
+        raise Invalid(f"There is no workflow folder “{workflow}”.", remedy=f"Use one of: {', '.join(sorted(found))}.")
+    return found[workflow]
+
+
+def install(folder: Path, *, by: Actor) -> Release:
+    """Import the folder's definitions (idempotent) and publish it."""
+    importers = {
+        "tools.json": registry.import_tools,
+        "agents.json": registry.import_agents,
+        "policies.json": registry.import_policies,
+    }
+    for name, importer in importers.items():
+        path = folder / name
+        if path.is_file():
+            importer(_read(path), by=by, file=str(path))
+    return publish(folder, by=by)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise Invalid(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
