@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 UNKNOWN = "unknown"
 CENT = Decimal("0.01")
-MINUS = "−"
+MINUS = "\u2212"
 # Currencies whose smallest unit is not a hundredth.
 DIGITS = {"JPY": 0, "KRW": 0, "ISK": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "JOD": 3, "OMR": 3, "TND": 3}
 
@@ -91,10 +91,10 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def clock(local: datetime, now: datetime) -> str:
+def clock(local: datetime, now: datetime, *, seconds: bool = True) -> str:
     """The shortest absolute time that is still unambiguous: today's need no date, this year's no year."""
     if local.date() == now.date():
-        return local.strftime("%H:%M:%S")
+        return local.strftime("%H:%M:%S" if seconds else "%H:%M")
     day = f"{local.day} {local:%b}"
     return f"{day} {local:%H:%M}" if local.year == now.year else f"{day} {local:%Y %H:%M}"
 

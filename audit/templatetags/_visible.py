@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Latin look-alikes in the scripts most used for spoofing (Cyrillic, Greek, Armenian, Cherokee).
-LOOKALIKES = frozenset(
-    "АВЕЅІЈКМНОРСТУХѴԚԜавеѕіјкмнорстухѵԁԛԝһӏӀүҮ"
-    "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳ"
-    "ՍՏՕսօոհցքᎪᎬᎻᎫᏦᎷᏢᏚᎢᏙᎳ"
-)
+LOOKALIKES = frozenset("АВЕЅІЈКМНОРСТУХѴԚԜавеѕіјкмнорстухѵԁԛԝһӏӀүҮΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՍՏՕսօոհցքᎪᎬᎻᎫᏦᎷᏢᏚᎢᏙᎳ")
+# Scripts whose letters pass for Latin ones; Chinese or Arabic beside Latin letters is ordinary writing.
+CONFUSABLE_SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "OSAGE", "DESERET")
 # Signs that read as ASCII punctuation, and as another sign to a machine.
-FALSE_SIGNS = frozenset("‐‑‒−⁃∕⁄⧸․﹒‚٫؍꞉∶ǃ;ʼ´ˋ′ː")
+FALSE_SIGNS = frozenset(
+    "\u2010\u2011\u2012\u2212\u2043\u2215\u2044\u29f8\u2024\ufe52\u201a"
+    "\u066b\u060d\ua789\u2236\u01c3\u037e\u02bc\u00b4\u02cb\u2032\u02d0"
+)
 # Letters, yet blank on screen: Hangul fillers, Braille blank, Khmer inherent vowels, combining grapheme joiner.
 BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\u034f")
 VARIATION_SELECTORS = ("\u180b", "\u180f"), ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef")
@@ -90,7 +91,7 @@ def _strange_in_word(word: str, suspicious: bool) -> Iterator[int]:
     for index, character in enumerate(word):
         if character.isascii():
             continue
-        foreign = mixed and character.isalpha() and not _is_latin(character)
+        foreign = mixed and unicodedata.name(character, "").startswith(CONFUSABLE_SCRIPTS)
         phonetic = mixed and _within(character, PHONETIC)
         digit = has_ascii and unicodedata.category(character) == "Nd"
         if foreign or phonetic or digit or (imitates and character in LOOKALIKES):

@@ -1,0 +1,282 @@
+/* What every page does beyond links and forms: says things, counts down, sends once, keeps focus and typed text.
+ *
+ * No framework, nothing inline, nothing evaluated. Attributes that only scripts set start with data-js-; live updates
+ * leave them alone. Live regions are in live.js, shortcuts in keys.js, the review page's reading record in review.js. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const drift = Date.parse(root.dataset.now) - Date.now() || 0;
+  const now = () => Date.now() + drift;
+  root.dataset.js = "";
+
+  // --- Saying things ------------------------------------------------------------------------------------------
+  let unsaid = [];
+  function say(text) {
+    if (!unsaid.length) setTimeout(() => { document.getElementById("status").textContent = unsaid.join(" "); unsaid = []; }, 150);
+    else if (unsaid.includes(text)) return;
+    document.getElementById("status").textContent = "";
+    unsaid.push(text);
+  }
+
+  function alarm(text, detail = "") {
+    const close = element("button", "Close", { type: "button", className: "button" });
+    close.onclick = () => { toast.replaceChildren(); };
+    const toast = document.getElementById("alert");
+    toast.replaceChildren(element("p", text, { className: "strong" }), ...(detail ? [element("p", detail)] : []), close);
+  }
+
+  const element = (name, text, properties = {}) => Object.assign(document.createElement(name), { textContent: text, ...properties });
+
+  function sayNewMessages() {
+    for (const message of all("[data-said]:not([data-js-said])")) {
+      message.dataset.jsSaid = "";
+      say(message.textContent.trim());
+    }
+  }
+  document.addEventListener("announce", (event) => say(event.detail.value));
+
+  // --- Time: by the server's clock, in the same words as _format.py ----------------------------------------------
+  const MARKS = [[0, "is overdue"], [5, "is due in 5 minutes"], [15, "is due in 15 minutes"]];
+  const lastLeft = new Map();
+
+  function coarse(seconds) {
+    const two = (number) => String(number).padStart(2, "0");
+    if (seconds < 60) return `${seconds} s`;
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60) return `${minutes} min`;
+    if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+    return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
+  }
+
+  function countDown(due) {
+    const left = Math.trunc((Date.parse(due.dataset.due) - now()) / 1000);
+    write(due.querySelector("[data-left]"), left > 0 ? `in ${coarse(left)}` : `overdue by ${coarse(-left)}`);
+    due.dataset.tone = left <= 0 ? "critical" : left <= 300 ? "danger" : left <= 900 ? "wait" : "neutral";
+    if (due.dataset.announce) announceDue(due.dataset.announce, left);
+  }
+
+  function announceDue(name, left) {
+    const before = lastLeft.get(name);
+    lastLeft.set(name, left);
+    const mark = MARKS.find(([minutes]) => before > minutes * 60 && left <= minutes * 60);
+    if (mark) say(`${name} ${mark[1]}.`);
+  }
+
+  function growOld(span) {
+    const left = Math.trunc((Date.parse(span.closest("time").dateTime) - now()) / 1000);
+    write(span, left > 0 ? `in ${coarse(left)}` : left === 0 ? "now" : `${coarse(-left)} ago`);
+  }
+
+  const write = (place, text) => { if (place && place.textContent !== text) place.textContent = text; };
+  function tick() {
+    all("[data-due]").forEach(countDown);
+    all("[data-ago]").forEach(growOld);
+  }
+  setInterval(tick, 1000);
+
+  // --- Sending once -----------------------------------------------------------------------------------------------
+  const sending = new WeakMap(); // form or button -> how to give it back
+
+  function hold(source, pressed) {
+    const buttons = source.matches("form") ? [...source.elements].filter((one) => one.type === "submit") : [source];
+    const label = pressed && [...pressed.childNodes];
+    for (const button of buttons) { button.setAttribute("aria-disabled", "true"); button.dataset.jsBusy = ""; }
+    pressed?.replaceChildren(pressed.dataset.busy || "Saving…");
+    const timer = setTimeout(() => release(source), 30000);
+    sending.set(source, () => {
+      clearTimeout(timer);
+      for (const button of buttons) { button.removeAttribute("aria-disabled"); delete button.dataset.jsBusy; }
+      pressed?.replaceChildren(...label);
+      document.dispatchEvent(new CustomEvent("holdpoint:released"));
+    });
+  }
+
+  function release(source) {
+    sending.get(source)?.();
+    sending.delete(source);
+  }
+
+  function refuse(event, why) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (why) say(why);
+  }
+
+  const whyLocked = (control) =>
+    control?.closest("[data-needs-fresh]") && "jsStale" in root.dataset ? "This page is out of date. Reload it first."
+    : control?.getAttribute("aria-disabled") === "true" ? control.dataset.why || "Not possible right now." : "";
+
+  document.addEventListener("click", (event) => {
+    const control = event.target.closest("button, a, input[type=submit], label");
+    if (whyLocked(control)) refuse(event, "jsBusy" in control.dataset ? "" : whyLocked(control));
+  }, true);
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const pressed = event.submitter || form.querySelector("button:not([type]), [type=submit]");
+    if (sending.has(form)) return refuse(event, "");
+    if (whyLocked(pressed)) return refuse(event, whyLocked(pressed));
+    if (form.getAttribute("method")?.toLowerCase() === "post" || form.matches("[hx-post]")) hold(form, pressed);
+  }, true);
+
+  // The browser may show a page again as it was left: nothing on it is being sent any more.
+  window.addEventListener("pageshow", () => all("form").forEach(release));
+
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches("[data-tidy]")) return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+
+  // --- Typed text outlives a sign-in and a reload -------------------------------------------------------------------
+  const draftKey = `draft ${location.pathname}`;
+  const typed = () => all("form[data-keep] :is(textarea, select, input:is([type=text], [type=number], [type=search], :not([type])))");
+
+  function saveDrafts() {
+    const texts = typed().filter((field) => field.name && field.value).map((field) => [field.form.id, field.name, field.value]);
+    if (texts.length) sessionStorage.setItem(draftKey, JSON.stringify(texts));
+  }
+
+  function restoreDrafts() {
+    const texts = JSON.parse(sessionStorage.getItem(draftKey) || "[]");
+    sessionStorage.removeItem(draftKey);
+    const lost = texts.filter(([form, name, value]) => {
+      const field = typed().find((one) => one.form.id === form && one.name === name);
+      if (field && field.value !== value) field.value = value;
+      return !field;
+    });
+    if (texts.length > lost.length) say("What you had typed is back.");
+  }
+
+  // --- Requests of htmx ---------------------------------------------------------------------------------------------
+  const isPoll = (ctx) => Boolean(ctx?.request?.headers?.["X-Live"]);
+  const PLAIN = {
+    403: "You may not do this.", 404: "This is no longer there.", 413: "That is too large.", 429: "Too many requests. Wait a moment.",
+  };
+
+  htmx.registerExtension("holdpoint", {
+    // A live update never closes what a person opened, and never overwrites what they typed or ticked.
+    htmx_before_morph_attr: (target, { attrName }) => {
+      if (attrName === "open") return false;
+      if (attrName === "value" && target.defaultValue !== undefined && target.value !== target.defaultValue) return false;
+      if (attrName === "checked" && target.checked !== target.defaultChecked) return false;
+      return attrName === "aria-disabled" && "jsBusy" in target.dataset ? false : undefined;
+    },
+    htmx_after_request: (source, { ctx }) => {
+      if (ctx.hx.redirect) leaveForSignIn(ctx);
+      // A refusal without a place of its own goes to the messages: the form, and what was typed in it, stays.
+      if (ctx.response.status >= 400 && !ctx.hx.retarget && /\sdata-refusal[\s>]/.test(ctx.text)) {
+        Object.assign(ctx.hx, { retarget: "#messages", reswap: "innerHTML", reselect: "[data-refusal]" });
+      }
+    },
+  });
+
+  function leaveForSignIn(ctx) {
+    saveDrafts();
+    const address = new URL(ctx.hx.redirect, location.href);
+    if (address.searchParams.has("next")) address.searchParams.set("next", location.pathname + location.search);
+    ctx.hx.redirect = address.pathname + address.search;
+  }
+
+  const wants = (ctx) => ctx.response && [409, 422].includes(ctx.response.status);
+  document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
+    if (isPoll(ctx) || wants(ctx)) return;
+    const status = ctx.response.status;
+    const reason = new DOMParser().parseFromString(ctx.text, "text/html").querySelector("[data-refusal]");
+    const reference = ctx.response.headers.get("X-Request-ID");
+    const text = status >= 500 ? "Something went wrong on our side. Nothing was half done." : PLAIN[status] || "That did not work.";
+    alarm(reason?.textContent.trim() || text, `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`);
+  });
+  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+    if (ctx && !ctx.response && !isPoll(ctx)) alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
+  });
+
+  let slow;
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    if (isPoll(ctx)) return;
+    ctx.target?.setAttribute?.("aria-busy", "true");
+    slow ??= setTimeout(() => { root.dataset.jsLoading = ""; }, 200);
+    const source = ctx.sourceElement;
+    if (source.matches("button") && !sending.has(source)) hold(source, source.matches("[hx-post]") ? source : null);
+  });
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    if (isPoll(ctx)) return;
+    if (ctx.target instanceof Element) ctx.target.removeAttribute("aria-busy");
+    clearTimeout(slow);
+    slow = undefined;
+    delete root.dataset.jsLoading;
+    release(ctx.sourceElement);
+    if (ctx.sourceElement.form) release(ctx.sourceElement.form);
+  });
+
+  // --- Focus: a control that disappears hands it to what took its place -----------------------------------------------
+  let held = null;
+  document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
+    const active = document.activeElement;
+    const row = active?.closest("[data-row]");
+    const place = row ? all("[data-row]", row.parentElement).indexOf(row) : -1;
+    held = active && active !== document.body ? { list: row?.parentElement.id, place } : null;
+    if (ctx.target instanceof Element && ctx.target.id) ctx.targetId = ctx.target.id;
+  });
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    tick();
+    sayNewMessages();
+    const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
+    const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal]");
+    if (fault) return focusOn(fault);
+    const lost = !document.activeElement || document.activeElement === document.body;
+    if (held && lost) focusOn(nextRow() || heir(place));
+  });
+
+  function nextRow() {
+    const rows = held.place < 0 ? [] : all("[data-row]", document.getElementById(held.list) || document);
+    return (rows[held.place] || rows.at(-1))?.querySelector("a, button, input");
+  }
+  const heir = (place) => place && (place.querySelector("[data-focus], h1, h2, h3") || place);
+  function focusOn(target) {
+    if (!target) return;
+    if (target.tabIndex < 0 && !target.hasAttribute("tabindex")) target.setAttribute("tabindex", "-1");
+    target.focus();
+  }
+
+  // --- Small things on the page ---------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const copy = event.target.closest("[data-copy]");
+    if (copy) copyText(copy);
+    const opener = event.target.closest("[data-open]");
+    if (opener) document.getElementById(opener.dataset.open).showModal();
+    if (event.target.matches("dialog")) event.target.close();
+    if (event.target.closest("[data-keep-reload]")) { event.preventDefault(); saveDrafts(); location.reload(); }
+    for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+
+  async function copyText(button) {
+    const done = await toClipboard(button.dataset.copy).catch(() => false);
+    if (!done) return alarm("Copying is not allowed here.", button.dataset.copy);
+    button.dataset.jsCopied = "";
+    setTimeout(() => { delete button.dataset.jsCopied; }, 1500);
+    say("Copied.");
+  }
+
+  // navigator.clipboard exists only in secure contexts; a first run on plain HTTP takes the old road.
+  async function toClipboard(text) {
+    if (navigator.clipboard) { await navigator.clipboard.writeText(text); return true; }
+    const field = element("textarea", text, { className: "sr-only", readOnly: true });
+    const back = document.activeElement;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    back?.focus();
+    return done;
+  }
+
+  window.holdpoint = { say, alarm, now, all, element, whyLocked };
+  tick();
+  sayNewMessages();
+  restoreDrafts();
+})();

@@ -1,0 +1,60 @@
+/* The review page's reading record. A part with data-section counts as viewed after a second on screen (a fold: opened and on
+ * screen). Viewing ticks its box (input name="viewed") in form[data-decision]; without this script a person ticks it by hand.
+ * Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait for all required boxes. */
+(() => {
+  "use strict";
+  const { all } = window.holdpoint;
+  const STEP = 250;
+  const ENOUGH = 1000;
+  const read = {}; // section -> { ms, opens }
+  const onScreen = new Set();
+  const form = () => document.querySelector("form[data-decision]");
+  const boxes = () => [...(form()?.elements ?? [])].filter((field) => field.name === "viewed");
+  const entry = (section) => (read[section] ??= { ms: 0, opens: 0 });
+
+  const watcher = new IntersectionObserver((changes) => {
+    for (const { target, intersectionRatio, intersectionRect } of changes) {
+      const seen = intersectionRatio >= 0.6 || intersectionRect.height >= innerHeight / 2;
+      onScreen[seen ? "add" : "delete"](target);
+    }
+  }, { threshold: [0, 0.2, 0.4, 0.6, 0.8, 1] });
+
+  const open = (part) => !part.matches("details") || part.open;
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const part of onScreen) {
+      if (!part.isConnected) onScreen.delete(part);
+      else if (open(part)) entry(part.dataset.section).ms += STEP;
+    }
+    show();
+  }, STEP);
+
+  function show() {
+    for (const box of boxes()) {
+      if (!box.checked && (read[box.value]?.ms ?? 0) >= ENOUGH) box.checked = true;
+      box.setAttribute("aria-readonly", "true");
+    }
+    all("[data-unlock]").forEach(unlock);
+    const record = form()?.elements.namedItem("reading");
+    if (record) record.value = JSON.stringify(read);
+  }
+
+  function unlock(button) {
+    if ("jsBusy" in button.dataset) return;
+    const missing = boxes().filter((box) => box.required && !box.checked).map((box) => box.labels[0]?.textContent.trim() || box.value);
+    const why = missing.length ? `Still to view: ${missing.join(", ")}.` : "";
+    if (why) { button.setAttribute("aria-disabled", "true"); button.dataset.why = why; } else { button.removeAttribute("aria-disabled"); }
+    const note = button.form?.querySelector("[data-unlock-note]");
+    if (note && note.textContent !== why) note.textContent = why;
+  }
+
+  document.addEventListener("click", (event) => { if (event.target.matches("form[data-decision] input[name=viewed]")) event.preventDefault(); });
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("details[data-section]") && event.target.open) entry(event.target.dataset.section).opens += 1;
+  }, true);
+  const watch = () => all("[data-section]").forEach((part) => watcher.observe(part));
+  document.addEventListener("htmx:after:swap", watch);
+  document.addEventListener("holdpoint:released", show);
+  watch();
+  show();
+})();
