@@ -185,7 +185,7 @@
     const reason = new DOMParser().parseFromString(ctx.text, "text/html").querySelector("[data-refusal]");
     const reference = ctx.response.headers.get("X-Request-ID");
     const text = status >= 500 ? "Something went wrong on our side. Nothing was half done." : PLAIN[status] || "That did not work.";
-    alarm(reason?.textContent.trim() || text, `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`);
+    alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`);
   });
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
     if (ctx && !ctx.response && !isPoll(ctx)) alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
