@@ -1,0 +1,110 @@
+"""What a handler is given beside its input: how to propose calls, how to fail, what it may know."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import time
+
+from orchestrator.runner import web, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Declared(Exception):
+    """A failure the author foresaw and named; what it means for retries is the engine's decision."""
+
+    failure_class = ""
+
+
+class BusinessError(Declared):
+    """The thing asked for is wrong or forbidden; asking again changes nothing."""
+
+    failure_class = "business"
+
+
+class SystemFault(Declared):
+    """Something is out of order and nothing happened; it may be tried again."""
+
+    failure_class = "system"
+
+
+class UnknownOutcome(Declared):
+    """It was sent and no answer came: it may have happened."""
+
+    failure_class = "unknown_outcome"
+
+
+class Refused(BusinessError):
+    """The control plane refused a proposed tool call. `kind` says which rule."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Stopped(BaseException):
+    """This run is over: its call is held, or failed. A handler that catches this is no longer listened to."""
+
+
+class Context:
+    """Passed to every handler. Holds no authority: it can only propose."""
+
+    BusinessError = BusinessError
+    SystemError = SystemFault
+    UnknownOutcome = UnknownOutcome
+    Refused = Refused
+
+    def __init__(self, header: dict[str, Any], channel: wire.Channel) -> None:
+        self.given: dict[str, Any] = header["context"]
+        self.idempotency_key: str | None = self.given.get("idempotency_key")
+        self.attempt: int | None = self.given.get("attempt")
+        self.deadline: float = self.given.get("deadline") or time.time() + header["timeout"]
+        self.stopped = False
+        self._header = header
+        self._channel = channel
+        self._one_at_a_time = _thread.allocate_lock()
+
+    def call(self, tool: str, arguments: dict[str, Any] | None = None) -> Any:
+        """Propose a tool call and return its result.
+
+        Raises Refused when the control plane says no. May not return at all: a call that waits for people
+        ends this run, and the handler is run again from its start when they have decided.
+        """
+        text = wire.canonical_object({} if arguments is None else arguments, max_bytes=self._header["max_result_bytes"])
+        with self._one_at_a_time:
+            answer, body = self._ask(tool, text)
+        if answer["type"] == "result":
+            return wire.decode(body)
+        if answer["type"] == "refused":
+            raise Refused(answer["kind"], answer["message"])
+        self.stopped = True
+        raise Stopped
+
+    def log(self, text: object) -> None:
+        """Add a line to the attempt's log."""
+        sys.stdout.write(f"{text}\n")
+
+    def http_json(
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """One HTTP exchange in JSON, its failures already sorted: see web.exchange."""
+        return web.exchange(self, method, url, body=body, headers=headers or {}, timeout=timeout)
+
+    def _ask(self, tool: str, text: str) -> tuple[dict[str, Any], bytes]:
+        if self.stopped:
+            raise Stopped
+        asked = time.time()
+        self._channel.send({"type": "call", "nonce": self._header["nonce"], "tool": str(tool)}, text)
+        answer = self._channel.receive()
+        if "deadline" not in self.given:
+            # Waiting for the control plane is not the handler's time.
+            self.deadline += time.time() - asked
+        return answer

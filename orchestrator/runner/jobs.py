@@ -1,0 +1,174 @@
+"""What the engine asks of a runner, and what comes of it: values only. The child never loads this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from orchestrator.runner import wire
+
+Kind = Literal["agent", "tool", "probe", "record"]
+Isolation = Literal["reuse", "fork"]
+FailureClass = Literal[
+    "business",
+    "system",
+    "timeout",
+    "unknown_outcome",
+    "bug",
+    "crash",
+    "protocol",
+    "too_large",
+    "policy",
+    "budget",
+    "determinism",
+]
+
+_NEVER_GIVEN = ("DATABASE_URL", "SECRET_KEY")
+_NEVER_GIVEN_PREFIXES = ("PG", "LD_", "PYTHON", "DJANGO_")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DNS = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of one handler. `trust_key` names whose code it is: only equal keys ever share a process."""
+
+    code_dir: str
+    entry: str
+    kind: Kind
+    input: Mapping[str, Any]
+    trust_key: str
+    timeout_seconds: float
+    context: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    isolation: Isolation = "reuse"
+    ports: tuple[int, ...] = ()
+    max_result_bytes: int = 1_000_000
+    max_calls: int = 256
+
+    def __post_init__(self) -> None:
+        for name in self.env:
+            if name in _NEVER_GIVEN or name.startswith(_NEVER_GIVEN_PREFIXES):
+                raise ValueError(f"A handler is never given {name}.")
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What two jobs must have in common to be run by one child after each other."""
+        return self.trust_key, self.code_dir, self.isolation, self.ports, tuple(sorted(self.env.items()))
+
+    def granted_ports(self) -> list[int]:
+        """The TCP ports the handler may connect to: those of addresses in its environment, and `ports`."""
+        return sorted({_DNS, *self.ports} | {port for value in self.env.values() if (port := _port(value))})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call the handler proposes: `raw` its arguments' canonical text, `number` counts from 0."""
+
+    tool: str
+    arguments: dict[str, Any]
+    raw: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the engine says to a Call. Made by its four constructors."""
+
+    verb: Literal["result", "refused", "park", "fail"]
+    value: Any = None
+    kind: str = ""
+    message: str = ""
+    failure_class: FailureClass = "system"
+
+    @classmethod
+    def result(cls, value: Any) -> Answer:
+        """The call was made; the handler gets this value."""
+        return cls("result", value=value)
+
+    @classmethod
+    def refused(cls, kind: str, message: str) -> Answer:
+        """The control plane says no; raised in the handler as context.Refused."""
+        return cls("refused", kind=kind, message=message)
+
+    @classmethod
+    def park(cls) -> Answer:
+        """The call waits (for people, budget, time): the run ends here as Parked."""
+        return cls("park")
+
+    @classmethod
+    def fail(cls, failure_class: FailureClass, message: str) -> Answer:
+        """The run ends here as this Failure; the handler is not asked."""
+        return cls("fail", failure_class=failure_class, message=message)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The handler returned an object: `raw` is its canonical text, `seconds` the handler's own time."""
+
+    result: dict[str, Any]
+    raw: str
+    logs: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The attempt failed: declared by the handler, or found out about it."""
+
+    failure_class: FailureClass
+    message: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    logs: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The run ended at this call, to be run again when it has been answered."""
+
+    call: Call
+    logs: str
+    seconds: float
+
+
+Outcome = Done | Failure | Parked
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one child may use. Times of a single run are in the job."""
+
+    memory_bytes: int = 1 << 30
+    disk_bytes: int = 64 << 20
+    processes: int = 64
+    open_files: int = 256
+    cpu_seconds: int = 3600
+    runs: int = 5000
+
+    def of_process(self) -> dict[str, int]:
+        """The limits the kernel enforces per process, by their name in the resource module."""
+        return {
+            "RLIMIT_AS": self.memory_bytes,
+            "RLIMIT_CPU": self.cpu_seconds,
+            "RLIMIT_FSIZE": self.disk_bytes,
+            "RLIMIT_NOFILE": self.open_files,
+            "RLIMIT_NPROC": self.processes,
+        }
+
+
+def call_of(header: Mapping[str, Any], body: bytes, number: int) -> Call:
+    """The proposal in a message of the child. Raises wire.NotJson."""
+    arguments = wire.decode(body)
+    raw = wire.canonical_object(arguments)
+    return Call(wire.clean(str(header.get("tool")), 200), arguments, raw, number)
+
+
+def _port(value: str) -> int | None:
+    try:
+        parts = urlsplit(value)
+        return parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
