@@ -1,0 +1,272 @@
+"""`actions/`: the gate for any agent in any language. Propose, wait, redeem, report; take back, undo."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit import scope
+from audit.actors import Actor
+from audit.queries import visible_or_refuse
+from audit.refusals import Forbidden, Invalid
+from budgets.operations import Usage
+from orchestrator.api.base import ApiView, actor_of, either, machines
+from orchestrator.api.fields import Anything, Body, Id, Moment, Money, Object, Text, Whole, read
+from orchestrator.api.idempotency import Answer, once
+from orchestrator.api.lists import (
+    BadParameter,
+    Cursors,
+    Filter,
+    choice,
+    page_of,
+    refuse_unknown_parameters,
+    text,
+    unit,
+    uuid,
+    when,
+)  # fmt: skip
+from orchestrator.api.shapes import ActionShape, TicketShape, show_actions
+from orchestrator.api.units import unit_named
+from orchestrator.api.waiting import MAX_SECONDS, until_changed
+from orchestrator.gate.propose import propose
+from orchestrator.gate.redeem import redeem
+from orchestrator.gate.report import report
+from orchestrator.gate.undo import undo
+from orchestrator.gate.withdraw import withdraw
+from orchestrator.models import Action, Agent, Execution
+from orchestrator.statuses import ActionStatus
+
+FOLLOW = either("actions:propose", "actions:redeem", "actions:report")
+NEWEST_FIRST = Cursors(("-created_at", "-id"))
+FILTERS = {
+    "status": Filter("status", choice(*ActionStatus.values)),
+    "verdict": Filter("verdict", choice("allow", "hold", "deny")),
+    "tool": Filter("tool", text),
+    "agent": Filter("agent", text),
+    "unit": Filter("unit_id", unit),
+    "execution": Filter("execution_id", uuid),
+    "business_key": Filter("business_key", text),
+    "created_after": Filter("created_at__gte", when),
+    "created_before": Filter("created_at__lt", when),
+}
+
+
+class Context(Body):
+    """Why the agent wants this, for the reviewer. It is the agent's word and is shown as such."""
+
+    requester = Text(max_length=200, required=False, help_text="User name of the person the agent acts for")
+    reason = Text(max_length=5_000, required=False, allow_blank=True)
+    evidence = serializers.ListField(child=Anything(), max_length=50, required=False)
+    model_call = Object(required=False)
+
+
+class Proposal(Body):
+    tool = Text(max_length=200)
+    arguments = Object()
+    agent = Text(max_length=200, required=False, help_text="Default: the token's agent")
+    unit = Text(max_length=80, required=False, help_text="Short name. Default: the token's unit")
+    business_key = Text(max_length=300, required=False, allow_blank=True)
+    execution = Id(required=False, allow_null=True, help_text="An execution of ours, or a run of your own system")
+    context = Context(required=False)
+    idempotency_hint = Text(max_length=200, required=False, allow_blank=True)
+
+
+class Consumption(Body):
+    """What a call used. Leaving the cost out means unknown, never zero."""
+
+    cost = Money(required=False, allow_null=True)
+    currency = serializers.RegexField(r"\A[A-Z]{3}\Z", required=False, help_text="ISO 4217")
+    input_tokens = Whole(required=False, min_value=0, max_value=2**53)
+    output_tokens = Whole(required=False, min_value=0, max_value=2**53)
+    model = Text(max_length=200, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("cost") is not None and not attrs.get("currency"):
+            raise serializers.ValidationError({"currency": ["An amount needs its currency."]}, code="required")
+        return attrs
+
+
+class Fault(Body):
+    message = Text(max_length=5_000, required=False, allow_blank=True)
+
+    def get_fields(self) -> Any:
+        # `class` is the wire's word for it, and Python's for something else.
+        return {"class": Text(max_length=80, required=False), **super().get_fields()}
+
+
+class Outcome(Body):
+    fence = Id()
+    outcome = serializers.ChoiceField(["success", "business_error", "system_error", "unknown"])
+    result = Anything(required=False, allow_null=True)
+    error = Fault(required=False)
+    usage = Consumption(required=False)
+    started_at = Moment(required=False, allow_null=True)
+    ended_at = Moment(required=False, allow_null=True)
+
+
+class Reason(Body):
+    reason = Text(max_length=1_000)
+
+
+class Nothing(Body):
+    """An empty object, or no body at all."""
+
+
+def visible_to(actor: Actor) -> QuerySet[Action]:
+    """People see their units' actions; an agent sees its own, within its token's unit."""
+    rows = Action.objects.visible_to(actor)
+    return rows if actor.is_person else rows.filter(Q(agent=actor.name) | Q(requester=actor.key))  # type: ignore[no-any-return]
+
+
+class Actions(ApiView):
+    doors = {"GET": FOLLOW, "POST": machines("actions:propose")}
+
+    @extend_schema(responses=ActionShape(many=True), summary="List actions, newest first")
+    def get(self, request: Request) -> Response:
+        rows = visible_to(actor_of(request))
+        return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show_actions(found, request))
+
+    @extend_schema(request=Proposal, responses={201: ActionShape}, summary="Propose an action")
+    def post(self, request: Request) -> HttpResponse:
+        body = read(Proposal, request.data)
+        return once(request, lambda: _propose(request, body))
+
+
+def _propose(request: Request, body: dict[str, Any]) -> Answer:
+    by = actor_of(request)
+    where = unit_named(body.get("unit"), by)
+    agent = body.get("agent", by.name)
+    _refuse_impersonation(agent, by)
+    _refuse_foreign_execution(body.get("execution"), by)
+    action = propose(
+        tool=body["tool"],
+        arguments=body["arguments"],
+        agent=agent,
+        unit_id=where.pk,
+        by=by,
+        context=body.get("context", {}),
+        business_key=body.get("business_key", ""),
+        execution_id=body.get("execution"),
+        idempotency_hint=body.get("idempotency_hint", ""),
+    )
+    return Answer(201, show_actions([action], request)[0])
+
+
+def _refuse_impersonation(agent: str, by: Actor) -> None:
+    """A token speaks for its own agent. A name nobody registered goes to the gate, which denies it and says why."""
+    if agent != by.name and Agent.objects.active().filter(name=agent).exists():
+        raise Forbidden(f"This token is {by.name}'s and cannot propose for {agent}.", code="other_agent")
+
+
+def _refuse_foreign_execution(execution_id: UUID | None, by: Actor) -> None:
+    ours = Execution.objects.filter(pk=execution_id).values_list("unit_id", flat=True).first() if execution_id else None
+    if ours is not None and ours not in scope.unit_ids(by, "view"):
+        raise Invalid("There is no such execution.", errors=[("/execution", "unknown", "There is no such execution.")])
+
+
+class OneAction(ApiView):
+    doors = {"GET": FOLLOW}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("wait", int, description=f"Seconds to wait for a change, at most {MAX_SECONDS}")],
+        responses=ActionShape,
+        summary="Read an action; with `wait`, as soon as its status changes",
+    )
+    def get(self, request: Request, action_id: UUID) -> Response:
+        refuse_unknown_parameters(request, "wait")
+        rows = visible_to(actor_of(request))
+        action = until_changed(lambda: visible_or_refuse(rows.all(), action_id, "action"), _seconds(request))
+        return Response(show_actions([action], request)[0])
+
+
+def _seconds(request: Request) -> int:
+    value = request.query_params.get("wait", "0")
+    if not (value.isascii() and value.isdigit() and len(value) < 4 and int(value) <= MAX_SECONDS):
+        raise BadParameter(f"wait: Use a whole number of seconds from 0 to {MAX_SECONDS}.")
+    return int(value)
+
+
+class Redemptions(ApiView):
+    doors = {"POST": machines("actions:redeem")}
+
+    @extend_schema(request=Nothing, responses={200: TicketShape}, summary="Receive the arguments, once")
+    def post(self, request: Request, action_id: UUID) -> HttpResponse:
+        read(Nothing, request.data)
+        return once(request, lambda: _redeem(request, action_id))
+
+
+def _redeem(request: Request, action_id: UUID) -> Answer:
+    ticket = redeem(action_id=visible(request, action_id).pk, by=actor_of(request))
+    return Answer(200, TicketShape(ticket).data)
+
+
+class Outcomes(ApiView):
+    doors = {"POST": machines("actions:report")}
+
+    @extend_schema(request=Outcome, responses={200: ActionShape}, summary="Report how a redeemed action ended")
+    def post(self, request: Request, action_id: UUID) -> HttpResponse:
+        body = read(Outcome, request.data)
+        return once(request, lambda: _report(request, action_id, body))
+
+
+def _report(request: Request, action_id: UUID, body: dict[str, Any]) -> Answer:
+    error = body.get("error", {})
+    action = report(
+        action_id=visible(request, action_id).pk,
+        fence=body["fence"],
+        outcome=body["outcome"],
+        by=actor_of(request),
+        result=body.get("result"),
+        failure_class=error.get("class", ""),
+        message=error.get("message", ""),
+        usage=Usage(**body["usage"]) if "usage" in body else None,
+        started_at=body.get("started_at"),
+        ended_at=body.get("ended_at"),
+    )
+    return Answer(200, show_actions([action], request)[0])
+
+
+class Withdrawals(ApiView):
+    doors = {"POST": either("actions:propose")}
+
+    @extend_schema(request=Reason, responses={200: ActionShape}, summary="Take a proposal back")
+    def post(self, request: Request, action_id: UUID) -> HttpResponse:
+        why = read(Reason, request.data)["reason"]
+        return once(request, lambda: _withdraw(request, action_id, why))
+
+
+def _withdraw(request: Request, action_id: UUID, why: str) -> Answer:
+    action = _operable(request, action_id)
+    action = withdraw(action_id=action.pk, by=actor_of(request), why=why)
+    return Answer(200, show_actions([action], request)[0])
+
+
+class Undo(ApiView):
+    doors = {"POST": either("actions:propose")}
+
+    @extend_schema(request=Reason, responses={201: ActionShape}, summary="Propose the compensating action")
+    def post(self, request: Request, action_id: UUID) -> HttpResponse:
+        why = read(Reason, request.data)["reason"]
+        return once(request, lambda: _undo(request, action_id, why))
+
+
+def _undo(request: Request, action_id: UUID, why: str) -> Answer:
+    action = _operable(request, action_id)
+    return Answer(201, show_actions([undo(action_id=action.pk, by=actor_of(request), why=why)], request)[0])
+
+
+def visible(request: Request, action_id: UUID) -> Action:
+    return visible_or_refuse(visible_to(actor_of(request)), action_id, "action")  # type: ignore[no-any-return]
+
+
+def _operable(request: Request, action_id: UUID) -> Action:
+    """An agent's own action, or one in a unit the person operates."""
+    action, by = visible(request, action_id), actor_of(request)
+    if action.unit_id not in scope.unit_ids(by, "operate"):
+        raise Forbidden(f"You need the operator role in {action.unit_title}. Ask an administrator of that unit.")
+    return action

@@ -1,0 +1,85 @@
+"""What every view of the API shares: who may come through which door, JSON always, and the actor who asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from audit.actors import Actor
+from audit.refusals import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may use one method of one address: tokens with any of these scopes, signed-in people, or both."""
+
+    scopes: tuple[str, ...] = ()
+    people: bool = True
+
+
+def machines(*scopes: str) -> Door:
+    return Door(scopes, people=False)
+
+
+def either(*scopes: str) -> Door:
+    return Door(scopes)
+
+
+PEOPLE = Door()
+
+
+class ThroughItsDoor(BasePermission):
+    """A token has one of the scopes the door asks for; where it asks for none, only people come through."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        door: Door | None = view.doors.get("GET" if request.method == "HEAD" else request.method)
+        if door is None:
+            raise MethodNotAllowed(request.method or "")
+        actor = actor_of(request)
+        if actor.is_person and not door.people:
+            raise Forbidden(
+                "Only machines do this, with a token.", code="machines_only",
+                remedy="Issue one with `manage.py token`.",
+            )  # fmt: skip
+        if not actor.is_person and not door.scopes:
+            raise Forbidden("Only people do this, signed in with a browser.", code="people_only")
+        if not actor.is_person and not actor.scopes & set(door.scopes):
+            wanted = " or ".join(door.scopes)
+            raise Forbidden(
+                f"The token lacks the scope {wanted}.", code="missing_scope",
+                remedy=f"Ask for a token with the scope {wanted}.",
+            )  # fmt: skip
+        return True
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """Whatever the Accept header says: there is one representation."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return next((parser for parser in parsers if _is_json(request.content_type or "")), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+class ApiView(APIView):
+    """One address. `doors` says per method who may come in; a method without a door does not exist."""
+
+    doors: ClassVar[Mapping[str, Door]] = {}
+    permission_classes = (IsAuthenticated, ThroughItsDoor)
+    content_negotiation_class = AlwaysJSON
+    metadata_class = None
+
+
+def actor_of(request: Request) -> Actor:
+    """Who asks, as the verbs want it."""
+    return request.auth  # type: ignore[no-any-return]

@@ -1,0 +1,160 @@
+"""`executions/`: start a workflow, follow it, stop it, and take its evidence along."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from approvals.models import ApprovalRequest
+from audit.models import AuditEvent
+from audit.queries import visible_or_refuse
+from orchestrator.api.actions import Reason
+from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.fields import Body, Object, Text, read
+from orchestrator.api.idempotency import Answer, once
+from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
+from orchestrator.api.shapes import (
+    ActionShape,
+    ApprovalShape,
+    EventShape,
+    ExecutionShape,
+    StepShape,
+    show,
+    show_actions,
+    show_one,
+)  # fmt: skip
+from orchestrator.api.units import unit_named
+from orchestrator.models import Action, Attempt, Execution
+from orchestrator.operations import executions
+from orchestrator.statuses import ExecutionStatus
+
+READ = either("executions:read")
+NEWEST_FIRST = Cursors(("-created_at", "-id"))
+FILTERS = {
+    "status": Filter("status", choice(*ExecutionStatus.values)),
+    "workflow": Filter("workflow", text),
+    "release": Filter("release__digest", text),
+    "unit": Filter("unit_id", unit),
+    "business_key": Filter("business_key", text),
+    "requester": Filter("requester", text),
+    "parent": Filter("parent_id", uuid),
+    "root": Filter("root_id", uuid),
+    "created_after": Filter("created_at__gte", when),
+    "created_before": Filter("created_at__lt", when),
+}
+# Far above what one execution writes; a pack that had to be cut says so.
+MOST_EVENTS = 10_000
+
+
+class Envelope(Object):
+    """The task envelope; its fields are checked by the verb, which names each that is wrong."""
+
+
+class Start(Body):
+    workflow = Text(max_length=200)
+    input = Object()
+    unit = Text(max_length=80, required=False, help_text="Short name. Default: the token's unit")
+    business_key = Text(max_length=300, required=False, allow_blank=True)
+    release = Text(max_length=64, required=False, allow_null=True, help_text="Digest. Default: what production runs")
+    envelope = Envelope(required=False)
+
+
+class Executions(ApiView):
+    doors = {"GET": READ, "POST": either("executions:start")}
+
+    @extend_schema(responses=ExecutionShape(many=True), summary="List executions, newest first")
+    def get(self, request: Request) -> Response:
+        rows = Execution.objects.visible_to(actor_of(request)).select_related("release")
+        return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show(ExecutionShape, found, request))
+
+    @extend_schema(request=Start, responses={201: ExecutionShape}, summary="Start an execution")
+    def post(self, request: Request) -> HttpResponse:
+        body = read(Start, request.data)
+        return once(request, lambda: _start(request, body))
+
+
+def _start(request: Request, body: dict[str, Any]) -> Answer:
+    by = actor_of(request)
+    # Looked up here first, so that a name the caller may not see is answered like one that does not exist.
+    where = unit_named(body.pop("unit", None), by)
+    return Answer(201, show_one(ExecutionShape, executions.start(unit=where.name, by=by, **body), request))
+
+
+class OneExecution(ApiView):
+    doors = {"GET": READ}
+
+    @extend_schema(responses=ExecutionShape, summary="Read an execution")
+    def get(self, request: Request, execution_id: UUID) -> Response:
+        refuse_unknown_parameters(request)
+        return Response(show_one(ExecutionShape, _visible(request, execution_id), request))
+
+
+class Cancellations(ApiView):
+    doors = {"POST": either("executions:start")}
+
+    @extend_schema(request=Reason, responses={200: ExecutionShape}, summary="Stop an execution")
+    def post(self, request: Request, execution_id: UUID) -> HttpResponse:
+        why = read(Reason, request.data)["reason"]
+        return once(request, lambda: _cancel(request, execution_id, why))
+
+
+def _cancel(request: Request, execution_id: UUID, why: str) -> Answer:
+    execution = executions.cancel(execution_id=execution_id, by=actor_of(request), why=why)
+    return Answer(200, show_one(ExecutionShape, execution, request))
+
+
+class Steps(ApiView):
+    doors = {"GET": READ}
+
+    @extend_schema(responses=StepShape(many=True), summary="An execution's steps with their attempts, in order")
+    def get(self, request: Request, execution_id: UUID) -> Response:
+        refuse_unknown_parameters(request)
+        steps = _steps(_visible(request, execution_id), request)
+        return Response({"results": steps, "next": None, "previous": None})
+
+
+class EvidencePack(serializers.Serializer[Any]):
+    """Everything needed to check afterwards what happened and who signed it."""
+
+    execution = ExecutionShape()
+    steps = StepShape(many=True)
+    actions = ActionShape(many=True)
+    approvals = ApprovalShape(many=True)
+    events = EventShape(many=True, help_text="The audit chain of the execution, oldest first, with each event's hash")
+    complete = serializers.BooleanField()
+
+
+class Evidence(ApiView):
+    doors = {"GET": READ}
+
+    @extend_schema(responses=EvidencePack, summary="The evidence of an execution, in one document")
+    def get(self, request: Request, execution_id: UUID) -> Response:
+        refuse_unknown_parameters(request)
+        execution = _visible(request, execution_id)
+        events = list(AuditEvent.objects.filter(stream=execution.stream).oldest_first()[: MOST_EVENTS + 1])
+        actions = Action.objects.filter(execution_id=execution.pk).order_by("created_at", "id")
+        approvals = ApprovalRequest.objects.filter(execution_id=execution.pk).prefetch_related("decisions")
+        pack = {
+            "execution": show_one(ExecutionShape, execution, request),
+            "steps": _steps(execution, request),
+            "actions": show_actions(actions, request),
+            "approvals": show(ApprovalShape, approvals.order_by("created_at", "id"), request),
+            "events": show(EventShape, events[:MOST_EVENTS], request),
+            "complete": len(events) <= MOST_EVENTS,
+        }
+        return Response(pack)
+
+
+def _visible(request: Request, execution_id: UUID) -> Execution:
+    rows = Execution.objects.visible_to(actor_of(request)).select_related("release")
+    return visible_or_refuse(rows, execution_id, "execution")  # type: ignore[no-any-return]
+
+
+def _steps(execution: Execution, request: Request) -> list[Any]:
+    attempts = Prefetch("attempts", Attempt.objects.in_order())
+    return show(StepShape, execution.steps.in_order().prefetch_related(attempts), request)

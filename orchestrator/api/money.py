@@ -1,0 +1,117 @@
+"""`usage/` and `costs/`: what model calls used, as reported; and sums, in which an unknown cost is never a zero."""
+
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit import events
+from audit.refusals import Forbidden, Invalid
+from budgets.models import BusinessUnit, LedgerEntry
+from budgets.operations import Usage, charge
+from orchestrator.api.actions import Consumption
+from orchestrator.api.base import ApiView, actor_of, either, machines
+from orchestrator.api.fields import Id, Text, read
+from orchestrator.api.idempotency import Answer, once
+from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, when
+from orchestrator.api.shapes import UsageShape, show_one
+from orchestrator.api.units import unit_named
+
+GROUPS = ("unit", "agent", "tool", "model", "execution", "basis")
+COLUMNS = {"unit": "unit_id", "execution": "execution_id"}
+MOST_GROUPS = 1_000
+
+
+class UsageBody(Consumption):
+    """One model call of an agent."""
+
+    agent = Text(max_length=200, required=False, help_text="Default: the token's agent")
+    unit = Text(max_length=80, required=False, help_text="Short name. Default: the token's unit")
+    execution = Id(required=False, allow_null=True)
+    reference = Text(max_length=200, required=False, help_text="Your own name of the call, kept in the audit trail")
+
+
+class UsageReports(ApiView):
+    doors = {"POST": machines("usage:write")}
+
+    @extend_schema(request=UsageBody, responses={201: UsageShape}, summary="Report tokens and cost of a model call")
+    def post(self, request: Request) -> HttpResponse:
+        body = read(UsageBody, request.data)
+        return once(request, lambda: _report(request, body))
+
+
+def _report(request: Request, body: dict[str, Any]) -> Answer:
+    by = actor_of(request)
+    where = unit_named(body.pop("unit", None), by)
+    agent, execution_id = body.pop("agent", by.name), body.pop("execution", None)
+    reference = body.pop("reference", "")
+    if agent != by.name:
+        raise Forbidden(f"This token is {by.name}'s and cannot report for {agent}.", code="other_agent")
+    entry = charge(Usage(**body), unit_id=where.pk, execution_id=execution_id, action_id=None, agent=agent, tool="")
+    if entry is None:
+        raise Invalid("Report a cost or tokens.", errors=[("", "empty", "Neither a cost nor tokens were reported.")])
+    entry.refresh_from_db()
+    events.record(
+        "usage.reported", by=by, stream=f"usage:{agent}", object_id=entry.pk, unit_id=where.pk,
+        data={"reference": reference, "execution": str(execution_id or ""), "model": entry.model},
+    )  # fmt: skip
+    return Answer(201, show_one(UsageShape, entry, request))
+
+
+class CostShape(serializers.Serializer[Any]):
+    """One group in one currency. `unknown` counts calls whose cost nobody reported: they are in no sum."""
+
+    group = serializers.CharField(allow_null=True)
+    cost = serializers.DecimalField(max_digits=30, decimal_places=10, allow_null=True)
+    currency = serializers.CharField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    calls = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+
+
+class Costs(ApiView):
+    doors = {"GET": either("read:costs")}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("group_by", enum=GROUPS), OpenApiParameter("from"), OpenApiParameter("to")],
+        responses=CostShape(many=True),
+        summary="Sums of cost and tokens, dearest first",
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, "group_by", "from", "to")
+        name = request.query_params.get("group_by", "unit")
+        if name not in GROUPS:
+            raise BadParameter(f"group_by: Use one of: {', '.join(GROUPS)}.")
+        rows = LedgerEntry.objects.visible_to(actor_of(request)).filter(**_period(request))
+        found = _sums(rows, COLUMNS.get(name, name))
+        if name == "unit":
+            titles = dict(BusinessUnit.objects.values_list("pk", "name"))
+            found = [{**row, "group": titles.get(row["group"])} for row in found]
+        return Response({"results": CostShape(found, many=True).data, "next": None, "previous": None})
+
+
+def _period(request: Request) -> dict[str, Any]:
+    wanted = {"from": "at__gte", "to": "at__lt"}
+    try:
+        return {wanted[name]: when(request.query_params[name]) for name in wanted if name in request.query_params}
+    except ValueError as error:
+        raise BadParameter(f"from, to: {error}") from None
+
+
+def _sums(rows: Any, column: str) -> list[dict[str, Any]]:
+    grouped = rows.values("currency", group=F(column)).annotate(
+        cost=Sum("amount"),
+        tokens_in=Sum("input_tokens"),
+        tokens_out=Sum("output_tokens"),
+        calls=Count("id"),
+        unknown=Count("id", filter=Q(amount=None)),
+    )
+    return [
+        {**row, "input_tokens": row["tokens_in"], "output_tokens": row["tokens_out"]}
+        for row in grouped.order_by(F("cost").desc(nulls_last=True), "group")[:MOST_GROUPS]
+    ]

@@ -1,0 +1,19 @@
+"""A unit named in a body: one the caller may see, or the same answer as for one that does not exist."""
+
+from audit import scope
+from audit.actors import Actor
+from audit.definitions import DefinitionStatus
+from audit.refusals import Invalid
+from budgets.models import BusinessUnit
+
+
+def unit_named(name: str | None, by: Actor) -> BusinessUnit:
+    """The unit of that name; without a name, the only one the caller has."""
+    visible = BusinessUnit.objects.filter(pk__in=scope.unit_ids(by, "view"), status=DefinitionStatus.ACTIVE)
+    found = list((visible.filter(name=name) if name else visible)[:2])
+    if len(found) == 1:
+        return found[0]
+    if name:
+        message = f"There is no active business unit {name!r} that you may see."
+        raise Invalid(message, errors=[("/unit", "unknown", message)])
+    raise Invalid("Say which unit.", errors=[("/unit", "required", "Say which unit.")])

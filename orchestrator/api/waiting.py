@@ -1,0 +1,66 @@
+"""`?wait=SECONDS`: answer when an action's status changes. Holds a web thread, and no transaction.
+
+The gate notifies on every change; the answer is also looked up every few seconds, so a lost notification delays it
+and nothing worse. Waiters are limited per process, so that they never use up the threads that decisions come in on.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from config import env
+from orchestrator.gate.announce import CHANNEL
+from orchestrator.models import Action
+from orchestrator.statuses import ActionStatus
+
+MAX_SECONDS = 60
+LOOK_EVERY_SECONDS = 2.0
+# In these the caller can do nothing but wait: a person, or a probe, has the next word.
+WAITING = {ActionStatus.PROPOSED, ActionStatus.HELD, ActionStatus.UNKNOWN}
+SPARE_THREADS = 4
+_places = threading.BoundedSemaphore(max(1, env.integer("WEB_THREADS", 16) - SPARE_THREADS))
+
+
+def until_changed(look: Callable[[], Action], seconds: float) -> Action:
+    """The action as soon as it is no longer in the status it waits in, or as it is when the time is up.
+
+    With no place left it answers at once: the caller asks again, which is all that waiting spares it.
+    """
+    action = look()
+    if seconds <= 0 or action.status not in WAITING or not _places.acquire(blocking=False):
+        return action
+    try:
+        with _listening() as raw:
+            return _wait(look, raw, action.status, time.monotonic() + seconds)
+    finally:
+        _places.release()
+
+
+def _wait(look: Callable[[], Action], raw: Any, status: str, deadline: float) -> Action:
+    # Looked up after LISTEN: a change between the first look and LISTEN rings no bell.
+    while (action := look()).status == status and (left := deadline - time.monotonic()) > 0:
+        _sleep(raw, action.pk, min(left, LOOK_EVERY_SECONDS))
+    return action
+
+
+@contextmanager
+def _listening() -> Iterator[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"LISTEN {CHANNEL}")
+    try:
+        yield connection.connection
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"UNLISTEN {CHANNEL}")
+
+
+def _sleep(raw: Any, action_id: UUID, seconds: float) -> None:
+    with closing(raw.notifies(timeout=seconds)) as bells:
+        for bell in bells:
+            if bell.payload == str(action_id):
+                return

@@ -1,0 +1,255 @@
+"""A foreign agent's whole way through the gate: propose, wait, redeem, report; take back, undo."""
+
+from uuid import uuid4
+
+import pytest
+
+from orchestrator.models import Action, Tool
+from tests.api.conftest import Caller, cancel_order, make_token, make_unit, signed_in, voice
+
+pytestmark = pytest.mark.django_db
+
+LOOK = {"tool": "orders.get", "arguments": {"order": "A1"}}
+
+
+def decide(api, user, action, verdict="approve", **more):
+    browser = signed_in(user)
+    path = f"approvals/{action['approval']['id']}/"
+    status, approval, _ = browser.get(path)
+    assert status == 200
+    return browser.post(f"{path}decisions/", voice(approval, verdict, **more))
+
+
+class TestPropose:
+    def test_lets_a_read_pass_without_a_person(self, api):
+        status, action, _ = api.post("actions/", LOOK)
+
+        assert status == 201
+        assert (action["verdict"], action["status"], action["tier"]) == ("allow", "granted", "informational")
+        assert action["approval"] is None
+        assert len(action["digest"]) == 64
+        assert action["reasons"]
+        assert action["unit"] == "support"
+
+    def test_holds_a_write_and_says_why_and_until_when(self, api):
+        status, action, _ = api.post("actions/", cancel_order(context={"reason": "They asked", "evidence": ["mail"]}))
+
+        assert (status, action["verdict"], action["status"]) == (201, "hold", "held")
+        assert action["approval"]["required"] == 1
+        assert action["approval"]["url"].endswith(f"/api/v1/approvals/{action['approval']['id']}/")
+        assert action["approval"]["expires_at"]
+        assert "customer facing" in action["reasons"][-1]
+
+    @pytest.mark.parametrize(
+        ("change", "word"),
+        [
+            ({"tool": "orders.destroy"}, "orders.destroy"),
+            ({"agent": "ghost"}, "ghost"),
+            ({"arguments": {}}, "schema"),
+        ],
+    )
+    def test_denies_what_nobody_registered_and_says_so(self, api, change, word):
+        status, action, _ = api.post("actions/", cancel_order() | change)
+
+        assert (status, action["verdict"], action["status"]) == (201, "deny", "denied")
+        assert word in " ".join(action["reasons"])
+
+    def test_refuses_to_speak_for_another_agent(self, api):
+        status, problem, _ = api.post("actions/", LOOK | {"agent": "other"})
+
+        assert (status, problem["code"]) == (403, "other_agent")
+
+    def test_answers_a_foreign_unit_like_one_that_does_not_exist(self, api, other_unit):
+        foreign = api.post("actions/", LOOK | {"unit": "elsewhere"})
+        missing = api.post("actions/", LOOK | {"unit": "nowhere"})
+
+        assert foreign[0] == missing[0] == 422
+        assert foreign[1]["detail"].replace("elsewhere", "nowhere") == missing[1]["detail"]
+
+    def test_names_every_field_that_is_wrong(self, api):
+        status, problem, headers = api.post("actions/", {"arguments": [], "business_key": 7, "execution": "x"})
+
+        assert (status, headers["Content-Type"]) == (422, "application/problem+json")
+        assert [error["pointer"] for error in problem["errors"]] == [
+            "/tool", "/arguments", "/business_key", "/execution",
+        ]  # fmt: skip
+
+    def test_points_at_a_misspelt_field(self, api):
+        _, problem, _ = api.post("actions/", LOOK | {"contxt": {}})
+
+        assert problem["errors"] == [
+            {
+                "pointer": "/contxt",
+                "code": "unknown_field",
+                "message": "There is no such field. Did you mean context?",
+            }
+        ]
+
+    def test_the_same_hint_is_the_same_action(self, api):
+        first = api.post("actions/", cancel_order(idempotency_hint="case-7"))[1]
+        second = api.post("actions/", cancel_order(idempotency_hint="case-7"))[1]
+
+        assert first["id"] == second["id"]
+
+
+class TestFollow:
+    def test_another_agents_action_is_not_there(self, api):
+        action = api.post("actions/", LOOK)[1]
+        other = Caller(make_token("other"))
+
+        assert other.get(f"actions/{action['id']}/")[0] == 404
+        assert other.get("actions/")[1]["results"] == []
+        assert other.post(f"actions/{action['id']}/redemptions/")[0] == 404
+
+    def test_a_token_of_another_unit_does_not_see_it(self, api):
+        action = api.post("actions/", LOOK)[1]
+        make_unit("elsewhere", "Elsewhere")
+        away = Caller(make_token("triage", "elsewhere"))
+
+        assert away.get(f"actions/{action['id']}/")[0] == 404
+
+    def test_does_not_wait_for_what_the_caller_does_next(self, api):
+        action = api.post("actions/", LOOK)[1]
+
+        assert api.get(f"actions/{action['id']}/?wait=60")[1]["status"] == "granted"
+
+    @pytest.mark.parametrize("wait", ["61", "-1", "x", "1e1", "٣"])
+    def test_refuses_an_impossible_wait(self, api, wait):
+        action = api.post("actions/", LOOK)[1]
+
+        assert api.get(f"actions/{action['id']}/?wait={wait}")[0] == 400
+
+
+class TestRedeemAndReport:
+    def test_hands_out_the_stored_arguments_and_closes_under_the_fence(self, api):
+        action = api.post("actions/", LOOK)[1]
+
+        status, ticket, _ = api.post(f"actions/{action['id']}/redemptions/")
+        outcome = {
+            "fence": ticket["fence"],
+            "outcome": "success",
+            "result": {"state": "open"},
+            "usage": {"cost": "0.0021", "currency": "USD", "input_tokens": 10, "output_tokens": 2, "model": "m"},
+        }
+        closed = api.post(f"actions/{action['id']}/outcomes/", outcome)
+
+        assert (status, ticket["arguments"]) == (200, {"order": "A1"})
+        assert ticket["idempotency_key"].startswith("hp-")
+        assert (closed[0], closed[1]["status"], closed[1]["result"]) == (200, "succeeded", {"state": "open"})
+
+    def test_refuses_a_second_redemption(self, api):
+        action = api.post("actions/", LOOK)[1]
+        api.post(f"actions/{action['id']}/redemptions/")
+
+        status, problem, _ = api.post(f"actions/{action['id']}/redemptions/")
+
+        assert (status, problem["code"]) == (409, "action_redeemed")
+
+    def test_refuses_to_redeem_what_people_have_not_decided(self, api):
+        action = api.post("actions/", cancel_order())[1]
+
+        status, problem, _ = api.post(f"actions/{action['id']}/redemptions/")
+
+        assert (status, problem["code"], problem["detail"]) == (409, "action_held", "People have not decided yet.")
+
+    def test_refuses_a_stale_fence(self, api):
+        action = api.post("actions/", LOOK)[1]
+        api.post(f"actions/{action['id']}/redemptions/")
+
+        status, problem, _ = api.post(
+            f"actions/{action['id']}/outcomes/", {"fence": str(uuid4()), "outcome": "success"}
+        )
+
+        assert (status, problem["code"]) == (409, "stale")
+
+    @pytest.mark.parametrize(
+        ("outcome", "status", "failure"),
+        [("business_error", "failed", "business"), ("system_error", "failed", "system"),
+         ("unknown", "unknown", "unknown_outcome")],
+    )  # fmt: skip
+    def test_records_each_way_it_can_fail(self, api, outcome, status, failure):
+        action = api.post("actions/", LOOK)[1]
+        fence = api.post(f"actions/{action['id']}/redemptions/")[1]["fence"]
+
+        closed = api.post(
+            f"actions/{action['id']}/outcomes/",
+            {"fence": fence, "outcome": outcome, "error": {"message": "Order not found"}},
+        )[1]
+
+        assert (closed["status"], closed["error"]) == (status, {"class": failure, "message": "Order not found"})
+
+    @pytest.mark.parametrize("cost", [0.1, 1, "-1", "1e3", "NaN", "0.12345678901", "9" * 11, "", " 1"])
+    def test_takes_money_as_decimal_text_only(self, api, cost):
+        action = api.post("actions/", LOOK)[1]
+        usage = {"cost": cost, "currency": "USD"}
+
+        status, problem, _ = api.post(
+            f"actions/{action['id']}/outcomes/", {"fence": str(uuid4()), "outcome": "success", "usage": usage}
+        )
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/usage/cost")
+
+    def test_a_tool_that_changed_voids_the_grant_for_good_even_under_a_key(self, api):
+        action = api.post("actions/", LOOK)[1]
+        Tool.objects.filter(name="orders.get").delete()
+
+        key = {"Idempotency-Key": "k"}
+        first = api.post(f"actions/{action['id']}/redemptions/", **key)
+
+        assert (first[0], first[1]["code"]) == (409, "tool_changed")
+        assert Action.objects.get(pk=action["id"]).status == "void"
+
+
+class TestDecisionsReachTheProposer:
+    def test_an_approved_action_can_be_redeemed_until_its_approval_lapses(self, api, grace):
+        action = api.post("actions/", cancel_order())[1]
+
+        status, approval, _ = decide(api, grace, action)
+        ticket = api.post(f"actions/{action['id']}/redemptions/")
+
+        assert (status, approval["status"]) == (201, "approved")
+        assert approval["decisions"][0]["person_name"] == "grace"
+        assert (ticket[0], ticket[1]["use_by"] is not None) == (200, True)
+
+    def test_a_rejected_action_says_the_coded_reason_and_the_note(self, api, grace):
+        action = api.post("actions/", cancel_order())[1]
+
+        decide(api, grace, action, "reject", reason_code="wrong_target", note="That order is not theirs")
+        rejected = api.get(f"actions/{action['id']}/")[1]
+
+        assert rejected["status"] == "rejected"
+        assert "wrong_target" in rejected["reasons"][-1]
+        assert "That order is not theirs" in rejected["reasons"][-1]
+        assert api.post(f"actions/{action['id']}/redemptions/")[1]["code"] == "action_rejected"
+
+
+class TestWithdrawAndUndo:
+    def test_the_proposer_takes_it_back(self, api):
+        action = api.post("actions/", cancel_order())[1]
+
+        status, withdrawn, _ = api.post(f"actions/{action['id']}/withdrawals/", {"reason": "They changed their mind"})
+
+        assert (status, withdrawn["status"]) == (200, "withdrawn")
+        assert api.get(f"approvals/{action['approval']['id']}/")[1]["status"] == "withdrawn"
+
+    def test_a_reviewer_without_the_operator_role_cannot(self, api, grace):
+        action = api.post("actions/", cancel_order())[1]
+
+        status, problem, _ = signed_in(grace).post(f"actions/{action['id']}/withdrawals/", {"reason": "No"})
+
+        assert (status, problem["code"]) == (403, "forbidden")
+
+    def test_undo_proposes_the_compensating_tool(self, api, grace):
+        action = api.post("actions/", cancel_order())[1]
+        decide(api, grace, action)
+        fence = api.post(f"actions/{action['id']}/redemptions/")[1]["fence"]
+        api.post(f"actions/{action['id']}/outcomes/", {"fence": fence, "outcome": "success"})
+
+        status, undoing, _ = api.post(f"actions/{action['id']}/undo/", {"reason": "By mistake"})
+
+        assert (status, undoing["tool"], undoing["undoes"]) == (201, "orders.restore", action["id"])
+
+    def test_undo_of_what_never_happened_is_refused(self, api):
+        action = api.post("actions/", LOOK)[1]
+
+        assert api.post(f"actions/{action['id']}/undo/", {"reason": "x"})[1]["code"] == "cannot_be_undone"
