@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from approvals.models import ApprovalPolicy
-from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition
+from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition, compile_expression
 from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
@@ -102,9 +102,8 @@ def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
     _check_schemas(item, say)
     other = item.get("compensate_with")
     if other and other not in beside and not Tool.objects.active().filter(name=other).exists():
-        say(
-            "compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first."
-        )
+        say("compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first.")
+    _check_expression("business_key", item.get("business_key") or "args", compile_expression, say)
     return _with_defaults(Tool, _given(item))
 
 
@@ -121,10 +120,7 @@ def agent_columns(item: JSON, say: Say, _: set[str]) -> JSON:
 
 def policy_columns(item: JSON, say: Say, _: set[str]) -> JSON:
     """The columns of a policy; its condition has to compile."""
-    try:
-        compile_condition(item.get("condition") or "true", POLICY_VARIABLES)
-    except BadCondition as error:
-        say("condition", str(error), f"Conditions may use {', '.join(sorted(POLICY_VARIABLES))}.")
+    _check_expression("condition", item.get("condition") or "true", compile_condition, say)
     unit_id = _unit_id(item["unit"], say) if item.get("unit") else None
     return _with_defaults(ApprovalPolicy, _given(item, besides=("unit",)) | {"unit_id": unit_id})
 
@@ -137,6 +133,14 @@ def _with_defaults(model: type[models.Model], columns: JSON) -> JSON:
     """A field the item leaves out counts as its default: removing one from a file is a change like any other."""
     own = {field.attname: field.get_default() for field in model._meta.concrete_fields if field.editable}
     return {name: value for name, value in own.items() if name != "version"} | columns
+
+
+def _check_expression(name: str, source: str, compiler: Callable[..., Any], say: Say) -> None:
+    known = {"args": POLICY_VARIABLES["args"]} if name == "business_key" else POLICY_VARIABLES
+    try:
+        compiler(source, known)
+    except BadCondition as error:
+        say(name, str(error), f"It may use {', '.join(sorted(known))}.")
 
 
 def _check_schemas(item: JSON, say: Say) -> None:

@@ -60,10 +60,7 @@ class TestImportTools:
 
         lines = refusal(import_tools, [{**READ, "tier": "financial", "effect": "write"}])
 
-        assert (
-            "f.json: item 1 (orders.get): tier: It differs from what is registered as orders.get 1. "
-            in lines[1]
-        )
+        assert "f.json: item 1 (orders.get): tier: It differs from what is registered as orders.get 1. " in lines[1]
         assert lines[0].endswith("Give the tool a new version.")
 
     def test_a_field_that_disappears_is_a_change(self):
@@ -102,10 +99,7 @@ class TestImportTools:
         )
 
         assert "item 2 (a): efect: There is no such field. Did you mean effect?" in "\n".join(lines)
-        assert (
-            "item 2 (a): effect: 'wirte' is not a choice. Use one of: read, write, irreversible."
-            in "\n".join(lines)
-        )
+        assert "item 2 (a): effect: 'wirte' is not a choice. Use one of: read, write, irreversible." in "\n".join(lines)
         assert "f.json: item 3: name: The field is missing. Add it." in lines
         assert any(line.startswith("f.json: item 4: 'orders.get' is not of type 'object'") for line in lines)
         assert any("item 5 (orders.get): name: This name is in the file twice" in line for line in lines)

@@ -1,0 +1,133 @@
+"""`Idempotency-Key`: one act and one answer per key, however the caller repeats itself."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection
+
+from orchestrator.models import Action, Agent, StoredReply
+from tests.api.conftest import Caller, cancel_order, make_token
+
+LOOK = {"tool": "orders.get", "arguments": {"order": "A1"}}
+KEY = {"Idempotency-Key": "case-7"}
+
+
+@pytest.mark.django_db
+class TestKey:
+    def test_repeats_the_answer_and_not_the_act(self, api):
+        first = api.post("actions/", LOOK, **KEY)
+        second = api.post("actions/", LOOK, **KEY)
+
+        assert (second[0], second[1]) == (first[0], first[1])
+        assert second[2]["Idempotency-Replayed"] == "true"
+        assert "Idempotency-Replayed" not in first[2]
+        assert Action.objects.count() == 1
+
+    def test_ignores_how_the_body_is_spelt(self, api):
+        api.post("actions/", b'{"tool": "orders.get", "arguments": {"order": "A1"}}', **KEY)
+
+        status, _, headers = api.post("actions/", b'{"arguments":{"order":"\\u00411"},"tool":"orders.get"}', **KEY)
+
+        assert (status, headers["Idempotency-Replayed"]) == (201, "true")
+
+    def test_refuses_another_body(self, api):
+        api.post("actions/", LOOK, **KEY)
+
+        status, problem, _ = api.post("actions/", cancel_order(), **KEY)
+
+        assert (status, problem["code"]) == (422, "idempotency_key_reused")
+
+    def test_refuses_another_address(self, api):
+        action = api.post("actions/", LOOK, **KEY)[1]
+
+        assert api.post(f"actions/{action['id']}/redemptions/", {}, **KEY)[1]["code"] == "idempotency_key_reused"
+
+    def test_belongs_to_its_caller(self, api):
+        api.post("actions/", LOOK, **KEY)
+
+        status, _, headers = Caller(make_token("other")).post("actions/", cancel_order(), **KEY)
+
+        assert (status, headers.get("Idempotency-Replayed")) == (201, None)
+
+    def test_outlives_the_token(self, api):
+        first = api.post("actions/", LOOK, **KEY)[1]
+
+        assert Caller(make_token()).post("actions/", LOOK, **KEY)[1]["id"] == first["id"]
+
+    def test_a_refusal_is_not_the_last_word(self, api):
+        action = api.post("actions/", cancel_order())[1]
+        path = f"actions/{action['id']}/redemptions/"
+        early = api.post(path, {}, **KEY)
+        Action.objects.filter(pk=action["id"]).delete()
+
+        late = api.post(path, {}, **KEY)
+
+        assert (early[0], late[0]) == (409, 404)
+        assert StoredReply.objects.count() == 0
+
+    @pytest.mark.parametrize("key", ["", " ", "a b", "é", "a" * 256, "\t"])
+    def test_is_visible_ascii(self, api, key):
+        assert api.post("actions/", LOOK, **{"Idempotency-Key": key})[0] == 422
+
+    def test_of_255_characters_is_fine(self, api):
+        assert api.post("actions/", LOOK, **{"Idempotency-Key": "~" * 255})[0] == 201
+
+    def test_is_forgotten_after_30_days(self, api):
+        api.post("actions/", LOOK, **KEY)
+        StoredReply.objects.update(created_at="2020-01-01T00:00:00Z")
+
+        api.post("actions/", LOOK, **{"Idempotency-Key": "another"})
+
+        assert list(StoredReply.objects.values_list("key", flat=True)) == ["another"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDuplicatesAtTheSameMoment:
+    def test_make_one_action(self, http):
+        barrier = Barrier(20)
+
+        def propose(_):
+            barrier.wait()
+            return http.post("actions/", LOOK, **KEY)
+
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(propose, range(20)))
+
+        made = {body["id"] for status, body, _ in answers if status == 201}
+        assert {status for status, _, _ in answers} <= {201, 409}
+        assert {body["code"] for status, body, _ in answers if status == 409} <= {"still_running"}
+        assert len(made) == Action.objects.count() == 1
+
+    def test_find_a_running_one_in_the_way(self, http):
+        """A second connection holds the key as a running request would."""
+        caller = f"agent:triage {Agent.objects.active().get(name='triage').unit_id}"
+        held = hashlib.sha256(f"{caller}\n{KEY['Idempotency-Key']}".encode()).digest()
+        number = int.from_bytes(held[:8], signed=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [number])
+            answer = http.post("actions/", LOOK, **KEY)
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+
+        assert (answer[0], answer[1]["code"]) == (409, "still_running")
+        assert http.post("actions/", LOOK, **KEY)[0] == 201
+
+    def test_redeem_once_without_any_key(self, http):
+        actions = [http.post("actions/", LOOK)[1]["id"] for _ in range(10)]
+
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda id: (id, http.post(f"actions/{id}/redemptions/")), actions * 8))
+
+        won = [id for id, (status, _, _) in answers if status == 200]
+        assert sorted(won) == sorted(actions)
+        assert {status for _, (status, _, _) in answers} == {200, 409}
+
+    def test_redeem_once_and_tell_everybody_the_same_fence_under_one_key(self, http):
+        action = http.post("actions/", LOOK)[1]["id"]
+
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda _: http.post(f"actions/{action}/redemptions/", {}, **KEY), range(20)))
+
+        assert len({body["fence"] for status, body, _ in answers if status == 200}) == 1
+        assert {status for status, _, _ in answers} <= {200, 409}

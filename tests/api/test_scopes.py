@@ -1,0 +1,157 @@
+"""Who comes through which door: every address, every method, every scope, people and strangers."""
+
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from audit.actors import system
+from audit.definitions import retire
+from audit.models import AuditEvent
+from orchestrator.api.base import ApiView
+from orchestrator.api.urls import urlpatterns
+from orchestrator.models import Agent, ServiceToken
+from orchestrator.operations import tokens
+from tests.api.conftest import Caller, make_person, make_token, signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+def every_door():
+    """(method, path, door) of every address, straight from the URL table."""
+    for pattern in urlpatterns:
+        view = getattr(pattern.callback, "view_class", None)
+        if view is not None and issubclass(view, ApiView):
+            path = re.sub(r"<uuid:\w+>", str(uuid4()), pattern.pattern._route)
+            for method, door in view.doors.items():
+                yield pytest.param(method, path, door, id=f"{method} {pattern.pattern._route}")
+
+
+DOORS = list(every_door())
+
+
+def test_every_handler_has_a_door():
+    views = [pattern.callback.view_class for pattern in urlpatterns if hasattr(pattern.callback, "view_class")]
+    api = [view for view in views if issubclass(view, ApiView)]
+
+    assert len(api) >= 18
+    for view in api:
+        handlers = {name.upper() for name in ("get", "post", "put", "patch", "delete") if hasattr(view, name)}
+        assert handlers == set(view.doors), view
+
+
+def test_no_scope_lets_a_token_decide():
+    decisions = next(door for method, path, door in (case.values for case in DOORS) if path.endswith("/decisions/"))
+
+    assert decisions.scopes == ()
+    assert not [scope for scope in tokens.SCOPES if re.search("decide|approve|configure|activate|raise", scope)]
+
+
+@pytest.mark.parametrize(("method", "path", "door"), DOORS)
+class TestEveryDoor:
+    def test_opens_to_exactly_the_scopes_it_names(self, world, method, path, door):
+        for scope in tokens.SCOPES:
+            status, body, _ = Caller(make_token(scopes=[scope])).send(method, path, {})
+
+            code = (body or {}).get("code")
+            shut = code in {"missing_scope", "people_only"} and status == 403
+            assert shut == (scope not in door.scopes), (scope, status, body)
+
+    def test_says_what_is_missing(self, world, method, path, door):
+        lacking = next(scope for scope in tokens.SCOPES if scope not in door.scopes)
+
+        _, problem, _ = Caller(make_token(scopes=[lacking])).send(method, path, {})
+
+        assert problem["code"] == ("missing_scope" if door.scopes else "people_only")
+        assert all(scope in problem["detail"] for scope in door.scopes)
+
+    def test_opens_to_people_when_it_is_for_people(self, world, method, path, door):
+        person = make_person("ada", world, "view", "operate", "review", "audit")
+
+        status, body, _ = signed_in(person).send(method, path, {})
+
+        assert (status == 403 and body["code"] == "machines_only") == (not door.people)
+
+    @pytest.mark.parametrize(
+        "header", ["", "Bearer", "Bearer hp_x", "Basic YTpi", "bearer hp_000000000000_" + "a" * 43]
+    )
+    def test_refuses_strangers(self, db, method, path, door, header):
+        status, _, headers = Caller(Authorization=header).send(method, path, {})
+
+        assert (status, headers["Content-Type"]) == (401, "application/problem+json")
+        assert headers["WWW-Authenticate"].startswith("Bearer")
+
+    def test_refuses_a_session_without_its_csrf_token(self, world, method, path, door):
+        browser = signed_in(make_person("ada", world, "view"))
+        del browser.headers["X-CSRFToken"]
+
+        status, problem, _ = browser.send(method, path, {})
+
+        assert (status == 403 and "CSRF" in problem["detail"]) == (method == "POST")
+
+
+class TestToken:
+    @pytest.mark.parametrize(
+        "header", ["", "Bearer", "Bearer hp_x", "Basic YTpi", "bearer hp_000000000000_" + "a" * 43]
+    )
+    def test_that_is_none_opens_nothing(self, db, header):
+        assert Caller(Authorization=header).get("actions/")[1]["code"] == "invalid_token"
+
+    def test_is_stored_as_a_hash_and_shown_once(self, world):
+        text, token = tokens.issue("triage", "support", ["actions:propose"], 1)
+
+        secret = text.split("_", 2)[2]
+        stored = str(ServiceToken.objects.filter(pk=token.pk).values().get())
+        assert secret not in stored
+        assert secret not in str(list(AuditEvent.objects.values()))
+        assert re.fullmatch(r"hp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", text)
+
+    def test_stops_on_the_next_request_after_it_is_revoked(self, api, token):
+        assert api.get("actions/")[0] == 200
+        tokens.revoke(token.split("_")[1])
+
+        assert api.get("actions/")[0] == 401
+
+    def test_stops_when_its_agent_is_retired(self, api):
+        assert api.get("actions/")[0] == 200
+        retire(Agent.objects.active().get(name="triage"), by=system("test"))
+
+        assert api.get("actions/")[0] == 401
+
+    def test_stops_when_it_expires(self, api, token):
+        ServiceToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+        assert api.get("actions/")[0] == 401
+
+    def test_needs_its_whole_secret(self, token):
+        assert Caller(token[:-1] + ("A" if token[-1] != "A" else "B")).get("actions/")[0] == 401
+
+    @pytest.mark.parametrize(
+        ("agent", "place", "scopes", "days"),
+        [("ghost", "support", ["actions:propose"], 1), ("triage", "nowhere", ["actions:propose"], 1),
+         ("triage", "support", ["actions:decide"], 1), ("triage", "support", [], 1),
+         ("triage", "support", ["actions:propose"], 0), ("triage", "support", ["actions:propose"], 367)],
+    )  # fmt: skip
+    def test_is_not_issued_for_nonsense(self, world, agent, place, scopes, days):
+        with pytest.raises(tokens.Invalid):
+            tokens.issue(agent, place, scopes, days)
+
+
+class TestRefusals:
+    def test_are_recorded_with_the_route_and_never_with_what_was_sent(self, api):
+        status, problem, _ = api.post(f"actions/{uuid4()}/redemptions/", {})
+
+        event = AuditEvent.objects.get(pk=problem["instance"].removeprefix("urn:uuid:"))
+        assert status == 404
+        assert (event.event, event.actor, event.why) == ("request.refused", "agent:triage", "not_found")
+        assert "redemptions" in event.data
+        assert problem["instance"] not in event.data
+
+    def test_of_a_wrong_token_are_recorded_without_it(self, db):
+        Caller("hp_000000000000_" + "s" * 43).get("actions/")
+
+        event = AuditEvent.objects.get(event="request.refused")
+        assert (event.actor, event.why) == ("anonymous", "invalid_token")
+        assert "sss" not in event.data
