@@ -1,6 +1,6 @@
 """Who did it. An actor is passed to every verb; there is no ambient "current user" anywhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -18,14 +18,16 @@ class Actor:
     # Units an agent's token is bound to. People's units come from their permissions instead.
     unit_ids: frozenset[UUID] = frozenset()
     scopes: frozenset[str] = frozenset()
+    # A page asks the same question many times; it passes a dict, and audit.scope keeps its answers there. A verb does not.
+    answers: dict[str, frozenset[UUID]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_person(self) -> bool:
         return self.kind == "person"
 
 
-def person(user_id: int, name: str) -> Actor:
-    return Actor(key=f"user:{user_id}", name=name, kind="person", user_id=user_id)
+def person(user_id: int, name: str, *, answers: dict[str, frozenset[UUID]] | None = None) -> Actor:
+    return Actor(key=f"user:{user_id}", name=name, kind="person", user_id=user_id, answers=answers)
 
 
 def agent(name: str, *, unit_ids: frozenset[UUID], scopes: frozenset[str]) -> Actor:

@@ -17,4 +17,12 @@ def answer_with(resolver: _Resolver) -> None:
 
 def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
     """Ids of the units the actor holds the permission in. Nobody registered means nobody sees anything."""
+    if actor.answers is None:
+        return _ask(actor, permission)
+    if permission not in actor.answers:
+        actor.answers[permission] = _ask(actor, permission)
+    return actor.answers[permission]
+
+
+def _ask(actor: Actor, permission: Permission) -> frozenset[UUID]:
     return _resolver[0](actor, permission) if _resolver else frozenset()

@@ -1,6 +1,15 @@
 """Every address of the site. URLs are nouns; an act is a sub-resource one creates by POST."""
 
 from django.contrib import admin
-from django.urls import path
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("login/", LoginView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("api/v1/", include("orchestrator.api.urls")),
+    path("approvals/", include("approvals.urls")),
+    path("", include("audit.urls")),
+    path("", include("orchestrator.urls")),
+]

@@ -1,0 +1,165 @@
+"""What people type: the queue's filters, and a decision."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import TextChoices
+
+from approvals.models import ApprovalRequest, ReasonCode, Verdict
+from approvals.operations import Voice
+from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
+from approvals.statuses import RequestStatus
+
+
+class State(TextChoices):
+    """The queue's views, in the order people need them."""
+
+    WAITING = WAITING, "Waiting"
+    FOR_ME = FOR_ME, "Waiting for me"
+    APPROVED = RequestStatus.APPROVED, "Approved, not yet used"
+    USED = RequestStatus.USED, "Approved and used"
+    REJECTED = RequestStatus.REJECTED, "Rejected"
+    EXPIRED = RequestStatus.EXPIRED, "Expired"
+    WITHDRAWN = RequestStatus.WITHDRAWN, "Withdrawn"
+    VOID = RequestStatus.VOID, "Void"
+    ANY = ANY, "Any"
+
+
+TIERS = [("", "Any"), ("customer_facing", "Customer-facing"), ("financial", "Financial")]
+DUE = [("", "Any time"), ("1", "Within 1 hour"), ("24", "Within 24 hours")]
+
+
+class QueueForm(forms.Form):
+    """The filter bar. What is not a choice is ignored: a shared link never breaks."""
+
+    state = forms.ChoiceField(choices=State.choices, required=False, initial=State.WAITING)
+    tier = forms.ChoiceField(choices=TIERS, required=False)
+    unit = forms.ChoiceField(required=False)
+    action = forms.ChoiceField(required=False)
+    due = forms.ChoiceField(choices=DUE, required=False)
+    q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
+
+    def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, options in offered.items():
+            self.fields[name].choices = [("", "Any"), *options]  # type: ignore[attr-defined]
+
+    def filters(self, now: datetime) -> QueueFilters:
+        self.is_valid()
+        chosen = {name: self.cleaned_data.get(name) or "" for name in self.fields}
+        due = chosen.pop("due")
+        return QueueFilters(
+            **{**chosen, "state": chosen["state"] or WAITING},
+            due_before=now + timedelta(hours=int(due)) if due else None,
+        )
+
+
+REASONS = [
+    ("", "Choose a reason"),
+    ("To approve", [(code.value, code.label) for code in (ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY)]),
+    (
+        "To reject",
+        [
+            (code.value, code.label)
+            for code in (
+                ReasonCode.WRONG_AMOUNT,
+                ReasonCode.WRONG_TARGET,
+                ReasonCode.MISSING_EVIDENCE,
+                ReasonCode.NOT_ALLOWED,
+                ReasonCode.DUPLICATE,
+            )
+        ],
+    ),
+    ("Either", [(ReasonCode.OTHER.value, ReasonCode.OTHER.label)]),
+]
+FITS = {
+    Verdict.APPROVE: {code for code, _ in REASONS[1][1]} | {ReasonCode.OTHER},
+    Verdict.REJECT: {code for code, _ in REASONS[2][1]} | {ReasonCode.OTHER},
+}
+SECTIONS = {
+    "act": "What will happen",
+    "change": "Change against the record",
+    "evidence": "Evidence",
+    "policy": "Policy",
+}
+
+
+class DecisionForm(forms.Form):
+    """One person's voice, over the digest and revision that stood on their page."""
+
+    digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    verdict = forms.ChoiceField(
+        choices=Verdict.choices,
+        widget=forms.RadioSelect,
+        label="Your answer",
+        error_messages={"required": "Choose Approve or Reject."},
+    )
+    reason_code = forms.ChoiceField(
+        choices=REASONS, label="Reason", error_messages={"required": "Choose the reason that fits best."}
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The agent and the auditors read it. “Other” needs a note.",
+    )
+    viewed = forms.MultipleChoiceField(
+        choices=[*SECTIONS.items()], required=False, widget=forms.CheckboxSelectMultiple, label="Viewed"
+    )
+    reading = forms.CharField(required=False, max_length=4_000, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, approval: ApprovalRequest, **kwargs: Any) -> None:
+        initial = {"digest": approval.digest, "revision": approval.revision}
+        super().__init__(*args, initial=initial, auto_id="decision_%s", **kwargs)
+        self.approval = approval
+
+    @property
+    def must_view(self) -> bool:
+        """An act that needs two people is signed only by somebody who has opened every part of it."""
+        return self.approval.required > 1
+
+    def clean_viewed(self) -> list[str]:
+        viewed: list[str] = self.cleaned_data["viewed"]
+        missing = [title for name, title in SECTIONS.items() if name not in viewed]
+        if self.must_view and missing:
+            raise forms.ValidationError(f"Still to view: {', '.join(missing)}.")
+        return viewed
+
+    def clean_reason_code(self) -> str:
+        code: str = self.cleaned_data["reason_code"]
+        verdict = self.cleaned_data.get("verdict")
+        if verdict and code not in FITS[Verdict(verdict)]:
+            raise forms.ValidationError(f"This is no reason to {verdict}.")
+        return code
+
+    @property
+    def says_yes(self) -> bool:
+        return bool(self.cleaned_data["verdict"] == Verdict.APPROVE)
+
+    def voice(self) -> Voice:
+        given = self.cleaned_data
+        return Voice(
+            digest=given["digest"],
+            revision=given["revision"],
+            reason_code=given["reason_code"],
+            note=given["note"],
+            viewed={"sections": given["viewed"], "reading": _reading(given["reading"])},
+        )
+
+
+def _reading(text: str) -> dict[str, Any]:
+    """How long each part was on screen, as the browser reported it: kept only in the shape it should have."""
+    try:
+        reported = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(reported, dict):
+        return {}
+    return {
+        name: {part: seen[part] for part in ("ms", "opens") if isinstance(seen.get(part), int)}
+        for name, seen in reported.items()
+        if name in SECTIONS and isinstance(seen, dict)
+    }

@@ -1,0 +1,357 @@
+"""Whole pages of approvals as frozen dataclasses, every row already fetched."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from approvals import snapshots
+from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
+from approvals.permissions import Answer, may_decide
+from approvals.snapshots import Change, Evidence, Reading
+from approvals.statuses import RequestStatus
+from audit import scope
+from audit.actors import Actor
+from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
+
+DUE_FIRST = Keyset(("decide_by", "-required", "id"))
+NEWEST_FIRST = Keyset(("-created_at", "-id"))
+FOR_ME, WAITING, ANY = "me", "pending", "any"
+
+
+def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
+    """Requests this person could sign now: theirs to review, not their own, not signed by them."""
+    return (  # type: ignore[no-any-return]
+        ApprovalRequest.objects.reviewable_by(actor)
+        .pending()
+        .exclude(requester=actor.key)
+        .exclude(excluded__contains=[actor.key])
+        .exclude(pk__in=Decision.objects.filter(person_id=actor.user_id).values("request_id"))
+    )
+
+
+def effect_of(request: ApprovalRequest) -> str:
+    """What it does to the world: a write that nothing can undo is as final as an irreversible one."""
+    return "irreversible" if request.reversible.startswith("Cannot be undone") else request.effect
+
+
+# --- The queue -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFilters:
+    """What the queue is narrowed to."""
+
+    state: str = WAITING
+    tier: str = ""
+    unit: str = ""
+    action: str = ""
+    due_before: datetime | None = None
+    q: str = ""
+
+    @property
+    def by_due_time(self) -> bool:
+        return self.state in {FOR_ME, WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A request, how many have signed, and what it is to the reader."""
+
+    request: ApprovalRequest
+    given: int
+    yours: str
+
+    @property
+    def effect(self) -> str:
+        return effect_of(self.request)
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    rows: list[QueueRow]
+    slice: Slice
+    total: str
+    version: str
+    next_due: datetime | None = None
+
+
+def queue_page(actor: Actor, filters: QueueFilters, *, after: str = "", before: str = "") -> QueuePage:
+    rows = queue(actor, filters)
+    order = DUE_FIRST if filters.by_due_time else NEWEST_FIRST
+    found = order.slice(rows, after=after, before=before)
+    return QueuePage(_rows(found.rows, actor), found, counted(rows), newest(actor, filters))
+
+
+def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
+    rows = waiting_for(actor) if filters.state == FOR_ME else ApprovalRequest.objects.visible_to(actor)
+    wanted = {
+        "status": "" if filters.state in {FOR_ME, ANY} else filters.state,
+        "tier": filters.tier,
+        "unit_id": filters.unit,
+        "tool": filters.action,
+        "decide_by__lt": filters.due_before,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.q:
+        rows = rows.filter(Q(title__icontains=filters.q) | Q(agent=filters.q) | Q(digest__startswith=filters.q))
+    return rows  # type: ignore[no-any-return]
+
+
+def newest(actor: Actor, filters: QueueFilters) -> str:
+    """The id of the youngest request of this list; ids grow with time, so it is also the list's version."""
+    return str(queue(actor, filters).order_by("-id").values_list("id", flat=True).first() or "")
+
+
+def arrived_since(actor: Actor, filters: QueueFilters, version: UUID | None) -> int:
+    """How many requests of this list are younger than the version a page holds."""
+    rows = queue(actor, filters)
+    return (rows.filter(id__gt=version) if version else rows).order_by()[:100].count()
+
+
+def _rows(requests: Iterable[ApprovalRequest], actor: Actor) -> list[QueueRow]:
+    requests = list(requests)
+    voices = Decision.objects.filter(request__in=[request.pk for request in requests])
+    yes: Counter[UUID] = Counter()
+    mine: set[UUID] = set()
+    for voice in voices.values_list("request_id", "verdict", "person_id"):
+        yes[voice[0]] += voice[1] == Verdict.APPROVE
+        if voice[2] == actor.user_id:
+            mine.add(voice[0])
+    reviewed = scope.unit_ids(actor, "review")
+    return [QueueRow(row, yes[row.pk], _yours(row, actor, reviewed, mine)) for row in requests]
+
+
+def _yours(row: ApprovalRequest, actor: Actor, reviewed: frozenset[UUID], mine: set[UUID]) -> str:
+    if row.pk in mine:
+        return "you signed"
+    if actor.key == row.requester:
+        return "you asked"
+    if actor.key in row.excluded:
+        return "your agent"
+    if row.is_open and row.unit_id in reviewed:
+        return "can decide"
+    return ""
+
+
+def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
+    """What the filters offer: units and actions that the reader's requests are about."""
+    rows = ApprovalRequest.objects.visible_to(actor)
+    units = rows.order_by("unit_title").values_list("unit_id", "unit_title").distinct()[:200]
+    tools = rows.order_by("tool").values_list("tool", flat=True).distinct()[:200]
+    return {"unit": [(str(pk), title) for pk, title in units], "action": [(tool, tool) for tool in tools]}
+
+
+# --- The review page -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What happens on one of the three ways this can end, with the moment it happens at."""
+
+    act: str
+    says: str
+    at: datetime | None = None
+    then: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    request: ApprovalRequest
+    reading: Reading
+    evidence: list[Evidence]
+    consequences: list[Consequence]
+    decisions: list[Decision]
+    given: int
+    mine: Decision | None
+    may: Answer
+    place: int
+    waiting: int
+    previous: ApprovalRequest | None
+    next: ApprovalRequest | None
+    earlier: list[ApprovalRequest]
+    history: Story
+
+    @property
+    def effect(self) -> str:
+        return effect_of(self.request)
+
+    @property
+    def raw(self) -> bytes:
+        """The very bytes the digest was taken over."""
+        return bytes(self.request.snapshot.encode())
+
+    @property
+    def shows_decisions(self) -> bool:
+        """The second reviewer judges alone: who signed and why is shown once this person has signed, or all is over."""
+        return not self.request.is_open or self.mine is not None
+
+    @property
+    def version(self) -> str:
+        return f"{self.request.status}.{self.request.revision}.{self.given}"
+
+
+def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
+    """Everything the review page shows. Raises NotVisible."""
+    request: ApprovalRequest = visible_or_refuse(ApprovalRequest.objects.visible_to(actor), request_id, "request")
+    reading = snapshots.read(request.snapshot, source=f"record of {request.tool}")
+    decisions = list(request.decisions.order_by("at"))
+    given = sum(voice.verdict == Verdict.APPROVE and voice.revision == request.revision for voice in decisions)
+    mine = next((voice for voice in decisions if voice.person_id == actor.user_id), None)
+    return Review(
+        request=request,
+        reading=reading,
+        evidence=[*_given_evidence(request.evidence), *reading.record],
+        consequences=_consequences(request, given, now),
+        decisions=decisions,
+        given=given,
+        mine=mine,
+        may=_may(request, actor, now),
+        earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
+        history=history([request], mine={mine.request_id} if mine else set()),
+        **_place(actor, request),
+    )
+
+
+def history(
+    requests: Iterable[ApprovalRequest],
+    *,
+    mine: set[UUID],
+    streams: Iterable[str] = (),
+    names: Mapping[UUID, str] | None = None,
+    objects: Iterable[UUID] | None = None,
+) -> Story:
+    """What happened to these requests, and in `streams` to `objects` (None: to everything in them).
+
+    The second reviewer judges alone: while a request is open, who signed it is told only to whoever signed it too.
+    """
+    requests = list(requests)
+    known = {row.pk: row.title for row in requests}
+    wanted = None if objects is None else {*objects, *known}
+    told = story([*streams, *(row.stream for row in requests)], names=names or known, objects=wanted)
+    secret = {row.pk for row in requests if row.is_open and row.pk not in mine}
+    shown = [one for one in told.entries if not (one.event.object_id in secret and ".signed_" in one.event.event)]
+    return Story(shown, told.truncated)
+
+
+def next_waiting(actor: Actor, *, but: UUID) -> ApprovalRequest | None:
+    return waiting_for(actor).exclude(pk=but).due_first().first()  # type: ignore[attr-defined,no-any-return]
+
+
+def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
+    """What differs between what was read (by its digest) and what waits now; empty when the old one is not known."""
+    read = ApprovalRequest.objects.filter(subject_id=request.subject_id, digest=digest).first()
+    return snapshots.difference(read.snapshot, request.snapshot) if read else []
+
+
+def _may(request: ApprovalRequest, actor: Actor, now: datetime) -> Answer:
+    if not request.is_open:
+        return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
+    if request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
+        return Answer(allowed=False, why="The time to decide is over.")
+    return may_decide(request, actor)
+
+
+def _place(actor: Actor, request: ApprovalRequest) -> dict[str, Any]:
+    """Where this request stands among those waiting for the reader."""
+    rows = list(waiting_for(actor).order_by("decide_by", "-required", "id").only("id", "title", "decide_by")[:500])
+    keys = [row.pk for row in rows]
+    place = keys.index(request.pk) if request.pk in keys else -1
+    others = [row for row in rows if row.pk != request.pk]
+    return {
+        "place": place + 1,
+        "waiting": len(rows),
+        "previous": rows[place - 1] if place > 0 else None,
+        "next": rows[place + 1] if 0 <= place < len(rows) - 1 else (others[0] if place < 0 and others else None),
+    }
+
+
+def _given_evidence(rows: Any) -> list[Evidence]:
+    """What the proposer attached. It says so itself, so it is marked as the agent's unless a record vouches for it."""
+    return [_attached(number, row) for number, row in enumerate(rows, 1) if row not in (None, "", {}, [])]
+
+
+def _attached(number: int, row: Any) -> Evidence:
+    if not isinstance(row, Mapping):
+        return Evidence(
+            f"Attachment {number}", row if isinstance(row, str) else json.dumps(row, ensure_ascii=False), "", "agent"
+        )
+    label = str(row.get("label") or row.get("name") or row.get("type") or f"Attachment {number}")
+    rest = row.get("value", row.get("text"))
+    if rest is None:
+        rest = {name: part for name, part in row.items() if name not in {"label", "name", "source"}}
+    value = rest if isinstance(rest, str) else json.dumps(rest, ensure_ascii=False)
+    return Evidence(label, value, str(row.get("source", "")), "agent")
+
+
+def _consequences(request: ApprovalRequest, given: int, now: datetime) -> list[Consequence]:
+    left = request.required - given
+    window = _span(request.use_within_seconds)
+    if left <= 1:
+        last = "Yours is the last signature needed. " if request.required > 1 else ""
+        says = (
+            f"{last}The act is released at once: exactly these bytes, once, if it is carried out within {window}, until"
+        )
+        approve = Consequence("If you approve", says, now + timedelta(seconds=request.use_within_seconds))
+    else:
+        approve = Consequence(
+            "If you approve", "Yours is the first of two signatures. Nothing happens until another person signs too."
+        )
+    reject = Consequence(
+        "If you reject", "The act is refused for good, whatever others said. The agent is told your reason and note."
+    )
+    if request.on_timeout == OnTimeout.REJECT:
+        silence = Consequence(
+            "If nobody decides", "The act is refused at", request.decide_by, "Silence never approves."
+        )
+    else:
+        silence = Consequence("If nobody decides", "It stays here, marked overdue after", request.decide_by,
+                              "Silence never approves.")  # fmt: skip
+    return [approve, reject, silence]
+
+
+def _span(seconds: int) -> str:
+    if seconds % 3600 == 0:
+        hours = seconds // 3600
+        return f"{hours} hour{'s' if hours > 1 else ''}"
+    if seconds >= 60:
+        return f"{seconds // 60} minutes"
+    return f"{seconds} seconds"
+
+
+# --- Work ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """For the Work page: what waits for this person, and what was decided lately in units they see."""
+
+    rows: list[QueueRow]
+    total: str
+    decided: list[Decision]
+
+
+def work(actor: Actor, *, size: int = 8) -> Waiting:
+    rows = waiting_for(actor)
+    voices = (
+        Decision.objects.filter(request__in=ApprovalRequest.objects.visible_to(actor))
+        .exclude(request__status=RequestStatus.PENDING)
+        .select_related("request")
+        .order_by("-at", "-id")[:size]
+    )
+    mine = Decision.objects.filter(person_id=actor.user_id).select_related("request").order_by("-at", "-id")[:size]
+    seen = {voice.pk: voice for voice in [*voices, *mine]}
+    decided = sorted(seen.values(), key=lambda voice: voice.at, reverse=True)[:size]
+    due = rows.order_by("decide_by", "-required", "id")[:size]
+    return Waiting(_rows(due, actor), counted(rows), decided)
+
+
+def query_of(filters: Mapping[str, str]) -> str:
+    """The filters as a query string, empty ones left out."""
+    return urlencode({name: value for name, value in filters.items() if value})

@@ -1,0 +1,141 @@
+"""The frozen bytes as rows for people: every scalar, exactly as digested, beside the record it is held against. Pure.
+
+Numbers keep their digits (they are never parsed to floats) and empty containers are shown, so nothing that was
+signed is missing from the page.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+class Number(str):
+    """A number as it stands in the bytes."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One scalar: where it stands, and its text. `kind` says what JSON type it had."""
+
+    path: tuple[str, ...]
+    text: str
+    kind: str
+
+    @property
+    def label(self) -> str:
+        return " / ".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An argument beside what the record says; `before` None means the record has no such value."""
+
+    label: str
+    before: str | None
+    after: str
+    origin: str = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A value somebody can check the act against."""
+
+    label: str
+    value: str
+    source: str
+    origin: str
+    matches: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A snapshot read whole: what is asked for, under what, and against which record."""
+
+    arguments: list[Value]
+    bound: list[Value]
+    changes: list[Change]
+    record: list[Evidence]
+    has_record: bool
+
+    @property
+    def compared(self) -> list[Change]:
+        """Arguments that the record has a value for."""
+        return [change for change in self.changes if change.before is not None]
+
+    @property
+    def not_in_record(self) -> list[str]:
+        return [change.label for change in self.changes if change.before is None]
+
+
+def read(snapshot: str, *, source: str = "record") -> Reading:
+    """Rows of a canonical snapshot. `source` names where the record was read."""
+    whole = json.loads(snapshot, parse_int=Number, parse_float=Number)
+    arguments = list(_scalars(whole.get("arguments", {})))
+    record = whole.get("record")
+    return Reading(
+        arguments=arguments,
+        bound=[*_scalars({name: part for name, part in whole.items() if name not in {"arguments", "record"}})],
+        changes=[Change(value.label, _in_record(record, value), value.text) for value in arguments],
+        record=[_evidence(value, arguments, source) for value in _scalars(record)] if record is not None else [],
+        has_record=record is not None,
+    )
+
+
+def difference(before: str, after: str) -> list[Change]:
+    """What differs between two snapshots: the one somebody read and the one that waits now."""
+    old, new = _flat(before), _flat(after)
+    return [
+        Change(" / ".join(path), old.get(path), new.get(path, ""), origin="")
+        for path in [*old, *(path for path in new if path not in old)]
+        if old.get(path) != new.get(path)
+    ]
+
+
+def _flat(snapshot: str) -> dict[tuple[str, ...], str]:
+    whole = json.loads(snapshot, parse_int=Number, parse_float=Number)
+    return {value.path: value.text for value in _scalars(whole)}
+
+
+def _scalars(value: Any, path: tuple[str, ...] = ()) -> Iterator[Value]:
+    if isinstance(value, dict) and value:
+        for name, part in value.items():
+            yield from _scalars(part, (*path, name))
+    elif isinstance(value, list) and value:
+        for index, part in enumerate(value):
+            yield from _scalars(part, (*path, str(index + 1)))
+    elif path:
+        yield Value(path, *_written(value))
+
+
+def _written(value: Any) -> tuple[str, str]:
+    """Text and JSON type of a scalar or an empty container."""
+    if isinstance(value, Number):
+        return str(value), "number"
+    if isinstance(value, bool):
+        return ("yes" if value else "no"), "yes or no"
+    if isinstance(value, str):
+        return (value, "text") if value else ("(empty text)", "nothing")
+    return {dict: "(empty object)", list: "(empty list)"}.get(type(value), "(null)"), "nothing"
+
+
+def _in_record(record: Any, value: Value) -> str | None:
+    """The record's value in the same place; where an object stands there, its member that names the same thing."""
+    here = record
+    for name in value.path:
+        here = here.get(name) if isinstance(here, dict) else None
+    if here is None:
+        return None
+    if not isinstance(here, dict):
+        return _written(here)[0] if not isinstance(here, list) else None
+    members = {member.path[-1]: member.text for member in _scalars(here)}
+    if value.text in members.values():
+        return value.text
+    return next((text for name, text in members.items() if value.path[-1].endswith(name)), None)
+
+
+def _evidence(value: Value, arguments: list[Value], source: str) -> Evidence:
+    same = any(value.text == argument.text and value.path[0] == argument.path[0] for argument in arguments)
+    return Evidence(value.label, value.text, source, "record", matches=True if same else None)

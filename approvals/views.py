@@ -1,0 +1,114 @@
+"""The pages of deciding. Each view translates in, calls once, translates out."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from approvals import operations, queries
+from approvals.forms import DecisionForm, QueueForm
+from approvals.queries import QueueFilters, Review
+from audit.refusals import Refusal
+from audit.templatetags._render import short_id
+from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
+
+ARRIVALS = "arrivals"
+
+
+@require_safe
+def queue(request: HttpRequest) -> HttpResponse:
+    """The queue; the list never moves by itself, a notice offers what has arrived."""
+    actor = actor_of(request)
+    form = QueueForm(request.GET, offered=queries.choices(actor))
+    filters = form.filters(timezone.now())
+    if request.headers.get("HX-Target", "").endswith(f"#{ARRIVALS}"):
+        return _arrivals(request, filters)
+    found = queries.queue_page(actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    return page(request, "approvals/request_list.html", "approvals/_request_rows.html", {
+        "form": form,
+        "listing": found,
+        "filters": filters,
+        "chips": chips(request, form),
+        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "news": _news(request, found.version, found.version, 0),
+        "for_me": address(request, state=queries.FOR_ME, after=None, before=None),
+        "due_soon": address(request, due="1", after=None, before=None),
+    })  # fmt: skip
+
+
+def _arrivals(request: HttpRequest, filters: QueueFilters) -> HttpResponse:
+    since, actor = request.GET.get("since", ""), actor_of(request)
+    version = queries.newest(actor, filters)
+    count = queries.arrived_since(actor, filters, _uuid(since)) if version != since else 0
+    answer = unchanged(request, version)
+    news = _news(request, since, version, count)
+    return answer or page(request, "approvals/_arrivals.html", "approvals/_arrivals.html", {"news": news})
+
+
+def _news(request: HttpRequest, since: str, version: str, count: int) -> dict[str, Any]:
+    return {
+        "count": count,
+        "version": version,
+        "live": address(request, since=since or "none", after=None, before=None),
+        "show": address(request, since=None, after=None, before=None),
+    }
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+@require_safe
+def review(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One request, read in the fixed order: act, change, evidence, policy, and last the agent's own words."""
+    shown = queries.review(actor_of(request), pk, now=timezone.now())
+    form = DecisionForm(approval=shown.request)
+    return unchanged(request, shown.version) or _review_page(request, shown, form)
+
+
+@require_POST
+def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Record one voice. A refusal keeps what was typed and shows what is different now."""
+    actor = actor_of(request)
+    shown = queries.review(actor, pk, now=timezone.now())
+    form = DecisionForm(request.POST, approval=shown.request)
+    if not form.is_valid():
+        return _review_page(request, shown, form, status=422)
+    act = operations.approve if form.says_yes else operations.reject
+    try:
+        act(request_id=pk, by=actor, voice=form.voice())
+    except Refusal as refusal:
+        return _refused(request, pk, form, refusal)
+    if is_part(request):
+        shown = queries.review(actor, pk, now=timezone.now())
+        return _review_page(request, shown, DecisionForm(approval=shown.request), just_decided=True)
+    messages.success(request, "Your decision is recorded.")
+    return redirect(shown.request)
+
+
+def _refused(request: HttpRequest, pk: UUID, form: DecisionForm, refusal: Refusal) -> HttpResponse:
+    """The same page with the refusal in it: typed text stays, and what was read is compared with what waits."""
+    shown = queries.review(actor_of(request), pk, now=timezone.now())
+    read = form.cleaned_data["digest"]
+    return _review_page(
+        request, shown, form, status=refusal.status_code, refusal=refusal,
+        reference=record_refusal(request, refusal),
+        read=read if read != shown.request.digest else "",
+        difference=queries.difference_from(shown.request, read),
+    )  # fmt: skip
+
+
+def _review_page(
+    request: HttpRequest, shown: Review, form: DecisionForm, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    next_one = queries.next_waiting(actor_of(request), but=shown.request.pk) if shown.mine else None
+    place = crumbs("Approvals", "approvals", f"APR-{short_id(shown.request.pk)}")
+    context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one}
+    return page(request, "approvals/request_detail.html", "approvals/_review.html", {**context, **more}, status=status)

@@ -1,0 +1,71 @@
+"""How one person likes the console: theme, density, time zone, shortcuts. Kept in their session, nowhere else."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+KEY = "preferences"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    theme: str = "system"
+    density: str = "comfortable"
+    time_zone: str = ""
+    shortcuts: bool = True
+
+
+def preferences_of(request: HttpRequest) -> Preferences:
+    """What the person chose (the form checked it then), and the defaults for the rest."""
+    stored = request.session.get(KEY, {})
+    return Preferences(**{name: stored[name] for name in Preferences.__slots__ if name in stored})
+
+
+def keep(request: HttpRequest, chosen: Preferences) -> None:
+    request.session[KEY] = asdict(chosen)
+
+
+class PreferencesForm(forms.Form):
+    """All four, on one page."""
+
+    theme = forms.ChoiceField(
+        choices=[("system", "As the system"), ("light", "Light"), ("dark", "Dark")], widget=forms.RadioSelect
+    )
+    density = forms.ChoiceField(
+        choices=[("comfortable", "Comfortable"), ("compact", "Compact")], widget=forms.RadioSelect, label="Rows"
+    )
+    time_zone = forms.ChoiceField(
+        required=False, help_text="Every time also shows UTC when you point at it. The audit trail is always in UTC."
+    )
+    shortcuts = forms.BooleanField(
+        required=False, label="Single-key shortcuts", help_text="Ctrl+Enter and Esc work either way."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = [("", "UTC"), *((zone, zone) for zone in _zones())]
+        self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
+
+
+@cache
+def _zones() -> list[str]:
+    """Zones named after places. Reading the list walks hundreds of files, so once per process."""
+    return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+
+
+class TimeZoneMiddleware:
+    """Times are shown in the person's own zone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        chosen = preferences_of(request).time_zone
+        with timezone.override(ZoneInfo(chosen) if chosen else None):
+            return self.get_response(request)

@@ -1,0 +1,169 @@
+"""Event name -> one human sentence. An event this table does not know is told by its own name, never dropped.
+
+A key is `event`, or `event<before` where the sentence depends on the status the row came from.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from audit.models import AuditEvent
+
+
+class Line(NamedTuple):
+    """A sentence with {actor}, {name} and facts of the event's data in it, and how it looks."""
+
+    sentence: str
+    tone: str = "neutral"
+    icon: str = "dot"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event as a page shows it: the sentence, who, why in the words recorded, and the event behind it."""
+
+    at: datetime
+    title: str
+    detail: str
+    actor: str
+    tone: str
+    icon: str
+    event: AuditEvent
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+LINES: dict[str, Line] = {
+    "execution.queued": Line("The execution was started", "info", "arrow"),
+    "execution.running": Line("A worker took it up", "progress", "half"),
+    "execution.running<waiting": Line("The execution goes on", "progress", "half"),
+    "execution.running<dead_lettered": Line("The execution goes on after a redrive", "progress", "loop"),
+    "execution.waiting": Line("Nothing left to do until somebody decides", "wait", "hourglass"),
+    "execution.succeeded": Line("The execution is done", "ok", "check"),
+    "execution.failed": Line("The execution failed", "danger", "cross"),
+    "execution.dead_lettered": Line("The execution stopped: a step is a dead letter", "critical", "octagon"),
+    "execution.cancelled": Line("The execution was cancelled", "neutral", "slash"),
+    "execution.timed_out": Line("The execution ran out of time", "danger", "clock-cross"),
+    "step.pending": Line("Step {name} may run"),
+    "step.pending<in_progress": Line("Step {name} was given back unfinished", "neutral", "back"),
+    "step.pending<scheduled": Line("Retry of {name} is due", "progress", "loop"),
+    "step.pending<awaiting_approval": Line("Step {name} may go on: people have decided", "info", "arrow"),
+    "step.pending<unknown_outcome": Line("Step {name} may go on: a person said what happened", "info", "arrow"),
+    "step.pending<dead_letter": Line("Step {name} was queued for retry", "progress", "loop"),
+    "step.pending<budget_hold": Line("Step {name} may go on: there is budget", "info", "arrow"),
+    "step.in_progress": Line("Step {name} was claimed by a worker", "progress", "half"),
+    "step.success": Line("Step {name} succeeded", "ok", "check"),
+    "step.business_error": Line("Step {name}: BUSINESS_ERROR, which is never retried", "danger", "cross"),
+    "step.system_error": Line("Step {name}: SYSTEM_ERROR", "danger", "warning"),
+    "step.scheduled": Line("Retry of {name} scheduled, with the same idempotency key", "wait", "clock"),
+    "step.dead_letter": Line("Step {name} is a dead letter", "critical", "octagon"),
+    "step.awaiting_approval": Line("Step {name} waits for people; its worker is free", "wait", "hourglass"),
+    "step.budget_hold": Line("Step {name} waits for budget", "wait", "lock"),
+    "step.unknown_outcome": Line("Step {name}: UNKNOWN_OUTCOME, a person has to say what happened", "wait", "question"),
+    "step.cancelled": Line("Step {name} was cancelled", "neutral", "slash"),
+    "step.skipped": Line("Step {name} was not needed", "neutral", "skip"),
+    "attempt.running": Line("{name} started", "progress", "half"),
+    "attempt.succeeded": Line("{name} succeeded", "ok", "check"),
+    "attempt.failed": Line("{name} failed", "danger", "cross"),
+    "attempt.parked": Line("{name} was parked; waiting does not count as work", "neutral", "pause"),
+    "attempt.lost": Line("{name} was lost: its worker stopped answering", "danger", "broken-link"),
+    "attempt.released": Line("{name} was handed back unstarted", "neutral", "back"),
+    "action.proposed": Line("Proposed: {name}", "neutral", "speech"),
+    "action.held": Line("Held for people: {name}", "wait", "hourglass"),
+    "action.granted": Line("Allowed by policy: {name}", "info", "flag"),
+    "action.granted<held": Line("Released by the signatures: {name}", "info", "flag"),
+    "action.granted<unknown": Line("Cleared to be sent again under the same key: {name}", "info", "loop"),
+    "action.granted<failed": Line("Cleared to be sent again under the same key: {name}", "info", "loop"),
+    "action.redeemed": Line("Sent: {name}", "progress", "arrow"),
+    "action.succeeded": Line("Done: {name}", "ok", "check"),
+    "action.succeeded<unknown": Line("Found to have happened: {name}", "ok", "check"),
+    "action.failed": Line("Failed: {name}", "danger", "cross"),
+    "action.failed<unknown": Line("Found not to have happened: {name}", "danger", "cross"),
+    "action.unknown": Line("Sent, and no answer came: {name}", "wait", "question"),
+    "action.reconciled": Line("Looked up by business key {business_key}", "info", "search"),
+    "action.answered": Line("A person said what happened: {name}", "info", "person"),
+    "action.denied": Line("Denied by policy: {name}", "danger", "gate"),
+    "action.rejected": Line("Rejected by a reviewer: {name}", "danger", "cross"),
+    "action.expired": Line("Ran out of time: {name}", "neutral", "dash"),
+    "action.withdrawn": Line("Taken back: {name}", "neutral", "back"),
+    "action.void": Line("Void, because what was approved is not what would be sent: {name}", "neutral", "swap"),
+    "action.undone": Line("Undone: {name}", "neutral", "back-check"),
+    "approval_request.pending": Line("Asked people: {required} must sign", "wait", "people"),
+    "approval_request.signed_approve": Line("{actor} signed for it", "ok", "check"),
+    "approval_request.signed_reject": Line("{actor} signed against it", "danger", "cross"),
+    "approval_request.approved": Line("Approved: the signatures are complete", "ok", "check"),
+    "approval_request.used": Line("The approval was used, once", "ok", "check"),
+    "approval_request.rejected": Line("Rejected", "danger", "cross"),
+    "approval_request.expired": Line("The approval request expired", "neutral", "dash"),
+    "approval_request.withdrawn": Line("The approval request was withdrawn", "neutral", "back"),
+    "approval_request.void": Line("The approval is void", "neutral", "swap"),
+    "dead_letter.open": Line("Put among the dead letters: {name}", "critical", "octagon"),
+    "dead_letter.open<redriven": Line("The redrive failed: {name} is open again", "critical", "octagon"),
+    "dead_letter.redriven": Line("Queued for retry: {name}", "progress", "loop"),
+    "dead_letter.fixed": Line("Fixed: {name} was seen to succeed", "ok", "check"),
+    "dead_letter.discarded": Line("Discarded: {name}", "neutral", "bin"),
+    "approval_policy.draft": Line("Drafted a policy", "neutral", "pencil"),
+    "approval_policy.active": Line("Activated a policy", "ok", "check"),
+    "approval_policy.retired": Line("Retired a policy", "neutral", "box"),
+    "approval_policy.edited": Line("Edited a policy draft", "neutral", "pencil"),
+    "tool.draft": Line("Drafted a tool", "neutral", "pencil"),
+    "tool.active": Line("Activated a tool", "ok", "check"),
+    "tool.retired": Line("Retired a tool", "neutral", "box"),
+    "tool.edited": Line("Edited a tool draft", "neutral", "pencil"),
+    "agent.draft": Line("Drafted an agent", "neutral", "pencil"),
+    "agent.active": Line("Activated an agent", "ok", "check"),
+    "agent.retired": Line("Retired an agent", "neutral", "box"),
+    "agent.edited": Line("Edited an agent draft", "neutral", "pencil"),
+    "business_unit.draft": Line("Drafted a business unit", "neutral", "pencil"),
+    "business_unit.active": Line("Activated a business unit", "ok", "check"),
+    "business_unit.retired": Line("Retired a business unit", "neutral", "box"),
+    "business_unit.edited": Line("Edited a business unit draft", "neutral", "pencil"),
+    "person.signed_in": Line("Signed in", "neutral", "person"),
+    "person.signed_out": Line("Signed out", "neutral", "person"),
+    "person.sign_in_failed": Line("Failed to sign in", "danger", "warning"),
+    "request.refused": Line("Was refused: {route}", "wait", "gate"),
+}
+
+
+def tell(event: AuditEvent, names: Mapping[UUID, str]) -> Told:
+    """The event as a sentence. `names` says what the objects are called; without one, a word of their kind."""
+    line = LINES.get(f"{event.event}<{event.before}") or LINES.get(event.event) or _unknown(event)
+    facts = _facts(event)
+    name = names.get(event.object_id, "") if event.object_id else ""
+    words = _Words({**facts, "name": name or _kind(event), "actor": event.actor_name})
+    return Told(
+        at=event.at,
+        title=line.sentence.format_map(words),
+        detail=event.why,
+        actor=event.actor_name,
+        tone=line.tone,
+        icon=line.icon,
+        event=event,
+        facts=facts,
+    )
+
+
+class _Words(dict[str, Any]):
+    """What a sentence may mention. A fact the event does not hold is "?", so that one bad row spoils no page."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _facts(event: AuditEvent) -> dict[str, Any]:
+    try:
+        facts = json.loads(event.data) if event.data else {}
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _unknown(event: AuditEvent) -> Line:
+    words = event.event.replace(".", " ").replace("_", " ").replace("{", "").replace("}", "")
+    return Line(words.capitalize() or "Something happened")
+
+
+def _kind(event: AuditEvent) -> str:
+    return event.event.partition(".")[0].replace("_", " ")

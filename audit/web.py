@@ -1,0 +1,182 @@
+"""The web's side of the floor: who asks, one address in two sizes, and what a "no" looks like.
+
+Not here: any rule. Whether something is allowed is asked of the verbs, which raise a Refusal.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+
+from audit import actors, events
+from audit.actors import Actor
+from audit.refusals import Refusal
+
+READING = {"GET", "HEAD"}
+WHOLE_PAGES = {403: "403.html", 404: "404.html"}
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who asks. While a page is read their units are looked up once; a request that changes something asks anew."""
+    user = request.user
+    if not user.is_authenticated:
+        return actors.ANYONE
+    if not hasattr(request, "_actor"):
+        answers: dict[str, Any] | None = {} if request.method in READING else None
+        request._actor = actors.person(  # type: ignore[attr-defined]
+            user.pk, user.get_full_name() or user.get_username(), answers=answers
+        )
+    return request._actor  # type: ignore[attr-defined,no-any-return]
+
+
+def is_part(request: HttpRequest) -> bool:
+    """Did htmx ask for a part of the page it stands on?"""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and not htmx.boosted
+
+
+def page(
+    request: HttpRequest, full: str, part: str | Mapping[str, str], context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """One address, two sizes: the part for htmx, the whole page for everyone else.
+
+    Where a page has several parts, `part` maps the id of the swapped element to its template; "" is the default.
+    """
+    template = full
+    if is_part(request):
+        template = part if isinstance(part, str) else part.get(_target(request), part[""])
+    response = render(request, template, dict(context), status=status)
+    patch_vary_headers(response, ["HX-Request", "HX-Boosted", "HX-Target"])
+    return response
+
+
+def _target(request: HttpRequest) -> str:
+    """The id of the element that will be swapped; htmx 4 sends `tag#id`."""
+    return (request.headers.get("HX-Target") or "").rpartition("#")[2]
+
+
+def unchanged(request: HttpRequest, version: str) -> HttpResponse | None:
+    """The answer to a live region that already holds this version: nothing, so nothing is swapped."""
+    holds = "X-Live" in request.headers and request.headers.get("If-None-Match") == f'"{version}"'
+    return HttpResponse(status=204) if holds else None
+
+
+def address(request: HttpRequest, **changes: object) -> str:
+    """This address with some query keys changed; None or "" takes a key out. Everything a page shows stays in it."""
+    query = request.GET.copy()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value not in (None, ""):
+            query[name] = str(value)
+    return f"{request.path}?{query.urlencode()}" if query else request.path
+
+
+def crumbs(kind: str, name: str, *last: str) -> list[dict[str, str]]:
+    """The way back: the list called `name`, then where the page stands."""
+    return [{"label": kind, "url": reverse(name)}, *({"label": label} for label in last)]
+
+
+def neighbours(request: HttpRequest, *, newer: str, older: str) -> dict[str, str]:
+    """The pager's two addresses."""
+    return {
+        "newer": address(request, before=newer, after=None) if newer else "",
+        "older": address(request, after=older, before=None) if older else "",
+    }
+
+
+def chips(request: HttpRequest, form: BaseForm) -> list[dict[str, str]]:
+    """The filters in force, each with the address that takes it away."""
+    found = []
+    for field in form.visible_fields():
+        value = request.GET.get(field.name, "")
+        if value:
+            options = dict(getattr(field.field, "choices", []))
+            away = address(request, **{field.name: None}, after=None, before=None)
+            found.append({"label": field.label, "value": str(options.get(value, value)), "url": away})
+    return found
+
+
+def record_refusal(request: HttpRequest, refusal: Refusal) -> str:
+    """Leave a trace of a "no" with the address's pattern and the code, never with what was typed. Returns its id."""
+    match = request.resolver_match
+    route = match.route if match else "?"
+    fact = events.fact(
+        "request.refused",
+        by=actor_of(request),
+        why=refusal.code,
+        data={"route": f"{request.method} /{route}", "code": refusal.code, "status": refusal.status_code},
+    )
+    events.append(events.SECURITY_STREAM, fact)
+    return str(fact["id"])
+
+
+def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """The answer to a refused request, after everything it began was rolled back."""
+    context = {"refusal": refusal, "reference": record_refusal(request, refusal), "back": _came_from(request)}
+    full = WHOLE_PAGES.get(refusal.status_code, "409.html")
+    return page(request, full, "_refusal.html", context, status=refusal.status_code)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of ours that the request was sent from, as a path."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    if parts.netloc != request.get_host():
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+class RefusalMiddleware:
+    """A view needs no `try`: what its verb refuses is shown to the asker and recorded."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return refused(request, exception) if isinstance(exception, Refusal) else None
+
+
+class PrivatePagesMiddleware:
+    """What a signed-in person sees is not kept by the browser, nor by anything between us and it."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        user = getattr(request, "user", None)
+        if user is not None and user.is_authenticated and not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store"
+        return response
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Every page needs a signed-in person unless its view says otherwise.
+
+    A part asked for by htmx must not be answered with a sign-in form inside the page: the browser is sent there, and back.
+    """
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+        answer = HttpResponse(status=204) if is_part(request) else HttpResponse(status=302)
+        answer["HX-Redirect" if is_part(request) else "Location"] = _sign_in_url(request)
+        return answer
+
+
+def _sign_in_url(request: HttpRequest) -> str:
+    """Sign-in, and back to the page the person is on: for a POST that is where its form stands."""
+    if is_part(request):
+        back = request.htmx.current_url_abs_path  # type: ignore[attr-defined]
+    else:
+        back = request.get_full_path() if request.method in READING else _came_from(request)
+    query = f"?{urlencode({'next': back})}" if back else ""
+    return f"{resolve_url(settings.LOGIN_URL)}{query}"

@@ -1,0 +1,106 @@
+"""What people type into the pages of executions, actions and dead letters."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+
+from orchestrator.queries.actions import ActionFilters
+from orchestrator.queries.dead_letters import LetterFilters
+from orchestrator.queries.executions import ExecutionFilters
+from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
+
+SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]
+TIERS = [("informational", "Informational"), ("customer_facing", "Customer-facing"), ("financial", "Financial")]
+VERDICTS = [("allow", "Allowed"), ("hold", "Needs a person"), ("deny", "Denied")]
+FAILURES = ["system", "timeout", "unknown_outcome", "lost", "empty_result", "budget", "policy", "determinism", "bug"]
+
+
+def _words(values: list[str]) -> list[tuple[str, str]]:
+    return [(value, value.replace("_", " ").capitalize()) for value in values]
+
+
+def _search() -> forms.CharField:
+    box = forms.TextInput(attrs={"type": "search"})
+    return forms.CharField(required=False, max_length=200, label="Text", widget=box)
+
+
+class FilterForm(forms.Form):
+    """A filter bar. What is not among the choices is ignored: a shared link never breaks."""
+
+    def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, options in offered.items():
+            self.fields[name].choices = [("", "Any"), *options]  # type: ignore[attr-defined]
+
+    def chosen(self, now: datetime) -> dict[str, Any]:
+        """What was chosen and is valid, with `since` as a moment."""
+        self.is_valid()
+        chosen = {name: self.cleaned_data.get(name) or None for name in self.fields}
+        hours = chosen.pop("since")
+        found = {name: value for name, value in chosen.items() if value}
+        return found | ({"since": now - timedelta(hours=int(hours))} if hours else {})
+
+
+class ExecutionForm(FilterForm):
+    state = forms.ChoiceField(choices=[("", "Any"), *_words(ExecutionStatus.values)], required=False)
+    workflow = forms.ChoiceField(required=False)
+    unit = forms.ChoiceField(required=False)
+    since = forms.ChoiceField(choices=SINCE, required=False, label="Started")
+    q = _search()
+
+    def filters(self, now: datetime) -> ExecutionFilters:
+        return ExecutionFilters(**self.chosen(now))
+
+
+class ActionForm(FilterForm):
+    agent = forms.ChoiceField(required=False)
+    tool = forms.ChoiceField(required=False)
+    verdict = forms.ChoiceField(choices=[("", "Any"), *VERDICTS], required=False)
+    status = forms.ChoiceField(choices=[("", "Any"), *_words(ActionStatus.values)], required=False)
+    tier = forms.ChoiceField(choices=[("", "Any"), *TIERS], required=False)
+    since = forms.ChoiceField(choices=SINCE, required=False, label="Proposed")
+    q = _search()
+    execution = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    unit = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def filters(self, now: datetime) -> ActionFilters:
+        return ActionFilters(**self.chosen(now))
+
+
+class LetterForm(FilterForm):
+    status = forms.ChoiceField(choices=[("", "Any"), *_words(DeadLetterStatus.values)], required=False)
+    failure = forms.ChoiceField(choices=[("", "Any"), *_words(FAILURES)], required=False)
+    unit = forms.ChoiceField(required=False)
+    owner = forms.ChoiceField(required=False)
+    since = forms.ChoiceField(choices=SINCE, required=False, label="Last failed")
+    q = _search()
+
+    def filters(self, now: datetime) -> LetterFilters:
+        return LetterFilters(**self.chosen(now))
+
+
+class ReasonForm(forms.Form):
+    """Why a person stops, discards or says something: read by the owner and by auditors."""
+
+    reason = forms.CharField(
+        max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Kept in the audit trail. The owner reads it.", error_messages={"required": "Say why."},
+    )  # fmt: skip
+
+
+class AnswerForm(forms.Form):
+    """What became of a send that nobody can look up."""
+
+    verdict = forms.ChoiceField(
+        choices=[
+            ("happened", "It happened"),
+            ("did_not", "It did not happen, so it may be sent again under the same key"),
+            ("cannot_tell", "I cannot tell; leave it open"),
+        ],
+        widget=forms.RadioSelect, label="What did you find?", error_messages={"required": "Choose one answer."},
+    )  # fmt: skip
+    note = forms.CharField(
+        max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}), label="How do you know?",
+        help_text="For example the number of the entry you found.", error_messages={"required": "Say how you know."},
+    )  # fmt: skip

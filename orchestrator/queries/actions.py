@@ -1,0 +1,207 @@
+"""Actions: the list with its totals (foreign agents' calls included), and one action whole."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from approvals import snapshots
+from approvals.models import ApprovalRequest, Decision
+from approvals.queries import history
+from approvals.snapshots import Reading
+from audit import scope
+from audit.actors import Actor
+from audit.queries import Keyset, Slice, Story, visible_or_refuse
+from budgets.models import LedgerEntry
+from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
+from orchestrator.models import Action, Execution, Tool
+from orchestrator.queries.costs import Cost, cost_of
+from orchestrator.statuses import ActionStatus
+
+NEWEST_FIRST = Keyset(("-created_at", "-id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFilters:
+    """What the list is narrowed to."""
+
+    agent: str = ""
+    tool: str = ""
+    status: str = ""
+    verdict: str = ""
+    tier: str = ""
+    unit: str = ""
+    execution: UUID | None = None
+    since: datetime | None = None
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over every action of the list, not over the page."""
+
+    calls: int
+    verdicts: dict[str, int]
+    statuses: dict[str, int]
+    cost: Cost
+
+    @property
+    def failed(self) -> int:
+        return self.statuses.get(ActionStatus.FAILED, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    action: Action
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionList:
+    rows: list[ActionRow]
+    slice: Slice
+    totals: Totals
+
+
+def action_list(actor: Actor, filters: ActionFilters, *, after: str = "", before: str = "") -> ActionList:
+    rows = narrowed(Action.objects.visible_to(actor), filters)
+    found = NEWEST_FIRST.slice(rows.defer("context", "result", "record"), after=after, before=before)
+    return ActionList(titled(found.rows), found, _totals(rows, _entries(actor, filters, rows)))
+
+
+def narrowed(rows: QuerySet[Action], filters: ActionFilters) -> QuerySet[Action]:
+    wanted = {
+        "agent": filters.agent,
+        "tool": filters.tool,
+        "status": filters.status,
+        "verdict": filters.verdict,
+        "tier": filters.tier,
+        "unit_id": filters.unit,
+        "execution_id": filters.execution,
+        "created_at__gte": filters.since,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.q:
+        found = Q(business_key__icontains=filters.q) | Q(idempotency_key=filters.q) | Q(digest__startswith=filters.q)
+        rows = rows.filter(found | Q(tool__icontains=filters.q))
+    return rows
+
+
+def titled(actions: Iterable[Action]) -> list[ActionRow]:
+    actions = list(actions)
+    tools = tools_of(actions)
+    return [ActionRow(action, title(action, tools)) for action in actions]
+
+
+def tools_of(actions: Iterable[Action]) -> dict[tuple[str, str], Tool]:
+    """The contracts these actions were judged under; one query."""
+    names = {action.tool for action in actions}
+    return {(tool.name, tool.version): tool for tool in Tool.objects.filter(name__in=names)} if names else {}
+
+
+def title(action: Action, tools: dict[tuple[str, str], Tool]) -> str:
+    tool = tools.get((action.tool, action.tool_version))
+    return title_of(tool, json.loads(action.arguments)) if tool else f"Call {action.tool}"
+
+
+def _entries(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> QuerySet[LedgerEntry]:
+    """The ledger lines behind the list: what these calls cost and, unless the list is narrowed by something only a call
+    has, what was reported beside them (model calls)."""
+    entries = LedgerEntry.objects.visible_to(actor)
+    if filters.tool or filters.status or filters.verdict or filters.tier or filters.q:
+        return entries.filter(action_id__in=rows.order_by().values("id"))  # type: ignore[no-any-return]
+    wanted = {
+        "agent": filters.agent,
+        "unit_id": filters.unit,
+        "execution_id": filters.execution,
+        "at__gte": filters.since,
+    }
+    return entries.filter(**{name: value for name, value in wanted.items() if value})  # type: ignore[no-any-return]
+
+
+def _totals(rows: QuerySet[Action], entries: QuerySet[LedgerEntry]) -> Totals:
+    verdicts: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
+    for verdict, status, number in rows.order_by().values_list("verdict", "status").annotate(n=Count("id")):
+        verdicts[verdict] += number
+        statuses[status] += number
+    return Totals(verdicts.total(), dict(verdicts), dict(statuses), cost_of(entries))
+
+
+def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
+    """What the filters offer."""
+    rows = Action.objects.visible_to(actor).order_by()
+    agents = rows.values_list("agent", flat=True).distinct()[:200]
+    tools = rows.values_list("tool", flat=True).distinct()[:500]
+    return {name: [(one, one) for one in sorted(found)] for name, found in (("agent", agents), ("tool", tools))}
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPage:
+    action: Action
+    title: str
+    tool: Tool | None
+    undo: str
+    reading: Reading
+    snapshot: str
+    story: Story
+    request: ApprovalRequest | None
+    decisions: list[Decision]
+    execution: Execution | None
+    cost: Cost
+    undoes: Action | None
+    undone_by: Action | None
+    may_operate: bool
+
+    @property
+    def needs_answer(self) -> bool:
+        return bool(self.action.status == ActionStatus.UNKNOWN)
+
+    @property
+    def version(self) -> str:
+        return f"{self.action.status}.{len(self.story.entries)}"
+
+
+def action_page(actor: Actor, action_id: UUID) -> ActionPage:
+    """Everything the page of one action shows. Raises NotVisible."""
+    action: Action = visible_or_refuse(Action.objects.visible_to(actor), action_id, "action")
+    tools = tools_of([action])
+    tool = tools.get((action.tool, action.tool_version))
+    requests = list(ApprovalRequest.objects.filter(subject_id=action.pk).order_by("created_at"))
+    decisions = list(Decision.objects.filter(request__in=requests).order_by("at"))
+    signed = {voice.request_id for voice in decisions if voice.person_id == actor.user_id}
+    name, snapshot = title(action, tools), snapshot_of(action)
+    return ActionPage(
+        action=action,
+        title=name,
+        tool=tool,
+        undo=undo_sentence(tool) if tool else "Unknown: the tool is not registered.",
+        reading=snapshots.read(snapshot, source=f"record of {action.tool}"),
+        snapshot=snapshot,
+        story=history(requests, mine=signed, streams=[action.stream], names={action.pk: name}, objects={action.pk}),
+        request=requests[-1] if requests else None,
+        decisions=[voice for voice in decisions if _told(voice, requests, signed)],
+        execution=_execution(actor, action),
+        cost=cost_of(LedgerEntry.objects.filter(action_id=action.pk)),
+        undoes=Action.objects.filter(pk=action.undoes_id).first() if action.undoes_id else None,
+        undone_by=Action.objects.filter(undoes_id=action.pk).order_by("-created_at").first(),
+        may_operate=action.unit_id in scope.unit_ids(actor, "operate"),
+    )
+
+
+def _told(voice: Decision, requests: list[ApprovalRequest], signed: set[UUID]) -> bool:
+    """Who signed an open request is not told to whoever may still sign it."""
+    request = next(one for one in requests if one.pk == voice.request_id)
+    return not request.is_open or request.pk in signed
+
+
+def _execution(actor: Actor, action: Action) -> Execution | None:
+    if action.execution_id is None:
+        return None
+    rows: Any = Execution.objects.visible_to(actor)
+    return rows.filter(pk=action.execution_id).first()  # type: ignore[no-any-return]

@@ -1,0 +1,79 @@
+"""Sums of the ledger as pages show them: per currency, never across; what nobody priced is counted, not added as zero."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet, Sum
+
+from budgets.models import CostBasis, LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Amounts by currency, tokens, and how many lines have no known price."""
+
+    amounts: tuple[tuple[str, Decimal], ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    lines: int = 0
+    unknown: int = 0
+
+    @property
+    def exact(self) -> list[tuple[str, str]]:
+        """Every digit of the sums, for totals that somebody holds against another book."""
+        return [(currency, _plain(amount)) for currency, amount in self.amounts]
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+def _plain(amount: Decimal) -> str:
+    whole, _, digits = f"{amount:f}".partition(".")
+    return f"{int(whole):,}.{digits.rstrip('0'):0<2}"
+
+
+_SUMS = {"amount": Sum("amount"), "given": Sum("input_tokens"), "made": Sum("output_tokens"), "lines": Count("id")}
+
+
+def cost_of(entries: QuerySet[LedgerEntry]) -> Cost:
+    return _folded(entries.order_by().values("currency", "basis").annotate(**_prefixed()))
+
+
+def costs_by_execution(entries: QuerySet[LedgerEntry]) -> dict[UUID, Cost]:
+    return _grouped(entries, "execution_id")
+
+
+def costs_by(entries: QuerySet[LedgerEntry], column: str) -> list[tuple[str, Cost]]:
+    """Lines of a cost table: by agent, tool or model."""
+    return sorted(_grouped(entries, column).items(), key=lambda line: -line[1].tokens)
+
+
+def _grouped(entries: QuerySet[LedgerEntry], column: str) -> dict[Any, Cost]:
+    groups: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for row in entries.order_by().values(column, "currency", "basis").annotate(**_prefixed()):
+        groups[row[column]].append(row)
+    return {key: _folded(rows) for key, rows in groups.items()}
+
+
+def _prefixed() -> dict[str, Any]:
+    return {f"sum_{name}": expression for name, expression in _SUMS.items()}
+
+
+def _folded(rows: Iterable[dict[str, Any]]) -> Cost:
+    rows = list(rows)
+    amounts: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        if row["basis"] != CostBasis.UNKNOWN:
+            amounts[row["currency"]] += row["sum_amount"]
+    return Cost(
+        amounts=tuple(sorted(amounts.items())),
+        input_tokens=sum(row["sum_given"] for row in rows),
+        output_tokens=sum(row["sum_made"] for row in rows),
+        lines=sum(row["sum_lines"] for row in rows),
+        unknown=sum(row["sum_lines"] for row in rows if row["basis"] == CostBasis.UNKNOWN),
+    )

@@ -1,0 +1,97 @@
+"""Dead letters: the list, and one letter with all that is known about why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from audit import scope
+from audit.actors import Actor
+from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
+from orchestrator.models import Attempt, DeadLetter
+from orchestrator.statuses import DeadLetterStatus
+
+NEWEST_FIRST = Keyset(("-last_at", "-id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilters:
+    """What the list is narrowed to."""
+
+    status: str = ""
+    failure: str = ""
+    unit: str = ""
+    owner: str = ""
+    since: datetime | None = None
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterList:
+    rows: list[DeadLetter]
+    slice: Slice
+    total: str
+
+
+def letter_list(actor: Actor, filters: LetterFilters, *, after: str = "", before: str = "") -> LetterList:
+    rows = narrowed(DeadLetter.objects.visible_to(actor), filters)
+    shown = rows.select_related("execution", "step").defer(
+        "evidence", "execution__input", "step__input", "step__output"
+    )
+    found = NEWEST_FIRST.slice(shown, after=after, before=before)
+    return LetterList(found.rows, found, counted(rows))
+
+
+def narrowed(rows: QuerySet[DeadLetter], filters: LetterFilters) -> QuerySet[DeadLetter]:
+    wanted = {
+        "status": filters.status,
+        "failure_class": filters.failure,
+        "unit_id": filters.unit,
+        "owner": filters.owner,
+        "last_at__gte": filters.since,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    return rows.filter(Q(message__icontains=filters.q) | Q(component__icontains=filters.q)) if filters.q else rows
+
+
+def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
+    """What the filters offer."""
+    rows = DeadLetter.objects.visible_to(actor).order_by()
+    units = sorted(rows.values_list("unit_title", "unit_id").distinct()[:200])
+    owners = sorted(rows.exclude(owner="").values_list("owner", flat=True).distinct()[:200])
+    return {"unit": [(str(pk), title) for title, pk in units], "owner": [(owner, owner) for owner in owners]}
+
+
+@dataclass(frozen=True, slots=True)
+class LetterPage:
+    letter: DeadLetter
+    attempts: list[Attempt]
+    story: Story
+    alike: int
+    may_operate: bool
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.letter.status == DeadLetterStatus.OPEN)
+
+    @property
+    def version(self) -> str:
+        return f"{self.letter.status}.{len(self.story.entries)}"
+
+
+def letter_page(actor: Actor, letter_id: UUID) -> LetterPage:
+    """Everything the page of one dead letter shows. Raises NotVisible."""
+    rows = DeadLetter.objects.visible_to(actor).select_related("execution", "execution__release", "step")
+    letter: DeadLetter = visible_or_refuse(rows, letter_id, "dead letter")
+    attempts = list(Attempt.objects.filter(step_id=letter.step_id).in_order())
+    names = {letter.pk: letter.component, letter.step_id: letter.step.key}
+    names |= {one.pk: f"Attempt {one.number}" for one in attempts}
+    alike = DeadLetter.objects.visible_to(actor).open().filter(fingerprint=letter.fingerprint).exclude(pk=letter.pk)
+    return LetterPage(
+        letter=letter,
+        attempts=attempts,
+        story=story([letter.stream], names=names, objects=names, limit=300),
+        alike=alike.count(),
+        may_operate=letter.unit_id in scope.unit_ids(actor, "operate"),
+    )

@@ -1,0 +1,297 @@
+"""One execution whole: its state line, graph, the step a person looks at, its story, and the answers an auditor asks for."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Sum
+
+from approvals.models import ApprovalRequest, Decision
+from approvals.queries import history
+from audit import scope
+from audit.actors import Actor
+from audit.models import AuditEvent, AuditStream
+from audit.queries import Story, visible_or_refuse
+from budgets.models import LedgerEntry
+from orchestrator.gate.snapshot import title_of, undo_sentence
+from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, Tool
+from orchestrator.queries.costs import Cost, cost_of, costs_by
+from orchestrator.queries.executions import ENDED, took
+from orchestrator.statuses import ActionStatus, ExecutionStatus, StepStatus
+
+TROUBLE = (StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER, StepStatus.SYSTEM_ERROR, StepStatus.UNKNOWN_OUTCOME)
+PRESENT = (StepStatus.AWAITING_APPROVAL, StepStatus.SCHEDULED, StepStatus.BUDGET_HOLD, StepStatus.IN_PROGRESS)
+SHOWN_ACTIONS = 100
+SMOOTH = {ActionStatus.SUCCEEDED, ActionStatus.UNDONE}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One stop of the state line."""
+
+    label: str
+    place: str
+    at: datetime | None = None
+    tone: str = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box of the graph."""
+
+    key: str
+    status: str
+    url: str
+    needs: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    action: Action
+    title: str
+    undo: str
+    request: ApprovalRequest | None
+    signatures: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepPanel:
+    """The step a person looks at, and its story."""
+
+    step: Step
+    attempts: list[Attempt]
+    actions: list[ActionRow]
+    more_actions: int
+    requests: list[ApprovalRequest]
+    letter: DeadLetter | None
+    story: Story
+    smooth: int
+    took: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPage:
+    execution: Execution
+    states: list[State]
+    nodes: list[Node]
+    steps: list[Step]
+    done: int
+    attempts: int
+    worked: timedelta
+    waited: timedelta
+    cost: Cost
+    version: str
+    may_operate: bool
+    waiting_requests: list[ApprovalRequest]
+    letters: list[DeadLetter]
+    selected: StepPanel | None = None
+    story: Story | None = None
+    actions: list[ActionRow] | None = None
+    cost_lines: Mapping[str, list[tuple[str, Cost]]] | None = None
+
+
+def visible(actor: Actor, execution_id: UUID) -> Execution:
+    rows = Execution.objects.visible_to(actor).select_related("release")
+    return visible_or_refuse(rows, execution_id, "execution")  # type: ignore[no-any-return]
+
+
+def version_of(execution: Execution) -> str:
+    """Changes whenever anything happened to the execution or to a request of it."""
+    requests = ApprovalRequest.objects.filter(execution_id=execution.pk).values_list("pk", flat=True)
+    streams = [execution.stream, *(f"approval_request:{pk}" for pk in requests)]
+    events = AuditStream.objects.filter(key__in=streams).aggregate(n=Sum("seq"))["n"] or 0
+    return f"{execution.status}.{events}"
+
+
+def execution_page(
+    actor: Actor, execution: Execution, *, tab: str, step: str, version: str, now: datetime
+) -> ExecutionPage:
+    """Everything one tab of the page shows."""
+    reading = _Reading(actor, execution, now)
+    selected = _selected(reading.steps, step)
+    more: dict[str, Any] = {}
+    if tab == "steps" and selected is not None:
+        more["selected"] = reading.panel(selected)
+    elif tab == "events":
+        more["story"] = history(
+            reading.requests, mine=reading.signed, streams=[execution.stream], names=reading.names()
+        )
+    elif tab == "evidence":
+        more["actions"] = reading.action_rows(reading.actions)
+    elif tab == "cost":
+        entries = LedgerEntry.objects.of_executions([execution.pk])
+        more["cost_lines"] = {name: costs_by(entries, name) for name in ("agent", "tool", "model")}
+    return reading.page(version, selected, more)
+
+
+def _selected(steps: list[Step], key: str) -> Step | None:
+    """The step asked for; else the one that failed, else what happens now, else the last one that ran."""
+    named = next((step for step in steps if step.key == key), None)
+    if named or not steps:
+        return named
+    for statuses in (TROUBLE, PRESENT):
+        for step in steps:
+            if step.status in statuses:
+                return step
+    ran = [step for step in steps if step.started_at]
+    return ran[-1] if ran else steps[0]
+
+
+class _Reading:
+    """The rows of one execution, read once and looked at from several sides."""
+
+    def __init__(self, actor: Actor, execution: Execution, now: datetime) -> None:
+        self.actor, self.execution, self.now = actor, execution, now
+        self.steps: list[Step] = list(execution.steps.in_order())
+        self.attempts: list[Attempt] = list(
+            Attempt.objects.filter(execution_id=execution.pk).order_by("step__position", "number").defer("evidence")
+        )
+        self.actions: list[Action] = list(
+            Action.objects.filter(execution_id=execution.pk).order_by("created_at", "id").defer("context")
+        )
+        self.requests: list[ApprovalRequest] = list(
+            ApprovalRequest.objects.filter(execution_id=execution.pk).order_by("created_at")
+        )
+        self.decisions = list(Decision.objects.filter(request__in=self.requests).order_by("at"))
+        self.letters = list(DeadLetter.objects.filter(execution_id=execution.pk).order_by("first_at"))
+        names = {action.tool for action in self.actions}
+        self.tools = {(tool.name, tool.version): tool for tool in Tool.objects.filter(name__in=names)} if names else {}
+
+    @property
+    def signed(self) -> set[UUID]:
+        return {voice.request_id for voice in self.decisions if voice.person_id == self.actor.user_id}
+
+    def page(self, version: str, selected: Step | None, more: Mapping[str, Any]) -> ExecutionPage:
+        execution = self.execution
+        return ExecutionPage(
+            execution=execution,
+            states=self.states(),
+            nodes=[self._node(step) for step in self.steps],
+            steps=self.steps,
+            done=sum(step.status in ENDED for step in self.steps),
+            attempts=len(self.attempts),
+            worked=self._worked(),
+            waited=self._waited(),
+            cost=cost_of(LedgerEntry.objects.of_executions([execution.pk])),
+            version=version,
+            may_operate=execution.unit_id in scope.unit_ids(self.actor, "operate"),
+            waiting_requests=[request for request in self.requests if request.is_open],
+            letters=self.letters,
+            **more,
+        )
+
+    def states(self) -> list[State]:
+        """Where it was, is, and (while it lives) will be, from the audit trail."""
+        moved = AuditEvent.objects.filter(stream=self.execution.stream, object_id=self.execution.pk).order_by("seq")
+        rows = [(event.after, event.at) for event in moved if event.after][-8:]
+        past = [State(_word(after), "past", at) for after, at in rows[:-1]]
+        last = rows[-1] if rows else (self.execution.status, self.execution.created_at)
+        states = [*past, State(_word(last[0]), "current", last[1], _tone(last[0]))]
+        return (
+            states
+            if self.execution.is_final or last[0] == ExecutionStatus.DEAD_LETTERED
+            else [*states, State("Done", "next")]
+        )
+
+    def _node(self, step: Step) -> Node:
+        parts = [f"{step.attempt_count} attempts"] if step.attempt_count > 1 else []
+        span = took(step.started_at, step.finished_at, self.now) if step.finished_at else None
+        if span is not None:
+            parts.append(_short(span))
+        return Node(step.key, step.status, f"?step={step.key}", tuple(step.spec.get("needs") or ()), ", ".join(parts))
+
+    def _worked(self) -> timedelta:
+        spans = [took(one.started_at or one.claimed_at, one.finished_at, self.now) for one in self.attempts]
+        return sum((span for span in spans if span), timedelta())
+
+    def _waited(self) -> timedelta:
+        """People's time: between asking and the answer, never counted as work."""
+        spans = [(request.resolved_at or self.now) - request.created_at for request in self.requests]
+        return max(spans, default=timedelta())
+
+    def names(self) -> dict[UUID, str]:
+        """What the objects of the story are called."""
+        keys = {step.pk: step.key for step in self.steps}
+        return {
+            **keys,
+            **{one.pk: f"Attempt {one.number} of {keys.get(one.step_id, 'a step')}" for one in self.attempts},
+            **{action.pk: self._title(action) for action in self.actions},
+            **{request.pk: request.title for request in self.requests},
+            **{letter.pk: letter.component for letter in self.letters},
+        }
+
+    def panel(self, step: Step) -> StepPanel:
+        attempts = [one for one in self.attempts if one.step_id == step.pk]
+        actions = [action for action in self.actions if action.step_id == step.pk]
+        mine = {step.pk, *(action.pk for action in actions)}
+        requests = [request for request in self.requests if request.subject_id in mine]
+        held = {request.subject_id for request in requests}
+        troubled = self._troubled(actions)
+        eventful = [action for action in actions if action.pk in held | troubled or action.status not in SMOOTH]
+        letter = next((letter for letter in self.letters if letter.step_id == step.pk), None)
+        objects = {step.pk, *(row.pk for row in [*attempts, *eventful])} | ({letter.pk} if letter else set())
+        return StepPanel(
+            step=step,
+            attempts=attempts,
+            actions=self.action_rows(actions[:SHOWN_ACTIONS]),
+            more_actions=max(0, len(actions) - SHOWN_ACTIONS),
+            requests=requests,
+            letter=letter,
+            story=history(
+                requests, mine=self.signed, streams=[self.execution.stream], names=self.names(), objects=objects
+            ),
+            smooth=len(actions) - len(eventful),
+            took=took(step.started_at, step.finished_at, self.now),
+        )
+
+    def _troubled(self, actions: list[Action]) -> set[UUID]:
+        """Actions that once failed or went unanswered, whatever became of them later."""
+        ids = [action.pk for action in actions]
+        wrong = [f"action.{ActionStatus.FAILED}", f"action.{ActionStatus.UNKNOWN}"]
+        rows = AuditEvent.objects.filter(stream=self.execution.stream, event__in=wrong, object_id__in=ids)
+        return set(rows.values_list("object_id", flat=True))
+
+    def action_rows(self, actions: Iterable[Action]) -> list[ActionRow]:
+        requests = {request.pk: request for request in self.requests}
+        return [
+            ActionRow(
+                action,
+                self._title(action),
+                self._undo(action),
+                requests.get(action.approval_id),
+                tuple(voice for voice in self.decisions if voice.request_id == action.approval_id),
+            )
+            for action in actions
+        ]
+
+    def _title(self, action: Action) -> str:
+        tool = self.tools.get((action.tool, action.tool_version))
+        return title_of(tool, json.loads(action.arguments)) if tool else f"Call {action.tool}"
+
+    def _undo(self, action: Action) -> str:
+        tool = self.tools.get((action.tool, action.tool_version))
+        return undo_sentence(tool) if tool else "Unknown: the tool is not registered."
+
+
+def _word(status: str) -> str:
+    return status.replace("_", " ").capitalize().replace("Succeeded", "Done")
+
+
+def _tone(status: str) -> str:
+    return {
+        ExecutionStatus.RUNNING: "progress",
+        ExecutionStatus.WAITING: "wait",
+        ExecutionStatus.SUCCEEDED: "ok",
+        ExecutionStatus.FAILED: "danger",
+        ExecutionStatus.TIMED_OUT: "danger",
+        ExecutionStatus.DEAD_LETTERED: "critical",
+    }.get(ExecutionStatus(status), "neutral")
+
+
+def _short(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

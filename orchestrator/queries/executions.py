@@ -1,0 +1,139 @@
+"""The list of executions, and one execution whole: every row a page shows, already fetched."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from audit.actors import Actor
+from audit.queries import Keyset, Slice, counted
+from budgets.models import LedgerEntry
+from orchestrator.models import Action, Execution, Step
+from orchestrator.queries.costs import Cost, costs_by_execution
+from orchestrator.statuses import ActionStatus, StepStatus
+
+NEWEST_FIRST = Keyset(("-created_at", "-id"))
+WAITING_FOR = {
+    StepStatus.AWAITING_APPROVAL: "people",
+    StepStatus.SCHEDULED: "a retry",
+    StepStatus.UNKNOWN_OUTCOME: "an answer",
+    StepStatus.BUDGET_HOLD: "budget",
+}
+ENDED = {StepStatus.SUCCESS, StepStatus.SKIPPED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilters:
+    """What the list is narrowed to."""
+
+    state: str = ""
+    workflow: str = ""
+    unit: str = ""
+    since: datetime | None = None
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    execution: Execution
+    done: int
+    steps: int
+    waiting_for: str
+    took: timedelta | None
+    cost: Cost | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionList:
+    rows: list[ExecutionRow]
+    slice: Slice
+    total: str
+
+
+def execution_list(
+    actor: Actor, filters: ExecutionFilters, *, now: datetime, after: str = "", before: str = ""
+) -> ExecutionList:
+    rows = narrowed(Execution.objects.visible_to(actor), filters).select_related("release").defer(
+        "input", "output", "envelope", "release__bundle"
+    )  # fmt: skip
+    found = NEWEST_FIRST.slice(rows, after=after, before=before)
+    return ExecutionList(rows_of(found.rows, now), found, counted(rows))
+
+
+def narrowed(rows: QuerySet[Execution], filters: ExecutionFilters) -> QuerySet[Execution]:
+    wanted = {
+        "status": filters.state,
+        "workflow": filters.workflow,
+        "unit_id": filters.unit,
+        "created_at__gte": filters.since,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    return rows.filter(_matches(filters.q)) if filters.q else rows
+
+
+def _matches(text: str) -> Q:
+    found = Q(business_key__icontains=text) | Q(requester_name__icontains=text)
+    tail = text.rpartition("-")[2].lower()
+    return found | Q(id__iendswith=tail) if len(tail) >= 4 else found
+
+
+def rows_of(executions: Iterable[Execution], now: datetime) -> list[ExecutionRow]:
+    executions = list(executions)
+    ids = [execution.pk for execution in executions]
+    states: dict[UUID, dict[str, int]] = defaultdict(dict)
+    counts = Step.objects.filter(execution_id__in=ids).values_list("execution_id", "status").annotate(n=Count("id"))
+    for execution_id, status, number in counts.order_by():
+        states[execution_id][status] = number
+    costs = costs_by_execution(LedgerEntry.objects.of_executions(ids))
+    return [_row(execution, states[execution.pk], costs.get(execution.pk), now) for execution in executions]
+
+
+def _row(execution: Execution, states: Mapping[str, int], cost: Cost | None, now: datetime) -> ExecutionRow:
+    waiting = [word for status, word in WAITING_FOR.items() if states.get(status)]
+    return ExecutionRow(
+        execution=execution,
+        done=sum(number for status, number in states.items() if status in ENDED),
+        steps=sum(states.values()),
+        waiting_for="" if execution.is_final else ", ".join(waiting),
+        took=took(execution.started_at, execution.finished_at, now),
+        cost=cost,
+    )
+
+
+def took(started: datetime | None, finished: datetime | None, now: datetime) -> timedelta | None:
+    return (finished or now) - started if started else None
+
+
+def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
+    """What the filters offer."""
+    rows = Execution.objects.visible_to(actor)
+    units = rows.order_by("unit_title").values_list("unit_id", "unit_title").distinct()[:200]
+    workflows = rows.order_by("workflow").values_list("workflow", flat=True).distinct()[:200]
+    return {"unit": [(str(pk), title) for pk, title in units], "workflow": [(name, name) for name in workflows]}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What cancelling would do, in numbers, for the page that asks for confirmation."""
+
+    execution: Execution
+    steps: int
+    running: int
+    held: int
+    sent: int
+
+
+def ending(execution: Execution) -> Ending:
+    steps = dict(execution.steps.values_list("status").annotate(n=Count("id")).order_by())
+    actions = dict(
+        Action.objects.filter(execution_id=execution.pk).values_list("status").annotate(n=Count("id")).order_by()
+    )
+    live = sum(number for status, number in steps.items() if status not in {*ENDED, StepStatus.BUSINESS_ERROR})
+    return Ending(
+        execution, steps=live, running=steps.get(StepStatus.IN_PROGRESS, 0),
+        held=actions.get(ActionStatus.HELD, 0) + actions.get(ActionStatus.GRANTED, 0),
+        sent=actions.get(ActionStatus.REDEEMED, 0),
+    )  # fmt: skip

@@ -1,0 +1,118 @@
+"""What one person has to do, and where an id leads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from approvals.models import ApprovalRequest
+from approvals.queries import Waiting, waiting_for
+from approvals.queries import work as approvals_work
+from audit.actors import Actor
+from audit.queries import counted
+from budgets.models import BusinessUnit
+from orchestrator.models import Action, DeadLetter, Execution
+from orchestrator.queries.executions import ExecutionRow, rows_of
+
+SHORTEST_TAIL = 6
+PREFIXES = {"EXE": 0, "APR": 1, "ACT": 2, "DL": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The four short lists of the first page."""
+
+    waiting: Waiting
+    letters: list[DeadLetter]
+    letters_total: str
+    started: list[ExecutionRow]
+
+
+def work(actor: Actor, *, now: datetime, size: int = 8) -> Work:
+    letters = DeadLetter.objects.visible_to(actor).open()
+    mine = Execution.objects.visible_to(actor).filter(requester=actor.key).select_related("release")
+    recent = mine.newest_first().defer("input", "output", "envelope", "release__bundle")[:size]
+    return Work(
+        waiting=approvals_work(actor, size=size),
+        letters=list(letters.newest_first().defer("evidence")[:size]),
+        letters_total=counted(letters),
+        started=rows_of(recent, now),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The numbers beside the navigation."""
+
+    approvals: int
+    letters: int
+
+
+def counts(actor: Actor) -> Counts:
+    return Counts(
+        approvals=waiting_for(actor).order_by()[:1000].count(),
+        letters=DeadLetter.objects.visible_to(actor).open().order_by()[:1000].count(),
+    )
+
+
+def units(ids: frozenset[UUID]) -> list[BusinessUnit]:
+    """The units a person sees, by name."""
+    return list(BusinessUnit.objects.filter(pk__in=ids).only("id", "title").order_by("title")[:200])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that the go-to box may mean."""
+
+    kind: str
+    name: str
+    url: str
+    at: datetime
+
+
+def find(actor: Actor, text: str, *, limit: int = 10) -> list[Found]:
+    """Things the reader may see that go by this id, the end of it, or this text."""
+    prefix, _, rest = text.partition("-")
+    tail = rest if prefix.upper() in PREFIXES and rest else text
+    return [
+        Found(kind, str(row), row.get_absolute_url(), at(row))
+        for kind, rows, words, at in _shelves(actor)
+        for row in rows.filter(_is(tail) | _says(words, text))[:limit]
+    ]
+
+
+def _is(text: str) -> Q:
+    """By whole id, or by the end of one as pages print it."""
+    try:
+        return Q(pk=UUID(text))
+    except ValueError:
+        hexadecimal = len(text) >= SHORTEST_TAIL and not set(text.lower()) - set("0123456789abcdef-")
+        return Q(id__iendswith=text.lower()) if hexadecimal else Q(pk__in=[])
+
+
+def _says(columns: tuple[str, ...], text: str) -> Q:
+    found = Q(pk__in=[])
+    for column in columns:
+        found |= Q(**{f"{column}__icontains": text})
+    return found
+
+
+def _shelves(actor: Actor) -> Iterator[tuple[str, QuerySet, tuple[str, ...], object]]:  # type: ignore[type-arg]
+    newest = ("-created_at", "-id")
+    yield (
+        "Execution",
+        Execution.objects.visible_to(actor).order_by(*newest),
+        ("business_key",),
+        lambda row: row.created_at,
+    )
+    yield (
+        "Approval",
+        ApprovalRequest.objects.visible_to(actor).order_by(*newest),
+        ("title",),
+        lambda row: row.created_at,
+    )
+    yield "Action", Action.objects.visible_to(actor).order_by(*newest), ("business_key",), lambda row: row.created_at
+    letters = DeadLetter.objects.visible_to(actor).order_by("-last_at", "-id")
+    yield "Dead letter", letters, ("message", "component"), lambda row: row.last_at

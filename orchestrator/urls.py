@@ -1,0 +1,21 @@
+"""Addresses of the composer's pages. An act is a sub-resource that a POST creates."""
+
+from django.urls import path
+
+from orchestrator.views import actions, dead_letters, executions, frame, work
+
+urlpatterns = [
+    path("", work.work, name="work"),
+    path("go/", work.go, name="go"),
+    path("nav/", frame.nav_part, name="nav"),
+    path("executions/", executions.execution_list, name="executions"),
+    path("executions/<uuid:pk>/", executions.execution_detail, name="execution"),
+    path("executions/<uuid:pk>/cancellations/", executions.cancellations, name="execution_cancellations"),
+    path("actions/", actions.action_list, name="actions"),
+    path("actions/<uuid:pk>/", actions.action_detail, name="action"),
+    path("actions/<uuid:pk>/answers/", actions.answers, name="action_answers"),
+    path("dead-letters/", dead_letters.dead_letter_list, name="dead_letters"),
+    path("dead-letters/<uuid:pk>/", dead_letters.dead_letter_detail, name="dead_letter"),
+    path("dead-letters/<uuid:pk>/retries/", dead_letters.retries, name="dead_letter_retries"),
+    path("dead-letters/<uuid:pk>/discards/", dead_letters.discards, name="dead_letter_discards"),
+]

@@ -1,0 +1,145 @@
+"""The frame around every page: navigation with its counts, environment, unit scope, and how the person likes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from audit import scope
+from audit.preferences import preferences_of
+from audit.web import actor_of, address, is_part, unchanged
+from orchestrator.queries.work import Counts, counts, units
+
+# Lists that a unit narrows; elsewhere the unit menu leads to the executions of that unit.
+NARROWED_BY_UNIT = {"approvals", "executions", "actions", "dead_letters"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the navigation."""
+
+    label: str
+    url: str
+    key: str
+    current: bool = False
+    count: int | None = None
+    foot: bool = False
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """What base.html needs. Parts asked for by htmx use none of it, so what costs a query is a callable."""
+    chosen = preferences_of(request) if hasattr(request, "session") else None
+    context: dict[str, Any] = {
+        "now": timezone.now(),
+        "environment": settings.ENVIRONMENT,
+        "theme": chosen.theme if chosen else "system",
+        "density": chosen.density if chosen else "comfortable",
+        "shortcuts": chosen.shortcuts if chosen else True,
+        "time_zone": (chosen.time_zone if chosen else "") or "UTC",
+    }
+    if hasattr(request, "user") and request.user.is_authenticated:
+        context |= {
+            "nav": once(nav, request),
+            "nav_version": once(nav_version, request),
+            "nav_url": reverse("nav"),
+            "scope": once(unit_scope, request),
+        }
+    return context
+
+
+def once(make: Callable[[HttpRequest], Any], request: HttpRequest) -> Callable[[], Any]:
+    """A template may mention it twice, or not at all."""
+    return cache(lambda: make(request))
+
+
+def nav(request: HttpRequest) -> list[Item]:
+    """The order is fixed; a person sees only what they may open."""
+    numbers = _counts(request)
+    lines = [
+        ("Work", "work", "w", None),
+        ("Approvals", "approvals", "a", numbers.approvals),
+        ("Executions", "executions", "e", None),
+        ("Actions", "actions", "c", None),
+        ("Dead letters", "dead_letters", "d", numbers.letters),
+    ]
+    if scope.unit_ids(actor_of(request), "audit"):
+        lines.append(("Audit", "audit", "u", None))
+    here = _page_path(request)
+    foot = [("Policies", "admin:index", "p", None)] if request.user.is_staff else []
+    foot += [("Preferences", "preferences", "s", None), ("Help", "help", "h", None)]
+    return [
+        Item(label, reverse(name), key, _is_current(here, reverse(name)), count or None, foot=place >= len(lines))
+        for place, (label, name, key, count) in enumerate([*lines, *foot])
+    ]
+
+
+def _is_current(path: str, url: str) -> bool:
+    return path == url if url == reverse("work") else path.startswith(url)
+
+
+def _page_path(request: HttpRequest) -> str:
+    """The path of the page the person is on, also while htmx asks for the navigation alone."""
+    if not is_part(request):
+        return request.path
+    return urlsplit(request.htmx.current_url_abs_path or "").path  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    label: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The unit menu: which unit this page is narrowed to, and the same page for the others."""
+
+    label: str
+    choices: list[Choice]
+
+
+def unit_scope(request: HttpRequest) -> Scope | None:
+    """Nothing to choose for somebody who sees one unit."""
+    seen = units(scope.unit_ids(actor_of(request), "view"))
+    if len(seen) < 2:
+        return None
+    match = request.resolver_match
+    here = bool(match) and match.url_name in NARROWED_BY_UNIT  # type: ignore[union-attr]
+    chosen = request.GET.get("unit", "") if here else ""
+
+    def url(unit: object) -> str:
+        if here:
+            return address(request, unit=unit, after=None, before=None)
+        return reverse("executions") + (f"?unit={unit}" if unit else "")
+
+    choices = [
+        Choice("All", url(None), not chosen),
+        *(Choice(one.title, url(one.pk), str(one.pk) == chosen) for one in seen),
+    ]
+    return Scope(next((one.label for one in choices if one.current), "All"), choices)
+
+
+def nav_version(request: HttpRequest) -> str:
+    numbers = _counts(request)
+    return f"{numbers.approvals}.{numbers.letters}"
+
+
+def _counts(request: HttpRequest) -> Counts:
+    if not hasattr(request, "_counts"):
+        request._counts = counts(actor_of(request))  # type: ignore[attr-defined]
+    return request._counts  # type: ignore[attr-defined,no-any-return]
+
+
+@require_safe
+def nav_part(request: HttpRequest) -> HttpResponse:
+    """The navigation again, when a number in it has changed."""
+    return unchanged(request, nav_version(request)) or render(request, "parts/_nav.html")

@@ -1,0 +1,187 @@
+"""A world for tests, built by the system's own verbs: definitions are drafted and activated, actions proposed and redeemed,
+steps claimed and settled. Nothing here sets a status.
+"""
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import connection
+
+from approvals import operations as approvals
+from approvals.models import ApprovalPolicy, ApprovalRequest
+from approvals.operations import Voice
+from audit import actors
+from audit.actors import Actor
+from audit.definitions import activate, draft
+from budgets.models import BusinessUnit
+from budgets.operations import Usage
+from budgets.permissions import grant
+from orchestrator.gate import propose as gate_propose
+from orchestrator.gate import redeem as gate_redeem
+from orchestrator.gate import report as gate_report
+from orchestrator.models import Action, Agent, Tool
+
+MAKER = actors.system("tests")
+PASSWORD = "correct horse battery staple"
+_numbers = count(1)
+
+POST_SCHEMA = {
+    "type": "object",
+    "required": ["reference", "account", "amount", "currency"],
+    "properties": {name: {"type": "string"} for name in ("reference", "account", "amount", "currency", "memo")},
+}
+RECORD = {"account": {"account": "4010", "name": "Bank charges", "status": "open", "posting_limit": "10000.00"}}
+
+
+# --- Units and people ------------------------------------------------------------------------------------------
+
+
+def unit(name: str = "finance", title: str = "", parent: BusinessUnit | None = None) -> BusinessUnit:
+    """The active unit of that name."""
+    found = BusinessUnit.objects.filter(name=name).first()
+    if found is None:
+        found = _activated(BusinessUnit(name=name, title=title or name.capitalize(), parent=parent))
+    return found
+
+
+def person(
+    username: str, *permissions: str, of: BusinessUnit | None = None, staff: bool = False, site: bool = False
+) -> Any:
+    """A user with permissions on a unit; `site` may also read the trail's entries of no unit."""
+    user, created = get_user_model().objects.get_or_create(username=username, defaults={"is_staff": staff})
+    if created:
+        user.set_password(PASSWORD)
+        user.save()
+    for permission in permissions:
+        grant(user, permission, of or unit())
+    if site:
+        user.user_permissions.add(Permission.objects.get(codename="view_auditevent"))
+    return user
+
+
+def actor(user: Any) -> Actor:
+    return actors.person(user.pk, user.get_full_name() or user.get_username())
+
+
+# --- Definitions -----------------------------------------------------------------------------------------------
+
+
+def tool(name: str = "erp.post_adjustment", **fields: Any) -> Tool:
+    found = Tool.objects.active().filter(name=name).first()
+    if found is not None:
+        return found
+    defaults = {
+        "version": "1.0.0",
+        "title": "Post {amount} {currency} to {account} for {reference}",
+        "effect": "write",
+        "tier": "customer_facing",
+        "idempotency_class": "A",
+        "input_schema": POST_SCHEMA,
+        "probe": "handlers:find_posting",
+        "record": "handlers:read_account",
+        "business_key": "args.reference",
+        "owner": "operator",
+        "runbook": "1. Open the ERP journal.\n2. Partial: redrive the step.",
+    }
+    return _activated(Tool(name=name, **{**defaults, **fields}))
+
+
+def agent(name: str = "poster", *, of: BusinessUnit | None = None, owner: Any = None, **fields: Any) -> Agent:
+    found = Agent.objects.active().filter(name=name).first()
+    if found is not None:
+        return found
+    defaults = {"allowed_tools": ["*"], "entry": "handlers:post", "runbook": "Redrive it."}
+    row = Agent(
+        name=name, unit_id=(of or unit()).pk, owner=owner or person("agent_owner", of=of), **{**defaults, **fields}
+    )
+    return _activated(row)
+
+
+def policy(name: str = "two-above-1000", **fields: Any) -> ApprovalPolicy:
+    defaults = {
+        "tool": "erp.post_adjustment",
+        "condition": "double(args.amount) > 1000.0",
+        "required": 2,
+        "reason": "The amount is above 1,000.00: two signatures",
+    }
+    return _activated(ApprovalPolicy(name=name, **{**defaults, **fields}))
+
+
+def _activated(row: Any) -> Any:
+    draft(row, by=MAKER)
+    activate(row, by=MAKER)
+    return type(row)._default_manager.get(pk=row.pk)
+
+
+# --- Actions ---------------------------------------------------------------------------------------------------
+
+
+def arguments(amount: str = "48.20", **more: Any) -> dict[str, Any]:
+    reference = more.pop("reference", f"ADJ-{next(_numbers):04d}")
+    return {"reference": reference, "account": "4010", "amount": amount, "currency": "EUR", **more}
+
+
+def action(
+    amount: str = "48.20", *, of: BusinessUnit | None = None, by: Actor | None = None, using: Tool | None = None,
+    context: dict[str, Any] | None = None, record: dict[str, Any] | None = None, named: str = "poster", **args: Any,
+) -> Action:  # fmt: skip
+    """A call proposed by an agent: held, granted or denied as the contracts and policies say."""
+    using = using or tool()
+    agent(named, of=of)
+    return gate_propose.propose(
+        tool=using.name, arguments=arguments(amount, **args), agent=named, unit_id=(of or unit()).pk,
+        by=by or actors.agent(named, unit_ids=frozenset({(of or unit()).pk}), scopes=frozenset()),
+        context={"reason": "The bank statement shows a fee the ledger does not have.", **(context or {})},
+        record=RECORD if record is None and using.record else record,
+    )  # fmt: skip
+
+
+def request(amount: str = "48.20", **more: Any) -> ApprovalRequest:
+    """A held action's approval request."""
+    return ApprovalRequest.objects.get(pk=action(amount, **more).approval_id)
+
+
+def voice(approval: ApprovalRequest, reason_code: str = "evidence_checked", note: str = "") -> Voice:
+    return Voice(digest=approval.digest, revision=approval.revision, reason_code=reason_code, note=note)
+
+
+def approved(approval: ApprovalRequest, *people: Any) -> ApprovalRequest:
+    for user in people:
+        approvals.approve(request_id=approval.pk, by=actor(user), voice=voice(approval))
+    return ApprovalRequest.objects.get(pk=approval.pk)
+
+
+def rejected(approval: ApprovalRequest, user: Any, note: str = "No invoice") -> ApprovalRequest:
+    approvals.reject(request_id=approval.pk, by=actor(user), voice=voice(approval, "missing_evidence", note))
+    return ApprovalRequest.objects.get(pk=approval.pk)
+
+
+def carried_out(granted: Action, outcome: Any = "success", *, cost: Usage | None = None, message: str = "") -> Action:
+    """Redeem a granted action and report what came of it."""
+    ticket = gate_redeem.redeem(action_id=granted.pk, by=MAKER)
+    return gate_report.report(
+        action_id=granted.pk, fence=ticket.fence, outcome=outcome, by=MAKER, message=message, usage=cost,
+        result={"posting": "P-1", "status": "complete"} if outcome == "success" else None,
+    )  # fmt: skip
+
+
+def later(table: str, column: str, pk: Any, seconds: int) -> None:
+    """Let time pass for one row: its deadline, lease or due time moves into the past (the clock is the database's)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {column} = {column} - make_interval(secs => %s) WHERE id = %s", [seconds, pk]
+        )
+
+
+# --- Workflows -------------------------------------------------------------------------------------------------
+
+
+def folder(path: Path, text: str) -> Path:
+    """A workflow's folder with this text and no code worth running."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "workflow.yaml").write_text(text)
+    (path / "handlers.py").write_text("def post(input, context):\n    return {}\n")
+    return path
