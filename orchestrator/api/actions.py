@@ -72,7 +72,7 @@ class Proposal(Body):
     unit = Text(max_length=80, required=False, help_text="Short name. Default: the token's unit")
     business_key = Text(max_length=300, required=False, allow_blank=True)
     execution = Id(required=False, allow_null=True, help_text="An execution of ours, or a run of your own system")
-    context = Context(required=False)
+    context = Context(required=False)  # type: ignore[assignment]  # DRF takes it off the class
     idempotency_hint = Text(max_length=200, required=False, allow_blank=True)
 
 
@@ -120,7 +120,7 @@ class Nothing(Body):
 def visible_to(actor: Actor) -> QuerySet[Action]:
     """People see their units' actions; an agent sees its own, within its token's unit."""
     rows = Action.objects.visible_to(actor)
-    return rows if actor.is_person else rows.filter(Q(agent=actor.name) | Q(requester=actor.key))  # type: ignore[no-any-return]
+    return rows if actor.is_person else rows.filter(Q(agent=actor.name) | Q(requester=actor.key))
 
 
 class Actions(ApiView):

@@ -51,7 +51,7 @@ class DecisionBody(Body):
 def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:
     """People see their units' requests; an agent sees those about its own actions."""
     rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("decisions")
-    return rows if actor.is_person else rows.filter(agent=actor.name)  # type: ignore[no-any-return]
+    return rows if actor.is_person else rows.filter(agent=actor.name)
 
 
 class Approvals(ApiView):

@@ -9,6 +9,8 @@ from rest_framework.parsers import BaseParser
 from audit.canonical import BadJSON, read_strict
 
 MAX_BODY_BYTES = 1_048_576
+# A megabyte holds half a million empty lists, and every value costs time in each digest taken over it.
+MAX_VALUES = 100_000
 
 
 class BodyTooLarge(APIException):
@@ -31,6 +33,19 @@ class StrictJSONParser(BaseParser):
         if len(raw) > MAX_BODY_BYTES:
             raise BodyTooLarge
         try:
-            return read_strict(raw, max_bytes=MAX_BODY_BYTES)
+            value = read_strict(raw, max_bytes=MAX_BODY_BYTES)
         except BadJSON as error:
             raise ParseError(str(error), "bad_json") from None
+        if _count(value) > MAX_VALUES:
+            raise ParseError(f"The body holds more than {MAX_VALUES:,} values.", "too_many_values")
+        return value
+
+
+def _count(value: Any) -> int:
+    found, todo = 0, [value]
+    while todo:
+        inner = todo.pop()
+        found += 1
+        if isinstance(inner, (dict, list)):
+            todo.extend(inner.values() if isinstance(inner, dict) else inner)
+    return found

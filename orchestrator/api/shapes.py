@@ -24,7 +24,8 @@ class Shape(serializers.ModelSerializer[Any]):
     unit = serializers.SerializerMethodField()
 
     def get_unit(self, row: Any) -> str | None:
-        return self.context["units"].get(row.unit_id)
+        names: dict[UUID, str] = self.context["units"]
+        return names.get(row.unit_id)
 
 
 def show(shape: type[Shape], rows: Iterable[Any], request: Request, **context: Any) -> list[Any]:
@@ -51,7 +52,7 @@ class ApprovalOfAction(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     url = serializers.CharField()
     status = serializers.CharField()
-    required = serializers.IntegerField()
+    required = serializers.IntegerField()  # type: ignore[assignment]
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -123,8 +124,9 @@ class TicketShape(serializers.Serializer[Any]):
 class ExecutionShape(Shape):
     release = serializers.CharField(source="release.digest")
     version = serializers.CharField(source="release.version")
-    parent = serializers.UUIDField(source="parent_id", allow_null=True)
-    root = serializers.UUIDField(source="root_id")
+    # DRF takes declared fields off the class, so these names hide nothing of its own.
+    parent = serializers.UUIDField(source="parent_id", allow_null=True)  # type: ignore[assignment]
+    root = serializers.UUIDField(source="root_id")  # type: ignore[assignment]
 
     class Meta:
         model = Execution
@@ -214,7 +216,7 @@ class UsageShape(Shape):
 
 class EventShape(Shape):
     object = serializers.UUIDField(source="object_id", allow_null=True)
-    data = serializers.SerializerMethodField()
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]
     hash = serializers.SerializerMethodField()
 
     class Meta:

@@ -7,7 +7,7 @@ activates. What an item may hold, and what it becomes, stands in registry_items.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, transaction
 from jsonschema import Draft202012Validator
@@ -60,7 +60,7 @@ def import_policies(items: Any, *, by: Actor, file: str) -> Imported:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    model: type[Definition]
+    model: Any  # a class of definitions that have a name and a version
     schema: JSON
     columns: Callable[[JSON, Say, set[str]], JSON]
     row: Callable[["_Kind", JSON, Say], Definition]
@@ -135,9 +135,10 @@ def _check_shape(item: Any, kind: _Kind, earlier: list[str | None], say: Say) ->
 def _explain(error: ValidationError) -> Iterator[tuple[str, str, str]]:
     """A schema error as (field, message, remedy)."""
     name = ".".join(str(part) for part in error.path)
+    schema: Any = error.schema
     if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        for unknown in sorted(set(error.instance) - set(known)):
+        known = list(schema["properties"])
+        for unknown in sorted(set(cast(JSON, error.instance)) - set(known)):
             close = get_close_matches(unknown, known, n=1)
             remedy = f"Did you mean {close[0]}?" if close else f"Fields: {', '.join(known)}."
             yield unknown, "There is no such field", remedy
@@ -145,7 +146,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[str, str, str]]:
         # jsonschema raises one error per missing field and names it only in the sentence.
         yield error.message.split("'")[1], "The field is missing", "Add it."
     elif error.validator == "enum":
-        yield name, f"{error.instance!r} is not a choice", f"Use one of: {', '.join(error.validator_value)}."
+        yield name, f"{error.instance!r} is not a choice", f"Use one of: {', '.join(schema['enum'])}."
     else:
         yield name, error.message[:300], "Correct the value."
 
@@ -153,7 +154,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[str, str, str]]:
 def _same_version(kind: _Kind, columns: JSON, say: Say) -> Definition:
     """A tool's version is in the file: what is registered under it must say the same."""
     same = {"name": columns["name"], "version": columns["version"]}
-    row = kind.model._default_manager.filter(**same).first() or kind.model(**columns)
+    row: Definition = kind.model.objects.filter(**same).first() or kind.model(**columns)
     for name in (name for name, value in columns.items() if getattr(row, name) != value):
         say(name, f"It differs from what is registered as {row}", "Give the tool a new version.")
     if row.status == DefinitionStatus.RETIRED:
@@ -163,13 +164,13 @@ def _same_version(kind: _Kind, columns: JSON, say: Say) -> Definition:
 
 def _next_version(kind: _Kind, columns: JSON, _: Say) -> Definition:
     """The newest stored version when it says the same and is not retired, else the one after it."""
-    newest: Any = kind.model._default_manager.filter(name=columns["name"]).order_by("-version").first()
+    newest: Any = kind.model.objects.filter(name=columns["name"]).order_by("-version").first()
     if newest is None:
-        return kind.model(**columns)
+        return cast(Definition, kind.model(**columns))
     same = all(getattr(newest, name) == value for name, value in columns.items())
     if same and newest.status != DefinitionStatus.RETIRED:
-        return newest  # type: ignore[no-any-return]
-    return kind.model(**columns, version=newest.version + 1)
+        return cast(Definition, newest)
+    return cast(Definition, kind.model(**columns, version=newest.version + 1))
 
 
 def _store(row: Definition, by: Actor) -> bool:

@@ -117,6 +117,4 @@ def _refuse_unusable(agent: str, scopes: list[str], days: int) -> None:
             remedy=f"Choose from: {', '.join(SCOPES)}.",
         )
     if not 1 <= days <= LONGEST_DAYS:
-        raise Invalid(
-            f"A token lives 1 to {LONGEST_DAYS} days.", errors=[("/days", "range", "Out of range.")]
-        )
+        raise Invalid(f"A token lives 1 to {LONGEST_DAYS} days.", errors=[("/days", "range", "Out of range.")])

@@ -1,0 +1,103 @@
+"""`?wait=`: answers when the status changes, within moments, and holds no transaction meanwhile."""
+
+import threading
+import time
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+
+from approvals import operations
+from approvals.models import ApprovalRequest
+from audit.actors import person
+from tests.api.conftest import cancel_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def approve(request_id, user_id):
+    request = ApprovalRequest.objects.get(pk=request_id)
+    operations.approve(
+        request_id=request_id,
+        by=person(user_id, "grace"),
+        voice=operations.Voice(digest=request.digest, revision=request.revision, reason_code="evidence_checked"),
+    )
+
+
+def waiting(http, action_id, seconds, answers):
+    began = time.monotonic()
+    body = http.get(f"actions/{action_id}/?wait={seconds}")[1]
+    answers.append((body["status"], time.monotonic() - began))
+
+
+def test_wakes_within_moments_of_the_decision(http, grace):
+    action = http.post("actions/", cancel_order())[1]
+    answers = []
+    waiters = [threading.Thread(target=waiting, args=(http, action["id"], 30, answers)) for _ in range(5)]
+    for waiter in waiters:
+        waiter.start()
+    time.sleep(1)
+    assert answers == []
+
+    approve(action["approval"]["id"], grace.pk)
+    decided = time.monotonic()
+    for waiter in waiters:
+        waiter.join()
+
+    assert {status for status, _ in answers} == {"granted"}
+    assert time.monotonic() - decided < 1
+
+
+def test_answers_unchanged_when_the_time_is_up(http):
+    action = http.post("actions/", cancel_order())[1]
+    answers = []
+
+    waiting(http, action["id"], 1, answers)
+
+    assert answers[0][0] == "held"
+    assert 0.9 < answers[0][1] < 3
+
+
+def test_answers_at_once_what_was_decided_before(http, grace):
+    action = http.post("actions/", cancel_order())[1]
+    approve(action["approval"]["id"], grace.pk)
+    answers = []
+
+    waiting(http, action["id"], 30, answers)
+
+    assert answers[0][0] == "granted"
+    assert answers[0][1] < 2
+
+
+def test_holds_no_transaction(http, grace):
+    action = http.post("actions/", cancel_order())[1]
+    waiter = threading.Thread(target=waiting, args=(http, action["id"], 30, []))
+    waiter.start()
+    time.sleep(1)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT query, state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND (state LIKE 'idle in transaction%%' OR xact_start IS NOT NULL)"
+        )
+        in_transaction = cursor.fetchall()
+    approve(action["approval"]["id"], get_user_model().objects.get(username="grace").pk)
+    waiter.join()
+
+    assert in_transaction == []
+
+
+def test_leaves_room_for_the_decision(http, grace, monkeypatch):
+    monkeypatch.setattr("orchestrator.api.waiting._places", threading.BoundedSemaphore(1))
+    action = http.post("actions/", cancel_order())[1]
+    first = threading.Thread(target=waiting, args=(http, action["id"], 30, []))
+    first.start()
+    time.sleep(0.5)
+    answers = []
+
+    waiting(http, action["id"], 30, answers)
+    approve(action["approval"]["id"], grace.pk)
+    first.join()
+
+    assert answers[0][0] == "held"
+    assert answers[0][1] < 5
