@@ -83,10 +83,14 @@ def move(
 ) -> None:
     """Change one row's status and record it. `guard` adds conditions to the WHERE (a fence, a revision).
 
+    `why` goes into the event, and onto the row where the row keeps its last reason.
+
     Raises Stale when the row is no longer in the status, or no longer meets the guard, that the caller saw.
     """
     before = row.status
     row.lifecycle.refuse_illegal(before, to)
+    if why and any(column.name == "why" for column in row._meta.concrete_fields):
+        columns["why"] = why[:1000]
     with transaction.atomic():
         same = type(row)._default_manager.filter(pk=row.pk, status=before, **(guard or {}))
         if same.update(status=to, **columns) != 1:

@@ -55,11 +55,6 @@ def postgres_server(pytestconfig: pytest.Config) -> Server:
     return server
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, postgres_server: Server) -> None:
-    """Have the server up before pytest-django makes the test database."""
-
-
 def _take_free_slot() -> tuple[Path, IO[str]]:
     """The first folder nobody uses; it is ours while the returned file is open, even if we are killed."""
     for number in count():

@@ -10,11 +10,13 @@ from django.db.models.functions import Now
 from audit.actors import Actor
 from audit.lifecycle import move
 from orchestrator.engine.claims import WAKE_CHANNEL
+from orchestrator.engine.outputs import result_of
 from orchestrator.engine.released import released
+from orchestrator.engine.retries import Failure
 from orchestrator.models import Execution, Step
 from orchestrator.statuses import ExecutionStatus, StepStatus
-from orchestrator.workflows.binding import bind_output
 from orchestrator.workflows.plan import Plan, plan
+from orchestrator.workflows.spec import WorkflowSpec
 
 BUSY = {StepStatus.IN_PROGRESS, StepStatus.SCHEDULED, StepStatus.SYSTEM_ERROR}
 PARKED = {StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD}
@@ -70,7 +72,7 @@ def _apply(view: _View, following: Plan, by: Actor) -> bool:
     return bool(following.skipped or following.errors)
 
 
-def _follow(view: _View, following: Plan, by: Actor, spec: Any) -> None:
+def _follow(view: _View, following: Plan, by: Actor, spec: WorkflowSpec) -> None:
     execution, states = view.execution, set(view.states.values())
     to = following.finished or _live_status(view, states)
     if to == execution.status or to is None:
@@ -80,11 +82,20 @@ def _follow(view: _View, following: Plan, by: Actor, spec: Any) -> None:
             return
         move(execution, to=ExecutionStatus.RUNNING, by=by, started_at=Now())
     if to == ExecutionStatus.SUCCEEDED:
-        move(execution, to=to, by=by, output=bind_output(spec, execution.input, view.outputs), finished_at=Now())
+        _succeed(view, by, spec)
     elif following.finished:
         _close(view, by, to)
     else:
         move(execution, to=to, by=by)
+
+
+def _succeed(view: _View, by: Actor, spec: WorkflowSpec) -> None:
+    """All steps ended well; the execution did only if it gives back what its workflow promises."""
+    result = result_of(spec, view.execution.input, view.outputs)
+    if isinstance(result, Failure):
+        move(view.execution, to=ExecutionStatus.FAILED, by=by, why=result.message[:1000], finished_at=Now())
+    else:
+        move(view.execution, to=ExecutionStatus.SUCCEEDED, by=by, output=result, finished_at=Now())
 
 
 def _close(view: _View, by: Actor, to: str) -> None:

@@ -18,7 +18,7 @@ from orchestrator.engine.runners import Failure as Failed
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import run_tool
 from orchestrator.gate import reconcile
-from orchestrator.gate.propose import Place, judge, propose
+from orchestrator.gate.propose import WORKFLOW, Place, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import report
 from orchestrator.models import Action
@@ -88,7 +88,7 @@ def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
 
 
 def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence: int) -> Action | Failure:
-    execution, agent = segment.execution, segment.spec.agent or segment.released.spec.workflow
+    execution, agent = segment.execution, segment.spec.agent or f"{WORKFLOW}{segment.execution.workflow}"
     facts = {
         "execution": {"workflow": execution.workflow, "business_key": execution.business_key, "step": segment.key},
         "envelope": execution.envelope,

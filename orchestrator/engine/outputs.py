@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator
 
 from audit.canonical import canonical
 from orchestrator.engine.retries import Failure
+from orchestrator.workflows.binding import BindingError, bind_output
+from orchestrator.workflows.spec import WorkflowSpec
 
 _EMPTY = {"minItems", "minLength", "minProperties"}
 
@@ -26,6 +28,17 @@ def problem_with(output: dict[str, Any], schema: dict[str, Any], non_empty: Iter
             return Failure("empty_result", f"{where} is empty where the schema promises some.")
         return Failure("output_schema", f"the output does not fit its schema at {where}: {error.message[:200]}")
     return None
+
+
+def result_of(
+    spec: WorkflowSpec, input: dict[str, Any], outputs: dict[str, dict[str, Any]]
+) -> dict[str, Any] | Failure:
+    """What a finished execution gives back, or why that is not what the workflow promises."""
+    try:
+        output = bind_output(spec, input, outputs)
+    except BindingError as error:
+        return Failure("output_schema", str(error))
+    return problem_with(output, dict(spec.output_schema or {}), ()) or output
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ the lifeline; closing our end, or dying, ends the child and everything it starte
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import select
 import shutil
@@ -19,14 +20,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.runner import wire
+from orchestrator.runner import folders, wire
 from orchestrator.runner.jobs import Job, Limits
+
+logger = logging.getLogger(__name__)
 
 WALLS = ("namespaces", "landlock", "seccomp")
 LOG_CHARACTERS = 65_536
 _SCRIPT = Path(__file__).resolve().parents[1] / "runner" / "child.py"
 _START_SECONDS = 20.0
-_END_SECONDS = 5.0
+_END_SECONDS = 30.0
 _CODE_BYTES = 50_000_000
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -121,9 +124,9 @@ class RunnerProcess:
             self.channel.close()
             os.close(self._lifeline)
             code = _wait(self._process)
-            self._code = code if code >= 0 else 128 - code  # the keeper was killed, and so was the child
-            # The keeper does this too, unless it was killed.
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._code = code if code >= 0 else 128 - code
+            if code < 0:
+                _clear_up_after_the_keeper(self._directory)
         return self._code
 
     def close(self) -> None:
@@ -199,9 +202,16 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     poller = select.poll()
     poller.register(handle, select.POLLIN)
     if not poller.poll(_END_SECONDS * 1000):
+        logger.error("The keeper %d of a runner did not end; processes of a handler may be left.", process.pid)
         process.kill()
     os.close(handle)
     return process.wait()
+
+
+def _clear_up_after_the_keeper(directory: str) -> None:
+    """It was killed, and could not do it."""
+    with contextlib.suppress(OSError):
+        folders.remove(directory)
 
 
 def _copy_code(source: str, target: str) -> str:

@@ -25,6 +25,7 @@ from orchestrator.engine import retries
 from orchestrator.engine.advance import advance
 from orchestrator.engine.claims import ENGINE, Claim, claim_due
 from orchestrator.engine.letters import close_letter, write_letter
+from orchestrator.engine.outputs import result_of
 from orchestrator.engine.people import route_to_human
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure, GiveUp
@@ -33,7 +34,6 @@ from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Attempt, Execution, Step
 from orchestrator.statuses import AttemptStatus, ExecutionStatus, StepStatus
-from orchestrator.workflows.binding import bind_output
 from orchestrator.workflows.spec import StepSpec
 
 _SPAN = (
@@ -46,6 +46,11 @@ def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str,
     """Record a step's success and claim what follows. Answers the next claim of this execution, or None."""
     if segment.released.spec.is_chain and not segment.usages:
         return _settle_in_one_statement(segment, input, output, worker)
+    return _settle_and_advance(segment, input, output, worker)
+
+
+def _settle_and_advance(segment: Segment, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
+    """The general way: what follows is worked out from all steps, under the execution's lock."""
     with transaction.atomic():
         execution = lock_execution(segment.execution.pk)
         moves = _succeeded(segment, input, output)
@@ -97,9 +102,12 @@ def _settle_in_one_statement(
     segment: Segment, input: dict[str, Any], output: dict[str, Any], worker: str
 ) -> Claim | None:
     """A chain has one possible next step, so its claim, or the execution's end, belongs to the same statement."""
-    moves = _succeeded(segment, input, output)
     following = segment.released.spec.after(segment.key)
     segment.steps[segment.key].output = output
+    result = result_of(segment.released.spec, segment.execution.input, segment.outputs) if following is None else {}
+    if isinstance(result, Failure):
+        return _settle_and_advance(segment, input, output, worker)
+    moves = _succeeded(segment, input, output)
     claim = None
     if following is None:
         moves.move(
@@ -108,7 +116,7 @@ def _settle_in_one_statement(
             before=ExecutionStatus.RUNNING,
             to=ExecutionStatus.SUCCEEDED,
             set_sql="output = %s, finished_at = clock_timestamp()",
-            set_params=(Jsonb(bind_output(segment.released.spec, segment.execution.input, segment.outputs)),),
+            set_params=(Jsonb(result),),
         )
     else:
         claim = _claim_in(moves, segment, following.key, worker)
@@ -244,7 +252,7 @@ def _fail(
         evidence=failure.evidence,
     )
     _span(execution, attempt, step, failure)
-    keep = {"failure_class": failure.failure_class, "why": failure.message[:1000], "input": input or step.input}
+    keep = {"failure_class": failure.failure_class, "input": input or step.input}
     if failure.failure_class == "unknown_outcome_parked":
         move(step, to=StepStatus.UNKNOWN_OUTCOME, by=ENGINE, why=failure.message[:1000], tries=F("tries") - 1, **keep)
     elif failure.is_business:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from audit.conditions import compile_expression
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from jsonschema import Draft202012Validator
@@ -17,6 +16,7 @@ from approvals.policies import TIERS, Requirement, match
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical
+from audit.conditions import compile_expression
 from audit.ids import new_id
 from audit.lifecycle import move
 from audit.refusals import Invalid, NotVisible
@@ -29,6 +29,8 @@ from orchestrator.models import Action, Agent, Execution, Tool
 from orchestrator.statuses import ActionStatus
 
 STRICTEST_TIER = "financial"
+# A tool step of a published workflow is proposed by the workflow itself: its release says which tools it calls.
+WORKFLOW = "workflow:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +59,11 @@ class Judged:
             return "deny"
         return "hold" if self.requirement.required else "allow"
 
-    def known(self) -> tuple[Tool, Agent]:
-        """Tool and agent of a verdict other than deny: both are registered then."""
-        if self.tool is None or self.agent is None:
-            raise LookupError("a denied action has no tool or no agent to speak of")
-        return self.tool, self.agent
+    def known_tool(self) -> Tool:
+        """The tool of a verdict other than deny: it is registered then."""
+        if self.tool is None:
+            raise LookupError("a denied action may have no tool to speak of")
+        return self.tool
 
     @property
     def needs_record(self) -> bool:
@@ -106,12 +108,12 @@ def _denials(
     """Every reason the contracts give against the call; `names` are the tool and agent as the caller spelt them."""
     if tool is None:
         return [f"No active tool is registered as “{names[0]}”. An administrator can register it."]
-    if agent is None:
+    if agent is None and not names[1].startswith(WORKFLOW):
         return [f"No active agent is registered as “{names[1]}”. An administrator can register it."]
     denials = []
-    if agent.unit_id not in units:
+    if agent is not None and agent.unit_id not in units:
         denials.append(f"The agent “{agent.name}” does not belong to this business unit.")
-    if not agent.may_call(tool.name):
+    if agent is not None and not agent.may_call(tool.name):
         denials.append(f"The agent “{agent.name}” is not allowed to call “{tool.name}”.")
     problems = list(Draft202012Validator(tool.input_schema).iter_errors(arguments))[:5] if tool.input_schema else []
     return denials + [
@@ -246,7 +248,7 @@ def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Act
 
 
 def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> ApprovalRequest:
-    tool, asking = judged.known()
+    tool = judged.known_tool()
     need = judged.requirement
     arguments = json.loads(action.arguments)
     return approvals.open_request(
@@ -268,7 +270,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             tier=_tier_of(need.required, action.tier),
             requester=action.requester,
             requester_name=action.requester_name,
-            excluded=tuple(_excluded(asking, action)),
+            excluded=tuple(_excluded(judged.agent, action)),
             evidence=list(action.context.get("evidence", [])),
             agent_says=str(action.context.get("reason", "")),
         ),
@@ -288,9 +290,9 @@ def _tier_of(required: int, floor: str) -> str:
     return next((tier for tier, people in TIERS.items() if people == max(required, TIERS[floor])), floor)
 
 
-def _excluded(agent: Agent, action: Action) -> list[str]:
+def _excluded(agent: Agent | None, action: Action) -> list[str]:
     """Nobody signs for their own agent, nor for the person the agent says it acts for."""
-    keys = [f"user:{agent.owner_id}"]
+    keys = [f"user:{agent.owner_id}"] if agent else []
     claimed = str(action.context.get("requester", ""))
     behind = get_user_model().objects.filter(username=claimed).values_list("pk", flat=True).first() if claimed else None
     return keys + ([f"user:{behind}"] if behind else [])

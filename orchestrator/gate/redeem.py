@@ -19,6 +19,7 @@ from audit.lifecycle import move
 from audit.refusals import Refusal, Stale
 from orchestrator.gate.announce import announce
 from orchestrator.gate.locks import lock_action, refuse_foreign
+from orchestrator.gate.propose import WORKFLOW
 from orchestrator.gate.snapshot import digest_of
 from orchestrator.models import Action, Agent, Attempt, Tool
 from orchestrator.statuses import ActionStatus, AttemptStatus
@@ -113,7 +114,7 @@ def _refuse_changed(action: Action) -> None:
         raise Void(
             f"The tool {action.tool} {action.tool_version} is no longer the active version.", code="tool_changed"
         )
-    if not Agent.objects.active().filter(name=action.agent).exists():
+    if not action.agent.startswith(WORKFLOW) and not Agent.objects.active().filter(name=action.agent).exists():
         raise Void(f"The agent {action.agent} is no longer active.", code="agent_changed")
     if digest_of(action) != action.digest:
         raise Void("The stored bytes do not match the digest that was judged.", code="digest_mismatch")

@@ -14,7 +14,8 @@ from audit.canonical import digest
 from audit.refusals import Invalid
 from orchestrator.models import Agent, Channel, Release, Tool
 from orchestrator.workflows.parse import parse
-from orchestrator.workflows.spec import AgentContract, Catalogue, ToolContract, WorkflowSpec
+from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract
+from orchestrator.workflows.spec import WorkflowSpec
 
 TOOL_FIELDS = (
     "name",
@@ -102,6 +103,7 @@ def catalogue() -> Catalogue:
                 tier=tool.tier,
                 effect=tool.effect,
                 idempotency_class=tool.idempotency_class,
+                compensate_with=tool.compensate_with or None,
             )
             for name, tool in tools.items()
         },
@@ -111,6 +113,7 @@ def catalogue() -> Catalogue:
                 version=str(agent.version),
                 input_schema=agent.input_schema,
                 output_schema=agent.output_schema,
+                allowed_tools=tuple(agent.allowed_tools),
             )
             for name, agent in agents.items()
         },

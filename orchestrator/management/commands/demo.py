@@ -18,7 +18,7 @@ from orchestrator.releases.folders import folder_of, install
 
 PASSWORD = "holdpoint-demo"
 DEMO = system("demo")
-UNITS = {"group": ("Group", None), "finance": ("Finance", "group"), "service": ("Customer service", "group")}
+UNITS = {"group": ("Group", None), "finance": ("Finance", "group"), "support": ("Customer support", "group")}
 # Role -> permissions on the top unit, which cover the units below it.
 ROLES = {
     "reviewers": ("view", "review"),

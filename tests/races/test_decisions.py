@@ -1,0 +1,142 @@
+"""Two people, or a person and a clock, at the same instant: exactly one outcome, and the loser is told."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from approvals import operations as approvals
+from approvals.models import ApprovalRequest, Decision
+from approvals.operations import Voice
+from audit.actors import system
+from audit.models import AuditEvent
+from audit.refusals import Refusal
+from orchestrator.gate.withdraw import withdraw
+from orchestrator.models import Action
+from orchestrator.operations import executions
+from tests import worlds as make
+
+RACES = 200
+ENDINGS = {"approved", "rejected", "expired", "withdrawn", "void"}
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+
+def race(*acts):
+    """Run the acts at the same instant, each on a connection of its own. Returns what each raised, or None."""
+    barrier, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(number, act):
+        try:
+            barrier.wait()
+            act()
+        except Refusal as refusal:
+            outcomes[number] = refusal
+        except Exception as error:
+            outcomes[number] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number, act)) for number, act in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def voice(request):
+    return Voice(digest=request.digest, revision=request.revision, reason_code="evidence_checked")
+
+
+def approve(request, who):
+    return lambda: approvals.approve(request_id=request.pk, by=who, voice=voice(request))
+
+
+def reject(request, who):
+    return lambda: approvals.reject(request_id=request.pk, by=who, voice=voice(request))
+
+
+def endings_of(request):
+    """The terminal decisions in the audit trail: there must be exactly one."""
+    events = AuditEvent.objects.filter(object_id=request.pk, event__startswith="approval_request.")
+    return [event.after for event in events if event.after in ENDINGS]
+
+
+def assert_one_outcome(request, outcomes):
+    unexpected = [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Refusal)]
+    assert unexpected == []
+    assert len(endings_of(request)) == 1
+    action = Action.objects.get(pk=request.subject_id)
+    request.refresh_from_db()
+    becomes = {"approved": "granted", "rejected": "rejected", "expired": "expired", "withdrawn": "withdrawn"}
+    assert action.status == becomes[request.status]
+
+
+class TestRaces:
+    def test_approve_against_approve_records_two_voices_or_one_and_resolves_once(self):
+        world = make.world()
+        for _ in range(RACES):
+            request = make.request(world)
+            outcomes = race(approve(request, world.grace), approve(request, world.linus))
+            assert_one_outcome(request, outcomes)
+            assert Decision.objects.filter(request=request).count() == 1
+
+    def test_the_same_person_twice_is_one_voice(self):
+        world = make.world()
+        for _ in range(RACES):
+            request = make.request(world, tool="wire")
+            race(approve(request, world.grace), approve(request, world.grace))
+            request.refresh_from_db()
+            assert request.status == "pending"
+            assert Decision.objects.filter(request=request).count() == 1
+
+    def test_approve_against_reject_ends_one_way(self):
+        world = make.world()
+        for _ in range(RACES):
+            request = make.request(world)
+            outcomes = race(approve(request, world.grace), reject(request, world.linus))
+            assert_one_outcome(request, outcomes)
+            assert sum(outcome is None for outcome in outcomes) == 1
+
+    def test_approve_against_withdraw_ends_one_way(self):
+        world = make.world()
+        for _ in range(RACES):
+            request = make.request(world)
+            outcomes = race(
+                approve(request, world.grace),
+                lambda request=request: withdraw(action_id=request.subject_id, by=system("test"), why="race"),
+            )
+            unexpected = [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Refusal)]
+            assert unexpected == []
+            request.refresh_from_db()
+            assert request.status == "withdrawn"
+            assert Action.objects.get(pk=request.subject_id).status == "withdrawn"
+
+    def test_approve_against_expire_ends_one_way(self):
+        world = make.world()
+        for number in range(RACES):
+            request = make.request(world)
+            # The time to decide ends while both are at the door: a few milliseconds either side.
+            ApprovalRequest.objects.filter(pk=request.pk).update(decide_by=Now() + timedelta(milliseconds=number % 8))
+            outcomes = race(approve(request, world.grace), lambda: approvals.expire_overdue(by=system("test")))
+            approvals.expire_overdue(by=system("test"))
+            make.wait_until(lambda request=request: approvals.expire_overdue(by=system("test")) or endings_of(request))
+            assert_one_outcome(request, outcomes)
+
+    def test_approve_against_cancel_ends_one_way_and_sends_nothing_after_the_cancel(self):
+        world = make.world()
+        for _ in range(RACES):
+            execution, request = make.held_execution(world)
+            outcomes = race(
+                approve(request, world.grace),
+                lambda execution=execution: executions.cancel(execution_id=execution.pk, by=world.ada, why="race"),
+            )
+            unexpected = [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Refusal)]
+            assert unexpected == []
+            execution.refresh_from_db()
+            assert execution.status == "cancelled"
+            assert Action.objects.get(pk=request.subject_id).status == "withdrawn"
+            assert {step.status for step in execution.steps.all()} <= {"success", "cancelled", "skipped"}
