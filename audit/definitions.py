@@ -87,6 +87,18 @@ def draft(row: Definition, *, by: Actor, why: str = "") -> None:
 
 
 @transaction.atomic
+def edit(row: Definition, *, by: Actor, changed: list[str]) -> None:
+    """Store changes to a draft. Whoever edited it last cannot be the one who activates it."""
+    stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    if stored.status != DefinitionStatus.DRAFT:
+        raise Refusal(f"This {row.lifecycle.noun} is {stored.status}: only a draft can be edited.")
+    row.edited_by_id = by.user_id
+    row.save()
+    event = f"{row.lifecycle.noun.replace(' ', '_')}.edited"
+    lifecycle.note(row, event, by=by, data={"changed": sorted(changed)})
+
+
+@transaction.atomic
 def retire(row: Definition, *, by: Actor, why: str = "") -> None:
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
     move(row, to=DefinitionStatus.RETIRED, by=by, why=why)

@@ -28,7 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    "django.contrib.admin",
+    "config.apps.HoldpointAdminConfig",
     "guardian",
     "rest_framework",
     "drf_spectacular",

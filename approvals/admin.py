@@ -1,0 +1,51 @@
+"""Approval policies in the admin. A condition that does not compile is refused with its line and column."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from approvals.models import ApprovalPolicy
+from audit import scope
+from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition
+from audit.web import actor_of
+from budgets.admin import InUnitAdmin
+
+FIELDS = [
+    "name", "unit_id", "tool", "condition", "verdict", "required", "reason", "decide_within_seconds", "use_within_seconds",
+    "on_timeout",
+]  # fmt: skip
+
+
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One rule."""
+
+    class Meta:
+        model = ApprovalPolicy
+        fields = FIELDS
+        widgets = {"condition": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})}
+
+    def clean_condition(self) -> str:
+        condition: str = self.cleaned_data["condition"].strip()
+        if condition:
+            try:
+                compile_condition(condition, POLICY_VARIABLES)
+            except BadCondition as error:
+                raise forms.ValidationError(str(error)) from None
+        return condition
+
+
+@admin.register(ApprovalPolicy)
+class ApprovalPolicyAdmin(InUnitAdmin):
+    form = PolicyForm
+    unit_is_required = False
+    list_display = ["name", "version", "state", "tool", "unit", "verdict", "required", "reason"]
+    fields = FIELDS
+    readonly_fields = ["version"]
+    search_fields = ["name", "tool", "reason"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        seen = scope.unit_ids(actor_of(request), "view")
+        return super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))

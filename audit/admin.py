@@ -1,0 +1,151 @@
+"""How definitions are administered: a draft is edited by one person and activated by another; nothing is ever deleted.
+
+Each app registers its own definitions with `DefinitionAdmin`. Every verb is one of audit.definitions.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import ModelAdmin
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from audit import definitions
+from audit.actors import Actor
+from audit.definitions import Definition, DefinitionStatus
+from audit.ids import new_id
+from audit.refusals import Refusal
+from audit.templatetags._status import pill
+from audit.web import actor_of, record_refusal
+
+Verb = Callable[[HttpRequest, Any, Actor], Any]
+
+
+class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """Drafts can be edited; what is active or retired can only be read, copied into a new version, or retired."""
+
+    change_form_template = "admin/definition_form.html"
+    actions = None
+    list_filter: ClassVar[Any] = ["status"]
+    search_fields: ClassVar[Any] = ["name"]
+    versioned: ClassVar[bool] = True
+    who_and_when: ClassVar[tuple[str, ...]] = ("state", "edited_by", "activated_by", "activated_at")
+
+    # --- What may be done ---------------------------------------------------------------------------------------
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.status == DefinitionStatus.DRAFT)
+
+    def may_configure(self, request: HttpRequest) -> bool:
+        return super().has_change_permission(request)
+
+    # --- What is shown ------------------------------------------------------------------------------------------
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*super().get_readonly_fields(request, obj), *(self.who_and_when if obj else ()))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        shown = list(super().get_fieldsets(request, obj))
+        return [*shown, ("State", {"fields": self.who_and_when})] if obj else shown
+
+    @admin.display(description="State", ordering="status")
+    def state(self, row: Definition) -> str:
+        shown = pill("definition", row.status)
+        return format_html('<span class="pill" data-tone="{}">{}</span>', shown.tone, shown.word)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = kwargs.get("obj")
+        context["verbs"] = self._verbs_on(row) if row is not None and self.may_configure(request) else []
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _verbs_on(self, row: Definition) -> list[dict[str, str]]:
+        words = {"activate": "Activate", "version": "New version", "retire": "Retire"}
+        offered = {
+            DefinitionStatus.DRAFT: ["activate", "retire"],
+            DefinitionStatus.ACTIVE: ["version", "retire"],
+            DefinitionStatus.RETIRED: ["version"],
+        }[DefinitionStatus(row.status)]
+        names = [name for name in offered if name != "version" or self.versioned]
+        return [{"name": name, "word": words[name], "url": self._url(name, row.pk)} for name in names]
+
+    # --- What is done -------------------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            definitions.edit(obj, by=actor_of(request), changed=form.changed_data)
+        else:
+            definitions.draft(obj, by=actor_of(request))
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The audit trail records it; the admin's own log would be a second book."""
+
+    log_change = log_addition
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return redirect(f"{reverse('audit')}?object={object_id}")
+
+    def get_urls(self) -> list[URLPattern]:
+        verbs: dict[str, Verb] = {"activate": _activate, "retire": _retire, "version": self.copy_as_draft}
+        own = [
+            path(f"<uuid:pk>/{name}/", self.admin_site.admin_view(self._view(verb)), name=self._url_name(name))
+            for name, verb in verbs.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def copy_as_draft(self, request: HttpRequest, row: Any, by: Actor) -> Any:
+        """The next version as a draft that starts out equal."""
+        fresh = copy(row)
+        fresh.pk, fresh._state = new_id(), copy(row._state)
+        fresh._state.adding = True
+        fresh.status, fresh.version = DefinitionStatus.DRAFT, self.next_version(row)
+        fresh.activated_by = fresh.activated_at = None
+        definitions.draft(fresh, by=by, why=f"copied from {row}")
+        messages.success(request, f"{fresh} is a draft now. Edit it; another administrator activates it.")
+        return fresh
+
+    def next_version(self, row: Any) -> Any:
+        versions = type(row)._default_manager.filter(name=row.name).values_list("version", flat=True)
+        return max(versions) + 1
+
+    def _view(self, verb: Verb) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest, pk: UUID) -> HttpResponse:
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            row = self.get_object(request, str(pk))
+            if row is None or not self.may_configure(request):
+                raise definitions.Forbidden("You may not configure this.")
+            try:
+                row = verb(request, row, actor_of(request)) or row
+            except Refusal as refusal:
+                record_refusal(request, refusal)
+                messages.error(request, refusal.message)
+            return redirect(self._url("change", row.pk))
+
+        return view
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def _url(self, name: str, pk: object) -> str:
+        return reverse(f"admin:{self._url_name(name)}", args=[pk])
+
+
+def _activate(request: HttpRequest, row: Definition, by: Actor) -> None:
+    definitions.activate(row, by=by)
+    messages.success(request, f"{row} is in force now.")
+
+
+def _retire(request: HttpRequest, row: Definition, by: Actor) -> None:
+    definitions.retire(row, by=by, why="retired in the admin")
+    messages.success(request, f"{row} is retired.")

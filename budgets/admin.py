@@ -1,0 +1,57 @@
+"""Business units in the admin: the wall between tenants, drafted by one administrator and activated by another."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from audit import scope
+from audit.admin import DefinitionAdmin
+from audit.web import actor_of
+from budgets.models import BusinessUnit
+
+
+@admin.register(BusinessUnit)
+class BusinessUnitAdmin(DefinitionAdmin):
+    list_display = ["title", "name", "state", "parent", "owner", "currency"]
+    fields = ["name", "title", "parent", "owner", "currency"]
+    autocomplete_fields = ["owner"]
+    search_fields = ["name", "title"]
+    versioned = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:
+        """Units the administrator sees, and drafts, which nobody has a permission on yet."""
+        rows = super().get_queryset(request)
+        return rows.filter(pk__in=scope.unit_ids(actor_of(request), "view")) | rows.filter(status="draft")
+
+
+class UnitChoiceField(forms.TypedChoiceField):
+    """A unit by its id, among those the administrator sees."""
+
+    def __init__(self, *, seen: Any, **kwargs: Any) -> None:
+        options = [(str(unit.pk), unit.title) for unit in BusinessUnit.objects.filter(pk__in=seen).order_by("title")]
+        if not kwargs.get("required", True):
+            options.insert(0, ("", "Every business unit"))
+        super().__init__(choices=options, coerce=lambda value: value, empty_value=None, **kwargs)
+
+
+class InUnitAdmin(DefinitionAdmin):
+    """Definitions that belong to a unit by id."""
+
+    unit_is_required = True
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name != "unit_id":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        seen = scope.unit_ids(actor_of(request), "view")
+        return UnitChoiceField(seen=seen, label="Business unit", required=self.unit_is_required)
+
+    @admin.display(description="Unit")
+    def unit(self, row: Any) -> str:
+        titles = self._titles()
+        return titles.get(row.unit_id, "Every business unit" if row.unit_id is None else "?")
+
+    def _titles(self) -> dict[Any, str]:
+        return dict(BusinessUnit.objects.values_list("pk", "title"))

@@ -1,0 +1,34 @@
+"""The Django admin as the place for policies and definitions: same sign-in, same refusals as the rest of the console."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+
+from audit.refusals import Forbidden
+
+
+class NotAnAdministrator(Forbidden):
+    """Signed in, but not as somebody who may configure."""
+
+    code = "not_an_administrator"
+
+
+class HoldpointAdmin(AdminSite):
+    """One sign-in page for everything; whoever is signed in and may not configure is told so."""
+
+    site_title = site_header = "Holdpoint"
+    index_title = "Policies and definitions"
+    enable_nav_sidebar = False
+
+    @method_decorator(login_not_required)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.user.is_authenticated:
+            raise NotAnAdministrator(
+                "Configuring policies, tools, agents and units takes the administrator role.",
+                remedy="Ask an administrator of your business unit.",
+            )
+        return redirect_to_login(request.GET.get("next", "/admin/"))

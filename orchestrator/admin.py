@@ -1,0 +1,74 @@
+"""Tools, agents and service tokens in the admin. Runtime records are not here: the console's own pages show them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from audit import scope
+from audit.admin import DefinitionAdmin
+from audit.web import actor_of
+from budgets.admin import InUnitAdmin
+from orchestrator.models import Agent, ServiceToken, Tool
+
+
+@admin.register(Tool)
+class ToolAdmin(DefinitionAdmin):
+    list_display = ["name", "version", "state", "effect", "idempotency_class", "tier", "owner"]
+    list_filter = ["status", "effect", "tier"]
+    search_fields = ["name", "description"]
+    fieldsets = [
+        (None, {"fields": ["name", "version", "title", "description", "owner", "runbook"]}),
+        ("Risk", {"fields": ["effect", "tier", "idempotency_class", "compensate_with", "scopes", "egress"]}),
+        ("Code", {"fields": ["entry", "probe", "record", "business_key"]}),
+        ("Contract", {"fields": ["input_schema", "output_schema"]}),
+    ]
+
+    def next_version(self, row: Tool) -> str:
+        """The last number of the version, counted up until it is free."""
+        taken = set(Tool.objects.filter(name=row.name).values_list("version", flat=True))
+        head, _, last = row.version.rpartition(".")
+        number = int(last) if last.isdigit() else 0
+        stem = f"{head}." if head else "" if last.isdigit() else f"{row.version}."
+        while f"{stem}{number}" in taken:
+            number += 1
+        return f"{stem}{number}"
+
+
+@admin.register(Agent)
+class AgentAdmin(InUnitAdmin):
+    list_display = ["name", "version", "state", "unit", "owner", "last_used_at"]
+    search_fields = ["name", "description"]
+    autocomplete_fields = ["owner"]
+    readonly_fields = ["version", "last_used_at"]
+    fieldsets = [
+        (None, {"fields": ["name", "version", "description", "unit_id", "owner", "support", "runbook"]}),
+        ("What it may do", {"fields": ["allowed_tools", "egress", "data_classification"]}),
+        ("Code", {"fields": ["entry", "input_schema", "output_schema"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(unit_id__in=scope.unit_ids(actor_of(request), "view"))
+
+
+@admin.register(ServiceToken)
+class ServiceTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Read only: a token is issued by `manage.py token`, which shows its secret once."""
+
+    list_display = ["prefix", "agent", "scopes", "created_at", "expires_at", "revoked_at"]
+    search_fields = ["prefix", "agent"]
+    exclude = ["secret_hash"]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceToken]:
+        return super().get_queryset(request).filter(unit_id__in=scope.unit_ids(actor_of(request), "view"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
