@@ -16,6 +16,7 @@ from audit.queries import visible_or_refuse
 from audit.refusals import Forbidden, Invalid
 from budgets.operations import Usage
 from orchestrator.api.base import ApiView, actor_of, either, machines
+from orchestrator.api.contract import listing
 from orchestrator.api.fields import Anything, Body, Id, Moment, Money, Object, Text, Whole, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import (
@@ -125,8 +126,9 @@ def visible_to(actor: Actor) -> QuerySet[Action]:
 
 class Actions(ApiView):
     doors = {"GET": FOLLOW, "POST": machines("actions:propose")}
+    filters = FILTERS
 
-    @extend_schema(responses=ActionShape(many=True), summary="List actions, newest first")
+    @extend_schema(responses=listing(ActionShape), summary="List actions, newest first")
     def get(self, request: Request) -> Response:
         rows = visible_to(actor_of(request))
         return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show_actions(found, request))

@@ -16,6 +16,7 @@ from approvals.statuses import RequestStatus
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
+from orchestrator.api.contract import listing
 from orchestrator.api.fields import Body, Object, Text, Whole, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
@@ -56,8 +57,9 @@ def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:
 
 class Approvals(ApiView):
     doors = {"GET": READ}
+    filters = FILTERS
 
-    @extend_schema(responses=ApprovalShape(many=True), summary="List approval requests, newest first")
+    @extend_schema(responses=listing(ApprovalShape), summary="List approval requests, newest first")
     def get(self, request: Request) -> Response:
         rows = visible_to(actor_of(request))
         return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show(ApprovalShape, found, request))

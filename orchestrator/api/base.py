@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from audit.actors import Actor
 from audit.refusals import Forbidden
+from orchestrator.api.contract import ContractSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,9 @@ class ApiView(APIView):
     """One address. `doors` says per method who may come in; a method without a door does not exist."""
 
     doors: ClassVar[Mapping[str, Door]] = {}
+    # What a list can be narrowed by; None for addresses that are no lists.
+    filters: ClassVar[Mapping[str, Any] | None] = None
+    schema = ContractSchema()
     permission_classes = (IsAuthenticated, ThroughItsDoor)
     content_negotiation_class = AlwaysJSON
     http_method_names = ("get", "post", "head")

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from orchestrator.api.actions import Nothing
 from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.contract import listing
 from orchestrator.api.fields import read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, text, unit, uuid, when
@@ -33,8 +34,9 @@ FILTERS = {
 
 class DeadLetters(ApiView):
     doors = {"GET": either("executions:read")}
+    filters = FILTERS
 
-    @extend_schema(responses=DeadLetterShape(many=True), summary="List dead letters, latest first")
+    @extend_schema(responses=listing(DeadLetterShape), summary="List dead letters, latest first")
     def get(self, request: Request) -> Response:
         rows = DeadLetter.objects.visible_to(actor_of(request)).select_related("step")
         return page_of(request, rows, LATEST_FIRST, FILTERS, lambda found: show(DeadLetterShape, found, request))

@@ -15,6 +15,7 @@ from audit.models import AuditEvent
 from audit.queries import visible_or_refuse
 from orchestrator.api.actions import Reason
 from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.contract import listing
 from orchestrator.api.fields import Body, Object, Text, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
@@ -66,8 +67,9 @@ class Start(Body):
 
 class Executions(ApiView):
     doors = {"GET": READ, "POST": either("executions:start")}
+    filters = FILTERS
 
-    @extend_schema(responses=ExecutionShape(many=True), summary="List executions, newest first")
+    @extend_schema(responses=listing(ExecutionShape), summary="List executions, newest first")
     def get(self, request: Request) -> Response:
         rows = Execution.objects.visible_to(actor_of(request)).select_related("release")
         return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show(ExecutionShape, found, request))
@@ -111,7 +113,7 @@ def _cancel(request: Request, execution_id: UUID, why: str) -> Answer:
 class Steps(ApiView):
     doors = {"GET": READ}
 
-    @extend_schema(responses=StepShape(many=True), summary="An execution's steps with their attempts, in order")
+    @extend_schema(responses=listing(StepShape), summary="An execution's steps with their attempts, in order")
     def get(self, request: Request, execution_id: UUID) -> Response:
         refuse_unknown_parameters(request)
         steps = _steps(_visible(request, execution_id), request)

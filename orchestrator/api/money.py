@@ -15,6 +15,7 @@ from budgets.models import BusinessUnit, LedgerEntry
 from budgets.operations import Usage, charge
 from orchestrator.api.actions import Consumption
 from orchestrator.api.base import ApiView, actor_of, either, machines
+from orchestrator.api.contract import listing
 from orchestrator.api.fields import Id, Text, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, when
@@ -79,7 +80,7 @@ class Costs(ApiView):
 
     @extend_schema(
         parameters=[OpenApiParameter("group_by", enum=GROUPS), OpenApiParameter("from"), OpenApiParameter("to")],
-        responses=CostShape(many=True),
+        responses=listing(CostShape),
         summary="Sums of cost and tokens, dearest first",
     )
     def get(self, request: Request) -> Response:

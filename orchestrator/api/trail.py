@@ -6,6 +6,7 @@ from rest_framework.response import Response
 
 from audit.models import AuditEvent
 from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.contract import listing
 from orchestrator.api.lists import Cursors, Filter, page_of, text, unit, uuid, when
 from orchestrator.api.shapes import EventShape, show
 
@@ -23,8 +24,9 @@ FILTERS = {
 
 class Events(ApiView):
     doors = {"GET": either("read:audit")}
+    filters = FILTERS
 
-    @extend_schema(responses=EventShape(many=True), summary="List audit events, newest first")
+    @extend_schema(responses=listing(EventShape), summary="List audit events, newest first")
     def get(self, request: Request) -> Response:
         rows = AuditEvent.objects.visible_to(actor_of(request))
         return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show(EventShape, found, request))
