@@ -7,20 +7,21 @@ exit code is the child's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
-import shutil
 import signal
 import time
 
-from orchestrator.runner import kernel, sandbox, servant
+from orchestrator.runner import folders, kernel, sandbox, servant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 _TICK_MS = 1000
+_DISK_TICK_MS = 200
+_BLIND_TICK_MS = 20
 
 
 def main(config: dict[str, Any]) -> None:
@@ -36,9 +37,11 @@ def main(config: dict[str, Any]) -> None:
         _be_the_child(config, walls)
     os.close(config["socket"])
     mounted = "mount-namespace" in walls
-    _watch(child, config["lifeline"], engine, lambda: not mounted and _used(directory) > config["disk_bytes"])
-    code = _end(child, sweep_user="process-namespace" not in walls and os.geteuid() == 0)
-    _remove(directory, mounted=mounted)
+    try:
+        _watch(child, config["lifeline"], engine, None if mounted else (directory, config["disk_bytes"]))
+    finally:
+        code = _end(child, sweep_user="process-namespace" not in walls and os.geteuid() == 0)
+        _remove(directory, mounted=mounted)
     os._exit(code)
 
 
@@ -56,16 +59,19 @@ def _be_the_child(config: dict[str, Any], walls: list[str]) -> None:
         os._exit(70)
 
 
-def _watch(child: int, lifeline: int, engine: int, fills_the_disk: Callable[[], bool]) -> None:
+def _watch(child: int, lifeline: int, engine: int, quota: tuple[str, int] | None) -> None:
     """Return when the child has to go: the engine let go or died, the child died, or it fills the disk."""
-    poller, tick = select.poll(), _TICK_MS
+    poller, tick = select.poll(), _DISK_TICK_MS if quota else _TICK_MS
     poller.register(lifeline, select.POLLIN | select.POLLHUP)
     try:
         poller.register(os.pidfd_open(child), select.POLLIN)
     except OSError:
-        tick = 20
+        tick = _BLIND_TICK_MS
     while not poller.poll(tick):
-        if os.getppid() != engine or _is_dead(child) or fills_the_disk():
+        if os.getppid() != engine or _is_dead(child):
+            return
+        if quota and folders.size(quota[0]) > quota[1]:
+            os.write(2, b"[ended: the working folder holds more than a run may write]\n")
             return
 
 
@@ -73,46 +79,59 @@ def _is_dead(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _used(folder: str) -> int:
-    """Bytes below a folder; what vanishes or hides while we look counts as nothing."""
-    total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(f"{path}/{name}").st_blocks * 512
-            except OSError:
-                continue
-    return total
-
-
 def _end(child: int, *, sweep_user: bool) -> int:
     """Kill until no descendant is left. Returns what a shell would call the child's exit code.
 
-    With a process namespace the kernel kills all descendants with the child (and lets us fork no more).
+    With a process namespace the kernel ends all descendants with the child (and lets us fork no more).
     """
-    codes: dict[int, int] = {}
-    uid = sandbox.own_uid(os.getpid())
-    while True:
-        for pid in {child, *_children()} - codes.keys():
-            _kill(pid)
+    _signal(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    while _has_children():
         if sweep_user:
-            _kill_user(uid)
-        if not _reap(codes):
-            return codes.get(child, 0)
+            _kill_user(sandbox.own_uid(os.getpid()))
+        _freeze_then_kill()
         time.sleep(0.0005)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
-def _reap(codes: dict[int, int]) -> bool:
-    """Collect the dead; whether any child is still alive."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return False
-        if pid == 0:
-            return True
-        code = os.waitstatus_to_exitcode(status)
-        codes[pid] = code if code >= 0 else 128 - code
+def _has_children() -> bool:
+    """Collect the dead; whether any orphan of the child, now ours, is still alive."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _freeze_then_kill() -> None:
+    """Who is stopped cannot fork. Killing at once would only make room for what a fork bomb still starts."""
+    frozen: set[int] = set()
+    while awake := _descendants() - frozen:
+        for pid in awake:
+            _signal(pid, signal.SIGSTOP)
+        frozen |= awake
+    for pid in frozen:
+        _signal(pid, signal.SIGKILL)
+
+
+def _descendants() -> set[int]:
+    parents = {int(name): _parent(name) for name in os.listdir("/proc") if name.isdigit()}
+    found: set[int] = set()
+    more = {os.getpid()}
+    while more:
+        found |= more
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+    return found - {os.getpid()}
+
+
+def _parent(pid: str) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b") ")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def _kill_user(uid: int) -> None:
@@ -130,39 +149,18 @@ def _kill_user(uid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
-
-
-def _children() -> list[int]:
-    pid = os.getpid()
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
 
 
 def _remove(directory: str, *, mounted: bool) -> None:
-    if mounted:
-        try:
-            kernel.unmount(f"{directory}/work")
-        except OSError:
-            return
-    shutil.rmtree(directory, onerror=_insist)
-
-
-def _insist(function: Any, path: str, _: object) -> None:
-    """A handler may have locked a folder of its own; unlock it and try once more."""
+    """Where a handler wrote to the real disk this may take a while, and nobody should wait for it."""
     try:
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-    except OSError:
-        return
-    if os.path.isdir(path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        function(path)
+        if mounted:
+            kernel.unmount(f"{directory}/work")
+        elif os.fork():
+            return
+        folders.remove(directory)
+    except OSError as error:
+        os.write(2, f"[left behind: {error}]\n".encode())

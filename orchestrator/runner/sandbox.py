@@ -85,7 +85,7 @@ class Confinement:
         walls = self._change_user() if os.geteuid() == 0 else []
         kernel.drop_capabilities()
         kernel.forbid_new_privileges()
-        self._limit(count_processes="own-user" in walls)
+        self._limit(_most_processes(self._limits["RLIMIT_NPROC"], alone="own-user" in walls))
         kernel.die_with_parent(signal.SIGKILL)
         os.chdir(self.work)
         self._keep_library_readable()
@@ -112,11 +112,9 @@ class Confinement:
             return [name]
         return []
 
-    def _limit(self, *, count_processes: bool) -> None:
+    def _limit(self, processes: int) -> None:
         limits = {resource.RLIMIT_CORE: 0} | {getattr(resource, name): top for name, top in self._limits.items()}
-        if not count_processes:
-            # Shared with every other process of the user, so a low limit would fail the innocent.
-            del limits[resource.RLIMIT_NPROC]
+        limits[resource.RLIMIT_NPROC] = processes
         for which, top in limits.items():
             hard = resource.getrlimit(which)[1]
             most = top if hard == resource.RLIM_INFINITY else min(top, hard)
@@ -132,6 +130,22 @@ class Confinement:
         for module in list(sys.modules.values()):
             if hasattr(module, "__path__"):
                 module.__path__ = [_moved(path, moved) for path in module.__path__]
+
+
+def _most_processes(allowed: int, *, alone: bool) -> int:
+    """The kernel counts all processes of a user. One shared with the engine must leave room for its innocents."""
+    return allowed if alone else _tasks_of(os.geteuid()) + 4 * allowed
+
+
+def _tasks_of(uid: int) -> int:
+    count = 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat(f"/proc/{name}").st_uid == uid:
+                count += len(os.listdir(f"/proc/{name}/task"))
+        except OSError:
+            continue
+    return count
 
 
 def _moved(path: str, moved: dict[str, str]) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import signal
 import socket
 import sys
 
-from orchestrator.runner import kernel, sandbox, turn, wire
+from orchestrator.runner import folders, kernel, sandbox, turn, wire
 from orchestrator.runner.surroundings import Surroundings
 
 TYPE_CHECKING = False
@@ -115,9 +114,8 @@ class Servant:
         try:
             os.umask(0o077)
             os.chdir(self._work)
-            for name in os.listdir(self._work):
-                path = f"{self._work}/{name}"
-                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+            if os.listdir(self._work):
+                folders.empty(self._work)
         except OSError:
             return True
         return False

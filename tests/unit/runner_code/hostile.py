@@ -235,6 +235,21 @@ def print_forever(given: Fields, context: Any) -> Fields:
     return {"printed": True}
 
 
+def dig(given: Fields, context: Any) -> Fields:
+    """A folder in a folder in a folder, deeper than any path may be long."""
+    for _ in range(given["depth"]):
+        os.mkdir("down")
+        os.chdir("down")
+    return given
+
+
+def fill_with_nothing(given: Fields, context: Any) -> Fields:
+    number = 0
+    while True:
+        os.mkdir(f"folder-{number}")
+        number += 1
+
+
 def lock_a_folder(given: Fields, context: Any) -> Fields:
     os.makedirs("locked/inside")
     os.chmod("locked", 0)
