@@ -208,7 +208,7 @@ def _lock(request_id: UUID, by: Actor) -> ApprovalRequest:
     request = ApprovalRequest.objects.select_for_update().filter(pk=request_id).first()
     if request is None or request.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such approval request.")
-    return request  # type: ignore[no-any-return]
+    return request
 
 
 def _said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> bool:
@@ -237,7 +237,7 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice) -> No
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
     Decision.objects.create(
         request=request,
-        person_id=by.user_id,
+        person_id=_person_id(by),
         person_name=by.name,
         verdict=verdict,
         reason_code=voice.reason_code,
@@ -252,6 +252,12 @@ def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> 
         by=by,
         data={"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code},
     )
+
+
+def _person_id(by: Actor) -> int:
+    if by.user_id is None:
+        raise TypeError("only a person has a voice")
+    return by.user_id
 
 
 def _usable_until(request: ApprovalRequest) -> Any:

@@ -74,7 +74,8 @@ def activate(row: Definition, *, by: Actor) -> None:
         raise SamePerson("You edited this draft, so another administrator has to activate it.")
     if row.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {row.status}: only a draft can be activated.")
-    for old in type(row)._default_manager.select_for_update().filter(name=row.name, status=DefinitionStatus.ACTIVE):
+    rows: Any = type(row)._default_manager
+    for old in rows.select_for_update().filter(name=row.name, status=DefinitionStatus.ACTIVE):
         move(old, to=DefinitionStatus.RETIRED, by=by, why=f"replaced by {row}")
     move(row, to=DefinitionStatus.ACTIVE, by=by, activated_by_id=by.user_id, activated_at=Now())
 

@@ -42,7 +42,8 @@ def fact(
 
 def append(stream: str, *facts: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT audit_append(%s, %s)", [stream, Jsonb(list(facts))])
+        arguments: list[Any] = [stream, Jsonb(list(facts))]
+        cursor.execute("SELECT audit_append(%s, %s)", arguments)
 
 
 def record(

@@ -92,7 +92,8 @@ def move(
     if why and any(column.name == "why" for column in row._meta.concrete_fields):
         columns["why"] = why[:1000]
     with transaction.atomic():
-        same = type(row)._default_manager.filter(pk=row.pk, status=before, **(guard or {}))
+        rows: Any = type(row)._default_manager
+        same = rows.filter(pk=row.pk, status=before, **(guard or {}))
         if same.update(status=to, **columns) != 1:
             raise Stale(f"This {row.lifecycle.noun} is no longer {before.replace('_', ' ')}: somebody was faster.")
         events.append(
@@ -266,11 +267,12 @@ class Moves:
 
 def insert_values(row: models.Model, *, skip: frozenset[str] = frozenset()) -> tuple[list[str], list[Any]]:
     """Column names and adapted values of a new row; columns with a database default are left to the database."""
-    columns, values = [], []
+    columns: list[str] = []
+    values: list[Any] = []
     for column in row._meta.concrete_fields:
         value = getattr(row, column.attname)
         if column.column not in skip and not isinstance(value, DatabaseDefault):
-            columns.append(column.column)
+            columns.append(str(column.column))
             values.append(column.get_db_prep_save(value, connection))
     return columns, values
 
@@ -301,7 +303,7 @@ def run(text: str, params: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
     """Execute a hot statement with server-side binding, prepared; rows, or [] when it returns none."""
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(text, params, prepare=True)  # type: ignore[arg-type]
+        cursor.execute(text, params, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -319,7 +321,8 @@ def database_now() -> datetime:
     """The database's clock: the only clock that deadlines and leases are compared with."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
 __all__ = ["Governed", "IllegalMove", "Lifecycle", "Moves", "Now", "born", "database_now", "guard_sql", "move", "note"]

@@ -40,4 +40,4 @@ def charge(
         basis=CostBasis.UNKNOWN if usage.cost is None else CostBasis.REPORTED,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-    )  # type: ignore[no-any-return]
+    )

@@ -41,4 +41,4 @@ def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
 
 def grant(to: object, permission: Permission, unit: BusinessUnit) -> None:
     """Give a user or a group a permission on a unit (and so on every unit below it)."""
-    assign_perm(f"budgets.{permission}_businessunit", to, unit)  # type: ignore[arg-type]
+    assign_perm(f"budgets.{permission}_businessunit", to, unit)

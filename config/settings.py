@@ -144,6 +144,8 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Engine and workers ----------------------------------------------------------------------------------------
 WORKERS = env.integer("WORKERS", max(2, os.cpu_count() or 2))
+# How many claims may wait inside django-q2; time spent there counts against their lease.
+CLAIM_BATCH = WORKERS * 2
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 1)
 RUNS_DIR = VAR_DIR / "runs"
@@ -157,8 +159,8 @@ Q_CLUSTER = {
     "name": "holdpoint",
     "broker_class": "orchestrator.engine.broker.StepBroker",
     "workers": WORKERS,
-    "queue_limit": WORKERS * 2,
-    "bulk": WORKERS * 2,
+    "queue_limit": CLAIM_BATCH,
+    "bulk": CLAIM_BATCH,
     "save_limit": -1,
     # Only an attempt's own clock ends it (orchestrator.engine.runners); django-q2's SIGALRM must never fire first.
     "timeout": 10**6,

@@ -41,7 +41,7 @@ def _resolve_action(request: ApprovalRequest) -> None:
         # Approved, but not used in time: the act is asked for again rather than lost.
         move(action, to=ActionStatus.VOID, by=APPROVALS, why=why, finished_at=Now())
     elif action.status == ActionStatus.HELD:
-        ended = {} if to == ActionStatus.GRANTED else {"finished_at": Now(), "message": why}
+        ended: dict[str, Any] = {} if to == ActionStatus.GRANTED else {"finished_at": Now(), "message": why}
         move(action, to=to, by=APPROVALS, why=why, reasons=[*action.reasons, why] if ended else action.reasons, **ended)
     announce(action)
     if action.step_id:

@@ -27,8 +27,10 @@ LONGEST_WAIT = 1.0
 LOCKED_PAUSE = 0.02
 
 
-class StepBroker(Broker):
+class StepBroker(Broker):  # type: ignore[misc]
     """Woken by NOTIFY and by time. Every error is survived here, because django-q2 would sleep ten seconds on it."""
+
+    _listening: psycopg.Connection[Any] | None = None
 
     def dequeue(self) -> list[tuple[str, str]]:
         try:
@@ -41,7 +43,7 @@ class StepBroker(Broker):
         return [(str(claim.fence), _package(claim)) for claim in claims]
 
     def _claim(self) -> list[Claim]:
-        return claim_due(limit=settings.Q_CLUSTER["bulk"], worker=HOST)
+        return claim_due(limit=settings.CLAIM_BATCH, worker=HOST)
 
     def _wait_and_claim(self) -> list[Claim]:
         listener = self._listener()
@@ -51,14 +53,14 @@ class StepBroker(Broker):
         return self._claim()
 
     def _listener(self) -> psycopg.Connection[Any]:
-        if getattr(self, "_listening", None) is None:
+        if self._listening is None:
             connection.ensure_connection()
             self._listening = psycopg.connect(connection.connection.info.dsn, password=_password(), autocommit=True)
             self._listening.execute(f"LISTEN {WAKE_CHANNEL}")
         return self._listening
 
     def _forget_connections(self) -> None:
-        listening, self._listening = getattr(self, "_listening", None), None
+        listening, self._listening = self._listening, None
         if listening is not None:
             listening.close()
         connection.close()
@@ -87,7 +89,7 @@ class StepBroker(Broker):
 
 
 def _password() -> str | None:
-    return settings.DATABASES["default"].get("PASSWORD") or None
+    return str(settings.DATABASES["default"].get("PASSWORD") or "") or None
 
 
 def _package(claim: Claim) -> str:

@@ -73,7 +73,7 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
 
 def _standing(segment: Segment, occurrence: int) -> Action | None:
     """The action that stands for this place: void and withdrawn ones do not."""
-    return (  # type: ignore[no-any-return]
+    return (
         Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).exclude(status__in=ENDED_UNUSED).first()
     )
 
@@ -126,7 +126,7 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
         return _from_record(action)
     if action.status == ActionStatus.UNKNOWN:
         return _reconcile(segment, action)
-    if action.status == ActionStatus.REDEEMED:
+    if action.status == ActionStatus.REDEEMED and action.fence:
         # An earlier attempt of this step died between sending and recording.
         reconcile.mark_unknown(fence=action.fence, by=ENGINE, why="the attempt that sent it did not report")
         return None

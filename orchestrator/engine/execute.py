@@ -93,11 +93,16 @@ def _input_of(segment: Segment) -> dict[str, Any]:
     spec = segment.spec
     if spec.kind == "approval":
         return {}
-    contract = segment.released.tools[spec.tool] if spec.tool else segment.released.agents[spec.agent]
+    contract = _contract(segment)
     try:
         return bind(spec, _scope(segment), contract.get("input_schema") or {})
     except BindingError as error:
         raise _Fails(Failure("business", str(error))) from None
+
+
+def _contract(segment: Segment) -> dict[str, Any]:
+    spec = segment.spec
+    return segment.released.tools[spec.tool] if spec.tool else segment.released.agents[spec.agent or ""]
 
 
 def _scope(segment: Segment) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
         case "agent":
             return _run_agent(segment, input)
         case "tool":
-            return _unwrap(call(segment, tool=segment.spec.tool, arguments=input, occurrence=0))
+            return _unwrap(call(segment, tool=segment.spec.tool or "", arguments=input, occurrence=0))
         case _:
             return _ask_people(segment)
 
@@ -141,7 +146,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
         stopped.append(outcome)
         return Answer.park()
 
-    contract = segment.released.agents[segment.spec.agent]
+    contract = _contract(segment)
     ran = run_agent(segment, contract["entry"], input, on_call)
     if stopped:
         return _unwrap(stopped[0])

@@ -1,7 +1,7 @@
 """Is an output what was promised? An empty result where one was promised is a failure, never silence."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,14 +15,14 @@ from orchestrator.workflows.spec import WorkflowSpec
 _EMPTY = {"minItems", "minLength", "minProperties"}
 
 
-def problem_with(output: dict[str, Any], schema: dict[str, Any], non_empty: Iterable[str]) -> Failure | None:
+def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: Iterable[str]) -> Failure | None:
     """The first promise the output breaks: empty_result (retried) or output_schema (a bug in the handler, permanent)."""
     for name in non_empty:
         if output.get(name) in (None, "", [], {}):
             return Failure("empty_result", f"“{name}” is empty where the workflow promises some.")
     if not schema:
         return None
-    for error in _validator(canonical(schema)).iter_errors(output):
+    for error in _validator(canonical(dict(schema))).iter_errors(output):
         where = "/" + "/".join(map(str, error.absolute_path))
         if error.validator in _EMPTY:
             return Failure("empty_result", f"{where} is empty where the schema promises some.")
@@ -38,7 +38,7 @@ def result_of(
         output = bind_output(spec, input, outputs)
     except BindingError as error:
         return Failure("output_schema", str(error))
-    return problem_with(output, dict(spec.output_schema or {}), ()) or output
+    return problem_with(output, spec.output_schema or {}, ()) or output
 
 
 @lru_cache(maxsize=256)

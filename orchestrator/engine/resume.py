@@ -1,5 +1,6 @@
 """A step that waited for a person goes on: due again, its worker free until now, its try not counted."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -25,7 +26,7 @@ def resume_step(*, step_id: UUID, by: Actor, why: str) -> None:
         wake(execution_id)
 
 
-def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns: object) -> None:
+def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns: Any) -> None:
     """A person's decision is the step's outcome: an approval step, or a failure routed to a human."""
     execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
     step = Step.objects.select_for_update().get(pk=step_id)

@@ -252,7 +252,7 @@ def _fail(
         evidence=failure.evidence,
     )
     _span(execution, attempt, step, failure)
-    keep = {"failure_class": failure.failure_class, "input": input or step.input}
+    keep: dict[str, Any] = {"failure_class": failure.failure_class, "input": input or step.input}
     if failure.failure_class == "unknown_outcome_parked":
         move(step, to=StepStatus.UNKNOWN_OUTCOME, by=ENGINE, why=failure.message[:1000], tries=F("tries") - 1, **keep)
     elif failure.is_business:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from uuid import UUID
 
 import psycopg
 from django.conf import settings
@@ -130,7 +131,7 @@ def hand_back(worker: str, *, lost: bool) -> None:
 
 
 @transaction.atomic
-def _release(attempt_id: object) -> None:
+def _release(attempt_id: UUID) -> None:
     row = Attempt.objects.values_list("execution_id", flat=True).get(pk=attempt_id)
     lock_execution(row)
     attempt = (

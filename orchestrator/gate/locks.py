@@ -12,7 +12,7 @@ from orchestrator.models import Action, Execution
 
 
 def lock_execution(execution_id: UUID) -> Execution:
-    return Execution.objects.select_for_update(no_key=True).get(pk=execution_id)  # type: ignore[no-any-return]
+    return Execution.objects.select_for_update(no_key=True).get(pk=execution_id)
 
 
 def lock_action(action_id: UUID) -> Action:
@@ -25,7 +25,7 @@ def lock_action(action_id: UUID) -> Action:
     if place["execution_id"]:
         # A foreign agent may name an execution of its own system: then there is no row to lock.
         Execution.objects.select_for_update(no_key=True).filter(pk=place["execution_id"]).first()
-    return Action.objects.select_for_update().get(pk=action_id)  # type: ignore[no-any-return]
+    return Action.objects.select_for_update().get(pk=action_id)
 
 
 def refuse_foreign(action: Action, by: Actor) -> None:

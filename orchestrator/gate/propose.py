@@ -90,7 +90,7 @@ def judge(
 def _facts(
     tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], unit_id: UUID, more: dict[str, Any]
 ) -> dict[str, Any]:
-    unit = BusinessUnit.objects.filter(pk=unit_id).values("name", "title", "currency").first() or {}
+    unit: Any = BusinessUnit.objects.filter(pk=unit_id).values("name", "title", "currency").first() or {}
     return {
         "args": arguments,
         "tool": {"name": tool.name, "version": tool.version, "effect": tool.effect, "tier": tool.tier} if tool else {},
@@ -229,7 +229,7 @@ def _earlier(action: Action) -> Action | None:
             "This hint was used for a call with other arguments.",
             errors=[("/idempotency_hint", "mismatch", f"Action {earlier.pk} holds other arguments under this hint.")],
         )
-    return earlier  # type: ignore[no-any-return]
+    return earlier
 
 
 def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Action:

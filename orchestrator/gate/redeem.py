@@ -98,8 +98,8 @@ def _refuse_without_lease(action: Action, fence: UUID | None) -> None:
     """Our own step must still hold its lease, by the database's clock, at the moment of dispatch."""
     if action.step_id is None:
         return
-    holds = Attempt.objects.filter(
-        pk=fence,
+    holds: Any = Attempt.objects.filter(
+        id=fence,
         step_id=action.step_id,
         step__attempt_id=fence,
         status=AttemptStatus.RUNNING,
@@ -129,7 +129,7 @@ def _consume_approval(action: Action, by: Actor) -> datetime | None:
     # A retry of the same dispatch, same key and bytes, inside the same window.
     if request.digest != action.digest or request.use_by is None or lifecycle.database_now() >= request.use_by:
         raise Void("The approval's time for use is over.", code="approval_lapsed")
-    return request.use_by  # type: ignore[no-any-return]
+    return request.use_by
 
 
 @transaction.atomic

@@ -9,7 +9,6 @@ from django.db.models.functions import Now
 
 from audit import lifecycle
 from audit.actors import Actor
-from audit.ids import new_id
 from audit.lifecycle import move
 from audit.models import Span
 from audit.refusals import Stale
@@ -89,4 +88,4 @@ def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: d
 
 
 def _trace_of(action: Action) -> UUID:
-    return action.execution_id or action.pk or new_id()
+    return action.execution_id or action.pk

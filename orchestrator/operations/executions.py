@@ -1,5 +1,6 @@
 """Start and cancel. Starting validates everything before a single row is written, and one statement writes them all."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -87,7 +88,7 @@ def cancel(*, execution_id: UUID, by: Actor, why: str) -> Execution:
     with transaction.atomic():
         end_execution(execution_id, to=ExecutionStatus.CANCELLED, by=by, why=why)
     execution.refresh_from_db()
-    return execution  # type: ignore[no-any-return]
+    return execution
 
 
 def refuse_unless_operator(by: Actor, unit_id: UUID, unit_title: str) -> None:
@@ -128,7 +129,7 @@ def _refuse_bad_input(pinned: Released, input: dict[str, Any], envelope: dict[st
         raise Invalid("The input does not fit the workflow.", errors=errors)
 
 
-def _problems(schema: dict[str, Any], value: Any, root: str) -> list[tuple[str, str, str]]:
+def _problems(schema: Mapping[str, Any], value: Any, root: str) -> list[tuple[str, str, str]]:
     found = list(Draft202012Validator(schema).iter_errors(value))[:20]
     return [
         (

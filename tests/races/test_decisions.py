@@ -126,8 +126,10 @@ class TestRaces:
             make.wait_until(lambda request=request: approvals.expire_overdue(by=system("test")) or endings_of(request))
             assert_one_outcome(request, outcomes)
 
-    def test_approve_against_cancel_ends_one_way_and_sends_nothing_after_the_cancel(self):
+    def test_approve_against_cancel_ends_one_way_and_sends_nothing_after_the_cancel(self, tmp_path, settings):
+        settings.RELEASES_DIR = tmp_path / "releases"
         world = make.world()
+        make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
         for _ in range(RACES):
             execution, request = make.held_execution(world)
             outcomes = race(
