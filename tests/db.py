@@ -59,7 +59,7 @@ def _take_free_slot() -> tuple[Path, IO[str]]:
     """The first folder nobody uses; it is ours while the returned file is open, even if we are killed."""
     for number in count():
         slot = ROOT / str(number)
-        slot.mkdir(parents=True, exist_ok=True)
+        (slot / "static").mkdir(parents=True, exist_ok=True)  # whitenoise warns when there is none
         lock = (slot / "session.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
