@@ -37,6 +37,4 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"{refusal}\nNothing was imported from {file}.") from None
         for name in done.created:
             self.stdout.write(f"  + {name}")
-        self.stdout.write(
-            f"{file}: {len(done.created)} {self.noun} imported, {len(done.unchanged)} unchanged."
-        )
+        self.stdout.write(f"{file}: {len(done.created)} {self.noun} imported, {len(done.unchanged)} unchanged.")

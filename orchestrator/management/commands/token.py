@@ -15,9 +15,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--agent", help="name of an active agent")
         parser.add_argument("--unit", help="name of the business unit the token is bound to")
-        parser.add_argument(
-            "--scope", action="append", default=[], help=f"one of: {', '.join(tokens.SCOPES)}"
-        )
+        parser.add_argument("--scope", action="append", default=[], help=f"one of: {', '.join(tokens.SCOPES)}")
         parser.add_argument("--days", type=int, default=90, help="days until it expires (default 90)")
         parser.add_argument("--revoke", metavar="PREFIX", help="revoke the token with this prefix")
 
