@@ -98,8 +98,10 @@ def _refuse_without_lease(action: Action, fence: UUID | None) -> None:
     """Our own step must still hold its lease, by the database's clock, at the moment of dispatch."""
     if action.step_id is None:
         return
-    holds: Any = Attempt.objects.filter(
-        id=fence,
+    if fence is None:
+        raise Stale("A step's action is redeemed under its attempt. Nothing was sent.")
+    holds = Attempt.objects.filter(
+        pk=fence,
         step_id=action.step_id,
         step__attempt_id=fence,
         status=AttemptStatus.RUNNING,
