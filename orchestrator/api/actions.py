@@ -43,6 +43,7 @@ from orchestrator.models import Action, Agent, Execution
 from orchestrator.statuses import ActionStatus
 
 FOLLOW = either("actions:propose", "actions:redeem", "actions:report")
+MOST_TOKENS = 10**12
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
 FILTERS = {
     "status": Filter("status", choice(*ActionStatus.values)),
@@ -82,8 +83,8 @@ class Consumption(Body):
 
     cost = Money(required=False, allow_null=True)
     currency = serializers.RegexField(r"\A[A-Z]{3}\Z", required=False, help_text="ISO 4217")
-    input_tokens = Whole(required=False, min_value=0, max_value=2**53)
-    output_tokens = Whole(required=False, min_value=0, max_value=2**53)
+    input_tokens = Whole(required=False, min_value=0, max_value=MOST_TOKENS)
+    output_tokens = Whole(required=False, min_value=0, max_value=MOST_TOKENS)
     model = Text(max_length=200, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def _start(request: Request, body: dict[str, Any]) -> Answer:
     by = actor_of(request)
     # Looked up here first, so that a name the caller may not see is answered like one that does not exist.
     where = unit_named(body.pop("unit", None), by)
-    return Answer(201, show_one(ExecutionShape, executions.start(unit=where.name, by=by, **body), request))
+    started = executions.start(unit=where.name, by=by, **body)
+    return Answer(201, show_one(ExecutionShape, _visible(request, started.pk), request))
 
 
 class OneExecution(ApiView):

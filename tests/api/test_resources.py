@@ -1,0 +1,245 @@
+"""Executions, approvals, dead letters, money and the trail over REST."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from audit.models import AuditEvent
+from budgets.models import LedgerEntry
+from orchestrator.models import Execution
+from orchestrator.operations import tokens
+from orchestrator.operations.registry import import_agents
+from tests import make
+from tests.api.conftest import IMPORTER, Caller, cancel_order, make_token, signed_in, voice
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def finance(db, other_unit):
+    """A machine of the finance unit, where `make` puts its executions."""
+    make.execution()
+    make.person("operator")
+    import_agents([{"name": "runner", "owner": "operator", "unit": "finance"}], by=IMPORTER, file="agents.json")
+    return Caller(tokens.issue("runner", "finance", list(tokens.SCOPES), 1)[0])
+
+
+class TestExecutions:
+    def test_start_follow_and_stop(self, finance):
+        status, started, _ = finance.post(
+            "executions/",
+            {"workflow": "closing", "input": {"month": "2026-10"}, "unit": "finance", "business_key": "k"},
+        )
+        path = f"executions/{started['id']}/"
+
+        assert (status, started["status"], started["unit"], started["business_key"]) == (201, "queued", "finance", "k")
+        assert finance.get(path)[1] == started
+        steps = finance.get(f"{path}steps/")[1]["results"]
+        assert [step["position"] for step in steps] == list(range(len(steps)))
+        status, stopped, _ = finance.post(f"{path}cancellations/", {"reason": "Wrong month"})
+        assert (status, stopped["status"]) == (200, "cancelled")
+        assert finance.post(f"{path}cancellations/", {"reason": "Again"})[0] == 409
+
+    def test_are_started_once_under_one_key(self, finance):
+        body = {"workflow": "closing", "input": {"month": "2026-10"}}
+        before = Execution.objects.count()
+
+        first = finance.post("executions/", body, **{"Idempotency-Key": "k"})[1]
+        second = finance.post("executions/", body, **{"Idempotency-Key": "k"})[1]
+
+        assert first["id"] == second["id"]
+        assert Execution.objects.count() == before + 1
+
+    @pytest.mark.parametrize(
+        ("body", "pointer"),
+        [
+            ({"workflow": "closin", "input": {}}, "/workflow"),
+            ({"workflow": "closing", "input": {}, "unit": "elsewhere"}, "/unit"),
+            ({"workflow": "closing", "input": []}, "/input"),
+            (
+                {"workflow": "closing", "input": {"month": "2026-10"}, "envelope": {"confidence": 2}},
+                "/envelope/confidence",
+            ),
+            ({"workflow": "closing", "input": {"month": "2026-10"}, "envelope": {"hops": 2}}, "/envelope"),
+        ],
+    )
+    def test_name_what_is_wrong(self, finance, body, pointer):
+        status, problem, _ = finance.post("executions/", body)
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, pointer)
+
+    @pytest.mark.parametrize("envelope", [{"trace_id": "x"}, {"deadline": "tomorrow"}])
+    def test_an_envelope_that_cannot_be_stored_is_the_senders_mistake(self, finance, envelope):
+        body = {"workflow": "closing", "input": {"month": "2026-10"}, "envelope": envelope}
+
+        assert finance.post("executions/", body)[0] == 422
+
+    def test_of_other_units_are_not_there(self, finance, api):
+        execution = finance.get("executions/")[1]["results"][0]["id"]
+
+        for path in ("", "steps/", "evidence/"):
+            assert api.get(f"executions/{execution}/{path}")[0] == 404
+        assert api.post(f"executions/{execution}/cancellations/", {"reason": "x"})[0] == 404
+
+    def test_a_person_without_the_operator_role_may_look_and_not_touch(self, finance):
+        browser = signed_in(make.person("auditor", "view"))
+        execution = browser.get("executions/")[1]["results"][0]["id"]
+
+        status, problem, _ = browser.post(f"executions/{execution}/cancellations/", {"reason": "x"})
+
+        assert (status, problem["code"]) == (403, "forbidden")
+
+    def test_evidence_holds_the_whole_chain(self, finance):
+        execution = make.execution("succeeded")
+
+        pack = finance.get(f"executions/{execution.pk}/evidence/")[1]
+
+        assert pack["execution"]["status"] == "succeeded"
+        assert {step["status"] for step in pack["steps"]} == {"success"}
+        assert [event["seq"] for event in pack["events"]] == list(range(1, len(pack["events"]) + 1))
+        assert all(len(event["hash"]) == 64 for event in pack["events"])
+        assert pack["complete"] is True
+
+
+class TestApprovals:
+    def test_show_the_digested_bytes_and_an_etag(self, api):
+        action = api.post("actions/", cancel_order())[1]
+
+        status, approval, headers = api.get(f"approvals/{action['approval']['id']}/")
+
+        assert (status, approval["action"], approval["title"]) == (200, action["id"], "Cancel A1")
+        assert approval["snapshot"]["arguments"] == {"order": "A1"}
+        assert approval["digest"] == action["digest"]
+        assert headers["ETag"] == f'"1-{action["digest"][:16]}"'
+
+    def test_of_other_agents_are_not_there(self, api):
+        action = api.post("actions/", cancel_order())[1]
+
+        assert Caller(make_token("other")).get(f"approvals/{action['approval']['id']}/")[0] == 404
+
+    @pytest.mark.parametrize("change", [{"digest": "0" * 64}, {"revision": 2}])
+    def test_refuse_a_decision_over_something_else(self, api, grace, change):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+        read = browser.get(path)[1]
+
+        status, problem, _ = browser.post(f"{path}decisions/", voice(read) | change)
+
+        assert (status, problem["code"]) == (409, "changed_since_viewed")
+
+    def test_refuse_a_decision_with_an_old_etag(self, api, grace):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+        read = browser.get(path)[1]
+
+        old = browser.post(f"{path}decisions/", voice(read), **{"If-Match": '"0-old"'})
+        current = browser.post(f"{path}decisions/", voice(read), **{"If-Match": browser.get(path)[2]["ETag"]})
+
+        assert (old[0], old[1]["code"]) == (409, "changed_since_viewed")
+        assert current[0] == 201
+
+    def test_refuse_the_agents_owner(self, api, owner, world):
+        make.grant(owner, "view", world)
+        make.grant(owner, "review", world)
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(owner), f"approvals/{action['approval']['id']}/"
+
+        status, problem, _ = browser.post(f"{path}decisions/", voice(browser.get(path)[1]))
+
+        assert (status, problem["code"]) == (403, "own_request")
+
+    @pytest.mark.parametrize(
+        "change", [{"verdict": "maybe"}, {"reason_code": "because"}, {"revision": "1"}, {"reason_code": "other"}]
+    )
+    def test_refuse_a_decision_that_says_nothing(self, api, grace, change):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+
+        status, problem, _ = browser.post(f"{path}decisions/", voice(browser.get(path)[1]) | change)
+
+        assert status == 422
+        assert problem["errors"][0]["pointer"] == (
+            "/note" if change == {"reason_code": "other"} else f"/{next(iter(change))}"
+        )
+
+
+class TestDeadLetters:
+    def test_name_owner_runbook_and_evidence_and_can_be_tried_again(self, finance):
+        letter = make.dead_letter()
+
+        found = finance.get("dead-letters/?status=open")[1]["results"][0]
+        status, redriven, _ = finance.post(f"dead-letters/{letter.pk}/retries/")
+
+        assert (found["id"], found["step"], found["execution"]) == (
+            str(letter.pk), letter.step.key, str(letter.execution_id),
+        )  # fmt: skip
+        assert {"owner", "runbook", "evidence", "attempts", "failure_class"} <= set(found)
+        assert (status, redriven["status"]) == (201, "redriven")
+        assert finance.post(f"dead-letters/{letter.pk}/retries/")[0] == 409
+
+    def test_of_other_units_are_not_there(self, finance, api):
+        letter = make.dead_letter()
+
+        assert api.get("dead-letters/")[1]["results"] == []
+        assert api.post(f"dead-letters/{letter.pk}/retries/")[0] == 404
+
+
+class TestMoney:
+    CALL = {"cost": "0.0021", "currency": "USD", "input_tokens": 1000, "output_tokens": 20, "model": "m-1"}
+
+    def test_adds_up_and_never_counts_the_unknown_as_zero(self, api):
+        run = str(uuid4())
+        for _ in range(3):
+            assert api.post("usage/", self.CALL | {"execution": run})[0] == 201
+        api.post("usage/", {"input_tokens": 5, "model": "m-2"})
+
+        by_model = api.get("costs/?group_by=model")[1]["results"]
+
+        assert [(row["group"], row["cost"], row["calls"], row["unknown"]) for row in by_model] == [
+            ("m-1", "0.0063000000", 3, 0),
+            ("m-2", None, 1, 1),
+        ]
+        assert api.get("costs/?group_by=execution")[1]["results"][0]["group"] == run
+        assert api.get("costs/?group_by=unit")[1]["results"][0]["group"] == "support"
+        assert api.get("costs/?from=2150-01-01T00:00:00Z")[1]["results"] == []
+
+    def test_keeps_the_callers_reference_in_the_trail(self, api):
+        entry = api.post("usage/", self.CALL | {"reference": "turn 7"})[1]
+
+        assert "turn 7" in AuditEvent.objects.get(object_id=entry["id"]).data
+
+    def test_is_counted_once_under_one_key(self, api):
+        for _ in range(2):
+            api.post("usage/", self.CALL, **{"Idempotency-Key": "turn-7"})
+
+        assert LedgerEntry.objects.get().amount == Decimal("0.0021")
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"cost": "1"}, {"cost": "1", "currency": "usd"}, {"input_tokens": -1}, {"input_tokens": "5"},
+         {"input_tokens": 10**13}, {"cost": "1", "currency": "USD", "agent": "ghost"}, {"model": "m"}],
+    )  # fmt: skip
+    def test_refuses_nonsense(self, api, body):
+        assert api.post("usage/", body)[0] in {400, 403, 422}
+        assert LedgerEntry.objects.count() == 0
+
+    @pytest.mark.parametrize("query", ["group_by=agnet", "from=yesterday", "form=x"])
+    def test_refuses_unknown_questions(self, api, query):
+        assert api.get(f"costs/?{query}")[0] == 400
+
+
+class TestTrail:
+    def test_shows_what_happened_to_an_object_with_its_hash(self, api):
+        action = api.post("actions/", cancel_order())[1]
+
+        found = api.get(f"audit/events/?object={action['id']}")[1]["results"]
+
+        assert [event["event"] for event in found] == ["action.held", "action.proposed"]
+        assert found[0]["data"] == {} or isinstance(found[0]["data"], dict)
+        assert len(found[0]["hash"]) == 64
+
+    def test_of_other_units_is_not_there(self, api, finance):
+        action = api.post("actions/", cancel_order())[1]
+
+        assert finance.get(f"audit/events/?object={action['id']}")[1]["results"] == []
