@@ -137,7 +137,9 @@ def read_strict(raw: bytes, *, max_bytes: int = 1_048_576, max_depth: int = 40) 
         raise BadJSON(f"The body is not UTF-8 (byte {error.start}).") from None
     _refuse_depth(text, max_depth)
     try:
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_exact_integer)
+        value = json.loads(
+            text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_exact_integer
+        )
         canonical(value)
     except json.JSONDecodeError as error:
         raise BadJSON(f"Not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None

@@ -7,6 +7,7 @@ The task names are fixed here; a package is made on the spot and carries two sho
 import logging
 import os
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -100,6 +101,6 @@ def _package(claim: Claim) -> str:
             "func": TASK,
             "args": (str(claim.fence), HOST),
             "kwargs": {},
-            "started": None,
+            "started": datetime.now(UTC),
         }
     )
