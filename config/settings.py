@@ -152,7 +152,7 @@ RUNS_DIR = VAR_DIR / "runs"
 RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]
 # The only environment a handler ever sees, and only the names its release lists.
-HANDLER_ENV = {name: env.text(name, "") for name in ("ERP_URL", "LEDGER_URL", "CRM_URL")}
+HANDLER_ENV = {name: env.text(name, "") for name in env.names("HANDLER_ENV", "ERP_URL,LEDGER_URL,CRM_URL")}
 
 # django-q2 is muscle: it saves nothing, retries nothing, schedules nothing. See orchestrator/engine/broker.py.
 Q_CLUSTER = {

@@ -22,7 +22,7 @@ from audit.models import Span
 from audit.refusals import Stale
 from budgets import operations as budgets
 from orchestrator.engine import retries
-from orchestrator.engine.advance import advance
+from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.claims import ENGINE, Claim, claim_due
 from orchestrator.engine.letters import close_letter, write_letter
 from orchestrator.engine.outputs import result_of
@@ -32,8 +32,8 @@ from orchestrator.engine.retries import Failure, GiveUp
 from orchestrator.engine.segment import Segment
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.reconcile import mark_unknown
-from orchestrator.models import Attempt, Execution, Step
-from orchestrator.statuses import AttemptStatus, ExecutionStatus, StepStatus
+from orchestrator.models import Action, Attempt, Execution, Step
+from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
 
 _SPAN = (
@@ -55,7 +55,7 @@ def _settle_and_advance(segment: Segment, input: dict[str, Any], output: dict[st
         execution = lock_execution(segment.execution.pk)
         moves = _succeeded(segment, input, output)
         moves.execute()
-        _charge(segment)
+        charge(segment)
         close_letter(segment)
         advance(execution, by=ENGINE)
         claims = claim_due(limit=1, worker=worker, execution_id=execution.pk)
@@ -156,7 +156,8 @@ def _claim_in(moves: Moves, segment: Segment, key: str, worker: str) -> Claim:
     return Claim(step_id=step.id, fence=fence, execution_id=segment.execution.pk)
 
 
-def _charge(segment: Segment) -> None:
+def charge(segment: Segment) -> None:
+    """Write what the run said it used. A late attempt loses its result, not its bill."""
     for usage in segment.usages:
         budgets.charge(
             usage,
@@ -168,6 +169,8 @@ def _charge(segment: Segment) -> None:
         )
 
 
+# Never silent: somebody is told, whatever the retries come to.
+ALERTED = {"timeout", "empty_result", "unknown_outcome"}
 Ask = Callable[[Execution, Step], None]
 
 
@@ -176,6 +179,7 @@ def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any],
     """The step waits for a person; its worker is free, and this try does not count against its limit."""
     execution = lock_execution(segment.execution.pk)
     attempt, step = _held_rows(segment)
+    charge(segment)
     move(attempt, to=AttemptStatus.PARKED, by=ENGINE, why=why, finished_at=Now(), message=why)
     move(
         step,
@@ -190,7 +194,15 @@ def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any],
     )
     if ask is not None:
         ask(execution, step)
+    elif to == StepStatus.AWAITING_APPROVAL and not _is_anybody_asked(step):
+        # People were faster than the parking: the decision found the step still running, so it resumes here.
+        move(step, to=StepStatus.PENDING, by=ENGINE, why="decided before it was parked", due_at=Now())
+        wake(execution.pk)
     advance(execution, by=ENGINE)
+
+
+def _is_anybody_asked(step: Step) -> bool:
+    return Action.objects.filter(step_id=step.pk, status=ActionStatus.HELD).exists()
 
 
 @transaction.atomic
@@ -198,7 +210,7 @@ def settle_failure(segment: Segment, failure: Failure, *, input: dict[str, Any] 
     """Record what went wrong and what follows: a retry, a person, a fallback or a dead letter. Decided by retries.decide."""
     execution = lock_execution(segment.execution.pk)
     attempt, step = _held_rows(segment)
-    _charge(segment)
+    charge(segment)
     _fail(execution, attempt, step, segment.spec, failure, to=AttemptStatus.FAILED, input=input)
 
 
@@ -265,7 +277,7 @@ def _fail(
 
 def _retry_or_give_up(execution: Execution, step: Step, spec: StepSpec, failure: Failure, keep: dict[str, Any]) -> None:
     move(step, to=StepStatus.SYSTEM_ERROR, by=ENGINE, why=failure.message[:1000], **keep)
-    if failure.failure_class in {"timeout", "empty_result"}:
+    if failure.failure_class in ALERTED:
         note(step, f"alert.{failure.failure_class}", by=ENGINE, why=failure.message[:300], data={"step": step.key})
     # Jitter spreads retries that failed together; it is no secret, so the plain generator will do.
     verdict = retries.decide(policy=spec.retry, tries=step.tries, failure=failure, jitter=random.random())
