@@ -1,0 +1,57 @@
+"""`manage.py validate PATH...`: every mistake in workflow files, one per line. Needs no database."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from orchestrator.workflows.parse import WorkflowErrors, load
+
+SCHEMA = Path(__file__).parents[2] / "workflows" / "schema.json"
+
+
+class Command(BaseCommand):
+    """Prints `ok` per valid file, `file:line:column: message. remedy` per mistake, and ends with 1 if there is any."""
+
+    help = "Check workflow files against the tools and agents beside them."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Files, or folders that hold them."""
+        parser.add_argument("paths", nargs="*", metavar="PATH", help="a workflow file, or a folder with workflow.yaml")
+        parser.add_argument(
+            "--schema", action="store_true", help="print the JSON Schema of workflow files, for editors"
+        )
+
+    def handle(self, *, paths: list[str], schema: bool, **options: Any) -> None:
+        """Check every file; one bad file hides no other."""
+        if schema:
+            self.stdout.write(SCHEMA.read_text(encoding="utf-8"))
+            return
+        if not paths:
+            self.stderr.write("Name a workflow file, or a folder with a workflow.yaml in it.")
+            raise SystemExit(1)
+        valid = [self._check(file) for path in paths for file in _files(Path(path))]
+        if not all(valid):
+            raise SystemExit(1)
+
+    def _check(self, file: Path) -> bool:
+        try:
+            spec = load(file)
+        except WorkflowErrors as errors:
+            for error in errors.errors:
+                self.stdout.write(str(error))
+            return False
+        self.stdout.write(f"{file}: ok, {spec.workflow} {spec.version} with {len(spec.steps)} steps")
+        return True
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The file itself; a folder's workflow.yaml, or those of the folders in it."""
+    if not path.is_dir() or (path / "workflow.yaml").exists():
+        yield path
+        return
+    found = sorted(path.glob("*/workflow.yaml"))
+    yield from found or [path]

@@ -1,0 +1,135 @@
+"""JSON Schemas seen from a workflow: are they sound, which names do they declare, does a literal fit?"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from json import dumps, loads
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+Schema = Mapping[str, Any]
+
+# With one of these at its top a schema may declare names that are not seen here.
+_ELSEWHERE: Final = frozenset({"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "patternProperties"})
+_PROMISES: Final = ("minItems", "minLength", "minProperties")
+_CEL_TYPES: Final = {"string": "string", "boolean": "bool", "array": "list", "object": "map"}
+_JSON_TYPES: Final = {
+    "string": {"string"}, "bool": {"boolean"}, "list": {"array"}, "map": {"object"}, "int": {"integer", "number"},
+    "uint": {"integer", "number"}, "double": {"number"}, "timestamp": {"string"}, "duration": {"number"},
+    "null_type": {"null"},
+}  # fmt: skip
+
+
+def schema_problems(schema: Any) -> list[str]:
+    """Why this is no schema we can work with; nothing is ever fetched from the network."""
+    if not isinstance(schema, Mapping):
+        return ["it is not a JSON Schema object"]
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        where = "/".join(map(str, error.absolute_path))
+        return [f"it is no JSON Schema (draft 2020-12){f' at {where}' if where else ''}: {_short(error.message)}"]
+    except RecursionError:
+        return ["it is nested too deeply"]
+    return list(_bad_references(schema))
+
+
+def declared(schema: Schema | None) -> dict[str, Schema]:
+    """The properties a schema names, required ones without a description included."""
+    schema = schema or {}
+    properties = schema.get("properties", {})
+    names = dict.fromkeys([*properties, *schema.get("required", ())])
+    return {name: found if isinstance(found := properties.get(name), Mapping) else {} for name in names}
+
+
+def required(schema: Schema | None) -> tuple[str, ...]:
+    """The properties that must be there."""
+    return tuple((schema or {}).get("required", ()))
+
+
+def is_open(schema: Schema | None) -> bool:
+    """Whether values may hold names the schema does not say: none are declared, or some are declared elsewhere."""
+    schema = schema or {}
+    if schema.get("additionalProperties") is False:
+        return False
+    return not declared(schema) or bool(_ELSEWHERE & schema.keys()) or bool(schema.get("additionalProperties"))
+
+
+def is_closed(schema: Schema) -> bool:
+    """Whether the schema itself forbids names it does not say."""
+    return schema.get("additionalProperties") is False and not _ELSEWHERE & schema.keys()
+
+
+def promised(schema: Schema | None) -> tuple[str, ...]:
+    """The properties that must not be empty."""
+    return tuple(
+        name for name, item in declared(schema).items() if any(_at_least_one(item.get(word)) for word in _PROMISES)
+    )
+
+
+def cel_type(schema: Schema) -> str:
+    """How a condition sees a value of this schema. Numbers, unions and the unknown are left to run time."""
+    kind = schema.get("type")
+    return _CEL_TYPES.get(kind, "dyn") if isinstance(kind, str) else "dyn"
+
+
+def takes(schema: Schema, gives: str) -> bool:
+    """Whether a value of this CEL type can fit the schema, as far as types tell."""
+    kinds = schema.get("type")
+    if gives not in _JSON_TYPES or kinds is None:
+        return True
+    return bool(_JSON_TYPES[gives] & ({kinds} if isinstance(kinds, str) else set(kinds)))
+
+
+def literal_problem(value: Any, schema: Schema, root: Schema) -> str:
+    """Why a literal does not fit the schema of its property, or ""."""
+    definitions = {name: root[name] for name in ("$defs", "definitions") if name in root}
+    try:
+        for error in _validator(dumps({**definitions, **schema}, sort_keys=True)).iter_errors(value):
+            return _short(error.message)
+    except (Unresolvable, RecursionError):
+        return ""  # said of the contract itself, where it stands
+    return ""
+
+
+@lru_cache(maxsize=512)
+def _validator(schema_text: str) -> Draft202012Validator:
+    return Draft202012Validator(loads(schema_text), registry=Registry())
+
+
+def _at_least_one(value: Any) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _bad_references(schema: Schema) -> Iterator[str]:
+    for word, value in _walk(schema):
+        if word in {"$ref", "$dynamicRef"} and isinstance(value, str) and not _resolves(value, schema):
+            yield f"the reference {value!r} leads nowhere; only references inside the schema work"
+
+
+def _resolves(reference: str, schema: Any) -> bool:
+    if not reference.startswith("#"):
+        return False
+    for part in reference[1:].strip("/").split("/") if len(reference) > 1 else ():
+        name = part.replace("~1", "/").replace("~0", "~")
+        if not isinstance(schema, Mapping) or name not in schema:
+            return False
+        schema = schema[name]
+    return True
+
+
+def _walk(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield name, item
+            yield from _walk(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _walk(item)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"
