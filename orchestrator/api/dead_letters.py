@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestrator.api.actions import Nothing
 from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.bodies import Nothing
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import read
 from orchestrator.api.idempotency import Answer, once

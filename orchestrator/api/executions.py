@@ -13,8 +13,8 @@ from rest_framework.response import Response
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from audit.queries import visible_or_refuse
-from orchestrator.api.actions import Reason
 from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.bodies import Reason
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import Body, Object, Text, read
 from orchestrator.api.idempotency import Answer, once

@@ -13,8 +13,8 @@ from audit import events
 from audit.refusals import Forbidden, Invalid
 from budgets.models import BusinessUnit, LedgerEntry
 from budgets.operations import Usage, charge
-from orchestrator.api.actions import Consumption
 from orchestrator.api.base import ApiView, actor_of, either, machines
+from orchestrator.api.bodies import Consumption
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import Id, Text, read
 from orchestrator.api.idempotency import Answer, once

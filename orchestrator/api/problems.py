@@ -98,6 +98,7 @@ def _refused(refusal: Refusal, request: Any, context: dict[str, Any]) -> HttpRes
     return problem(
         refusal.status_code, refusal.code, refusal.message, instance=_recorded(refusal.code, request, context),
         remedy=refusal.remedy, errors=errors,
+        headers={"Retry-After": RETRY_SECONDS} if refusal.code == "still_running" else {},
     )  # fmt: skip
 
 

@@ -1,6 +1,9 @@
 """`Idempotency-Key`: one act and one answer per key, however the caller repeats itself."""
 
 import hashlib
+import json
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -99,6 +102,31 @@ class TestDuplicatesAtTheSameMoment:
         assert {status for status, _, _ in answers} <= {201, 409}
         assert {body["code"] for status, body, _ in answers if status == 409} <= {"still_running"}
         assert len(made) == Action.objects.count() == 1
+
+    def test_a_cut_connection_and_a_retry_make_one_action(self, http):
+        body = json.dumps(LOOK).encode()
+        head = (
+            f"POST /api/v1/actions/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Authorization: {http.headers['Authorization']}\r\nIdempotency-Key: {{}}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        host, port = http.address.split(":")
+        # Cut before the body, in the middle of it, and at many moments of the act itself.
+        cuts = [(0, 0.0), (10, 0.0), *[(len(body), moment / 200) for moment in range(12)]]
+        for number, (sent, moment) in enumerate(cuts):
+            with socket.create_connection((host, int(port))) as cut:
+                cut.sendall(head.format(f"cut-{number}").encode() + body[:sent])
+                time.sleep(moment)
+        answers = [self.insist(http, f"cut-{number}") for number in range(len(cuts))]
+
+        assert {status for status, _, _ in answers} == {201}
+        assert len({action["id"] for _, action, _ in answers}) == Action.objects.count() == len(cuts)
+
+    @staticmethod
+    def insist(http, key):
+        while (answer := http.post("actions/", LOOK, **{"Idempotency-Key": key}))[0] == 409:
+            time.sleep(0.05)
+        return answer
 
     def test_find_a_running_one_in_the_way(self, http):
         """A second connection holds the key as a running request would."""

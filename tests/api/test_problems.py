@@ -123,6 +123,11 @@ def test_a_body_beyond_the_limit_is_413_whatever_the_header_says(http, live_serv
 
 @pytest.mark.django_db
 class TestProblems:
+    def test_a_body_in_chunks_is_told_apart_from_an_empty_one(self, api):
+        answer = api.client.generic("POST", "/api/v1/actions/", headers={**api.headers, "Transfer-Encoding": "chunked"})
+
+        assert (answer.status_code, answer["Content-Type"]) == (411, "application/problem+json")
+
     @pytest.mark.parametrize("body", ["{", "[]", "null", '{"fence": 1}', '{"fence": "x", "outcome": []}'])
     @pytest.mark.parametrize("verb", ["redemptions", "outcomes", "withdrawals", "undo"])
     def test_of_the_other_commands_are_problems_too(self, api, verb, body):

@@ -1,0 +1,70 @@
+"""Bodies of commands, field by field. What a name means stands in docs/api.md."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from orchestrator.api.fields import Anything, Body, Id, Moment, Money, Object, Text, Whole
+
+MOST_TOKENS = 10**12
+
+
+class Context(Body):
+    """Why the agent wants this, for the reviewer. It is the agent's word and is shown as such."""
+
+    requester = Text(max_length=200, required=False, help_text="User name of the person the agent acts for")
+    reason = Text(max_length=5_000, required=False, allow_blank=True)
+    evidence = serializers.ListField(child=Anything(), max_length=50, required=False)
+    model_call = Object(required=False)
+
+
+class Proposal(Body):
+    tool = Text(max_length=200)
+    arguments = Object()
+    agent = Text(max_length=200, required=False, help_text="Default: the token's agent")
+    unit = Text(max_length=80, required=False, help_text="Short name. Default: the token's unit")
+    business_key = Text(max_length=300, required=False, allow_blank=True)
+    execution = Id(required=False, allow_null=True, help_text="An execution of ours, or a run of your own system")
+    context = Context(required=False)  # type: ignore[assignment]  # DRF takes it off the class
+    idempotency_hint = Text(max_length=200, required=False, allow_blank=True)
+
+
+class Consumption(Body):
+    """What a call used. Leaving the cost out means unknown, never zero."""
+
+    cost = Money(required=False, allow_null=True)
+    currency = serializers.RegexField(r"\A[A-Z]{3}\Z", required=False, help_text="ISO 4217")
+    input_tokens = Whole(required=False, min_value=0, max_value=MOST_TOKENS)
+    output_tokens = Whole(required=False, min_value=0, max_value=MOST_TOKENS)
+    model = Text(max_length=200, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("cost") is not None and not attrs.get("currency"):
+            raise serializers.ValidationError({"currency": ["An amount needs its currency."]}, code="required")
+        return attrs
+
+
+class Fault(Body):
+    message = Text(max_length=5_000, required=False, allow_blank=True)
+
+    def get_fields(self) -> Any:
+        # `class` is the wire's word for it, and Python's for something else.
+        return {"class": Text(max_length=80, required=False), **super().get_fields()}
+
+
+class Outcome(Body):
+    fence = Id()
+    outcome = serializers.ChoiceField(["success", "business_error", "system_error", "unknown"])
+    result = Anything(required=False, allow_null=True)
+    error = Fault(required=False)
+    usage = Consumption(required=False)
+    started_at = Moment(required=False, allow_null=True)
+    ended_at = Moment(required=False, allow_null=True)
+
+
+class Reason(Body):
+    reason = Text(max_length=1_000)
+
+
+class Nothing(Body):
+    """An empty object, or no body at all."""
