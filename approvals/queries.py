@@ -200,7 +200,7 @@ class Review:
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     """Everything the review page shows. Raises NotVisible."""
     request: ApprovalRequest = visible_or_refuse(ApprovalRequest.objects.visible_to(actor), request_id, "request")
-    reading = snapshots.read(request.snapshot, source=f"record of {request.tool}")
+    reading = snapshots.read(request.snapshot, source=request.tool)
     decisions = list(request.decisions.order_by("at"))
     given = sum(voice.verdict == Verdict.APPROVE and voice.revision == request.revision for voice in decisions)
     mine = next((voice for voice in decisions if voice.person_id == actor.user_id), None)
@@ -339,15 +339,9 @@ class Waiting:
 
 def work(actor: Actor, *, size: int = 8) -> Waiting:
     rows = waiting_for(actor)
-    voices = (
-        Decision.objects.filter(request__in=ApprovalRequest.objects.visible_to(actor))
-        .exclude(request__status=RequestStatus.PENDING)
-        .select_related("request")
-        .order_by("-at", "-id")[:size]
-    )
-    mine = Decision.objects.filter(person_id=actor.user_id).select_related("request").order_by("-at", "-id")[:size]
-    seen = {voice.pk: voice for voice in [*voices, *mine]}
-    decided = sorted(seen.values(), key=lambda voice: voice.at, reverse=True)[:size]
+    ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status=RequestStatus.PENDING)
+    voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
+    decided = list(voices.order_by("-at", "-id")[:size])
     due = rows.order_by("decide_by", "-required", "id")[:size]
     return Waiting(_rows(due, actor), counted(rows), decided)
 

@@ -61,6 +61,12 @@ class Reading:
     has_record: bool
 
     @property
+    def amount(self) -> tuple[str, str] | None:
+        """The money at stake, where the arguments name an amount and its currency."""
+        top = {value.path[0]: value.text for value in self.arguments if len(value.path) == 1}
+        return (top["amount"], top["currency"]) if top.keys() >= {"amount", "currency"} else None
+
+    @property
     def compared(self) -> list[Change]:
         """Arguments that the record has a value for."""
         return [change for change in self.changes if change.before is not None]

@@ -23,7 +23,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event as a page shows it: the sentence, who, why in the words recorded, and the event behind it."""
+    """One event as a page shows it: the sentence, who (if a person or an agent), why in the words recorded, the event."""
 
     at: datetime
     title: str
@@ -53,7 +53,7 @@ LINES: dict[str, Line] = {
     "step.pending<unknown_outcome": Line("Step {name} may go on: a person said what happened", "info", "arrow"),
     "step.pending<dead_letter": Line("Step {name} was queued for retry", "progress", "loop"),
     "step.pending<budget_hold": Line("Step {name} may go on: there is budget", "info", "arrow"),
-    "step.in_progress": Line("Step {name} was claimed by a worker", "progress", "half"),
+    "step.in_progress": Line("Attempt {number} of {name} started", "progress", "half"),
     "step.success": Line("Step {name} succeeded", "ok", "check"),
     "step.business_error": Line("Step {name}: BUSINESS_ERROR, which is never retried", "danger", "cross"),
     "step.system_error": Line("Step {name}: SYSTEM_ERROR", "danger", "warning"),
@@ -64,6 +64,11 @@ LINES: dict[str, Line] = {
     "step.unknown_outcome": Line("Step {name}: UNKNOWN_OUTCOME, a person has to say what happened", "wait", "question"),
     "step.cancelled": Line("Step {name} was cancelled", "neutral", "slash"),
     "step.skipped": Line("Step {name} was not needed", "neutral", "skip"),
+    "alert.timeout": Line("Alert: {name} ran into its time limit", "danger", "clock-cross"),
+    "alert.unknown_outcome": Line("Alert: {name} was sent, and no answer came", "danger", "question"),
+    "alert.empty_result": Line(
+        "Alert: {name} returned nothing where its contract promises something", "danger", "dash"
+    ),
     "attempt.running": Line("{name} started", "progress", "half"),
     "attempt.succeeded": Line("{name} succeeded", "ok", "check"),
     "attempt.failed": Line("{name} failed", "danger", "cross"),
@@ -83,7 +88,7 @@ LINES: dict[str, Line] = {
     "action.failed<unknown": Line("Found not to have happened: {name}", "danger", "cross"),
     "action.unknown": Line("Sent, and no answer came: {name}", "wait", "question"),
     "action.reconciled": Line("Looked up by business key {business_key}", "info", "search"),
-    "action.answered": Line("A person said what happened: {name}", "info", "person"),
+    "action.answered_by_person": Line("A person said what happened: {name}", "info", "person"),
     "action.denied": Line("Denied by policy: {name}", "danger", "gate"),
     "action.rejected": Line("Rejected by a reviewer: {name}", "danger", "cross"),
     "action.expired": Line("Ran out of time: {name}", "neutral", "dash"),
@@ -120,6 +125,9 @@ LINES: dict[str, Line] = {
     "business_unit.active": Line("Activated a business unit", "ok", "check"),
     "business_unit.retired": Line("Retired a business unit", "neutral", "box"),
     "business_unit.edited": Line("Edited a business unit draft", "neutral", "pencil"),
+    "release.built": Line("A release was built", "info", "box"),
+    "release.promoted": Line("A release went into production", "ok", "arrow"),
+    "usage.reported": Line("An agent reported what its calls used", "neutral", "sum"),
     "person.signed_in": Line("Signed in", "neutral", "person"),
     "person.signed_out": Line("Signed out", "neutral", "person"),
     "person.sign_in_failed": Line("Failed to sign in", "danger", "warning"),
@@ -137,7 +145,7 @@ def tell(event: AuditEvent, names: Mapping[UUID, str]) -> Told:
         at=event.at,
         title=line.sentence.format_map(words),
         detail=event.why,
-        actor=event.actor_name,
+        actor="" if event.actor.startswith("system:") else event.actor_name,
         tone=line.tone,
         icon=line.icon,
         event=event,

@@ -4,6 +4,7 @@ steps claimed and settled. Nothing here sets a status.
 
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -19,10 +20,17 @@ from audit.definitions import activate, draft
 from budgets.models import BusinessUnit
 from budgets.operations import Usage
 from budgets.permissions import grant
+from orchestrator.engine.claims import claim_due
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.segment import Segment, begin
+from orchestrator.engine.settle import settle_failure, settle_parked, settle_success
 from orchestrator.gate import propose as gate_propose
 from orchestrator.gate import redeem as gate_redeem
 from orchestrator.gate import report as gate_report
-from orchestrator.models import Action, Agent, Tool
+from orchestrator.models import Action, Agent, DeadLetter, Execution, Tool
+from orchestrator.operations import executions
+from orchestrator.releases.bundle import publish
+from orchestrator.statuses import StepStatus
 
 MAKER = actors.system("tests")
 PASSWORD = "correct horse battery staple"
@@ -185,3 +193,103 @@ def folder(path: Path, text: str) -> Path:
     (path / "workflow.yaml").write_text(text)
     (path / "handlers.py").write_text("def post(input, context):\n    return {}\n")
     return path
+
+
+WORKFLOW = """
+workflow: {name}
+version: 1.0.0
+input: {{type: object}}
+steps:
+  - look: {{agent: looker}}
+  - post: {{agent: poster, needs: [look], retry: {{max_attempts: {attempts}, backoff: 1s}}}}
+"""
+
+
+def published(name: str = "closing", *, attempts: int = 1) -> Any:
+    """A two-step workflow in production: `look`, then `post`."""
+    tool()
+    agent()
+    agent("looker")
+    place = folder(Path(mkdtemp()) / name, WORKFLOW.format(name=name, attempts=attempts))
+    return publish(place, by=MAKER)
+
+
+def execution(
+    status: str = "queued", *, by: Any = None, name: str = "closing", attempts: int = 1, business_key: str = ""
+) -> Execution:
+    """An execution that the engine's own verbs have brought to this status."""
+    published(name, attempts=attempts)
+    asker = actor(by or person("operator", "view", "operate"))
+    started = executions.start(
+        workflow=name, input={"month": "2026-10"}, unit="finance", by=asker, business_key=business_key
+    )
+    _WALKS[status](started, asker)
+    return Execution.objects.get(pk=started.pk)
+
+
+def claimed(started: Execution) -> Segment:
+    """The attempt of the step that is due now, as a worker holds it."""
+    claim = claim_due(limit=1, worker="test-worker", execution_id=started.pk)[0]
+    return _begun(claim)
+
+
+def _begun(claim: Any) -> Segment:
+    segment = begin(claim.fence)
+    assert segment is not None
+    return segment
+
+
+def at_second_step(started: Execution) -> Segment:
+    """The first step has succeeded; the second one is held by a worker."""
+    claim = settle_success(claimed(started), input={"month": "2026-10"}, output={"rows": 3}, worker="test-worker")
+    return _begun(claim) if claim else claimed(started)
+
+
+def held_in(started: Execution, *, occurrence: int = 0, **args: Any) -> Action:
+    """An action that the second step has proposed and that waits for people."""
+    row = Execution.objects.get(pk=started.pk)
+    place = gate_propose.Place(
+        execution=row, step_id=row.steps.get(key="post").pk, step_key="post", occurrence=occurrence
+    )
+    return gate_propose.propose(
+        tool=tool().name, arguments=arguments(**args), agent="poster", unit_id=row.unit_id, by=MAKER, place=place,
+        record=RECORD,
+    )  # fmt: skip
+
+
+def _waiting(started: Execution, asker: Actor) -> None:
+    segment = at_second_step(started)
+    held_in(started)
+    settle_parked(segment, to=StepStatus.AWAITING_APPROVAL, why="waiting for people", input={"rows": 3})
+
+
+def _succeeded(started: Execution, asker: Actor) -> None:
+    settle_success(at_second_step(started), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+
+
+def _failed(failure_class: str, message: str) -> Any:
+    def walk(started: Execution, asker: Actor) -> None:
+        segment = at_second_step(started)
+        settle_failure(segment, Failure(failure_class, message, {"reply": "503"}), input={"rows": 3})
+
+    return walk
+
+
+def _cancelled(started: Execution, asker: Actor) -> None:
+    executions.cancel(execution_id=started.pk, by=asker, why="started by mistake")
+
+
+_WALKS: dict[str, Any] = {
+    "queued": lambda started, asker: None,
+    "running": lambda started, asker: at_second_step(started),
+    "waiting": _waiting,
+    "succeeded": _succeeded,
+    "failed": _failed("business", "The account is closed."),
+    "dead_lettered": _failed("system", "The ERP answered 503."),
+    "cancelled": _cancelled,
+}
+
+
+def dead_letter(**more: Any) -> DeadLetter:
+    """The letter of a step that used up its attempts."""
+    return DeadLetter.objects.get(execution=execution("dead_lettered", **more))

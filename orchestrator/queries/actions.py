@@ -181,7 +181,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         title=name,
         tool=tool,
         undo=undo_sentence(tool) if tool else "Unknown: the tool is not registered.",
-        reading=snapshots.read(snapshot, source=f"record of {action.tool}"),
+        reading=snapshots.read(snapshot, source=action.tool),
         snapshot=snapshot,
         story=history(requests, mine=signed, streams=[action.stream], names={action.pk: name}, objects={action.pk}),
         request=requests[-1] if requests else None,

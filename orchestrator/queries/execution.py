@@ -20,6 +20,7 @@ from orchestrator.gate.snapshot import title_of, undo_sentence
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, Tool
 from orchestrator.queries.costs import Cost, cost_of, costs_by
 from orchestrator.queries.executions import ENDED, took
+from orchestrator.queries.story import condensed
 from orchestrator.statuses import ActionStatus, ExecutionStatus, StepStatus
 
 TROUBLE = (StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER, StepStatus.SYSTEM_ERROR, StepStatus.UNKNOWN_OUTCOME)
@@ -71,6 +72,11 @@ class StepPanel:
     story: Story
     smooth: int
     took: timedelta | None
+
+    @property
+    def is_failing(self) -> bool:
+        """Its last failure is still the news; once it goes on, the attempts tell of it."""
+        return self.step.status in {*TROUBLE, StepStatus.SCHEDULED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +240,7 @@ class _Reading:
         eventful = [action for action in actions if action.pk in held | troubled or action.status not in SMOOTH]
         letter = next((letter for letter in self.letters if letter.step_id == step.pk), None)
         objects = {step.pk, *(row.pk for row in [*attempts, *eventful])} | ({letter.pk} if letter else set())
+        told = history(requests, mine=self.signed, streams=[self.execution.stream], names=self.names(), objects=objects)
         return StepPanel(
             step=step,
             attempts=attempts,
@@ -241,9 +248,7 @@ class _Reading:
             more_actions=max(0, len(actions) - SHOWN_ACTIONS),
             requests=requests,
             letter=letter,
-            story=history(
-                requests, mine=self.signed, streams=[self.execution.stream], names=self.names(), objects=objects
-            ),
+            story=Story(condensed(told.entries), told.truncated),
             smooth=len(actions) - len(eventful),
             took=took(step.started_at, step.finished_at, self.now),
         )

@@ -1,0 +1,110 @@
+"""Who may open what. One table for every address that shows something of a business unit."""
+
+import pytest
+from django.urls import reverse
+
+from tests import make
+
+LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "audit"]
+OWN = ["preferences", "help", "gallery", "go", "nav"]
+
+
+@pytest.fixture
+def things(unit, ada):
+    """One of everything, as addresses."""
+    letter = make.dead_letter(by=ada)
+    request = make.request(by=make.actor(ada))
+    return {
+        "approval": reverse("approval", args=[request.pk]),
+        "action": reverse("action", args=[request.subject_id]),
+        "execution": reverse("execution", args=[letter.execution_id]),
+        "dead letter": reverse("dead_letter", args=[letter.pk]),
+        "cancellation": reverse("execution_cancellations", args=[letter.execution_id]),
+        "decision": reverse("approval_decisions", args=[request.pk]),
+        "answer": reverse("action_answers", args=[request.subject_id]),
+        "retry": reverse("dead_letter_retries", args=[letter.pk]),
+        "discard": reverse("dead_letter_discards", args=[letter.pk]),
+    }
+
+
+READ = ["approval", "action", "execution", "dead letter"]
+ACTS = {
+    "decision": {"verdict": "approve"},
+    "answer": {"verdict": "happened", "note": "seen"},
+    "retry": {},
+    "discard": {"reason": "no longer needed"},
+    "cancellation": {"reason": "no longer needed"},
+}
+
+
+class TestAnonymous:
+    @pytest.mark.parametrize("name", [*LISTS, *OWN])
+    def test_is_sent_to_sign_in_and_back(self, db, client, name):
+        answer = client.get(reverse(name))
+
+        assert (answer.status_code, answer["Location"]) == (302, f"/login/?next={reverse(name).replace('/', '%2F')}")
+
+    @pytest.mark.parametrize("kind", [*READ, *ACTS])
+    def test_sees_nothing_of_a_unit(self, things, client, kind):
+        asked = client.post(things[kind], ACTS[kind]) if kind in ACTS else client.get(things[kind])
+
+        assert asked.status_code == 302
+        assert asked["Location"].startswith("/login/")
+
+
+class TestStranger:
+    @pytest.mark.parametrize("name", [*LISTS, "go", "nav"])
+    def test_may_open_every_list_and_finds_it_empty(self, things, as_eve, name):
+        answer = as_eve.get(reverse(name))
+
+        assert answer.status_code == 200
+        assert b"ADJ-" not in answer.content
+        assert b"closing" not in answer.content
+
+    @pytest.mark.parametrize("kind", [*READ, *ACTS])
+    def test_is_told_that_things_of_other_units_do_not_exist(self, things, as_eve, kind):
+        asked = as_eve.post(things[kind], ACTS[kind]) if kind in ACTS else as_eve.get(things[kind])
+
+        assert asked.status_code == 404
+        assert b"Finance" not in asked.content
+
+
+class TestViewer:
+    @pytest.mark.parametrize("kind", READ)
+    def test_may_read_everything_of_the_unit(self, things, as_vera, kind):
+        assert as_vera.get(things[kind]).status_code == 200
+
+    @pytest.mark.parametrize("kind", READ)
+    def test_is_offered_no_form_that_changes_anything(self, things, as_vera, kind):
+        forms = as_vera.get(things[kind]).content.decode().split('<main id="main"')[1]
+
+        assert 'method="post"' not in forms
+
+    @pytest.mark.parametrize("kind", ["retry", "discard", "cancellation"])
+    def test_is_refused_every_act(self, things, as_vera, kind):
+        answer = as_vera.post(things[kind], ACTS[kind])
+
+        assert answer.status_code == 403
+        assert b"operator role in Finance" in answer.content
+
+
+class TestAuditList:
+    def test_tells_only_readers_of_the_site_about_sign_ins(self, as_kay, as_vera):
+        as_vera.get(reverse("approval", args=["01936f0e-7c1a-7d55-9b1e-3f2a4860c0de"]))
+
+        assert b"request.refused" in as_kay.get(reverse("audit")).content
+        assert b"request.refused" not in as_vera.get(reverse("audit")).content
+
+    def test_links_to_one_entry_with_its_place_in_the_chain(self, things, as_kay):
+        page = as_kay.get(reverse("audit"), {"kind": "execution"}).content.decode()
+        address = page.split('<td class="nowrap"><a href="')[1].split('"')[0]
+
+        assert "Hash before" in as_kay.get(address).content.decode()
+
+    def test_shows_one_object_and_survives_a_broken_address(self, things, as_kay):
+        number = things["execution"].split("/")[2]
+
+        assert as_kay.get(reverse("audit"), {"object": number}).status_code == 200
+        assert (
+            as_kay.get(reverse("audit"), {"object": "x", "after": "!", "since": "never", "q": "\0"}).status_code == 200
+        )

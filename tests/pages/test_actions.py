@@ -1,0 +1,119 @@
+"""Actions and dead letters: totals that agree with the books, an answer where nobody can look, a retry that is not yet a fix."""
+
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from budgets.operations import Usage
+from orchestrator.models import Action, DeadLetter
+from tests import make
+
+
+class TestTotals:
+    @pytest.fixture(autouse=True)
+    def calls(self, unit):
+        read = make.tool("kb.search", effect="read", tier="informational", record="", probe="", input_schema={})
+        usage = Usage(cost=Decimal("0.0123"), currency="USD", input_tokens=1000, output_tokens=50)
+        for number in range(3):
+            make.carried_out(make.action(using=read), "success" if number else "business_error", cost=usage)
+        make.action("9.00")
+
+    def test_are_sums_over_the_whole_list(self, as_ada):
+        totals = as_ada.get(reverse("actions")).content.decode().split('id="totals"')[1].split("</section>")[0]
+
+        assert "3,000</span> in" in totals
+        assert "150</span> out" in totals
+        assert "0.0369 USD" in totals
+
+    def test_follow_the_filters(self, as_ada):
+        page = as_ada.get(reverse("actions"), {"status": "failed"}).content.decode()
+
+        assert "0.0123 USD" in page
+        assert page.count("data-row") == 1
+
+
+class TestUnknownOutcome:
+    @pytest.fixture
+    def action(self, unit, grace, linus):
+        pay = make.tool("pay", effect="irreversible", probe="", record="", idempotency_class="C")
+        request = make.approved(make.request(using=pay, reference="PAY-1"), grace)
+        granted = Action.objects.get(pk=request.subject_id)
+        return make.carried_out(granted, "unknown", message="the line went dead")
+
+    def test_asks_an_operator_what_happened(self, action, as_ada, as_grace):
+        assert "It did not happen" in as_ada.get(action.get_absolute_url()).content.decode()
+        assert "It did not happen" not in as_grace.get(action.get_absolute_url()).content.decode()
+
+    @pytest.mark.parametrize(
+        ("verdict", "becomes"), [("happened", "succeeded"), ("did_not", "granted"), ("cannot_tell", "unknown")]
+    )
+    def test_goes_where_the_answer_leads(self, action, as_ada, verdict, becomes):
+        answer = {"verdict": verdict, "note": "bank statement, line 4"}
+
+        reply = as_ada.post(reverse("action_answers", args=[action.pk]), answer)
+
+        assert reply.status_code == 302
+        assert Action.objects.get(pk=action.pk).status == becomes
+
+    def test_needs_an_answer_and_how_one_knows(self, action, as_ada):
+        reply = as_ada.post(reverse("action_answers", args=[action.pk]), {"verdict": "", "note": ""})
+
+        assert reply.status_code == 422
+        assert Action.objects.get(pk=action.pk).status == "unknown"
+
+    def test_is_not_for_a_reviewer_to_settle(self, action, as_grace):
+        reply = as_grace.post(reverse("action_answers", args=[action.pk]), {"verdict": "happened", "note": "x"})
+
+        assert reply.status_code == 403
+
+
+class TestDeadLetter:
+    def test_names_owner_runbook_and_last_evidence(self, unit, as_ada):
+        page = as_ada.get(make.dead_letter().get_absolute_url()).content.decode()
+
+        assert all(
+            words in page for words in ("agent_owner", "Redrive it.", "The ERP answered 503.", "&quot;503&quot;")
+        )
+
+    def test_says_queued_for_retry_and_never_fixed_before_it_is(self, unit, as_ada):
+        letter = make.dead_letter()
+
+        reply = as_ada.post(reverse("dead_letter_retries", args=[letter.pk]), follow=True)
+
+        page = reply.content.decode()
+        assert "Queued for retry" in page
+        assert "Fixed" not in page
+        assert DeadLetter.objects.get(pk=letter.pk).status == "redriven"
+
+    def test_is_fixed_once_the_step_was_seen_to_succeed(self, unit, as_ada):
+        letter = make.dead_letter()
+        as_ada.post(reverse("dead_letter_retries", args=[letter.pk]))
+
+        make.settle_success(make.claimed(letter.execution), input={}, output={"posted": 1}, worker="test-worker")
+
+        assert "Fixed: the step was seen to succeed." in as_ada.get(letter.get_absolute_url()).content.decode()
+
+    def test_redriven_twice_is_refused_the_second_time(self, unit, as_ada):
+        letter = make.dead_letter()
+        as_ada.post(reverse("dead_letter_retries", args=[letter.pk]))
+
+        assert as_ada.post(reverse("dead_letter_retries", args=[letter.pk])).status_code == 409
+
+    def test_is_discarded_with_a_reason_only(self, unit, as_ada):
+        letter = make.dead_letter()
+
+        without = as_ada.post(reverse("dead_letter_discards", args=[letter.pk]), {"reason": ""})
+        with_one = as_ada.post(reverse("dead_letter_discards", args=[letter.pk]), {"reason": "paid by hand"})
+
+        assert (without.status_code, with_one.status_code) == (422, 302)
+        assert DeadLetter.objects.get(pk=letter.pk).status == "discarded"
+
+    def test_list_is_narrowed_by_failure_and_owner(self, unit, as_ada):
+        make.dead_letter()
+
+        assert (
+            "data-row"
+            in as_ada.get(reverse("dead_letters"), {"failure": "system", "owner": "agent_owner"}).content.decode()
+        )
+        assert "data-row" not in as_ada.get(reverse("dead_letters"), {"failure": "lost"}).content.decode()

@@ -1,0 +1,178 @@
+"""Configuring in the admin: four eyes on every definition, conditions that compile, and no second way around the verbs."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from approvals.models import ApprovalPolicy
+from audit.models import AuditEvent
+from budgets.models import BusinessUnit
+from orchestrator.models import Agent, ServiceToken, Tool
+from tests import make
+from tests.pages.asking import browser_of
+
+CONFIGURABLE = ["approvalpolicy", "tool", "agent", "businessunit", "servicetoken"]
+RULE = {
+    "name": "refunds", "unit_id": "", "tool": "payments.refund", "condition": "double(args.amount) > 500.0", "verdict": "hold",
+    "required": "2", "reason": "A large refund", "decide_within_seconds": "3600", "use_within_seconds": "600",
+    "on_timeout": "reject",
+}  # fmt: skip
+LIST = "admin:approvals_approvalpolicy_changelist"
+ADD = "admin:approvals_approvalpolicy_add"
+
+
+def administrator(name, unit):
+    user = make.person(name, "view", of=unit, staff=True)
+    codenames = [f"{verb}_{model}" for verb in ("add", "change", "view") for model in CONFIGURABLE]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return browser_of(user)
+
+
+@pytest.fixture
+def first(unit):
+    return administrator("ann", unit)
+
+
+@pytest.fixture
+def second(unit):
+    return administrator("bob", unit)
+
+
+def verb(browser, row, name, **more):
+    model = type(row)._meta
+    return browser.post(reverse(f"admin:{model.app_label}_{model.model_name}_{name}", args=[row.pk]), **more)
+
+
+class TestPolicy:
+    def test_is_drafted_by_one_and_activated_by_another(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+
+        own = verb(first, draft, "activate", follow=True)
+        draft.refresh_from_db()
+        status_after_own = draft.status
+        verb(second, draft, "activate")
+        draft.refresh_from_db()
+
+        assert "another administrator has to activate it" in own.content.decode()
+        assert (status_after_own, draft.status) == ("draft", "active")
+        assert (draft.edited_by.username, draft.activated_by.username) == ("ann", "bob")
+
+    def test_with_a_condition_that_does_not_compile_is_refused_with_its_place(self, first):
+        reply = first.post(reverse(ADD), {**RULE, "condition": "double(args.amount > 5"})
+
+        assert "line 1, column" in reply.content.decode()
+        assert not ApprovalPolicy.objects.exists()
+
+    def test_edited_by_the_second_cannot_be_activated_by_the_second(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+
+        second.post(reverse("admin:approvals_approvalpolicy_change", args=[draft.pk]), {**RULE, "required": "1"})
+        verb(second, draft, "activate")
+
+        draft.refresh_from_db()
+        assert (draft.status, draft.required, draft.edited_by.username) == ("draft", 1, "bob")
+        assert AuditEvent.objects.get(event="approval_policy.edited").data == '{"changed":["required"]}'
+
+    def test_in_force_is_read_only_and_changed_by_a_new_version(self, first):
+        policy = make.policy()
+        change = reverse("admin:approvals_approvalpolicy_change", args=[policy.pk])
+
+        page = first.get(change).content.decode()
+        posted = first.post(change, {**RULE, "name": policy.name})
+        verb(first, policy, "version")
+
+        policy.refresh_from_db()
+        copy = ApprovalPolicy.objects.get(name=policy.name, version=2)
+        assert 'name="_save"' not in page
+        assert posted.status_code == 403
+        assert (policy.required, policy.status) == (2, "active")
+        assert (copy.status, copy.condition, copy.activated_by) == ("draft", policy.condition, None)
+
+    def test_is_never_deleted(self, first):
+        policy = make.policy()
+
+        assert (
+            first.post(reverse("admin:approvals_approvalpolicy_delete", args=[policy.pk]), {"post": "yes"}).status_code
+            == 403
+        )
+        assert ApprovalPolicy.objects.filter(pk=policy.pk).exists()
+
+    def test_of_another_unit_does_not_exist(self, first):
+        foreign = make.policy("theirs", unit_id=make.unit("elsewhere").pk)
+
+        assert "theirs" not in first.get(reverse(LIST)).content.decode()
+        assert verb(first, foreign, "retire").status_code == 403
+        foreign.refresh_from_db()
+        assert foreign.status == "active"
+
+    def test_has_its_history_in_the_audit_log(self, first):
+        policy = make.policy()
+
+        reply = first.get(reverse("admin:approvals_approvalpolicy_history", args=[policy.pk]))
+
+        assert reply["Location"] == f"/audit/?object={policy.pk}"
+
+
+class TestVerbs:
+    @pytest.mark.parametrize("name", ["activate", "retire", "version"])
+    def test_change_nothing_on_a_link(self, first, name):
+        policy = make.policy()
+        address = reverse(f"admin:approvals_approvalpolicy_{name}", args=[policy.pk])
+
+        assert first.get(address).status_code == 405
+
+    def test_need_the_permission_to_configure(self, unit, first):
+        policy = make.policy()
+        looker = make.person("lou", "view", of=unit, staff=True)
+        looker.user_permissions.set(Permission.objects.filter(codename="view_approvalpolicy"))
+
+        assert verb(browser_of(looker), policy, "retire").status_code == 403
+
+
+class TestTool:
+    def test_of_a_new_version_counts_its_last_number_up(self, first):
+        tool = make.tool()
+
+        verb(first, tool, "version")
+        verb(first, tool, "version")
+
+        versions = Tool.objects.filter(name=tool.name).order_by("version").values_list("version", flat=True)
+        assert list(versions) == ["1.0.0", "1.0.1", "1.0.2"]
+
+
+class TestAgentAndUnit:
+    def test_are_drafted_with_their_author(self, first, unit):
+        owner = make.person("owner")
+        agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": owner.pk, "allowed_tools": '["*"]', "egress": "[]",
+                 "input_schema": "{}", "output_schema": "{}"}  # fmt: skip
+        place = {"name": "south", "title": "South", "parent": str(unit.pk), "owner": "", "currency": "EUR"}
+
+        first.post(reverse("admin:orchestrator_agent_add"), agent)
+        first.post(reverse("admin:budgets_businessunit_add"), place)
+
+        assert Agent.objects.get(name="clerk").edited_by.username == "ann"
+        assert BusinessUnit.objects.get(name="south").status == "draft"
+
+
+class TestServiceToken:
+    def test_can_only_be_looked_at(self, first, unit):
+        token = ServiceToken.objects.create(
+            prefix="hp_abc", secret_hash="f" * 64, agent="a", unit_id=unit.pk, scopes=[], expires_at="2030-01-01T00:00Z"
+        )
+        page = first.get(reverse("admin:orchestrator_servicetoken_change", args=[token.pk])).content.decode()
+
+        assert "f" * 64 not in page
+        assert first.get(reverse("admin:orchestrator_servicetoken_add")).status_code == 403
+
+
+class TestDoor:
+    def test_tells_somebody_without_the_role_what_it_takes(self, as_grace):
+        reply = as_grace.get("/admin/", follow=True)
+
+        assert reply.status_code == 403
+        assert "administrator role" in reply.content.decode()
+
+    def test_sends_whoever_is_not_signed_in_to_the_one_sign_in_page(self, db, client):
+        assert client.get("/admin/")["Location"].startswith("/login/?next=%2Fadmin%2F")

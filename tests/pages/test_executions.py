@@ -1,0 +1,195 @@
+"""Following an execution: which step opens, what its story says, what the auditor's questions are answered with."""
+
+import pytest
+from django.urls import reverse
+
+from approvals.models import ApprovalRequest
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.settle import settle_failure
+from orchestrator.engine.sweep import sweep
+from orchestrator.gate import propose, reconcile, redeem, report
+from orchestrator.gate.reconcile import Finding
+from orchestrator.models import Execution
+from tests import make
+
+
+def page_of(browser, execution, **keys):
+    return browser.get(execution.get_absolute_url(), keys).content.decode()
+
+
+class TestSelectedStep:
+    @pytest.mark.parametrize(
+        ("status", "step"),
+        [("queued", "look"), ("running", "post"), ("failed", "post"), ("dead_lettered", "post"), ("succeeded", "post")],
+    )
+    def test_is_the_one_that_matters_now(self, unit, as_ada, status, step):
+        page = page_of(as_ada, make.execution(status))
+
+        assert f'<h2 id="step-title">{step}</h2>' in page
+
+    def test_is_the_one_in_the_address(self, unit, as_ada):
+        assert '<h2 id="step-title">look</h2>' in page_of(as_ada, make.execution("failed"), step="look")
+
+
+class TestStory:
+    """The failure story of every ungoverned system, not happening."""
+
+    @pytest.fixture
+    def execution(self, unit, ada):
+        make.tool(tier="informational")
+        started = make.execution(by=ada, attempts=3)
+        first = make.at_second_step(started)
+        action = propose.propose(
+            tool="erp.post_adjustment", arguments=make.arguments(reference="ADJ-77"), agent="poster",
+            unit_id=unit.pk, by=make.MAKER,
+            place=propose.Place(execution=Execution.objects.get(pk=started.pk), step_id=first.step_id, step_key="post",
+                                occurrence=0),
+        )  # fmt: skip
+        redeem.redeem(action_id=action.pk, by=make.MAKER, fence=first.fence)
+        why = "the ERP timed out after sending"
+        report.report(action_id=action.pk, fence=first.fence, outcome="unknown", by=make.MAKER, message=why)
+        settle_failure(first, Failure("unknown_outcome", why), input={"rows": 3})
+        make.later("orchestrator_step", "due_at", first.step_id, 60)
+        sweep()
+        second = make.claimed(started)
+        seen = Finding("partly", "1 of 2 lines written")
+        reconcile.apply_finding(action_id=action.pk, by=make.MAKER, finding=seen, honours_key=True)
+        redeem.redeem(action_id=action.pk, by=make.MAKER, fence=second.fence)
+        report.report(
+            action_id=action.pk, fence=second.fence, outcome="success", by=make.MAKER, result={"posting": "P-1"}
+        )
+        make.settle_success(second, input={"rows": 3}, output={"posted": 1}, worker="test-worker")
+        return Execution.objects.get(pk=started.pk)
+
+    def test_is_told_step_by_step_in_order(self, execution, as_ada):
+        page = page_of(as_ada, execution, step="post")
+
+        told = [
+            "Attempt 1 of post started",
+            "Sent, and no answer came",
+            "the ERP timed out after sending",
+            "Attempt 1 of post failed: SYSTEM_ERROR",
+            "Retry of post scheduled, with the same idempotency key",
+            "Attempt 2 of post started",
+            "Looked up by business key ADJ-77",
+            "1 of 2 lines written",
+            "Cleared to be sent again under the same key",
+            "Step post succeeded",
+        ]
+        story = page.split('id="step-story"')[1]
+        places = [story.find(words) for words in told]
+        assert -1 not in places
+        assert places == sorted(places)
+
+    def test_has_every_entry_in_the_events_tab(self, execution, as_ada):
+        page = page_of(as_ada, execution, tab="events")
+
+        assert all(words in page for words in ("Retry of post is due", "Step post: SYSTEM_ERROR", "Proposed:"))
+
+    def test_names_both_attempts_with_class_and_message(self, execution, as_ada):
+        table = page_of(as_ada, execution, step="post").split('id="attempts"')[1]
+
+        assert table.index("Unknown outcome") < table.index("Done")
+
+
+class TestEvidence:
+    def test_answers_the_six_questions(self, unit, grace, as_ada):
+        waiting = make.execution("waiting")
+        make.approved(ApprovalRequest.objects.get(execution_id=waiting.pk), grace)
+
+        page = page_of(as_ada, waiting, tab="evidence")
+
+        questions = ["Who asked for it?", "Which version ran?", "What data did it use?", "Which policy checks passed"]
+        assert all(question in page for question in questions)
+        assert waiting.execution_hash in page
+        assert "grace: approve" in page
+        assert "Cannot be undone: no compensating tool" in page
+
+
+class TestWaiting:
+    def test_leads_to_the_request_that_holds_it(self, unit, as_ada):
+        waiting = make.execution("waiting")
+        request = ApprovalRequest.objects.get(execution_id=waiting.pk)
+
+        assert request.get_absolute_url() in page_of(as_ada, waiting)
+
+
+class TestCancel:
+    def test_says_what_it_does_in_numbers_and_then_does_it(self, unit, as_ada):
+        waiting = make.execution("waiting")
+        address = reverse("execution_cancellations", args=[waiting.pk])
+
+        asked = as_ada.get(address).content.decode()
+        done = as_ada.post(address, {"reason": "wrong month"})
+
+        assert "1 waiting or granted action will be withdrawn" in asked
+        assert done["Location"] == waiting.get_absolute_url()
+        assert Execution.objects.get(pk=waiting.pk).status == "cancelled"
+        assert "wrong month" in page_of(as_ada, waiting, tab="events")
+
+    def test_needs_a_reason(self, unit, as_ada):
+        waiting = make.execution("waiting")
+
+        assert as_ada.post(reverse("execution_cancellations", args=[waiting.pk]), {"reason": " "}).status_code == 422
+        assert Execution.objects.get(pk=waiting.pk).status == "waiting"
+
+    def test_of_what_is_over_is_refused(self, unit, as_ada):
+        over = make.execution("succeeded")
+
+        assert as_ada.post(reverse("execution_cancellations", args=[over.pk]), {"reason": "x"}).status_code == 409
+
+
+class TestList:
+    @pytest.fixture(autouse=True)
+    def executions(self, unit, ada):
+        make.execution("failed", business_key="BAD", by=ada)
+        make.execution("waiting", business_key="HELD", by=ada)
+        make.execution("succeeded", business_key="GOOD", by=ada)
+
+    @pytest.mark.parametrize(
+        ("keys", "shown"),
+        [
+            ({}, {"BAD", "HELD", "GOOD"}),
+            ({"state": "failed"}, {"BAD"}),
+            ({"workflow": "closing", "since": "1"}, {"BAD", "HELD", "GOOD"}),
+            ({"q": "HELD"}, {"HELD"}),
+            ({"q": "no such"}, set()),
+        ],
+    )
+    def test_is_narrowed_by_the_address(self, as_ada, keys, shown):
+        page = as_ada.get(reverse("executions"), keys).content.decode().split("execution-list")[-1]
+
+        assert {key for key in ("BAD", "HELD", "GOOD") if f">{key}<" in page} == shown
+
+    def test_says_how_far_each_is_and_what_it_waits_for(self, as_ada):
+        page = as_ada.get(reverse("executions"), {"q": "HELD"}).content.decode()
+
+        assert ">1/2<" in page
+        assert "<td>people</td>" in page
+
+
+class TestWork:
+    def test_lists_what_one_started_and_what_is_stuck(self, unit, ada, as_ada):
+        letter = make.dead_letter(by=ada, business_key="MINE")
+
+        page = as_ada.get(reverse("work")).content.decode()
+
+        assert "MINE" in page
+        assert letter.get_absolute_url() in page
+
+
+class TestGo:
+    def test_leads_from_the_end_of_an_id_straight_to_the_thing(self, unit, as_ada):
+        execution = make.execution()
+
+        for text in (str(execution.pk), f"EXE-{execution.pk.hex[-8:]}", execution.pk.hex[-8:]):
+            assert as_ada.get(reverse("go"), {"q": text})["Location"] == execution.get_absolute_url()
+
+    def test_offers_what_words_may_mean(self, unit, as_ada):
+        make.request(reference="AB-1")
+        make.request(reference="AB-2")
+
+        assert "for AB-1" in as_ada.get(reverse("go"), {"q": "AB-"}).content.decode()
+
+    def test_says_when_there_is_nothing(self, unit, as_ada):
+        assert "Nothing found" in as_ada.get(reverse("go"), {"q": "%\0'"}).content.decode()

@@ -1,0 +1,86 @@
+"""How many statements a page costs: at most 15 for a list, 25 for a detail, and the same for one row as for many."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests import make
+
+LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "audit"]
+MOST = {"list": 15, "detail": 25}
+
+
+def cost(browser, address):
+    browser.get(address)  # what is remembered per process (content types) is not the page's cost
+    with CaptureQueriesContext(connection) as asked:
+        assert browser.get(address).status_code == 200
+    return len(asked)
+
+
+@pytest.fixture
+def as_everyone(unit):
+    """Somebody with every role sees every part of a page."""
+    from tests.pages.asking import browser_of
+
+    return browser_of(make.person("max", "view", "review", "operate", "audit", of=unit, site=True))
+
+
+def fill(times):
+    for _ in range(times):
+        make.dead_letter()
+        make.execution("waiting")
+        make.rejected(make.request(), make.person("grace", "view", "review"))
+        make.request()
+
+
+class TestList:
+    @pytest.mark.parametrize("name", LISTS)
+    def test_costs_the_same_however_many_rows(self, as_everyone, name):
+        fill(1)
+        few = cost(as_everyone, reverse(name))
+        fill(4)
+
+        assert cost(as_everyone, reverse(name)) == few
+        assert few <= MOST["list"]
+
+
+class TestDetail:
+    @pytest.mark.parametrize("tab", ["steps", "events", "io", "evidence", "cost"])
+    def test_of_an_execution_costs_the_same_however_long_its_story(self, as_everyone, grace, tab):
+        make.policy()
+        waiting = make.execution("waiting")
+        address = f"{waiting.get_absolute_url()}?tab={tab}"
+        short = cost(as_everyone, address)
+        for number in range(5):
+            make.held_in(waiting, occurrence=number + 1)
+
+        assert cost(as_everyone, address) == short
+        assert short <= MOST["detail"]
+
+    def test_of_a_request_an_action_and_a_letter_stays_inside_its_budget(self, as_everyone):
+        fill(1)
+        letter, request = make.dead_letter(), make.request()
+        addresses = [
+            request.get_absolute_url(),
+            reverse("action", args=[request.subject_id]),
+            letter.get_absolute_url(),
+        ]
+        few = [cost(as_everyone, address) for address in addresses]
+        fill(3)
+
+        assert [cost(as_everyone, address) for address in addresses] == few
+        assert max(few) <= MOST["detail"]
+
+
+class TestUnchangedPoll:
+    def test_costs_little(self, as_everyone):
+        running = make.execution("running")
+        page = as_everyone.get(running.get_absolute_url()).content.decode()
+        version = page.split('data-live-version="')[2].split('"')[0]
+        with CaptureQueriesContext(connection) as asked:
+            poll = {"HX-Request": "true", "X-Live": "1", "If-None-Match": f'"{version}"'}
+            answer = as_everyone.get(running.get_absolute_url(), headers=poll)
+
+        assert answer.status_code == 204
+        assert len(asked) <= 6

@@ -1,0 +1,86 @@
+"""The approvals queue: filters in the address, paging by key, rows that say what they are to the reader."""
+
+import pytest
+from django.urls import reverse
+
+from approvals import queries
+from approvals.queries import QueueFilters
+from tests import make
+from tests.pages.asking import PART
+
+
+def titles(page):
+    return [part.split("<")[0] for part in page.content.decode().split('<a class="strong" href="/approvals/')[1:]]
+
+
+def found(browser, **keys):
+    return browser.get(reverse("approvals"), keys, headers=PART).content.decode()
+
+
+class TestFilters:
+    @pytest.fixture(autouse=True)
+    def requests(self, unit, grace, linus):
+        make.policy()
+        self.small, self.large = make.request("10.00", reference="SMALL"), make.request("9999.00", reference="LARGE")
+        self.gone = make.rejected(make.request(reference="GONE"), linus)
+        self.own = make.request(reference="OWN", by=make.actor(grace))
+
+    @pytest.mark.parametrize(
+        ("keys", "shown"),
+        [
+            ({}, {"SMALL", "LARGE", "OWN"}),
+            ({"state": "me"}, {"SMALL", "LARGE"}),
+            ({"state": "rejected"}, {"GONE"}),
+            ({"state": "any"}, {"SMALL", "LARGE", "GONE", "OWN"}),
+            ({"tier": "financial"}, {"LARGE"}),
+            ({"q": "SMALL"}, {"SMALL"}),
+            ({"action": "erp.post_adjustment"}, {"SMALL", "LARGE", "OWN"}),
+            ({"due": "1"}, set()),
+            ({"state": "nonsense", "tier": "x", "unit": "y"}, {"SMALL", "LARGE", "OWN"}),
+        ],
+    )
+    def test_show_what_they_say(self, as_grace, keys, shown):
+        page = found(as_grace, **keys)
+
+        assert {name for name in ("SMALL", "LARGE", "GONE", "OWN") if f"for {name}" in page} == shown
+
+    def test_say_what_a_row_is_to_the_reader(self, as_grace):
+        page = found(as_grace, state="any")
+
+        assert page.count("can decide") == 2
+        assert page.count("you asked") == 1
+
+    def test_stand_as_chips_that_take_them_away(self, as_grace):
+        page = as_grace.get(reverse("approvals"), {"tier": "financial", "q": "LARGE"}).content.decode()
+
+        assert 'href="/approvals/?q=LARGE"' in page
+        assert 'href="/approvals/?tier=financial"' in page
+
+    def test_that_match_nothing_offer_to_clear_them(self, as_grace):
+        assert "Nothing matches these filters" in found(as_grace, q="no such thing")
+
+
+class TestPaging:
+    def test_walks_forth_and_back_over_every_row_once(self, unit, grace):
+        actor = make.actor(grace)
+        wanted = [make.request().pk for _ in range(7)]
+        rows = queries.queue(actor, QueueFilters())
+
+        forth, cursor = [], ""
+        while True:
+            page = queries.DUE_FIRST.slice(rows, after=cursor, size=3)
+            forth.append([row.pk for row in page.rows])
+            cursor = page.older
+            if not cursor:
+                break
+        back = queries.DUE_FIRST.slice(rows, before=page.newer, size=3)
+
+        assert [pk for page in forth for pk in page] == wanted
+        assert [row.pk for row in back.rows] == forth[-2]
+
+    @pytest.mark.parametrize("cursor", ["x", "!!!!", "W10", "WzEsMiwzXQ", "bnVsbA", "é"])
+    def test_takes_a_cursor_of_somebody_else_for_the_first_page(self, unit, as_grace, cursor):
+        make.request()
+
+        for key in ("after", "before"):
+            assert "ADJ-" in found(as_grace, **{key: cursor})

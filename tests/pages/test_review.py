@@ -1,0 +1,233 @@
+"""Deciding on a page: what is shown before, what one may answer, and what happens to a second click."""
+
+import json
+import re
+
+import pytest
+from django.urls import reverse
+
+from approvals.models import ApprovalRequest, Decision
+from audit.models import AuditEvent
+from orchestrator.models import Action
+from tests import make
+from tests.pages.asking import PART
+
+VIEWED = ["act", "change", "evidence", "policy"]
+
+
+def answer(request, verdict="approve", **more):
+    """What the form sends."""
+    reason = "wrong_amount" if verdict == "reject" else "evidence_checked"
+    return {
+        "digest": request.digest, "revision": request.revision, "verdict": verdict, "reason_code": reason,
+        "note": "", "viewed": VIEWED, "reading": '{"act": {"ms": 1200, "opens": 1}}', **more,
+    }  # fmt: skip
+
+
+def decide(browser, request, verdict="approve", headers=None, **more):
+    return browser.post(
+        reverse("approval_decisions", args=[request.pk]), answer(request, verdict, **more), headers=headers
+    )
+
+
+class TestReviewPage:
+    def test_shows_every_argument_the_digest_and_the_record_before_the_agents_words(self, unit, as_grace):
+        request = make.request("48.20", memo="check invoice 88213")
+
+        page = as_grace.get(request.get_absolute_url()).content.decode()
+
+        order = ["1 What will happen", "2 Change against the record", "3 Evidence", "4 Policy", "own words"]
+        assert [page.index(part) for part in order] == sorted(page.index(part) for part in order)
+        assert all(text in page for text in ("48.20", "check invoice 88213", request.digest, "Bank charges"))
+
+    def test_states_what_follows_from_each_way_it_can_end(self, unit, as_grace):
+        page = as_grace.get(make.request().get_absolute_url()).content.decode()
+
+        assert all(words in page for words in ("If you approve", "If you reject", "If nobody decides"))
+        assert "Silence never approves" in page
+
+    def test_chooses_no_answer_in_advance(self, unit, as_grace):
+        page = as_grace.get(make.request().get_absolute_url()).content.decode()
+
+        assert not re.search(r"<input[^>]* checked", page)
+
+    def test_shows_hidden_characters_and_markup_as_text(self, unit, as_grace):
+        request = make.request(memo="<script>x</script>\u202eevil")
+
+        page = as_grace.get(request.get_absolute_url()).content.decode()
+
+        assert "<script>x" not in page
+        assert "\u202e" not in page
+        assert "RIGHT-TO-LEFT OVERRIDE" in page.upper()
+
+    def test_keeps_the_first_signature_from_the_second_reviewer_until_their_own(self, unit, grace, as_grace, as_linus):
+        make.policy()
+        request = make.approved(make.request("4860.00"), grace)
+
+        assert "You approved this" in as_grace.get(request.get_absolute_url()).content.decode()
+        unseen = as_linus.get(request.get_absolute_url()).content.decode()
+        decide(as_linus, request)
+
+        assert "1 of 2" in unseen
+        assert "grace" not in unseen
+        assert "grace" in as_linus.get(request.get_absolute_url()).content.decode()
+
+    def test_offers_the_requests_around_it_in_due_order(self, unit, as_grace):
+        first, second, third = make.request(), make.request(), make.request()
+
+        page = as_grace.get(second.get_absolute_url()).content.decode()
+
+        assert "2 of 3 waiting for you" in page
+        assert f'rel="prev" href="{first.get_absolute_url()}"' in page
+        assert f'rel="next" href="{third.get_absolute_url()}"' in page
+
+
+class TestApprove:
+    def test_records_digest_reason_and_what_was_viewed_then_releases_the_action(self, unit, grace, as_grace):
+        request = make.request()
+
+        reply = decide(as_grace, request)
+
+        voice = Decision.objects.get(request=request)
+        assert (reply.status_code, reply["Location"]) == (302, request.get_absolute_url())
+        assert (voice.person, voice.digest, voice.reason_code) == (grace, request.digest, "evidence_checked")
+        assert voice.viewed == {"sections": VIEWED, "reading": {"act": {"ms": 1200, "opens": 1}}}
+        assert Action.objects.get(pk=request.subject_id).status == "granted"
+
+    def test_shows_htmx_the_result_and_the_next_one(self, unit, as_grace):
+        request, other = make.request(), make.request()
+
+        reply = decide(as_grace, request, headers=PART)
+
+        page = reply.content.decode()
+        assert reply.status_code == 200
+        assert page.strip().startswith('<div id="review"')
+        assert "You approved this" in page
+        assert f'href="{other.get_absolute_url()}" data-focus' in page
+
+    def test_twice_is_once(self, unit, as_grace):
+        request = make.request()
+
+        decide(as_grace, request)
+        again = decide(as_grace, request)
+
+        assert again.status_code == 302
+        assert Decision.objects.filter(request=request).count() == 1
+
+    def test_of_the_second_person_completes_it(self, unit, as_grace, as_linus):
+        make.policy()
+        request = make.request("4860.00")
+
+        decide(as_grace, request)
+        decide(as_linus, request)
+
+        assert ApprovalRequest.objects.get(pk=request.pk).status == "approved"
+
+
+class TestReject:
+    def test_takes_the_same_form_and_ends_the_request(self, unit, as_grace):
+        request = make.request()
+
+        decide(as_grace, request, "reject", note="the invoice says 486.00")
+
+        action = Action.objects.get(pk=request.subject_id)
+        assert ApprovalRequest.objects.get(pk=request.pk).status == "rejected"
+        assert action.status == "rejected"
+        assert any("the invoice says 486.00" in reason for reason in action.reasons)
+
+
+class TestFormFaults:
+    @pytest.mark.parametrize(
+        ("fault", "words"),
+        [
+            ({"verdict": ""}, "Choose Approve or Reject."),
+            ({"reason_code": ""}, "Choose the reason that fits best."),
+            ({"reason_code": "duplicate"}, "This is no reason to approve."),
+        ],
+    )
+    def test_keep_what_was_typed_and_record_nothing(self, unit, as_grace, fault, words):
+        request = make.request()
+
+        reply = decide(as_grace, request, headers=PART, note="kept", **fault)
+
+        assert reply.status_code == 422
+        assert words in reply.content.decode()
+        assert "kept</textarea>" in reply.content.decode()
+        assert not Decision.objects.exists()
+
+    def test_of_other_without_a_note_are_said_by_the_verb_itself(self, unit, as_grace):
+        reply = decide(as_grace, make.request(), reason_code="other")
+
+        assert reply.status_code == 422
+        assert "needs a note" in reply.content.decode() or "A note is needed" in reply.content.decode()
+
+    def test_of_an_unread_part_stop_a_two_person_act(self, unit, as_grace):
+        make.policy()
+
+        reply = decide(as_grace, make.request("4860.00"), viewed=["act", "change"])
+
+        assert reply.status_code == 422
+        assert "Still to view: Evidence, Policy." in reply.content.decode()
+
+    def test_of_a_reading_record_made_up_by_hand_are_dropped(self, unit, as_grace):
+        hostile = json.dumps({"act": {"ms": "long"}, "other": {"ms": 1}, "policy": [], "change": {"ms": 5}})
+        request = make.request()
+
+        decide(as_grace, request, reading=hostile)
+
+        assert Decision.objects.get(request=request).viewed["reading"] == {"act": {}, "change": {"ms": 5}}
+
+
+class TestRefusal:
+    def test_of_another_digest_shows_what_differs_and_keeps_the_text(self, unit, as_grace):
+        request = make.request()
+
+        reply = decide(as_grace, request, digest="f" * 64, note="typed before")
+
+        page = reply.content.decode()
+        assert reply.status_code == 409
+        assert "changed after you opened it" in page
+        assert "typed before</textarea>" in page
+        assert AuditEvent.objects.filter(event="request.refused", why="changed_since_viewed").exists()
+
+    def test_of_the_asker_is_said_on_the_page_and_by_the_verb(self, unit, grace, as_grace):
+        request = make.request(by=make.actor(grace))
+
+        page, reply = as_grace.get(request.get_absolute_url()), decide(as_grace, request)
+
+        assert "somebody else has to decide" in page.content.decode()
+        assert reply.status_code == 403
+        assert not Decision.objects.exists()
+
+    def test_of_a_second_voice_of_the_same_person(self, unit, as_grace):
+        make.policy()
+        request = make.request("4860.00")
+        decide(as_grace, request)
+
+        reply = decide(as_grace, request, "reject")
+
+        assert reply.status_code == 409
+        assert Decision.objects.count() == 1
+
+    def test_of_a_decided_request_says_how_it_ended(self, unit, linus, as_grace):
+        request = make.rejected(make.request(), linus)
+
+        reply = decide(as_grace, request, headers=PART)
+
+        assert reply.status_code == 409
+        assert "already rejected" in reply.content.decode()
+
+    def test_of_a_late_voice(self, unit, as_grace):
+        request = make.request()
+        make.later("approvals_approvalrequest", "decide_by", request.pk, 2 * 86400)
+
+        page, reply = as_grace.get(request.get_absolute_url()), decide(as_grace, request)
+
+        assert "time to decide is over" in page.content.decode()
+        assert reply.status_code == 409
+
+    def test_of_a_viewer(self, unit, as_vera):
+        request = make.request()
+
+        assert decide(as_vera, request).status_code == 403
+        assert not Decision.objects.exists()

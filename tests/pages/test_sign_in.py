@@ -1,0 +1,78 @@
+"""Signing in and coming back; a "no" in the place where it can be read; preferences."""
+
+import pytest
+from django.urls import reverse
+
+from audit.models import AuditEvent
+from tests import make
+from tests.pages.asking import PART
+
+
+class TestExpiredSession:
+    def test_sends_htmx_to_sign_in_and_back_to_the_page_it_stands_on(self, db, client):
+        live = {**PART, "HX-Current-URL": "http://testserver/executions/?state=running"}
+
+        answer = client.get(reverse("nav"), headers=live)
+
+        assert answer.status_code == 204
+        assert answer["HX-Redirect"] == "/login/?next=%2Fexecutions%2F%3Fstate%3Drunning"
+
+    def test_brings_a_lost_form_back_to_the_page_it_stood_on(self, unit, client):
+        request = make.request()
+        page = f"http://testserver{reverse('approval', args=[request.pk])}"
+
+        answer = client.post(reverse("approval_decisions", args=[request.pk]), {}, headers={"Referer": page})
+
+        assert answer["Location"] == f"/login/?next=%2Fapprovals%2F{request.pk}%2F"
+
+    def test_never_leads_to_another_site(self, unit, client):
+        answer = client.post("/nav/", headers={"Referer": "https://evil.example/approvals/"})
+
+        assert answer["Location"] == "/login/"
+
+
+class TestSignIn:
+    def test_is_recorded_with_success_and_failure_but_not_with_what_was_typed(self, grace, client):
+        client.post(reverse("login"), {"username": "grace", "password": "wrong wrong"})
+        client.post(reverse("login"), {"username": "grace", "password": make.PASSWORD})
+
+        told = AuditEvent.objects.filter(stream="security").order_by("seq")
+        assert [event.event for event in told] == ["person.sign_in_failed", "person.signed_in"]
+        assert "wrong wrong" not in "".join(event.why + event.data for event in told)
+
+
+class TestRefusal:
+    def test_is_recorded_with_the_pattern_of_the_address_and_never_its_content(self, as_vera):
+        secret = "01936f0e-7c1a-7d55-9b1e-3f2a4860c0de"
+
+        as_vera.get(reverse("execution", args=[secret]), {"q": "secret"})
+
+        event = AuditEvent.objects.get(event="request.refused")
+        assert '"route":"GET /executions/<uuid:pk>/"' in event.data
+        assert secret not in event.data
+        assert event.actor_name == "vera"
+
+    def test_is_a_part_for_htmx(self, unit, as_vera):
+        letter = make.dead_letter()
+
+        answer = as_vera.post(reverse("dead_letter_retries", args=[letter.pk]), headers=PART)
+
+        assert answer.status_code == 403
+        assert b"data-refusal" in answer.content
+        assert b"<html" not in answer.content
+
+
+class TestPreferences:
+    def test_dress_every_page_from_then_on(self, as_grace):
+        chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Tokyo", "shortcuts": ""}
+
+        answer = as_grace.post(reverse("preferences"), chosen)
+        page = as_grace.get(reverse("work")).content.decode()
+
+        assert answer.status_code == 302
+        assert 'data-theme="dark" data-density="compact"' in page
+        assert 'data-shortcuts="off"' in page
+
+    @pytest.mark.parametrize("wrong", [{"theme": "pink"}, {"time_zone": "Mars/Olympus"}, {}])
+    def test_refuse_what_is_not_offered(self, as_grace, wrong):
+        assert as_grace.post(reverse("preferences"), {"density": "compact", **wrong}).status_code == 422
