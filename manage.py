@@ -4,7 +4,7 @@
 import os
 import sys
 
-NEEDS_NO_DATABASE = {"collectstatic", "diagrams", "help", "spectacular", "test"}
+NEEDS_NO_DATABASE = {"collectstatic", "diagrams", "help", "spectacular", "test", "validate"}
 
 
 def main() -> None:

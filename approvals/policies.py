@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audit.conditions import POLICY_VARIABLES, compile_condition
-
 from approvals.models import ApprovalPolicy, OnTimeout, PolicyVerdict
+from audit.conditions import POLICY_VARIABLES, compile_condition
 
 # Risk tiers and the people they need at least, whatever the policies say.
 TIERS = {"informational": 0, "customer_facing": 1, "financial": 2}

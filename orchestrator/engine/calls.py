@@ -5,15 +5,18 @@ Everything is answered from the record where there is a record, so a re-entered 
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from audit.canonical import canonical, digest
+from audit.conditions import compile_expression
+from budgets import operations as budgets
 from budgets.operations import Usage
 from orchestrator.engine import probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.retries import Failure
-from orchestrator.engine.runners import Done
+from orchestrator.engine.runners import Done, Outcome
 from orchestrator.engine.runners import Failure as Failed
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import run_tool
@@ -24,6 +27,7 @@ from orchestrator.gate.report import report
 from orchestrator.models import Action
 from orchestrator.models.action import ENDED_UNUSED
 from orchestrator.statuses import ActionStatus
+from orchestrator.workflows.binding import scope_of
 
 # An approval can be void as often as the world changes, but one attempt does not chase it for ever.
 MAX_ROUNDS = 4
@@ -100,6 +104,9 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         if isinstance(read, Failure):
             return read
         record = read
+    business_key = _business_key(segment)
+    if isinstance(business_key, Failure):
+        return business_key
     voided = Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).count()
     return propose(
         tool=tool,
@@ -109,6 +116,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         by=ENGINE,
         judged=judged,
         record=record,
+        business_key=business_key,
         context={"release": segment.released.digest, "step": segment.key},
         place=Place(
             execution=execution,
@@ -118,6 +126,18 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
             revision=voided + 1,
         ),
     )
+
+
+def _business_key(segment: Segment) -> str | Failure:
+    """What the step's `idempotency_key` gives; "" leaves it to the tool's own template."""
+    source = segment.spec.idempotency_key
+    if source is None:
+        return ""
+    scope = scope_of(segment.released.spec, segment.key, segment.execution.input, segment.outputs)
+    found = compile_expression(source, segment.spec.variables).evaluate(scope)
+    if found.error:
+        return Failure("business", f"`idempotency_key: {source}` cannot be evaluated: {found.error}")
+    return str(found.value)
 
 
 def _follow(segment: Segment, action: Action) -> CallOutcome | None:
@@ -149,6 +169,9 @@ _ANSWERED = {
 def _from_record(action: Action) -> CallOutcome:
     """Nothing is done again: the stored answer is the answer."""
     match action.status:
+        case ActionStatus.SUCCEEDED | ActionStatus.UNDONE if action.failure_class:
+            # It took effect but broke its contract: asking again gives the same answer, never a silent pass.
+            return Failure(action.failure_class, action.message, {"tool": action.tool})
         case ActionStatus.SUCCEEDED | ActionStatus.UNDONE:
             return Returned(action.result or {})
         case ActionStatus.HELD:
@@ -164,17 +187,17 @@ def _from_record(action: Action) -> CallOutcome:
 def _reconcile(segment: Segment, action: Action) -> CallOutcome | None:
     """First of all: did it happen? By business key, in the other side's own books."""
     contract = segment.released.tools.get(action.tool, {})
+    honours_key = contract.get("idempotency_class") == "A"
     if contract.get("probe") and segment.spec.reconcile_before_retry:
         found = probes.look_up(segment, action)
         if isinstance(found, Failure):
             return found
-        action = reconcile.apply_finding(action_id=action.pk, finding=found, by=ENGINE)
+        action = reconcile.apply_finding(action_id=action.pk, finding=found, by=ENGINE, honours_key=honours_key)
         if action.status != ActionStatus.UNKNOWN:
             return None
-    if contract.get("idempotency_class") == "A":
-        reconcile.regrant(
-            action_id=action.pk, by=ENGINE, why="the tool honours its key: the same send cannot act twice"
-        )
+    if honours_key or action.effect == "read":
+        why = "it only reads" if action.effect == "read" else "the tool honours its key: one send cannot act twice"
+        reconcile.regrant(action_id=action.pk, by=ENGINE, why=why)
         return None
     return Failure(
         "unknown_outcome_parked",
@@ -202,6 +225,7 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     action = ticket.action
     contract = segment.released.tools[action.tool]
     ran = run_tool(segment, contract, ticket)
+    _charge(action, ran)
     if isinstance(ran, Done):
         return _done(segment, ticket, contract, ran)
     return _not_done(segment, ticket, ran)
@@ -209,7 +233,9 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
 
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:
     action = ticket.action
-    problem = problem_with(ran.result, contract.get("output_schema") or {}, segment.spec.non_empty)
+    problem = problem_with(
+        ran.result, contract.get("output_schema") or {}, segment.spec.non_empty if segment.spec.tool else ()
+    )
     if problem is not None and action.effect == "read":
         report(
             action_id=action.pk,
@@ -220,31 +246,47 @@ def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done)
             failure_class=problem.failure_class,
         )
         return Failure(problem.failure_class, problem.message, {"tool": action.tool})
+    if problem is None:
+        report(action_id=action.pk, fence=ticket.fence, outcome="success", by=ENGINE, result=ran.result)
+        return Returned(ran.result)
+    message = f"{action.tool} took effect, but {problem.message}"
     report(
-        action_id=action.pk, fence=ticket.fence, outcome="success", by=ENGINE, result=ran.result, usage=_usage_of(ran)
+        action_id=action.pk,
+        fence=ticket.fence,
+        outcome="success",
+        by=ENGINE,
+        result=ran.result,
+        message=message,
+        failure_class=problem.failure_class,
     )
-    if problem is not None:
-        return Failure(
-            problem.failure_class, f"{action.tool} took effect, but {problem.message}", {"tool": action.tool}
-        )
-    return Returned(ran.result)
+    return Failure(problem.failure_class, message, {"tool": action.tool})
 
 
-def _usage_of(ran: Done) -> Usage | None:
-    usages = usages_of(ran)
-    return usages[0] if usages else None
-
-
-def usages_of(ran: Done) -> list[Usage]:
+def usages_of(ran: Outcome) -> list[Usage]:
     """What the handler said it used. Tokens without a price stay without one: unknown is not zero."""
     return [
         Usage(
-            input_tokens=int(item.get("input_tokens", 0)),
-            output_tokens=int(item.get("output_tokens", 0)),
-            model=str(item.get("model", "")),
+            cost=None if used.cost is None else Decimal(used.cost),
+            currency=used.currency,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            model=used.model,
         )
-        for item in getattr(ran, "usage", ())
+        for used in ran.usage
     ]
+
+
+def _charge(action: Action, ran: Outcome) -> None:
+    """Before the outcome is known: a call that failed, or whose report comes too late, costs the same."""
+    for usage in usages_of(ran):
+        budgets.charge(
+            usage,
+            unit_id=action.unit_id,
+            execution_id=action.execution_id,
+            action_id=action.pk,
+            agent=action.agent,
+            tool=action.tool,
+        )
 
 
 def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:

@@ -4,23 +4,28 @@ import logging
 from typing import Any
 from uuid import UUID
 
+import psycopg
+from django.db import InterfaceError, OperationalError
+
+from audit.conditions import compile_condition
 from audit.lifecycle import database_now
 from audit.refusals import Stale
-from orchestrator.engine import heartbeat
+from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.calls import Held, Refused, Returned, call, usages_of
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.people import ask_about_step
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
 from orchestrator.engine.segment import Segment, StepState, begin
-from orchestrator.engine.settle import Ask, settle_failure, settle_parked, settle_success
+from orchestrator.engine.settle import Ask, charge, settle_failure, settle_parked, settle_success
 from orchestrator.engine.workshop import Answer, Call, run_agent
 from orchestrator.models import Execution, Step
 from orchestrator.statuses import StepStatus
 from orchestrator.workflows.binding import BindingError, bind, scope_of
-from orchestrator.workflows.conditions import compile_condition
 
 logger = logging.getLogger(__name__)
+
+LOST_DATABASE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class _Waits(Exception):
@@ -39,6 +44,7 @@ class _Fails(Exception):
 
 def run_segment(fence: UUID, worker: str) -> None:
     """Everything one worker does with a claim. A lost lease ends it quietly: somebody else owns the step."""
+    segment = None
     try:
         segment = begin(fence)
         while segment is not None:
@@ -46,6 +52,8 @@ def run_segment(fence: UUID, worker: str) -> None:
             segment = _run_step(segment, worker)
     except Stale:
         logger.info("attempt %s lost its lease; its outcome was dropped", fence)
+        if segment is not None:
+            charge(segment)
 
 
 def _run_step(segment: Segment, worker: str) -> Segment | None:
@@ -58,7 +66,8 @@ def _run_step(segment: Segment, worker: str) -> Segment | None:
         settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask)
     except _Fails as fails:
         settle_failure(segment, fails.failure, input=input)
-    except Stale:
+    except (Stale, *LOST_DATABASE):
+        # Nobody knows whether the last write landed: the lease decides, and what was sent is looked up before a retry.
         raise
     except Exception as error:
         # A bug of ours: logged once with its traceback; the attempt fails as permanent rather than being retried blindly.
@@ -95,9 +104,14 @@ def _input_of(segment: Segment) -> dict[str, Any]:
         return {}
     contract = _contract(segment)
     try:
-        return bind(spec, _scope(segment), contract.get("input_schema") or {})
+        input = bind(spec, _scope(segment), contract.get("input_schema") or {})
     except BindingError as error:
         raise _Fails(Failure("business", str(error))) from None
+    # A tool's arguments are judged by the gate; an agent's input is judged here.
+    problem = problem_with(input, contract.get("input_schema") or {}, ()) if spec.agent else None
+    if problem is not None:
+        raise _Fails(Failure("business", f"the input does not fit {spec.agent}: {problem.message}"))
+    return input
 
 
 def _contract(segment: Segment) -> dict[str, Any]:
@@ -124,20 +138,24 @@ def _refuse_over_caps(segment: Segment) -> None:
     deadline = segment.execution.deadline_at
     if deadline is not None and database_now() >= deadline:
         raise _Fails(Failure("business", f"The execution's deadline ({deadline:%Y-%m-%d %H:%M:%S} UTC) has passed."))
-    spec = segment.spec
-    allowed = segment.released.spec.allowed_tools
-    if spec.tool and allowed is not None and spec.tool not in allowed:
-        raise _Fails(Failure("policy", f"The workflow does not allow the tool {spec.tool}."))
+    refusal = caps.refused_tool(segment, segment.spec.tool) if segment.spec.tool else None
+    if refusal is not None:
+        raise _Fails(Failure("policy", refusal))
+    over = caps.over_before(segment)
+    if over is not None:
+        raise _Fails(over)
 
 
 def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     stopped: list[Failure | Held] = []
 
     def on_call(asked: Call) -> Answer:
-        allowed = segment.released.spec.allowed_tools
-        if allowed is not None and asked.tool not in allowed:
-            return Answer.refused("policy", f"The workflow does not allow the tool {asked.tool}.")
-        outcome = call(segment, tool=asked.tool, arguments=asked.arguments, occurrence=asked.number)
+        refusal = caps.refused_tool(segment, asked.tool)
+        if refusal is not None:
+            return Answer.refused("policy", refusal)
+        outcome: Any = caps.over_before(segment) or call(
+            segment, tool=asked.tool, arguments=asked.arguments, occurrence=asked.number
+        )
         if isinstance(outcome, Returned):
             return Answer.result(outcome.value)
         if isinstance(outcome, Refused):
@@ -148,26 +166,27 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
 
     contract = _contract(segment)
     ran = run_agent(segment, contract["entry"], input, on_call)
+    # Charged whatever becomes of the run: the bill comes anyway.
+    segment.usages = usages_of(ran)
     if stopped:
         return _unwrap(stopped[0])
     if isinstance(ran, Parked):
         raise _Fails(Failure("protocol", "the run was parked without a call"))
     if not isinstance(ran, Done):
-        raise _Fails(Failure(ran.failure_class, ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
-    segment.usages = usages_of(ran)
+        kind = "lost" if ran.failure_class == "crash" else ran.failure_class
+        raise _Fails(Failure(kind, ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
     return _checked(segment, contract, ran.result)
 
 
 def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
     spec = segment.spec
-    problem = problem_with(output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty)
+    problem = caps.over_after(segment) or problem_with(
+        output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty
+    )
     if problem is not None:
         raise _Fails(problem)
     if spec.min_score is not None and not (output.get("score") or 0) >= spec.min_score:
         raise _Fails(Failure("business", f"The score {output.get('score')} is below the {spec.min_score} asked for."))
-    used = sum(usage.input_tokens + usage.output_tokens for usage in segment.usages)
-    if spec.token_budget is not None and used > spec.token_budget:
-        raise _Fails(Failure("budget", f"{used} tokens used; the step's budget is {spec.token_budget}."))
     return output
 
 

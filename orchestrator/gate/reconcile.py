@@ -29,8 +29,12 @@ class Finding:
 
 
 @transaction.atomic
-def apply_finding(*, action_id: UUID, finding: Finding, by: Actor) -> Action:
-    """Record what the probe saw. Yes: it succeeded. No or partly: the same key may be sent again. Unknown: unchanged."""
+def apply_finding(*, action_id: UUID, finding: Finding, by: Actor, honours_key: bool) -> Action:
+    """Record what the probe saw. Yes: it succeeded. No: it may be sent again, with the same key. Unknown: unchanged.
+
+    Partly: sending again completes it where the tool honours its key; elsewhere that would double the part
+    that happened, so it stays unknown and a person decides.
+    """
     action = lock_action(action_id)
     if action.status != ActionStatus.UNKNOWN:
         raise Stale(f"The action is {action.status}, not unknown.")
@@ -41,7 +45,8 @@ def apply_finding(*, action_id: UUID, finding: Finding, by: Actor) -> Action:
         why=finding.detail,
         data={"happened": finding.happened, "business_key": action.business_key},
     )
-    follow(action, finding.happened, by=by, why=finding.detail, result=finding.result)
+    if finding.happened != "partly" or honours_key:
+        follow(action, finding.happened, by=by, why=finding.detail, result=finding.result)
     return action
 
 

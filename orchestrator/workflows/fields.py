@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from orchestrator.workflows.conditions import LONGEST
+from audit.conditions import LONGEST
 from orchestrator.workflows.durations import LONGEST_SECONDS, seconds_of
 from orchestrator.workflows.errors import At
 from orchestrator.workflows.schemas import schema_problems

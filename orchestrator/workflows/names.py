@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.workflows.conditions import BadCondition, Expression, Problem, compile_condition, compile_expression
+from audit.conditions import BadCondition, Expression, Problem, compile_condition, compile_expression
 from orchestrator.workflows.draft import StepDraft
 from orchestrator.workflows.errors import At, Position
 from orchestrator.workflows.schemas import Schema, declared, is_closed

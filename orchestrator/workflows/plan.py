@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from audit.conditions import compile_condition
 from orchestrator.workflows.binding import scope_of
-from orchestrator.workflows.conditions import compile_condition
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 
 PENDING, SUCCESS, SKIPPED, CANCELLED = "pending", "success", "skipped", "cancelled"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from audit.conditions import is_name
 from orchestrator.workflows.binding import ROOTS
-from orchestrator.workflows.conditions import is_name
 from orchestrator.workflows.draft import StepDraft
 from orchestrator.workflows.schemas import Schema, cel_type, declared, is_open
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from orchestrator.workflows.conditions import compile_expression
+from audit.conditions import compile_expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.workflows.conditions import (
+from audit.conditions import (
     LONGEST,
     POLICY_VARIABLES,
     BadCondition,

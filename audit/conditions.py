@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from cel_expr_python import cel
 
-from orchestrator.workflows.condition_errors import BadCondition, Problem, problems_in, speak
-from orchestrator.workflows.condition_values import NotPlain, kind_of, time_to_cel, to_cel, to_json
+from audit.condition_errors import BadCondition, Problem, problems_in, speak
+from audit.condition_values import NotPlain, kind_of, time_to_cel, to_cel, to_json
 
 __all__ = [
     "POLICY_VARIABLES", "BadCondition", "Condition", "Expression", "Problem", "Result", "Type", "Verdict",
