@@ -22,6 +22,16 @@ class Usage:
         return self.cost is None and not (self.input_tokens or self.output_tokens)
 
 
+def spent(execution_id: UUID) -> list[Usage]:
+    """Every cost line of one execution so far."""
+    return [
+        Usage(
+            cost=line.amount, currency=line.currency, input_tokens=line.input_tokens, output_tokens=line.output_tokens
+        )
+        for line in LedgerEntry.objects.filter(execution_id=execution_id)
+    ]
+
+
 def charge(
     usage: Usage, *, unit_id: UUID, execution_id: UUID | None, action_id: UUID | None, agent: str, tool: str
 ) -> LedgerEntry | None:

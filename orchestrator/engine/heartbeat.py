@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+import psycopg
 from django.conf import settings
 from django.db import DatabaseError, connection
 
@@ -29,7 +30,7 @@ class _Heart(threading.Thread):
     def _beat(self, fence: UUID) -> None:
         try:
             renew(fence)
-        except DatabaseError:
+        except (DatabaseError, psycopg.Error):
             # The database is away. The lease decides, not we: if it lapses, the outcome is refused at settle.
             connection.close()
 

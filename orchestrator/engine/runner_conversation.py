@@ -7,7 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.runner import wire
-from orchestrator.runner.jobs import Answer, Call, Done, Failure, FailureClass, Job, Outcome, Parked, call_of
+from orchestrator.runner.jobs import (
+    Answer,
+    Call,
+    Done,
+    Failure,
+    FailureClass,
+    Job,
+    Outcome,
+    Parked,
+    Used,
+    call_of,
+    used_of,
+)
 
 OnCall = Callable[[Call], Answer]
 
@@ -28,6 +40,7 @@ class Conversation:
 
     def __init__(self, channel: wire.Channel, job: Job, on_call: OnCall | None) -> None:
         self.orderly = False
+        self.usage: tuple[Used, ...] = ()
         self._channel, self._job, self._on_call = channel, job, on_call
         self._nonce = secrets.token_hex(8)
         self._started = time.monotonic()
@@ -101,6 +114,7 @@ class Conversation:
         try:
             self._send({"type": "stop"}, "")
             header, _ = self._receive()
+            self.usage = _usage(header)
             stopped = header.get("type") == "stopped" and header.get("swallowed") is False
             return stopped and self._is_settled(header)
         except (wire.Closed, wire.Garbled, wire.Overdue):
@@ -108,6 +122,7 @@ class Conversation:
 
     def _end(self, header: dict[str, Any], body: bytes) -> Outcome:
         outcome = self._read_end(header, body)
+        self.usage = _usage(header)
         self._ended = time.monotonic()
         kept = isinstance(outcome, Done) or outcome.failure_class in _DECLARED
         self.orderly = kept and self._is_settled(header)
@@ -144,6 +159,14 @@ class Conversation:
         if header.get("nonce") != self._nonce:
             raise wire.Garbled("a message of no run that is going on")
         return header, body
+
+
+def _usage(header: dict[str, Any]) -> tuple[Used, ...]:
+    """What the handler says it used. It can lie about that, but not in a way that breaks the books."""
+    try:
+        return tuple(used_of(item) for item in header.get("usage", ()))
+    except (wire.NotJson, AttributeError, TypeError) as error:
+        raise wire.Garbled(f"usage that is none: {error}") from None
 
 
 def _result(body: bytes) -> Done:

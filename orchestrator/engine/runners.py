@@ -157,7 +157,7 @@ class Runner:
         finally:
             if not self.clean:
                 self.process.end()
-        return replace(outcome, logs=self.process.read_log(), seconds=talk.seconds)
+        return replace(outcome, logs=self.process.read_log(), seconds=talk.seconds, usage=talk.usage)
 
     def _outcome(self, talk: "Conversation", job: Job) -> Outcome:
         try:

@@ -134,7 +134,9 @@ def _tools(spec: WorkflowSpec, agents: dict[str, Any]) -> dict[str, Any]:
     named = {step.tool for step in spec.steps if step.tool}
     named |= {tool for agent in agents.values() for tool in agent["allowed_tools"]}
     named |= {step.compensate_with for step in spec.steps if step.compensate_with}
-    rows = list(Tool.objects.active().filter(name__in=named))
+    active = Tool.objects.active()
+    # "*" pins every tool there is now: one registered later is not part of this release.
+    rows = list(active.exclude(entry="") if "*" in named else active.filter(name__in=named))
     rows += Tool.objects.active().filter(name__in=[row.compensate_with for row in rows if row.compensate_with])
     return {row.name: {field: getattr(row, field) for field in TOOL_FIELDS} for row in rows}
 

@@ -12,6 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    Used = tuple[int, int, str]
+
+_MOST_MODELS = 64
+
 
 class Declared(Exception):
     """A failure the author foresaw and named; what it means for retries is the engine's decision."""
@@ -63,6 +67,7 @@ class Context:
         self.attempt: int | None = self.given.get("attempt")
         self.deadline: float = self.given.get("deadline") or time.time() + header["timeout"]
         self.stopped = False
+        self._used: dict[tuple[str, str, bool], Used] = {}
         self._header = header
         self._channel = channel
         self._one_at_a_time = _thread.allocate_lock()
@@ -87,6 +92,30 @@ class Context:
         """Add a line to the attempt's log."""
         sys.stdout.write(f"{text}\n")
 
+    def usage(
+        self,
+        *,
+        model: str = "",
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cost: object = None,
+        currency: str = "",
+    ) -> None:
+        """Say what a model call used; it is charged whatever becomes of the run. No cost means unknown, not zero."""
+        name = (str(model)[:100], str(currency)[:3], cost is None)
+        if name not in self._used and len(self._used) >= _MOST_MODELS:
+            raise ValueError(f"usage of more than {_MOST_MODELS} models in one run")
+        before = self._used.get(name, (0, 0, "0"))
+        self._used[name] = (before[0] + int(input_tokens), before[1] + int(output_tokens), _sum(before[2], cost or 0))
+
+    def used(self) -> list[dict[str, Any]]:
+        """Everything told to usage(), one line for each model, currency, and whether its cost is known."""
+        return [
+            {"model": model, "currency": currency, "input_tokens": given, "output_tokens": made}
+            | ({} if unknown else {"cost": cost})
+            for (model, currency, unknown), (given, made, cost) in self._used.items()
+        ]
+
     def http_json(
         self,
         method: str,
@@ -108,3 +137,12 @@ class Context:
             # Waiting for the control plane is not the handler's time.
             self.deadline += time.time() - asked
         return answer
+
+
+def _sum(so_far: str, more: object) -> str:
+    """Exact, and without importing decimal (a millisecond of every cold start) unless there is a cost."""
+    if not more:
+        return so_far
+    from decimal import Decimal  # noqa: PLC0415
+
+    return f"{Decimal(so_far) + Decimal(str(more)):f}"

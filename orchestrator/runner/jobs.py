@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -29,6 +30,8 @@ _NEVER_GIVEN = ("DATABASE_URL", "SECRET_KEY")
 _NEVER_GIVEN_PREFIXES = ("PG", "LD_", "PYTHON", "DJANGO_")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _DNS = 53
+_MONEY = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What the handler said a model used. `cost` is a decimal's text, None when nobody said."""
+
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: str | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The handler returned an object: `raw` is its canonical text, `seconds` the handler's own time."""
 
@@ -112,6 +126,7 @@ class Done:
     raw: str
     logs: str
     seconds: float
+    usage: tuple[Used, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +138,7 @@ class Failure:
     detail: dict[str, Any] = field(default_factory=dict)
     logs: str = ""
     seconds: float = 0.0
+    usage: tuple[Used, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +148,7 @@ class Parked:
     call: Call
     logs: str
     seconds: float
+    usage: tuple[Used, ...] = ()
 
 
 Outcome = Done | Failure | Parked
@@ -164,6 +181,21 @@ def call_of(header: Mapping[str, Any], body: bytes, number: int) -> Call:
     arguments = wire.decode(body)
     raw = wire.canonical_object(arguments)
     return Call(wire.clean(str(header.get("tool")), 200), arguments, raw, number)
+
+
+def used_of(item: Mapping[str, Any]) -> Used:
+    """One line of usage in a message of the child. Raises wire.NotJson."""
+    model, currency, cost = (item.get(name, "") for name in ("model", "currency", "cost"))
+    given, made = _count(item.get("input_tokens")), _count(item.get("output_tokens"))
+    if cost and not (_MONEY.fullmatch(str(cost)) and _CURRENCY.fullmatch(str(currency))):
+        raise wire.NotJson("a cost that is no amount of a currency")
+    return Used(wire.clean(str(model), 100), given, made, str(cost) if cost else None, str(currency) if cost else "")
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= wire.MAX_EXACT_INTEGER:
+        raise wire.NotJson("a number of tokens that is none")
+    return value
 
 
 def _port(value: str) -> int | None:

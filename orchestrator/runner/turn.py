@@ -17,9 +17,14 @@ _TRACEBACK_CHARACTERS = 6_000
 
 
 def take(handler: Handler, header: dict[str, Any], body: bytes, channel: wire.Channel) -> tuple[dict[str, Any], str]:
-    """Run it. Returns the header and body of the answer."""
+    """Run it. Returns the header and body of the answer; what it used is told however it ended."""
+    context = Context(header, channel)
+    answer, text = _take(handler, context, header, body)
+    return answer | {"usage": context.used()}, text
+
+
+def _take(handler: Handler, context: Context, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], str]:
     try:
-        context = Context(header, channel)
         result = handler(wire.decode(body), context)
         if context.stopped:
             # It caught the stop and went on; what it returns is nobody's result.

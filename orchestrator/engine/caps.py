@@ -1,0 +1,81 @@
+"""What a workflow or step may use: steps, tokens, money, tools. Asked before a step and a call, and after every run.
+
+What cannot be counted is not taken for nothing: under `max_cost`, a call whose cost nobody knows is over the cap.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from budgets.models import BusinessUnit
+from budgets.operations import Usage, spent
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.segment import Segment
+from orchestrator.statuses import StepStatus
+
+_NEVER_RAN = {StepStatus.PENDING, StepStatus.SKIPPED, StepStatus.CANCELLED}
+
+
+def refused_tool(segment: Segment, tool: str) -> str | None:
+    """Why this workflow or step must not call the tool, or None."""
+    workflow, step = segment.released.spec.allowed_tools, segment.spec.allowed_tools
+    if tool not in segment.released.tools:
+        return f"The release this execution is pinned to has no tool {tool}."
+    if workflow is not None and tool not in workflow:
+        return f"The workflow does not allow the tool {tool}."
+    if step is not None and tool not in step:
+        return f"The step {segment.key} does not allow the tool {tool}."
+    return None
+
+
+def over_before(segment: Segment) -> Failure | None:
+    """No head-room for this step, or for one more call of it."""
+    spec = segment.released.spec
+    ran = sum(step.status not in _NEVER_RAN for step in segment.steps.values())
+    if spec.max_steps is not None and ran > spec.max_steps:
+        return Failure("budget", f"{spec.max_steps} steps have run; that is the workflow's cap.")
+    return _over_total(segment, used_up=True)
+
+
+def over_after(segment: Segment) -> Failure | None:
+    """What the run just ended used, by itself and with everything before it."""
+    spec, usages = segment.spec, segment.usages
+    used = _tokens(usages)
+    if spec.token_budget is not None and used > spec.token_budget:
+        return Failure("budget", f"{used} tokens used; the step's budget is {spec.token_budget}.")
+    if spec.max_cost is not None:
+        failure = _over_cost(segment, usages, spec.max_cost, "step")
+        if failure is not None:
+            return failure
+    return _over_total(segment, used_up=False)
+
+
+def _over_total(segment: Segment, *, used_up: bool) -> Failure | None:
+    """`used_up`: whether exactly the cap is too much already, because more would follow."""
+    spec = segment.released.spec
+    if spec.max_tokens is None and spec.max_cost is None:
+        return None
+    usages = [*spent(segment.execution.pk), *segment.usages]
+    used = _tokens(usages)
+    if spec.max_tokens is not None and (used > spec.max_tokens or (used_up and used == spec.max_tokens)):
+        return Failure("budget", f"{used} tokens used; the workflow's cap is {spec.max_tokens}.")
+    if spec.max_cost is not None:
+        return _over_cost(segment, usages, spec.max_cost, "workflow", used_up=used_up)
+    return None
+
+
+def _over_cost(
+    segment: Segment, usages: Sequence[Usage], cap: str, whose: str, *, used_up: bool = False
+) -> Failure | None:
+    if not usages:
+        return None
+    currency = BusinessUnit.objects.get(pk=segment.execution.unit_id).currency
+    if any(usage.cost is None or usage.currency != currency for usage in usages):
+        return Failure("budget", f"What a call cost in {currency} is unknown, so the {whose}'s cap cannot be kept.")
+    cost = sum((usage.cost for usage in usages if usage.cost is not None), Decimal(0))
+    if cost > Decimal(cap) or (used_up and cost == Decimal(cap)):
+        return Failure("budget", f"{cost:f} {currency} used; the {whose}'s cap is {cap}.")
+    return None
+
+
+def _tokens(usages: Sequence[Usage]) -> int:
+    return sum(usage.input_tokens + usage.output_tokens for usage in usages)

@@ -1,0 +1,140 @@
+"""What a workflow may use is a limit, and what it used is in the books, whatever became of the run."""
+
+from decimal import Decimal
+
+from budgets.models import LedgerEntry
+from orchestrator.operations.registry import import_tools
+from tests import worlds as make
+from tests.engine.driving import attempts, drive, statuses
+
+HANDLERS = """
+def look(arguments, context):
+    context.usage(model="tool-model", input_tokens=3)
+    return {}
+
+
+def work(input, context):
+    told = input.get("usage") or [{}]
+    for line in told:
+        context.usage(**line)
+    for tool in input.get("tools", []):
+        context.call(tool, {})
+    if input.get("fails"):
+        raise context.SystemError("down")
+    return {"score": input.get("score", 1)}
+"""
+CHEAP = {"model": "small", "input_tokens": 60, "output_tokens": 40, "cost": "0.25", "currency": "EUR"}
+FREE = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
+         "input_schema": {"type": "object", "properties": {name: {} for name in ("usage", "tools", "fails", "score")}}}]  # fmt: skip
+
+
+def ended(world, publish, *, head="", step="", steps=None, **input):
+    publish(
+        f"workflow: capped\nversion: 1.0.0\n{head}steps:\n"
+        + (steps or f"  - run: {{agent: clerk, retry: {{max_attempts: 2, backoff: 1s}}{step}}}\n"),
+        HANDLERS, agents=FREE,
+    )  # fmt: skip
+    execution = make.start(world, "capped", **input)
+    drive(execution)
+    return execution
+
+
+def books():
+    return [
+        (line.model, line.amount, line.input_tokens, line.output_tokens) for line in LedgerEntry.objects.order_by("at")
+    ]
+
+
+class TestUsage:
+    def test_is_charged_line_by_line(self, world, publish):
+        ended(world, publish, usage=[CHEAP, CHEAP, {"model": "large", "input_tokens": 5}])
+
+        assert books() == [("small", Decimal("0.5"), 120, 80), ("large", None, 5, 0)]
+
+    def test_of_a_failed_attempt_is_charged_as_well(self, world, publish):
+        execution = ended(world, publish, usage=[CHEAP], fails=True)
+
+        assert execution.status == "dead_lettered"
+        assert [line[0] for line in books()] == ["small", "small"]
+
+    def test_of_a_tool_stands_with_its_action(self, world, publish):
+        ended(world, publish, tools=["look"])
+
+        line = LedgerEntry.objects.get(model="tool-model")
+        assert (line.tool, line.input_tokens, line.action_id is not None) == ("look", 3, True)
+
+
+class TestACap:
+    def test_on_the_tokens_of_a_step_ends_it_without_a_retry(self, world, publish):
+        execution = ended(world, publish, step=", token_budget: 99", usage=[CHEAP])
+
+        assert attempts(execution, "run") == [("failed", "budget")]
+        assert execution.status == "dead_lettered"
+        assert "100 tokens used; the step's budget is 99" in execution.why + execution.dead_letters.get().message
+
+    def test_that_is_just_met_is_not_broken(self, world, publish):
+        assert ended(world, publish, step=", token_budget: 100, max_cost: 0.25", usage=[CHEAP]).status == "succeeded"
+
+    def test_on_the_cost_of_a_step(self, world, publish):
+        execution = ended(world, publish, step=", max_cost: 0.24", usage=[CHEAP])
+
+        assert attempts(execution, "run") == [("failed", "budget")]
+
+    def test_on_cost_does_not_take_an_unknown_cost_for_nothing(self, world, publish):
+        execution = ended(world, publish, step=", max_cost: 10", usage=[{"model": "m", "input_tokens": 1}])
+
+        assert attempts(execution, "run") == [("failed", "budget")]
+        assert "unknown" in execution.dead_letters.get().message
+
+    def test_on_all_tokens_stops_the_step_that_would_go_beyond(self, world, publish):
+        two = "  - one: {agent: clerk}\n  - two: {agent: clerk}\n"
+        execution = ended(world, publish, head="max_tokens: 100\n", steps=two, usage=[CHEAP])
+
+        assert statuses(execution) == {"one": "success", "two": "dead_letter"}
+        assert len(books()) == 1
+
+    def test_on_all_cost(self, world, publish):
+        two = "  - one: {agent: clerk}\n  - two: {agent: clerk}\n"
+        execution = ended(world, publish, head="max_cost: 0.49\n", steps=two, usage=[CHEAP])
+
+        assert statuses(execution) == {"one": "success", "two": "dead_letter"}
+
+    def test_on_steps_lets_that_many_run(self, world, publish):
+        three = "".join(f"  - {key}: {{agent: clerk}}\n" for key in ("one", "two", "three"))
+        execution = ended(world, publish, head="max_steps: 2\n", steps=three)
+
+        assert statuses(execution) == {"one": "success", "two": "success", "three": "dead_letter"}
+
+    def test_on_tools_of_the_workflow_refuses_the_agents_call(self, world, publish):
+        execution = ended(world, publish, head="allowed_tools: [pay]\n", tools=["look"])
+
+        assert attempts(execution, "run") == [("failed", "business")]
+        assert "does not allow the tool look" in execution.why
+
+    def test_on_tools_of_the_step_refuses_the_agents_call(self, world, publish):
+        execution = ended(world, publish, step=", allowed_tools: [pay]", tools=["look"])
+
+        assert "does not allow the tool look" in execution.why
+
+
+class TestAScore:
+    def test_below_the_least_one_fails_the_step_for_good(self, world, publish):
+        execution = ended(world, publish, step=", min_score: 0.92", score=0.9)
+
+        assert attempts(execution, "run") == [("failed", "business")]
+        assert execution.status == "failed"
+
+    def test_that_reaches_it_passes(self, world, publish):
+        assert ended(world, publish, step=", min_score: 0.92", score=0.92).status == "succeeded"
+
+
+class TestATool:
+    def test_registered_after_the_release_is_not_part_of_it(self, world, publish):
+        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE)
+        late = {"name": "late", "version": "1", "effect": "read", "tier": "informational", "entry": "handlers:look"}
+        import_tools([late], by=make.SETUP, file="late")
+        execution = make.start(world, "capped", tools=["late"])
+
+        drive(execution)
+
+        assert "has no tool late" in execution.why
