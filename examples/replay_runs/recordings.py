@@ -50,10 +50,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Label:
-    """The right answer of a reviewer for one call that writes."""
+    """What is known of one call that writes: is it what the case called for, and did the shop's own system refuse it?"""
 
     correct: bool
     right_tool: bool
+    refused_by_tool: bool
+
+    @property
+    def harmful(self) -> bool:
+        """It went through and was wrong: exactly what a human gate is there to stop."""
+        return not self.correct and not self.refused_by_tool
 
 
 def runs(data: Path) -> list[Run]:
@@ -67,7 +73,11 @@ def labels(data: Path) -> dict[tuple[str, str], Label]:
     for domain in DOMAINS:
         for line in _lines(data, domain, "write_call_labels"):
             row = json.loads(line)
-            label = Label(correct=row["exact_match_gold"], right_tool=row["same_tool_in_gold"])
+            label = Label(
+                correct=row["exact_match_gold"],
+                right_tool=row["same_tool_in_gold"],
+                refused_by_tool=row["tool_returned_error"],
+            )
             found[row["simulation_id"], row["tool_call_id"]] = label
     return found
 

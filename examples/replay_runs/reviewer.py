@@ -70,14 +70,16 @@ def _decide(request: Any, label: Label, by: Any) -> str:
 
     code, note = _reason(label)
     voice = operations.Voice(digest=request.digest, revision=request.revision, reason_code=code, note=note)
-    act = operations.approve if label.correct else operations.reject
+    act = operations.reject if label.harmful else operations.approve
     act(request_id=request.pk, by=by, voice=voice)
-    return "approve" if label.correct else "reject"
+    return "reject" if label.harmful else "approve"
 
 
 def _reason(label: Label) -> tuple[str, str]:
     if label.correct:
         return "evidence_checked", ""
+    if label.refused_by_tool:
+        return "other", "The shop's own system is the one to say no here; signed so that its answer is on record."
     if label.right_tool:
         return "other", "The right act with other particulars than the customer's case calls for."
     return "not_allowed", "This case does not call for this act."

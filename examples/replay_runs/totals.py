@@ -25,32 +25,17 @@ def expected(recorded: list[Run]) -> Totals:
 
 
 def found(client: Holdpoint, recorded: list[Run]) -> Totals:
-    """From Holdpoint's own books: its stored actions and its ledger, not from what we believe we sent.
-
-    A tool error is either reported by us, or it belongs to a write that a reviewer rejected: then it did not happen
-    again, and what is counted is that the stored action stands where the recording has an error.
-    """
+    """From Holdpoint's own books: its stored actions and its ledger, not from what we believe we sent."""
     ours = {run.id for run in recorded}
-    failing = {
-        (run.id, moment.id)
-        for run in recorded
-        for moment in run.moments
-        if isinstance(moment, ToolCall) and moment.failed
-    }
     actions = [action for action in client.every(f"actions/?agent={AGENT}&limit=200") if action["execution"] in ours]
-    here = [action for action in actions if (action["execution"], action["context"]["model_call"]["call"]) in failing]
-    reported = sum(action["status"] == "failed" for action in here)
-    stopped = sum(action["status"] in {"rejected", "held", "expired", "withdrawn", "denied"} for action in here)
     costs = [row for row in client.get("costs/?group_by=execution")["results"] if row["group"] in ours]
     return {
         "tool calls": len(actions),
-        "tool errors": reported + stopped,
+        "tool errors": sum(action["status"] == "failed" for action in actions),
         "model calls": sum(row["calls"] for row in costs),
         "input tokens": sum(row["input_tokens"] for row in costs),
         "output tokens": sum(row["output_tokens"] for row in costs),
         "cost (USD)": sum((Decimal(row["cost"]) for row in costs), Decimal(0)),
-        "errors reported": reported,
-        "errors stopped": stopped,
         "passed": sum(action["verdict"] == "allow" for action in actions),
         "held": sum(action["verdict"] == "hold" for action in actions),
         "escalations": sum("transfer_to_human_agents" in action["tool"] for action in actions),
@@ -68,8 +53,6 @@ def table(recorded: Totals, stored: Totals, ends: Counter[str]) -> tuple[list[st
         f"{stored['passed']} calls passed without a person ({stored['escalations']} of them handed the customer to one); "
         f"{stored['held']} were held.",
         f"They ended: {', '.join(f'{count} {status}' for status, count in sorted(ends.items()))}.",
-        f"Of the tool errors, {stored['errors reported']} were reported; {stored['errors stopped']} belong to writes that "
-        "a reviewer stopped, so they did not happen again.",
     ]
     return lines, all(stored[name] == value for name, value in recorded.items())
 

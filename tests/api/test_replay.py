@@ -81,9 +81,9 @@ def test_the_sample_agrees_and_a_second_replay_changes_nothing(example, live_ser
 
     lines, agree = example["totals"].table(example["totals"].expected(recorded), stored, ends)
     assert agree, lines
-    assert decided == (2, 2)
-    assert ends == {"succeeded": 6, "failed": 1, "rejected": 2}
-    assert (stored["tool errors"], stored["errors reported"], stored["errors stopped"]) == (2, 1, 1)
+    assert decided == (3, 1)
+    assert ends == {"succeeded": 6, "failed": 2, "rejected": 1}
+    assert stored["tool errors"] == 2
     assert "Escalation" in Action.objects.get(tool="retail.transfer_to_human_agents").reasons[0]
 
     again = replay_all(example, live_server, token, recorded)
@@ -105,12 +105,10 @@ def test_the_60_recorded_runs_add_up_to_what_their_readme_says(example, live_ser
         "input tokens": 3_420_463,
         "output tokens": 47_022,
         "cost (USD)": Decimal("2.6719"),
-        "errors reported": 5,
-        "errors stopped": 8,
         "passed": 360,
         "held": 87,
         "escalations": 5,
     }
-    assert decided == (63, 24)
-    assert ends == {"succeeded": 348 + 12 + 63 - 5, "failed": 5, "rejected": 24}
+    assert decided == (71, 16)
+    assert ends == {"succeeded": 447 - 13 - 16, "failed": 13, "rejected": 16}
     assert Decision.objects.count() == 87
