@@ -8,7 +8,6 @@ from django.db import DatabaseError, connection
 
 from orchestrator.engine.execute import run_segment
 
-
 logger = logging.getLogger(__name__)
 
 

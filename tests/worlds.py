@@ -33,7 +33,14 @@ TOOLS = [
 ]  # fmt: skip
 AGENTS = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
            "input_schema": AMOUNT}]  # fmt: skip
-HANDLERS = "def pay(arguments, context):\n    return {'paid': arguments['amount']}\n\n\ndef look(arguments, context):\n    return {}\n"
+HANDLERS = """
+def pay(arguments, context):
+    return {"paid": arguments["amount"]}
+
+
+def look(arguments, context):
+    return {}
+"""
 PAY_WORKFLOW = """
 workflow: paying
 version: 1.0.0

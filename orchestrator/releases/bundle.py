@@ -13,8 +13,8 @@ from audit.actors import Actor
 from audit.canonical import digest
 from audit.refusals import Invalid
 from orchestrator.models import Agent, Channel, Release, Tool
-from orchestrator.workflows.parse import parse
 from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract
+from orchestrator.workflows.parse import parse
 from orchestrator.workflows.spec import WorkflowSpec
 
 TOOL_FIELDS = (
