@@ -13,21 +13,14 @@ import socket
 import subprocess
 import sys
 import time
-from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db import DatabaseError, connection
 
-from audit.lifecycle import move, run
-from orchestrator.engine.claims import ENGINE, WAKE_CHANNEL
-from orchestrator.engine.settle import settle_lost
+from audit.lifecycle import run
+from orchestrator.engine.handback import hand_back
 from orchestrator.engine.sweep import sweep
-from orchestrator.gate.locks import lock_execution
-from orchestrator.models import Attempt, Step
-from orchestrator.statuses import AttemptStatus, StepStatus
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +97,7 @@ class Supervisor:
             os.killpg(self._cluster.pid, signal.SIGKILL)
         self._cluster.wait()
         with contextlib.suppress(DatabaseError, psycopg.Error):
-            hand_back(self._name, lost=True)
+            hand_back(self._name)
 
     def _stop_cluster(self) -> None:
         """Finish what runs, hand back what was not started, leave no process."""
@@ -116,34 +109,6 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             logger.warning("workers did not finish in time; their attempts will be picked up by others")
         self._kill()
-
-
-def hand_back(worker: str, *, lost: bool) -> None:
-    """Claims of a cluster that is gone: unstarted ones are released, started ones are lost now, not at the lease's end."""
-    mine = Attempt.objects.filter(worker=worker, status=AttemptStatus.RUNNING)
-    for attempt_id in mine.filter(started_at=None).values_list("pk", flat=True):
-        _release(attempt_id)
-    if lost:
-        # Nobody of that group is alive, so the promise of the lease is moot.
-        mine.update(lease_expires_at=Now())
-        for attempt_id in mine.values_list("pk", flat=True):
-            settle_lost(attempt_id, why="The worker was killed.")
-
-
-@transaction.atomic
-def _release(attempt_id: UUID) -> None:
-    row = Attempt.objects.values_list("execution_id", flat=True).get(pk=attempt_id)
-    lock_execution(row)
-    attempt = (
-        Attempt.objects.select_for_update().filter(pk=attempt_id, status=AttemptStatus.RUNNING, started_at=None).first()
-    )
-    step = Step.objects.filter(attempt_id=attempt_id, status=StepStatus.IN_PROGRESS).first()
-    if attempt is None or step is None:
-        return
-    why = "handed back unstarted by a worker that stopped"
-    move(attempt, to=AttemptStatus.RELEASED, by=ENGINE, why=why, finished_at=Now(), message=why)
-    move(step, to=StepStatus.PENDING, by=ENGINE, why=why, due_at=Now(), tries=F("tries") - 1)
-    run("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
 
 
 # Runs django-q2's own command; ends with its supervisor, whatever kills that.

@@ -19,6 +19,7 @@ from audit.refusals import Refusal
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
 from orchestrator.gate.locks import lock_execution
@@ -70,7 +71,8 @@ def _wake_timer(step_id: Any) -> bool:
 
 
 def _give_up_lease(attempt_id: Any) -> bool:
-    return settle_lost(attempt_id, why="The lease ran out: the worker died or lost its connection.")
+    unstarted = release_unstarted(attempt_id, why="the lease ran out before the work began")
+    return unstarted or settle_lost(attempt_id, why="The lease ran out: the worker died or lost its connection.")
 
 
 @transaction.atomic

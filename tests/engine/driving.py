@@ -20,13 +20,14 @@ DUE = "UPDATE orchestrator_step SET due_at = clock_timestamp() WHERE status = 's
 
 def drive(execution: Execution | None = None) -> None:
     """Work and sweep until nothing moves any more. Backoff is not waited for."""
-    while make.work() or _timers() or sweep():
+    while make.work() or timers_come_due() or sweep():
         pass
     if execution is not None:
         execution.refresh_from_db()
 
 
-def _timers() -> int:
+def timers_come_due() -> int:
+    """Whatever waits for its retry has waited long enough."""
     return _run(DUE) and sweep()
 
 

@@ -24,8 +24,9 @@ def work(input, context):
     return {"score": input.get("score", 1)}
 """
 CHEAP = {"model": "small", "input_tokens": 60, "output_tokens": 40, "cost": "0.25", "currency": "EUR"}
+ANYTHING = {"type": "object", "properties": {key: {} for key in ("usage", "tools", "fails", "score")}}
 FREE = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
-         "input_schema": {"type": "object", "properties": {name: {} for name in ("usage", "tools", "fails", "score")}}}]  # fmt: skip
+         "input_schema": ANYTHING}]  # fmt: skip
 
 
 def ended(world, publish, *, head="", step="", steps=None, **input):

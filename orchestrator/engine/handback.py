@@ -1,0 +1,42 @@
+"""Claims of workers that are gone. One that never began is given back and does not count as a try; one that did is lost."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from audit.lifecycle import move
+from orchestrator.engine.advance import wake
+from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.settle import settle_lost
+from orchestrator.gate.locks import lock_execution
+from orchestrator.models import Attempt, Step
+from orchestrator.statuses import AttemptStatus, StepStatus
+
+
+def hand_back(worker: str) -> None:
+    """Nobody of that cluster is alive: its leases end now, not when they run out."""
+    mine = Attempt.objects.filter(worker=worker, status=AttemptStatus.RUNNING)
+    for attempt_id in mine.filter(started_at=None).values_list("pk", flat=True):
+        release_unstarted(attempt_id, why="handed back unstarted by a worker that stopped")
+    # Nobody of that group is alive, so the promise of the lease is moot.
+    mine.update(lease_expires_at=Now())
+    for attempt_id in mine.values_list("pk", flat=True):
+        settle_lost(attempt_id, why="The worker was killed.")
+
+
+@transaction.atomic
+def release_unstarted(attempt_id: UUID, *, why: str) -> bool:
+    """Make the step due again as if it had not been claimed. False when its work has begun, or somebody else has it."""
+    execution = lock_execution(Attempt.objects.values_list("execution_id", flat=True).get(pk=attempt_id))
+    attempt = (
+        Attempt.objects.select_for_update().filter(pk=attempt_id, status=AttemptStatus.RUNNING, started_at=None).first()
+    )
+    step = Step.objects.filter(attempt_id=attempt_id, status=StepStatus.IN_PROGRESS).first()
+    if attempt is None or step is None:
+        return False
+    move(attempt, to=AttemptStatus.RELEASED, by=ENGINE, why=why, finished_at=Now(), message=why)
+    move(step, to=StepStatus.PENDING, by=ENGINE, why=why, due_at=Now(), tries=F("tries") - 1)
+    wake(execution.pk)
+    return True

@@ -1,0 +1,212 @@
+"""An attempt is counted when it is claimed, and a claim that is over changes nothing."""
+
+import uuid
+
+import pytest
+
+from audit.refusals import Stale
+from orchestrator.engine.claims import claim_due, renew
+from orchestrator.engine.execute import run_segment
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.segment import begin
+from orchestrator.engine.settle import settle_failure, settle_parked, settle_success
+from orchestrator.engine.sweep import sweep
+from orchestrator.gate.redeem import redeem
+from orchestrator.gate.report import report
+from orchestrator.models import Action, Attempt, Step
+from tests import trail
+from tests import worlds as make
+from tests.engine.driving import (
+    actions,
+    attempts,
+    claim,
+    die_after_sending,
+    drive,
+    hold,
+    lapse,
+    statuses,
+    timers_come_due,
+)
+
+POISON = """
+import os, time
+
+
+def look(arguments, context):
+    os._exit(7)
+
+
+def pay(arguments, context):
+    return {}
+
+
+def work(input, context):
+    deed = input.get("deed", "die")
+    if deed == "die":
+        print("about to die")
+        os._exit(9)
+    time.sleep(30)
+"""
+ANY = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
+        "input_schema": {"type": "object", "properties": {"deed": {}}}}]  # fmt: skip
+
+
+def poisoned(world, publish, attempts, step="agent: clerk"):
+    retry = f"retry: {{max_attempts: {attempts}, backoff: 1s}}"
+    publish(f"workflow: poison\nversion: 1.0.0\nsteps:\n  - run: {{{step}, {retry}}}\n", POISON, agents=ANY)
+    return make.start(world, "poison")
+
+
+class TestAPoisonStep:
+    @pytest.mark.parametrize("limit", [1, 2, 5])
+    def test_that_kills_its_worker_is_claimed_max_attempts_times_and_no_more(self, world, publish, limit):
+        execution = poisoned(world, publish, limit)
+
+        for _ in range(20):
+            for claimed in claim_due(limit=1, worker="doomed"):
+                begin(claimed.fence)  # it has started, and then nothing more is heard of it
+                lapse(claimed.fence)
+            drive_timers_only()
+
+        execution.refresh_from_db()
+        assert attempts(execution, "run") == [("lost", "lost")] * limit
+        assert execution.status == "dead_lettered"
+        assert execution.dead_letters.get().attempts == limit
+
+    def test_that_kills_its_runner_is_tried_max_attempts_times_and_leaves_evidence(self, world, publish):
+        execution = poisoned(world, publish, 3)
+
+        drive(execution)
+
+        assert attempts(execution, "run") == [("failed", "lost")] * 3
+        letter = execution.dead_letters.get()
+        assert "exit code 9" in letter.message
+        assert letter.evidence["logs"] == "about to die\n"
+
+    def test_that_kills_its_runner_inside_a_read_is_tried_max_attempts_times(self, world, publish):
+        execution = poisoned(world, publish, 2, step="tool: look")
+
+        drive(execution)
+
+        assert attempts(execution, "run") == [("failed", "system")] * 2
+        assert "exit code 7" in execution.dead_letters.get().message
+
+
+def drive_timers_only():
+    """Everything that waits for time, and nothing that takes a worker."""
+    while sweep() or timers_come_due():
+        pass
+
+
+class TestALease:
+    def test_is_given_to_one_of_two_who_ask(self, world, publish):
+        publish(make.PAY_WORKFLOW)
+        make.start(world, "paying", amount=1)
+
+        assert len(claim_due(limit=5, worker="one")) == 1
+        assert claim_due(limit=5, worker="two") == []
+
+    def test_that_ran_out_before_the_work_began_does_not_count_as_a_try(self, world, publish):
+        publish(make.PAY_WORKFLOW)
+        execution = make.start(world, "paying", amount=1)
+        lapse(claim().fence)
+
+        sweep()
+
+        assert attempts(execution, "pay") == [("released", "")]
+        step = execution.steps.get()
+        assert (step.status, step.tries, step.attempt_count) == ("pending", 0, 1)
+
+    def test_delivered_twice_is_run_once(self, world, publish):
+        publish(make.PAY_WORKFLOW)
+        execution = make.start(world, "paying", amount=1)
+        fence = claim().fence
+
+        run_segment(fence, "one")
+        run_segment(fence, "two")
+
+        assert [status for status, _ in attempts(execution, "pay")] == ["parked"]
+        assert len(actions(execution)) == 1
+
+
+class TestAnOldFence:
+    """The holder was stopped beyond its lease, somebody else has the step, and now it comes back."""
+
+    @pytest.fixture
+    def late(self, world, governed, provider):
+        """A segment and its granted action; the step has meanwhile been claimed again."""
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, "send_a")
+        lapse(segment.fence)
+        drive_timers_only()
+        assert claim().fence != segment.fence
+        self.before = self.rows(execution)
+        self.execution = execution
+        yield segment, action
+        assert self.rows(execution) == self.before
+
+    def rows(self, execution):
+        """Every row of the execution as it stands, and how many events tell of it."""
+        models = (Step.objects.filter(execution=execution), Attempt.objects.filter(execution_id=execution.pk),
+                  Action.objects.filter(execution_id=execution.pk))  # fmt: skip
+        return [list(rows.order_by("pk").values()) for rows in models], trail.story(execution.pk)
+
+    def test_cannot_settle_a_success(self, late):
+        with pytest.raises(Stale):
+            settle_success(late[0], input={}, output={"ref": "late"}, worker="late")
+
+    def test_cannot_settle_a_failure(self, late):
+        with pytest.raises(Stale):
+            settle_failure(late[0], Failure("business", "late"))
+
+    def test_cannot_park(self, late):
+        with pytest.raises(Stale):
+            settle_parked(late[0], to="awaiting_approval", why="late", input={})
+
+    def test_cannot_renew(self, late):
+        assert renew(late[0].fence) is False
+
+    def test_cannot_begin(self, late):
+        assert begin(late[0].fence) is None
+
+    def test_cannot_redeem(self, late):
+        with pytest.raises(Stale):
+            redeem(action_id=late[1].pk, by=make.SETUP, fence=late[0].fence)
+
+    def test_of_nobody_cannot_redeem(self, late):
+        with pytest.raises(Stale):
+            redeem(action_id=late[1].pk, by=make.SETUP, fence=uuid.uuid4())
+        with pytest.raises(Stale):
+            redeem(action_id=late[1].pk, by=make.SETUP)
+
+
+class TestAReport:
+    def test_under_an_old_fence_changes_nothing(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        execution = make.start(world, "outside")
+        die_after_sending(world, execution, "send_a")
+        old = actions(execution)[0].fence
+        drive(execution)
+        assert execution.status == "succeeded"
+        before = Action.objects.values().get()
+
+        with pytest.raises(Stale):
+            report(action_id=before["id"], fence=old, outcome="system_error", by=make.SETUP, message="late")
+
+        assert Action.objects.values().get() == before
+
+
+class TestALongStep:
+    def test_keeps_its_lease_by_its_heartbeat(self, world, governed, provider, settings):
+        settings.LEASE_SECONDS = 0.3
+        governed("  - send: {tool: fetch, ref: R-1, timeout: 5s}\n")
+        execution = make.start(world, "outside")
+        provider.plan("slow")
+
+        make.work()
+        sweep()
+
+        execution.refresh_from_db()
+        assert statuses(execution) == {"send": "success"}
+        assert attempts(execution, "send") == [("succeeded", "")]
