@@ -19,7 +19,7 @@ from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Outcome
 from orchestrator.engine.runners import Failure as Failed
 from orchestrator.engine.segment import Segment
-from orchestrator.engine.workshop import run_tool
+from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
 from orchestrator.gate.propose import WORKFLOW, Place, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
@@ -297,9 +297,8 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
         report(action_id=action.pk, fence=ticket.fence, outcome="business_error", by=ENGINE, message=ran.message)
         return Refused("business", ran.message)
     if ran.failure_class == "system" or action.effect == "read":
-        kind = {"unknown_outcome": "system", "crash": "system", "protocol": "system"}.get(
-            ran.failure_class, ran.failure_class
-        )
+        kind = failure_class_of(ran)
+        kind = "system" if kind in {"unknown_outcome", "protocol"} else kind
         report(
             action_id=action.pk,
             fence=ticket.fence,

@@ -18,7 +18,7 @@ from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
 from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import Ask, charge, settle_failure, settle_parked, settle_success
-from orchestrator.engine.workshop import Answer, Call, run_agent
+from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.models import Execution, Step
 from orchestrator.statuses import StepStatus
 from orchestrator.workflows.binding import BindingError, bind, scope_of
@@ -173,8 +173,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if isinstance(ran, Parked):
         raise _Fails(Failure("protocol", "the run was parked without a call"))
     if not isinstance(ran, Done):
-        kind = "lost" if ran.failure_class == "crash" else ran.failure_class
-        raise _Fails(Failure(kind, ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
+        raise _Fails(Failure(failure_class_of(ran), ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
     return _checked(segment, contract, ran.result)
 
 

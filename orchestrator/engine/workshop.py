@@ -52,8 +52,15 @@ def run_agent(segment: Segment, entry: str, input: dict[str, Any], on_call: Any)
     return pool().run(job(segment, "agent", entry, input, {}), on_call)
 
 
+def failure_class_of(ran: Failure) -> str:
+    """What a run failed of, in the words by which retries are decided and people are alerted."""
+    if ran.failure_class == "system" and "timed_out" in ran.detail:
+        return "timeout"
+    return "lost" if ran.failure_class == "crash" else ran.failure_class
+
+
 def _without_calls(outcome: Outcome) -> Done | Failure:
     return outcome if isinstance(outcome, (Done, Failure)) else Failure("protocol", "a tool cannot call tools")
 
 
-__all__ = ["Answer", "Call", "close_pool", "pool", "run_agent", "run_helper", "run_tool"]
+__all__ = ["Answer", "Call", "close_pool", "failure_class_of", "pool", "run_agent", "run_helper", "run_tool"]

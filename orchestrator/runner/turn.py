@@ -42,6 +42,8 @@ def failure(error: BaseException) -> dict[str, Any]:
         return {"type": "stopped", "swallowed": False}
     detail: dict[str, Any] = {"exception": type(error).__name__}
     if isinstance(error, Declared):
+        if isinstance(error.__cause__, TimeoutError):
+            detail["timed_out"] = True
         if isinstance(error, Refused):
             detail["refused"] = error.kind
         return _failed(error.failure_class, _text(error), detail)

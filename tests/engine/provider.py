@@ -25,7 +25,7 @@ def look_up(arguments, context):
 
 
 def read(arguments, context):
-    return context.http_json("GET", URL + "/record?ref=" + arguments["ref"], timeout=1)
+    return context.http_json("GET", URL + "/record?ref=" + arguments["ref"], timeout=5)
 
 
 def work(input, context):
@@ -113,7 +113,7 @@ class _Door(BaseHTTPRequestHandler):
         provider.reads += 1
         deed = provider.planned.pop(0) if provider.planned else "ok"
         if deed == "slow":
-            time.sleep(0.5)
+            time.sleep(1.2)
         self._answer(
             (200, {"rows": []} if deed == "empty" else provider.record | {"ref": parse_qs(address.query)["ref"][0]})
         )

@@ -88,7 +88,7 @@ class TestAPoisonStep:
 
         drive(execution)
 
-        assert attempts(execution, "run") == [("failed", "system")] * 2
+        assert attempts(execution, "run") == [("failed", "lost")] * 2
         assert "exit code 7" in execution.dead_letters.get().message
 
 
