@@ -97,12 +97,15 @@ def _refused(request: HttpRequest, pk: UUID, form: DecisionForm, refusal: Refusa
     """The same page with the refusal in it: typed text stays, and what was read is compared with what waits."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     read = form.cleaned_data["digest"]
-    return _review_page(
+    answer = _review_page(
         request, shown, form, status=refusal.status_code, refusal=refusal,
         reference=record_refusal(request, refusal),
         read=read if read != shown.request.digest else "",
         difference=queries.difference_from(shown.request, read),
     )  # fmt: skip
+    # Said in its own place: without this, htmx would put the refusal among the page's messages.
+    answer["HX-Retarget"], answer["HX-Reswap"] = "#review", "outerHTML"
+    return answer
 
 
 def _review_page(

@@ -1,0 +1,125 @@
+"""A decision by keyboard, without script, with an impatient finger, and after somebody else was faster."""
+
+import pytest
+
+from approvals.models import ApprovalRequest, Decision
+from tests import make
+
+
+@pytest.fixture
+def request_of_two(unit, people):
+    make.policy()
+    return make.request("4860.00", by=make.actor(people))
+
+
+def fill_in(page, note="checked against the invoice"):
+    page.check("#decision_verdict_approve")
+    page.select_option("#decision_reason_code", "evidence_checked")
+    page.fill("#decision_note", note)
+
+
+class TestByKeyboard:
+    def test_goes_from_the_queue_to_the_recorded_decision(self, request_of_two, opened):
+        page = opened("grace").page
+        page.goto("/approvals/")
+
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**{request_of_two.get_absolute_url()}")
+        for _ in range(6):
+            page.wait_for_timeout(1300)
+            page.keyboard.press("PageDown")
+        page.keyboard.press("a")
+        page.keyboard.press("Tab")
+        page.keyboard.type("Evidence")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("text=You approved this")
+
+        voice = Decision.objects.get(request=request_of_two)
+        assert voice.verdict == "approve"
+        assert voice.viewed["reading"]["act"]["ms"] >= 1000
+
+    def test_needs_every_part_viewed_before_two_people_act(self, request_of_two, opened):
+        page = opened("grace", viewport={"width": 1280, "height": 500}).page
+        page.goto(request_of_two.get_absolute_url())
+
+        fill_in(page)
+        page.click("text=Record decision", force=True)
+
+        assert "Still to view" in page.inner_text("[data-unlock-note]")
+        assert not Decision.objects.exists()
+
+    def test_is_never_made_by_a_single_key(self, request_of_two, opened):
+        person = opened("grace")
+        person.page.goto(request_of_two.get_absolute_url())
+        person.sent.clear()
+
+        for key in "arcxjkgdes[]?":
+            person.page.keyboard.press(key)
+            person.page.wait_for_timeout(50)
+
+        assert "POST" not in person.sent
+        assert not Decision.objects.exists()
+
+
+class TestWithoutScript:
+    def test_takes_the_same_form_and_ends_on_the_result(self, request_of_two, opened):
+        page = opened("grace", java_script_enabled=False).page
+        page.goto(request_of_two.get_absolute_url())
+
+        for box in page.query_selector_all("input[name=viewed]"):
+            box.check()
+        fill_in(page)
+        page.click("text=Record decision")
+
+        assert "You approved this" in page.inner_text("#decision")
+        assert Decision.objects.get(request=request_of_two).note == "checked against the invoice"
+
+    def test_filters_the_queue(self, request_of_two, opened):
+        make.request("1.00", reference="SMALL")
+        page = opened("grace", java_script_enabled=False).page
+        page.goto("/approvals/")
+
+        page.select_option("#id_tier", "financial")
+        page.click("text=Filter")
+
+        assert "SMALL" not in page.inner_text("#approval-list")
+
+
+class TestImpatience:
+    def test_three_clicks_are_one_decision(self, unit, people, opened):
+        request = make.request(by=make.actor(people))
+        page = opened("grace").page
+        page.goto(request.get_absolute_url())
+        fill_in(page)
+
+        page.locator("#decision-form button[type=submit]").click(click_count=3, delay=5)
+        page.wait_for_selector("text=You approved this")
+
+        assert Decision.objects.filter(request=request).count() == 1
+
+
+class TestSomebodyFaster:
+    def test_keeps_the_typed_text_and_says_what_happened(self, unit, people, opened):
+        request = make.request(by=make.actor(people))
+        person = opened("grace")
+        person.page.goto(request.get_absolute_url())
+        fill_in(person.page, note="my careful note")
+        make.rejected(ApprovalRequest.objects.get(pk=request.pk), make.person("linus"))
+
+        person.page.locator("#decision-form button[type=submit]").click()
+        person.page.wait_for_selector("#decision >> text=already rejected")
+        person.problems.clear()  # the browser itself logs a 409 as a failed load
+
+        assert "my careful note" in person.page.inner_text("#decision")
+
+    def test_shows_the_next_one_after_a_decision(self, unit, people, opened):
+        request, other = make.request(by=make.actor(people)), make.request(by=make.actor(people))
+        page = opened("grace").page
+        page.goto(request.get_absolute_url())
+        fill_in(page)
+
+        page.locator("#decision-form button[type=submit]").click()
+        page.click("text=Next waiting")
+
+        page.wait_for_url(f"**{other.get_absolute_url()}")

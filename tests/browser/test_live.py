@@ -1,0 +1,76 @@
+"""Pages that follow what happens, without moving what a person holds on to."""
+
+from orchestrator.models import Execution
+from tests import make
+
+
+class TestExecution:
+    def test_follows_the_work_without_a_reload(self, unit, people, opened):
+        started = make.execution("running", by=people)
+        page = opened("ada").page
+        page.goto(started.get_absolute_url())
+        assert page.inner_text(".heading .pill") == "Running"
+
+        claim = make.Attempt.objects.get(step__execution=started, status="running")
+        make.settle_success(make.begin(claim.pk), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+        page.wait_for_selector(".heading .pill:has-text('Done')")
+
+        assert Execution.objects.get(pk=started.pk).status == "succeeded"
+
+    def test_keeps_an_open_disclosure_open(self, unit, people, opened):
+        started = make.execution("running", by=people)
+        page = opened("ada").page
+        page.goto(f"{started.get_absolute_url()}?step=look")
+        page.click("summary:has-text('Output')")
+
+        make.held_in(started)
+        with page.expect_response(lambda answer: "X-Live".lower() in answer.request.headers and answer.status == 200):
+            pass
+
+        assert page.locator("details:has(summary:has-text('Output'))").first.evaluate("one => one.open")
+
+
+class TestQueue:
+    def test_offers_what_has_arrived_and_moves_no_row(self, unit, people, opened):
+        make.request(by=make.actor(people))
+        page = opened("grace").page
+        page.goto("/approvals/")
+        make.request(by=make.actor(people))
+
+        page.wait_for_selector("text=1 new item has arrived", timeout=20_000)
+        rows_before = page.locator("#request-rows tr").count()
+        page.click("text=1 new item has arrived")
+        page.wait_for_load_state()
+
+        assert rows_before == 1
+        assert page.locator("#request-rows tr").count() == 2
+
+    def test_filters_in_place_and_back_returns_to_what_was(self, unit, people, opened):
+        make.policy()
+        make.request("1.00", reference="SMALL")
+        make.request("4860.00", reference="LARGE")
+        page = opened("grace").page
+        page.goto("/approvals/")
+
+        page.select_option("#id_tier", "financial")
+        page.wait_for_url("**/approvals/?*tier=financial*")
+        page.wait_for_selector("#request-rows tr >> text=SMALL", state="detached")
+        page.go_back()
+        page.wait_for_selector("#request-rows tr >> text=SMALL")
+
+        assert page.locator("header.bar").count() == 1
+
+
+class TestExpiredSession:
+    def test_leads_to_sign_in_and_back_to_the_page(self, unit, people, opened):
+        started = make.execution("running", by=people)
+        person = opened("ada")
+        person.page.goto(started.get_absolute_url())
+        person.context.clear_cookies(name="sessionid")
+
+        person.page.wait_for_url("**/login/**")
+        person.page.fill("#id_username", "ada")
+        person.page.fill("#id_password", make.PASSWORD)
+        person.page.click("button[type=submit]")
+
+        person.page.wait_for_url(f"**{started.get_absolute_url()}")
