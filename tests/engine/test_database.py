@@ -1,0 +1,91 @@
+"""The database itself refuses what the lifecycles do not list, and every change of what was recorded."""
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, connection, transaction
+
+from audit.lifecycle import Governed
+from orchestrator.models import Attempt, DeadLetter, Step
+from tests import worlds as make
+from tests.engine.driving import drive
+
+GOVERNED = [model for model in apps.get_models() if issubclass(model, Governed)]
+
+
+class Undone(Exception):
+    """Ends a transaction whose work is to be forgotten."""
+
+
+@pytest.fixture
+def rows(world, governed, provider):
+    """One row of every governed table."""
+    governed("  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 1, backoff: 1s}}\n")
+    provider.plan("down")
+    drive(make.start(world, "outside"))
+    make.request(world)
+    assert DeadLetter.objects.exists()
+    policy = apps.get_model("approvals", "ApprovalPolicy")(name="p", condition="true", reason="r", required=1)
+    make.draft(policy, by=make.SETUP)
+
+
+def refused(row, before, after):
+    """Whether the database refuses this edge, tried in a transaction that leaves nothing behind."""
+    table = row._meta.db_table
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            only_the_edge_is_on_trial(cursor, table)
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_lifecycle")
+            cursor.execute(f"UPDATE {table} SET status = %s WHERE id = %s", [before, row.pk])
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_lifecycle")
+            cursor.execute(f"UPDATE {table} SET status = %s WHERE id = %s", [after, row.pk])
+            raise Undone
+    except Undone:
+        return False
+    except DatabaseError as error:
+        assert error.__cause__.sqlstate == "HP003", error
+        return True
+
+
+def only_the_edge_is_on_trial(cursor, table):
+    """Other constraints tie columns to statuses; without them a bare status can be tried."""
+    cursor.execute("SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'", [table])
+    for (name,) in cursor.fetchall():
+        cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+
+
+class TestTheDatabase:
+    @pytest.mark.parametrize("model", GOVERNED, ids=lambda model: model.__name__)
+    def test_knows_every_edge_and_no_other(self, rows, model):
+        row = model._default_manager.first()
+        statuses = list(model.lifecycle.edges)
+        wrong = [
+            (before, after)
+            for before in statuses
+            for after in statuses
+            if before != after and refused(row, before, after) != (after not in model.lifecycle.edges[before])
+        ]
+
+        assert wrong == []
+
+    @pytest.mark.parametrize("model", [Step, Attempt, DeadLetter])
+    def test_lets_no_row_be_born_in_the_middle_of_its_life(self, rows, model):
+        row = model.objects.first()
+        others = set(model.lifecycle.edges) - model.lifecycle.initial
+        with connection.cursor() as cursor:
+            for status in others:
+                with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+                    cursor.execute(
+                        f"INSERT INTO {row._meta.db_table} SELECT (t.r).* FROM (SELECT jsonb_populate_record(s, "
+                        f"jsonb_build_object('id', gen_random_uuid(), 'status', %s::text)) AS r "
+                        f"FROM {row._meta.db_table} s LIMIT 1) AS t",
+                        [status],
+                    )
+                assert refusal.value.__cause__.sqlstate == "HP003"
+
+    @pytest.mark.parametrize("table", ["audit_auditevent", "orchestrator_release"])
+    def test_changes_and_removes_nothing_that_was_recorded(self, rows, table):
+        with connection.cursor() as cursor:
+            for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
+                with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+                    cursor.execute(statement)
+                assert refusal.value.__cause__.sqlstate == "HP002"

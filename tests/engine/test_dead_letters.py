@@ -1,0 +1,74 @@
+"""What exhausted its tries is somebody's: seen, redriven under the same key, closed only by success."""
+
+import pytest
+
+from orchestrator.operations import dead_letters
+from tests import worlds as make
+from tests.engine.driving import actions, attempts, drive, statuses
+
+SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 2, backoff: 1s}}\n"
+
+
+@pytest.fixture
+def dead(world, governed, provider):
+    """An execution whose send was turned away until its tries were used up."""
+    governed(SEND)
+    provider.plan("down", "down")
+    execution = make.start(world, "outside")
+    drive(execution)
+    assert execution.status == "dead_lettered"
+    return execution
+
+
+class TestARedrive:
+    def test_keeps_the_key_and_closes_the_letter_on_success(self, world, dead, provider):
+        letter = dead_letters.requeue(letter_id=dead.dead_letters.get().pk, by=world.ada)
+        assert letter.status == "redriven"
+
+        drive(dead)
+
+        letter.refresh_from_db()
+        assert (dead.status, letter.status) == ("succeeded", "fixed")
+        assert len({key for key, _ in provider.sends}) == 1
+        assert provider.effects == ["R-1"]
+
+    def test_that_fails_again_has_fresh_tries_and_the_same_letter(self, world, dead, provider):
+        provider.plan("down", "down")
+        dead_letters.requeue(letter_id=dead.dead_letters.get().pk, by=world.ada)
+
+        drive(dead)
+
+        letter = dead.dead_letters.get()
+        assert (letter.status, letter.attempts) == ("open", 4)
+        assert attempts(dead, "send") == [("failed", "system")] * 4
+        assert dead.status == "dead_lettered"
+
+    def test_of_two_people_is_one(self, world, dead):
+        letter = dead.dead_letters.get()
+        dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+        with pytest.raises(dead_letters.Stale):
+            dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+    def test_looks_up_a_send_that_may_have_happened(self, world, governed, provider):
+        governed(SEND)
+        provider.plan("drop", "drop")
+        execution = make.start(world, "outside")
+        make.work()
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+
+        drive(execution)
+
+        assert execution.status == "succeeded"
+        assert len(provider.sends) == 1
+
+
+class TestADiscard:
+    def test_ends_the_execution_with_its_reason(self, world, dead, provider):
+        dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, why="done by hand")
+
+        drive(dead)
+
+        assert dead.status == "cancelled"
+        assert statuses(dead) == {"send": "cancelled"}
+        assert actions(dead)[0].status == "failed"
