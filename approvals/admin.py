@@ -42,7 +42,7 @@ class ApprovalPolicyAdmin(InUnitAdmin):
     form = PolicyForm
     unit_is_required = False
     list_display = ["name", "version", "state", "tool", "unit", "verdict", "required", "reason"]
-    fields = FIELDS
+    fields = (*FIELDS,)
     readonly_fields = ["version"]
     search_fields = ["name", "tool", "reason"]
 

@@ -112,8 +112,8 @@ class DecisionForm(forms.Form):
     reading = forms.CharField(required=False, max_length=4_000, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, approval: ApprovalRequest, **kwargs: Any) -> None:
-        initial = {"digest": approval.digest, "revision": approval.revision}
-        super().__init__(*args, initial=initial, auto_id="decision_%s", **kwargs)
+        kwargs |= {"initial": {"digest": approval.digest, "revision": approval.revision}, "auto_id": "decision_%s"}
+        super().__init__(*args, **kwargs)
         self.approval = approval
 
     @property

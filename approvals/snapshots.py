@@ -124,7 +124,9 @@ def _written(value: Any) -> tuple[str, str]:
         return ("yes" if value else "no"), "yes or no"
     if isinstance(value, str):
         return (value, "text") if value else ("(empty text)", "nothing")
-    return {dict: "(empty object)", list: "(empty list)"}.get(type(value), "(null)"), "nothing"
+    if isinstance(value, (dict, list)):
+        return ("(empty object)" if isinstance(value, dict) else "(empty list)"), "nothing"
+    return "(null)", "nothing"
 
 
 def _in_record(record: Any, value: Value) -> str | None:

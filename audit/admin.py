@@ -19,7 +19,7 @@ from audit import definitions
 from audit.actors import Actor
 from audit.definitions import Definition, DefinitionStatus
 from audit.ids import new_id
-from audit.refusals import Refusal
+from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
 from audit.web import actor_of, record_refusal
 
@@ -124,7 +124,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
                 return HttpResponseNotAllowed(["POST"])
             row = self.get_object(request, str(pk))
             if row is None or not self.may_configure(request):
-                raise definitions.Forbidden("You may not configure this.")
+                raise Forbidden("You may not configure this.")
             try:
                 row = verb(request, row, actor_of(request)) or row
             except Refusal as refusal:

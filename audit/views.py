@@ -1,6 +1,7 @@
 """Pages that belong to no one thing: the trail, a person's preferences, help, the kit's gallery, and the site's pulse."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -34,8 +35,8 @@ class TrailForm(forms.Form):
     until = forms.DateField(required=False, label="Until", widget=forms.DateInput(attrs={"type": "date"}))
     object = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: object, kinds: list[str], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, kinds: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         options = [("", "Anything"), *((kind, kind.replace("_", " ").capitalize()) for kind in kinds)]
         self.fields["kind"].choices = options  # type: ignore[attr-defined]
 

@@ -92,7 +92,7 @@ def neighbours(request: HttpRequest, *, newer: str, older: str) -> dict[str, str
     }
 
 
-def chips(request: HttpRequest, form: BaseForm) -> list[dict[str, str]]:
+def chips(request: HttpRequest, form: BaseForm) -> list[dict[str, Any]]:
     """The filters in force, each with the address that takes it away."""
     found = []
     for field in form.visible_fields():
@@ -166,7 +166,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
     A part asked for by htmx must not be answered with a sign-in form inside the page: the browser is sent there, and back.
     """
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
         answer = HttpResponse(status=204) if is_part(request) else HttpResponse(status=302)
         answer["HX-Redirect" if is_part(request) else "Location"] = _sign_in_url(request)
         return answer

@@ -27,7 +27,7 @@ from orchestrator.engine.settle import settle_failure, settle_parked, settle_suc
 from orchestrator.gate import propose as gate_propose
 from orchestrator.gate import redeem as gate_redeem
 from orchestrator.gate import report as gate_report
-from orchestrator.models import Action, Agent, Attempt, DeadLetter, Execution, Tool
+from orchestrator.models import Action, Agent, DeadLetter, Execution, Tool
 from orchestrator.operations import executions
 from orchestrator.releases.bundle import publish
 from orchestrator.statuses import StepStatus

@@ -114,14 +114,14 @@ def _entries(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> Qu
     has, what was reported beside them (model calls)."""
     entries = LedgerEntry.objects.visible_to(actor)
     if filters.tool or filters.status or filters.verdict or filters.tier or filters.q:
-        return entries.filter(action_id__in=rows.order_by().values("id"))  # type: ignore[no-any-return]
+        return entries.filter(action_id__in=rows.order_by().values("id"))
     wanted = {
         "agent": filters.agent,
         "unit_id": filters.unit,
         "execution_id": filters.execution,
         "at__gte": filters.since,
     }
-    return entries.filter(**{name: value for name, value in wanted.items() if value})  # type: ignore[no-any-return]
+    return entries.filter(**{name: value for name, value in wanted.items() if value})
 
 
 def _totals(rows: QuerySet[Action], entries: QuerySet[LedgerEntry]) -> Totals:

@@ -64,7 +64,7 @@ def _prefixed() -> dict[str, Any]:
     return {f"sum_{name}": expression for name, expression in _SUMS.items()}
 
 
-def _folded(rows: Iterable[dict[str, Any]]) -> Cost:
+def _folded(rows: Iterable[Any]) -> Cost:
     rows = list(rows)
     amounts: dict[str, Decimal] = defaultdict(Decimal)
     for row in rows:

@@ -258,7 +258,7 @@ class _Reading:
         ids = [action.pk for action in actions]
         wrong = [f"action.{ActionStatus.FAILED}", f"action.{ActionStatus.UNKNOWN}"]
         rows = AuditEvent.objects.filter(stream=self.execution.stream, event__in=wrong, object_id__in=ids)
-        return set(rows.values_list("object_id", flat=True))
+        return {pk for pk in rows.values_list("object_id", flat=True) if pk}
 
     def action_rows(self, actions: Iterable[Action]) -> list[ActionRow]:
         requests = {request.pk: request for request in self.requests}
@@ -267,7 +267,7 @@ class _Reading:
                 action,
                 self._title(action),
                 self._undo(action),
-                requests.get(action.approval_id),
+                requests.get(action.approval_id) if action.approval_id else None,
                 tuple(voice for voice in self.decisions if voice.request_id == action.approval_id),
             )
             for action in actions

@@ -1,11 +1,12 @@
 """What one person has to do, and where an id leads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from approvals.models import ApprovalRequest
 from approvals.queries import Waiting, waiting_for
@@ -99,7 +100,7 @@ def _says(columns: tuple[str, ...], text: str) -> Q:
     return found
 
 
-def _shelves(actor: Actor) -> Iterator[tuple[str, QuerySet, tuple[str, ...], object]]:  # type: ignore[type-arg]
+def _shelves(actor: Actor) -> Iterator[tuple[str, Any, tuple[str, ...], Callable[[Any], datetime]]]:
     newest = ("-created_at", "-id")
     yield (
         "Execution",

@@ -113,7 +113,7 @@ def unit_scope(request: HttpRequest) -> Scope | None:
     if len(seen) < 2:
         return None
     match = request.resolver_match
-    here = bool(match) and match.url_name in NARROWED_BY_UNIT  # type: ignore[union-attr]
+    here = match is not None and match.url_name in NARROWED_BY_UNIT
     chosen = request.GET.get("unit", "") if here else ""
 
     def url(unit: object) -> str:

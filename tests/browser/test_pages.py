@@ -22,7 +22,12 @@ def addresses(unit, people):
     own = [reverse(name) for name in ("preferences", "help", "gallery")]
     details = [row.get_absolute_url() for row in (failed, waiting, letter, request, unknown)]
     tabs = [f"{waiting.get_absolute_url()}?tab={tab}" for tab in ("events", "io", "evidence", "cost")]
-    ends = [reverse("execution_cancellations", args=[waiting.pk]), "/go/?q=nothing", "/executions/?q=nothing", "/approvals/?state=expired"]
+    ends = [
+        reverse("execution_cancellations", args=[waiting.pk]),
+        "/go/?q=nothing",
+        "/executions/?q=nothing",
+        "/approvals/?state=expired",
+    ]
     return [*lists, *own, *details, *tabs, *ends]
 
 
@@ -73,6 +78,10 @@ class TestAdmin:
         policy = make.policy()
         person = opened("ann")
 
-        for address in ("/admin/", "/admin/approvals/approvalpolicy/", f"/admin/approvals/approvalpolicy/{policy.pk}/change/"):
+        for address in (
+            "/admin/",
+            "/admin/approvals/approvalpolicy/",
+            f"/admin/approvals/approvalpolicy/{policy.pk}/change/",
+        ):
             person.page.goto(address)
             assert [fault for fault in person.axe() if not fault.startswith(("region", "landmark"))] == []
