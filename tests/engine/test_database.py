@@ -42,7 +42,8 @@ def refused(row, before, after):
     except Undone:
         return False
     except DatabaseError as error:
-        assert error.__cause__.sqlstate == "HP003", error
+        if error.__cause__.sqlstate != "HP003":
+            raise
         return True
 
 
