@@ -60,7 +60,11 @@ def _writes_status(node: ast.AST) -> bool:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = {target.attr for target in targets if isinstance(target, ast.Attribute)}
         return "status" in names and not _is_a_plain_value(targets)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"update", "bulk_update"}:
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"update", "bulk_update"}
+    ):
         return any(keyword.arg == "status" for keyword in node.keywords)
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and "SET status" in node.value
 
