@@ -1,0 +1,161 @@
+"""Holdpoint itself, with full governance and isolated runners: what a user runs, driven from outside.
+
+python bench/ours.py setup | throughput N | latency N | decision N | parked N
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from measuring import TEXT, Meter, each, report, spread, timed, tree_kilobytes  # noqa: E402
+
+from approvals import operations as approvals  # noqa: E402
+from approvals.models import ApprovalRequest  # noqa: E402
+from approvals.operations import Voice  # noqa: E402
+from audit.actors import person, system  # noqa: E402
+from audit.definitions import activate, draft  # noqa: E402
+from audit.lifecycle import run  # noqa: E402
+from budgets.models import BusinessUnit  # noqa: E402
+from budgets.permissions import grant  # noqa: E402
+from orchestrator.models import Execution  # noqa: E402
+from orchestrator.operations import executions  # noqa: E402
+from orchestrator.releases.folders import install  # noqa: E402
+
+BENCH = system("bench")
+PATIENCE_SECONDS = 60
+_COUNT = "SELECT count(*) FROM orchestrator_execution WHERE workflow = %s AND status = %s"
+_STATUS = "SELECT status FROM orchestrator_execution WHERE id = %s"
+_STEPS = """
+SELECT EXTRACT(EPOCH FROM a.finished_at - a.claimed_at)::float8 FROM orchestrator_attempt a
+JOIN orchestrator_execution e ON e.id = a.execution_id WHERE e.id = ANY(%s)
+"""
+
+
+def setup(_: int) -> None:
+    call_command("migrate", verbosity=0)
+    unit = BusinessUnit(name="bench", title="Benchmark")
+    draft(unit, by=BENCH)
+    activate(unit, by=BENCH)
+    for name in ("bench_owner", "bench_reviewer"):
+        user = get_user_model().objects.create(username=name)
+        for permission in ("view", "review"):
+            grant(user, permission, unit)
+    for folder in ("w3", "signed"):
+        install(HERE / folder, by=BENCH)
+    report(ready=True)
+
+
+@contextmanager
+def _worker() -> Iterator[subprocess.Popen[bytes]]:
+    """The real `manage.py worker`, warm: two django-q2 workers, each with its runner."""
+    process = subprocess.Popen([sys.executable, HERE.parent / "manage.py", "worker"])
+    try:
+        _work_off("w3", "succeeded", 60)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _start(workflow: str) -> Execution:
+    return executions.start(workflow=workflow, input={"text": TEXT}, unit="bench", by=BENCH)
+
+
+def _work_off(workflow: str, ends: str, count: int) -> None:
+    before = run(_COUNT, [workflow, ends])[0][0]
+    for _ in range(count):
+        _start(workflow)
+    seen, changed = before, time.monotonic()
+    while seen < before + count:
+        time.sleep(0.02)
+        now = run(_COUNT, [workflow, ends])[0][0]
+        if now != seen:
+            seen, changed = now, time.monotonic()
+        if time.monotonic() - changed > PATIENCE_SECONDS:
+            sys.exit(f"{before + count - seen} of {count} executions of {workflow} do not get on.")
+
+
+def _until(execution_id: Any, status: str) -> None:
+    """The database is asked all the time, so that waking up costs the figure nothing."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while run(_STATUS, [execution_id])[0][0] != status:
+        if time.monotonic() > deadline:
+            sys.exit(f"Execution {execution_id} does not get {status}.")
+        time.sleep(0.0002)
+
+
+def throughput(count: int) -> None:
+    with _worker():
+        meter = Meter()
+        _work_off("w3", "succeeded", count)
+        report(**meter.read(count))
+
+
+def latency(count: int) -> None:
+    """Submit to finish; and of each step, what passes between its claim and its settling."""
+    started = []
+
+    def once() -> None:
+        started.append(_start("w3").pk)
+        _until(started[-1], "succeeded")
+
+    with _worker():
+        found = each(count, lambda: timed(once))
+        steps = spread(row[0] for row in run(_STEPS, [started[-count:]]))
+    report(**found, step_p50=steps["p50"], step_p95=steps["p95"])
+
+
+def decision(count: int) -> None:
+    """From the moment the reviewer's decision is committed (approve() returns) until the last step is done."""
+    user = get_user_model().objects.get(username="bench_reviewer")
+    reviewer, clicked = person(user.pk, user.username), []
+
+    def once() -> float:
+        execution = _start("signed")
+        _until(execution.pk, "waiting")
+        request = ApprovalRequest.objects.get(execution_id=execution.pk)
+        voice = Voice(digest=request.digest, revision=request.revision, reason_code="evidence_checked")
+        time.sleep(0.01)
+        click = time.perf_counter()
+        approvals.approve(request_id=request.pk, by=reviewer, voice=voice)
+        recorded = time.perf_counter()
+        _until(execution.pk, "succeeded")
+        clicked.append(time.perf_counter() - click)
+        return time.perf_counter() - recorded
+
+    with _worker():
+        found = each(count, once)
+        click = spread(clicked[-count:])
+    report(**found, click_p50=click["p50"], click_p95=click["p95"])
+
+
+def parked(count: int) -> None:
+    """Executions that run one step and then wait for a person: how fast they park, and what they hold meanwhile."""
+    with _worker() as worker:
+        _work_off("signed", "waiting", 50)
+        before, meter = tree_kilobytes(worker.pid), Meter()
+        _work_off("signed", "waiting", count)
+        figures = meter.read(count)
+        held = run("SELECT count(*) FROM orchestrator_attempt WHERE status = 'running'", [])[0][0]
+        report(**figures, held=held, grown_mb=(tree_kilobytes(worker.pid) - before) / 1024)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    connection.close()
