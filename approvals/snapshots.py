@@ -121,7 +121,7 @@ def _written(value: Any) -> tuple[str, str]:
     if isinstance(value, Number):
         return str(value), "number"
     if isinstance(value, bool):
-        return ("yes" if value else "no"), "yes or no"
+        return ("yes" if value else "no"), "yes/no"
     if isinstance(value, str):
         return (value, "text") if value else ("(empty text)", "nothing")
     if isinstance(value, (dict, list)):

@@ -51,6 +51,15 @@ class Totals:
     cost: Cost
 
     @property
+    def by_verdict(self) -> list[tuple[str, int]]:
+        return [(verdict, self.verdicts[verdict]) for verdict in ("allow", "hold", "deny") if verdict in self.verdicts]
+
+    @property
+    def by_status(self) -> list[tuple[str, int]]:
+        """In the order an action goes through them."""
+        return [(status, self.statuses[status]) for status in ActionStatus.values if status in self.statuses]
+
+    @property
     def failed(self) -> int:
         return self.statuses.get(ActionStatus.FAILED, 0)
 

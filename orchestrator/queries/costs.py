@@ -11,6 +11,8 @@ from django.db.models import Count, QuerySet, Sum
 
 from budgets.models import CostBasis, LedgerEntry
 
+FOUR = Decimal("0.0001")
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -23,9 +25,9 @@ class Cost:
     unknown: int = 0
 
     @property
-    def exact(self) -> list[tuple[str, str]]:
-        """Every digit of the sums, for totals that somebody holds against another book."""
-        return [(currency, _plain(amount)) for currency, amount in self.amounts]
+    def totals(self) -> list[tuple[str, str, str]]:
+        """The sums as somebody holds them against another book: currency, four decimals, and every digit where that is more."""
+        return [(currency, _plain(amount.quantize(FOUR)), _plain(amount)) for currency, amount in self.amounts]
 
     @property
     def tokens(self) -> int:

@@ -43,7 +43,6 @@ def dead_letter_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 def retries(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Queue this one step for retry. Whether that fixed it is known only when it has succeeded."""
     letter = operations.requeue(letter_id=pk, by=actor_of(request))
-    messages.info(request, "Queued for retry. It counts as fixed when the step has been seen to succeed.")
     return redirect(letter)
 
 
