@@ -1,0 +1,102 @@
+"""`manage.py worker`: it ends when told to and leaves nothing, and it notices when its muscle no longer moves."""
+
+import signal
+
+import psutil
+import pytest
+from django.db import connection
+
+from orchestrator.models import Attempt
+from tests import trail
+from tests.plant import kill_the_cluster, running_plant
+from tests.worlds import wait_until
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def plant(transactional_db, tmp_path, settings, postgres_server):
+    trail.install()
+    dsn = postgres_server.dsn(connection.settings_dict["NAME"])
+    with running_plant(tmp_path, settings, dsn) as plant:
+        yield plant
+        plant.assert_each_posted_once()
+    trail.assert_whole()
+
+
+class TestCtrlC:
+    def test_of_an_idle_worker_leaves_no_process(self, plant):
+        plant.wait_for(plant.order(1, "fee"))
+        assert len(plant.worker.runners()) > 0
+
+        assert plant.worker.stop(signal.SIGTERM) == []
+
+        plant.worker.start()
+
+    def test_lets_the_step_in_hand_end_and_the_rest_wait_for_the_next_worker(self, plant):
+        plant.erp.plan("slow", times=1, seconds=1.5, match={"kind": "bank_fee"})
+        execution = plant.order(2, "fee")
+        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=20)
+
+        assert plant.worker.stop() == []
+
+        assert Attempt.objects.filter(status="running").count() == 0
+        plant.worker.start()
+        assert plant.wait_for(execution).status == "succeeded"
+        assert not Attempt.objects.filter(status="lost").exists()
+
+
+class TestAClusterThatIsGone:
+    def test_is_replaced_and_its_work_goes_on(self, plant):
+        plant.erp.plan("slow", times=1, seconds=1.5, match={"kind": "bank_fee"})
+        execution = plant.order(3, "fee")
+        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=20)
+
+        kill_the_cluster(plant)
+
+        assert plant.wait_for(execution).status == "succeeded"
+
+
+class TestAClusterThatFroze:
+    def test_is_replaced_while_all_its_processes_live(self, plant):
+        plant.wait_for(plant.order(4, "fee"))
+        frozen = plant.worker.muscles()
+        for process in frozen:
+            process.suspend()
+
+        execution = plant.wait_for(plant.order(5, "fee"))
+
+        assert execution.status == "succeeded"
+        assert "restarting the django-q2 cluster: claimed work does not progress" in plant.worker.log.read_text()
+        assert not any(process.is_running() for process in frozen)
+
+
+class TestASupervisorThatIsKilled:
+    def test_takes_its_cluster_and_runners_with_it_and_the_next_one_goes_on(self, plant):
+        plant.wait_for(plant.order(6, "fee"))
+        family = plant.worker.family()
+        execution = plant.order(7, "fee")
+
+        plant.worker.kill()
+
+        assert psutil.wait_procs(family, timeout=20)[1] == []
+        plant.worker.start()
+        assert plant.wait_for(execution).status == "succeeded"
+
+
+class TestAHolderThatWasStoppedBeyondItsLease:
+    def test_changes_nothing_when_it_comes_back(self, plant):
+        plant.erp.plan("slow", times=1, seconds=1, match={"kind": "bank_fee"})
+        execution = plant.order(8, "fee")
+        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=20)
+        stopped = [psutil.Process(plant.worker.pid), *plant.worker.family()]
+        for process in stopped:
+            process.suspend()
+        with plant.another_worker():
+            plant.wait_for(execution)
+            for process in stopped:
+                process.resume()
+            plant.wait_for(plant.order(9, "fee"))
+
+        assert execution.status == "succeeded"
+        assert [row.status for row in execution.steps.get(key="post").attempts.in_order()] == ["lost", "succeeded"]
