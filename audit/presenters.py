@@ -34,6 +34,12 @@ class Told:
     event: AuditEvent
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """Where the entry stands: the stream, by kind and the telling end of its id, and the place in it."""
+        kind, _, name = self.event.stream.partition(":")
+        return f"{kind.replace('_', ' ')} {name[-8:]} #{self.event.seq}"
+
 
 LINES: dict[str, Line] = {
     "execution.queued": Line("The execution was started", "info", "arrow"),
@@ -140,7 +146,9 @@ def tell(event: AuditEvent, names: Mapping[UUID, str]) -> Told:
     line = LINES.get(f"{event.event}<{event.before}") or LINES.get(event.event) or _unknown(event)
     facts = _facts(event)
     name = names.get(event.object_id, "") if event.object_id else ""
-    words = _Words({**facts, "name": name or _kind(event), "actor": event.actor_name})
+    words = _Words(
+        {**facts, "name": name or facts.get("tool") or facts.get("step") or _kind(event), "actor": event.actor_name}
+    )
     return Told(
         at=event.at,
         title=line.sentence.format_map(words),
