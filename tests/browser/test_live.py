@@ -1,6 +1,6 @@
 """Pages that follow what happens, without moving what a person holds on to."""
 
-from orchestrator.models import Execution
+from orchestrator.models import Attempt, Execution
 from tests import make
 
 
@@ -11,7 +11,7 @@ class TestExecution:
         page.goto(started.get_absolute_url())
         assert page.inner_text(".heading .pill") == "Running"
 
-        claim = make.Attempt.objects.get(step__execution=started, status="running")
+        claim = Attempt.objects.get(step__execution=started, status="running")
         make.settle_success(make.begin(claim.pk), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
         page.wait_for_selector(".heading .pill:has-text('Done')")
 
