@@ -1,18 +1,16 @@
 """Is an output what was promised? An empty result where one was promised is a failure, never silence."""
 
-import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from audit.canonical import canonical
 from orchestrator.engine.retries import Failure
 from orchestrator.workflows.binding import BindingError, bind_output
 from orchestrator.workflows.spec import WorkflowSpec
 
 _EMPTY = {"minItems", "minLength", "minProperties"}
+_MOST_VALIDATORS = 256
 
 
 def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: Iterable[str]) -> Failure | None:
@@ -22,7 +20,7 @@ def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: I
             return Failure("empty_result", f"“{name}” is empty where the workflow promises some.")
     if not schema:
         return None
-    for error in _validator(canonical(dict(schema))).iter_errors(output):
+    for error in validator_of(schema).iter_errors(output):
         where = "/" + "/".join(map(str, error.absolute_path))
         if error.validator in _EMPTY:
             return Failure("empty_result", f"{where} is empty where the schema promises some.")
@@ -41,6 +39,15 @@ def result_of(
     return problem_with(output, spec.output_schema or {}, ()) or output
 
 
-@lru_cache(maxsize=256)
-def _validator(schema_text: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema_text))
+def validator_of(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """The schema's validator, built once: schemas of a release are the same objects for as long as a worker keeps it."""
+    known = _validators.get(id(schema))
+    if known is None or known[0] is not schema:
+        if len(_validators) >= _MOST_VALIDATORS:
+            _validators.clear()
+        # The schema is kept with it, so that no other object ever gets its id.
+        known = _validators[id(schema)] = (schema, Draft202012Validator(schema))
+    return known[1]
+
+
+_validators: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
