@@ -246,7 +246,7 @@ class Moves:
         )
 
     def also(self, sql: str, *params: Any) -> None:
-        """A further data-modifying statement of the same all-or-nothing unit (no status column in it)."""
+        """A further data-modifying statement of the same all-or-nothing unit (no row changes its status in it)."""
         self._parts.append(f"a{len(self._parts)} AS ({sql})")
         self._params += params
 

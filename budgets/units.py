@@ -1,22 +1,33 @@
 """Reading the unit tree: few rows, asked by everybody."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from audit.definitions import DefinitionStatus
+from audit.lifecycle import run
 from audit.refusals import Invalid
 from budgets.models import BusinessUnit
 
+_NAMED = "SELECT id, title FROM budgets_businessunit WHERE name = %s AND status = 'active'"
 
-def named(name: str) -> BusinessUnit:
+
+class ActiveUnit(NamedTuple):
+    """What the start of an execution needs to know of its unit."""
+
+    pk: UUID
+    title: str
+
+
+def named(name: str) -> ActiveUnit:
     """The active unit of that name. Raises Invalid with the names there are."""
-    unit = BusinessUnit.objects.filter(name=name, status=DefinitionStatus.ACTIVE).first()
-    if unit is None:
+    rows = run(_NAMED, [name])
+    if not rows:
         known = ", ".join(BusinessUnit.objects.filter(status=DefinitionStatus.ACTIVE).values_list("name", flat=True))
         raise Invalid(
             f"There is no active business unit called “{name}”.",
             errors=[("/unit", "unknown", f"Use one of: {known or 'none yet'}.")],
         )
-    return unit
+    return ActiveUnit(*rows[0])
 
 
 def lineage(unit_id: UUID) -> list[UUID]:

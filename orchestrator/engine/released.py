@@ -1,9 +1,10 @@
 """The pinned release an execution runs under, unpacked once per worker: spec, contracts, and the code on disk."""
 
+import json
 import os
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,11 @@ class Released:
     agents: dict[str, dict[str, Any]]
     code_dir: str
     env: dict[str, str]
+
+    @cached_property
+    def steps_text(self) -> str:
+        """The steps' specs as JSON, as every start of an execution inserts them."""
+        return json.dumps([step.to_json() for step in self.spec.steps])
 
 
 @lru_cache(maxsize=64)

@@ -1,28 +1,28 @@
 """Start and cancel. Starting validates everything before a single row is written, and one statement writes them all."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from jsonschema import Draft202012Validator
 
 from audit import scope
 from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.ids import new_id
-from audit.lifecycle import Moves
+from audit.lifecycle import Moves, run
 from audit.refusals import Forbidden, Invalid, NotVisible
-from budgets.models import BusinessUnit
-from budgets.units import named
+from budgets.units import ActiveUnit, named
 from orchestrator.engine.advance import advance
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE, WAKE_CHANNEL
+from orchestrator.engine.outputs import validator_of
 from orchestrator.engine.released import Released, released
 from orchestrator.gate.locks import lock_execution
-from orchestrator.models import Channel, Execution, Release, Step
+from orchestrator.models import Execution, Release
 from orchestrator.models.execution import stream_of
-from orchestrator.statuses import ExecutionStatus
+from orchestrator.statuses import ExecutionStatus, StepStatus
 from orchestrator.workflows.plan import plan
 
 ENVELOPE_SCHEMA = {
@@ -43,6 +43,16 @@ ENVELOPE_SCHEMA = {
         "approval_conditions": {"type": "array", "items": {"type": "string"}},
     },
 }
+
+_PRODUCTION = "SELECT release_id FROM orchestrator_channel WHERE workflow = %s AND name = 'production'"
+# Every step is born pending; what its columns hold by the model's defaults stands here once more.
+_STEPS = """
+INSERT INTO orchestrator_step (id, status, execution_id, unit_id, key, position, kind, spec, due_at,
+  attempt_count, tries, failure_class, why)
+SELECT (%s::uuid[])[n], 'pending', %s, %s, spec ->> 'key', n - 1, spec ->> 'kind', spec,
+  CASE WHEN spec ->> 'key' = ANY (%s) THEN clock_timestamp() END, 0, 0, '', ''
+FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS steps (spec, n)
+"""
 
 
 class NotPublished(Invalid):
@@ -68,12 +78,13 @@ def start(
     execution = _build(
         pinned, input, where, by, {**({"business_key": business_key} if business_key else {}), **(envelope or {})}
     )
-    steps = _steps(execution, pinned)
-    first = plan(pinned.spec, {step.key: step.status for step in steps}, {}, input)
-    with transaction.atomic():
-        _insert(execution, steps, set(first.ready), by)
-        if first.skipped or first.errors:
+    first = plan(pinned.spec, dict.fromkeys(pinned.spec.order, StepStatus.PENDING), {}, input)
+    if first.skipped or first.errors:
+        with transaction.atomic():
+            _insert(execution, pinned, first.ready, by)
             advance(lock_execution(execution.pk), by=ENGINE)
+    else:
+        _insert(execution, pinned, first.ready, by)
     return execution
 
 
@@ -96,7 +107,7 @@ def refuse_unless_operator(by: Actor, unit_id: UUID, unit_title: str) -> None:
         raise Forbidden(f"You need the operator role in {unit_title}. Ask an administrator of that unit.")
 
 
-def _unit_to_start_in(name: str, by: Actor) -> BusinessUnit:
+def _unit_to_start_in(name: str, by: Actor) -> ActiveUnit:
     where = named(name)
     if by.kind != "system" and where.pk not in scope.unit_ids(by, "view"):
         raise Invalid(
@@ -111,7 +122,7 @@ def _release(workflow: str, digest_or_none: str | None) -> Released:
     if digest_or_none:
         row = Release.objects.filter(workflow=workflow, digest=digest_or_none).values_list("pk", flat=True).first()
     else:
-        row = Channel.objects.filter(workflow=workflow, name="production").values_list("release_id", flat=True).first()
+        row = next((row[0] for row in run(_PRODUCTION, [workflow])), None)
     if row is None:
         raise NotPublished(
             f"No published release of “{workflow}”.",
@@ -130,7 +141,7 @@ def _refuse_bad_input(pinned: Released, input: dict[str, Any], envelope: dict[st
 
 
 def _problems(schema: Mapping[str, Any], value: Any, root: str) -> list[tuple[str, str, str]]:
-    found = list(Draft202012Validator(schema).iter_errors(value))[:20]
+    found = islice(validator_of(schema).iter_errors(value), 20)
     return [
         (
             f"{root}/{'/'.join(map(str, problem.absolute_path))}".rstrip("/"),
@@ -142,7 +153,7 @@ def _problems(schema: Mapping[str, Any], value: Any, root: str) -> list[tuple[st
 
 
 def _build(
-    pinned: Released, input: dict[str, Any], where: BusinessUnit, by: Actor, envelope: dict[str, Any]
+    pinned: Released, input: dict[str, Any], where: ActiveUnit, by: Actor, envelope: dict[str, Any]
 ) -> Execution:
     execution_id = new_id()
     try:
@@ -168,30 +179,17 @@ def _build(
     )
 
 
-def _steps(execution: Execution, pinned: Released) -> list[Step]:
-    return [
-        Step(
-            execution_id=execution.pk,
-            unit_id=execution.unit_id,
-            key=spec.key,
-            position=position,
-            kind=spec.kind,
-            spec=spec.to_json(),
-        )
-        for position, spec in enumerate(pinned.spec.steps)
-    ]
-
-
-def _insert(execution: Execution, steps: list[Step], ready: set[str], by: Actor) -> None:
+def _insert(execution: Execution, pinned: Released, ready: tuple[str, ...], by: Actor) -> None:
+    """One statement, so it is a transaction by itself."""
     moves = Moves(stream=stream_of(execution.pk), unit_id=execution.unit_id, by=by)
-    deadline = released(execution.release_id).spec.deadline_seconds
+    deadline = pinned.spec.deadline_seconds
     clock = (
         {}
         if execution.deadline_at or not deadline
         else {"deadline_at": f"clock_timestamp() + make_interval(secs => {float(deadline)})"}
     )
     moves.born(execution, sql=clock, data={"hash": execution.execution_hash, "workflow": execution.workflow})
-    for step in steps:
-        moves.born(step, sql={"due_at": "clock_timestamp()"} if step.key in ready else {}, event=False)
+    ids = [new_id() for _ in pinned.spec.steps]
+    moves.also(_STEPS, ids, execution.pk, execution.unit_id, list(ready), pinned.steps_text)
     moves.notify(WAKE_CHANNEL, str(execution.pk))
     moves.execute()
