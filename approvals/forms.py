@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.db.models import TextChoices
 
-from approvals.models import ApprovalRequest, ReasonCode, Verdict
+from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
 from approvals.operations import Voice
 from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
 from approvals.statuses import RequestStatus
@@ -74,10 +74,6 @@ REASONS = [
     ),
     ("Either", [(ReasonCode.OTHER.value, ReasonCode.OTHER.label)]),
 ]
-FITS = {
-    Verdict.APPROVE: {code for code, _ in REASONS[1][1]} | {ReasonCode.OTHER},
-    Verdict.REJECT: {code for code, _ in REASONS[2][1]} | {ReasonCode.OTHER},
-}
 SECTIONS = {
     "act": "What will happen",
     "change": "Change against the record",

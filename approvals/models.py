@@ -183,6 +183,13 @@ class ReasonCode(models.TextChoices):
     OTHER = "other", "Other (a note is needed)"
 
 
+# Which reasons speak for which verdict; asked by the operation, so that page and API give one answer.
+FITS = {
+    Verdict.APPROVE: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.OTHER},
+    Verdict.REJECT: set(ReasonCode) - {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY},
+}
+
+
 class Decision(models.Model):
     """One person's voice on exactly one digest and revision. Never edited, never deleted (enforced by trigger)."""
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals.models import ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
+from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
 from approvals.statuses import RequestStatus
@@ -112,7 +112,7 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     request = _lock(request_id, by)
     if _said_before(request, by, Verdict.APPROVE, voice):
         return request
-    _refuse_unless_open(request, by, voice)
+    _refuse_unless_open(request, by, voice, Verdict.APPROVE)
     _record(request, by, Verdict.APPROVE, voice)
     if request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision).count() >= request.required:
         _resolve(request, RequestStatus.APPROVED, by=by, use_by=_usable_until(request))
@@ -125,7 +125,7 @@ def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     request = _lock(request_id, by)
     if _said_before(request, by, Verdict.REJECT, voice):
         return request
-    _refuse_unless_open(request, by, voice)
+    _refuse_unless_open(request, by, voice, Verdict.REJECT)
     _record(request, by, Verdict.REJECT, voice)
     _resolve(request, RequestStatus.REJECTED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
     return request
@@ -218,7 +218,7 @@ def _said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice
     ).exists()
 
 
-def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice) -> None:
+def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
     refuse_unless_reviewer(request, by)
     refuse_own(request, by)
     if request.status != RequestStatus.PENDING:
@@ -228,8 +228,11 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice) -> No
     if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
     refuse_second_voice(request, by)
-    if voice.reason_code not in ReasonCode.values:
-        raise Invalid("Choose a reason.", errors=[("/reason_code", "required", "Choose one of the listed reasons.")])
+    if voice.reason_code not in FITS[verdict]:
+        fitting = ", ".join(sorted(FITS[verdict]))
+        raise Invalid(
+            f"Choose a reason to {verdict}.", errors=[("/reason_code", "not_fitting", f"Use one of: {fitting}.")]
+        )
     if voice.reason_code == ReasonCode.OTHER and not voice.note.strip():
         raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
 

@@ -44,6 +44,11 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["object_id", "at"], name="audit_event_object"),
                     models.Index(fields=["unit_id", "-at", "-id"], name="audit_event_unit"),
+                    models.Index(
+                        condition=models.Q(("event__startswith", "alert.")),
+                        fields=["unit_id", "-at"],
+                        name="audit_event_alert",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("stream", "seq"), name="one_event_per_place_in_a_stream")

@@ -14,6 +14,10 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def visible_to(self, actor: Actor) -> "AuditEventQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "audit"))
 
+    def alerts(self, actor: Actor) -> "AuditEventQuerySet":
+        """What went wrong quietly and must not stay quiet, for whoever works in the unit."""
+        return self.filter(event__startswith="alert.", unit_id__in=scope.unit_ids(actor, "view"))
+
     def about(self, object_id: UUID) -> "AuditEventQuerySet":
         return self.filter(object_id=object_id)
 
@@ -60,6 +64,9 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(name="audit_event_object", fields=["object_id", "at"]),
             models.Index(name="audit_event_unit", fields=["unit_id", "-at", "-id"]),
+            models.Index(
+                name="audit_event_alert", fields=["unit_id", "-at"], condition=models.Q(event__startswith="alert.")
+            ),
         ]
 
     def __str__(self) -> str:

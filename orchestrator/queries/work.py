@@ -1,17 +1,21 @@
 """What one person has to do, and where an id leads."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q
+from django.urls import reverse
 
 from approvals.models import ApprovalRequest
 from approvals.queries import Waiting, waiting_for
 from approvals.queries import work as approvals_work
 from audit.actors import Actor
+from audit.models import AuditEvent
 from audit.queries import counted
 from budgets.models import BusinessUnit
 from orchestrator.models import Action, DeadLetter, Execution
@@ -22,10 +26,22 @@ PREFIXES = {"EXE": 0, "APR": 1, "ACT": 2, "DL": 3}
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert, and the step it leads to: both stand in the event, so nothing else has to be read."""
+
+    at: datetime
+    kind: str
+    why: str
+    step: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
-    """The four short lists of the first page."""
+    """The short lists of the first page."""
 
     waiting: Waiting
+    alerts: list[Alert]
     letters: list[DeadLetter]
     letters_total: str
     started: list[ExecutionRow]
@@ -35,12 +51,25 @@ def work(actor: Actor, *, now: datetime, size: int = 8) -> Work:
     letters = DeadLetter.objects.visible_to(actor).open()
     mine = Execution.objects.visible_to(actor).filter(requester=actor.key).select_related("release")
     recent = mine.newest_first().defer("input", "output", "envelope", "release__bundle")[:size]
+    shown = list(letters.newest_first().defer("evidence")[:size])
     return Work(
         waiting=approvals_work(actor, size=size),
-        letters=list(letters.newest_first().defer("evidence")[:size]),
-        letters_total=counted(letters),
+        alerts=_alerts(actor, size),
+        letters=shown,
+        # Counting costs a statement, so only what the list does not show is counted.
+        letters_total=counted(letters) if len(shown) == size else str(len(shown)),
         started=rows_of(recent, now),
     )
+
+
+def _alerts(actor: Actor, size: int) -> list[Alert]:
+    return [_alert(event) for event in AuditEvent.objects.alerts(actor).newest_first()[:size]]
+
+
+def _alert(event: AuditEvent) -> Alert:
+    step = str(json.loads(event.data or "{}").get("step", ""))
+    page = reverse("execution", args=[event.stream.removeprefix("execution:")])
+    return Alert(event.at, event.event.removeprefix("alert."), event.why, step, f"{page}?{urlencode({'step': step})}")
 
 
 @dataclass(frozen=True, slots=True)

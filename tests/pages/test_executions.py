@@ -5,11 +5,12 @@ from django.urls import reverse
 
 from approvals.models import ApprovalRequest
 from orchestrator.engine.retries import Failure
+from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_failure
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate import propose, reconcile, redeem, report
 from orchestrator.gate.reconcile import Finding
-from orchestrator.models import Execution
+from orchestrator.models import Attempt, Execution
 from tests import make
 
 
@@ -193,3 +194,15 @@ class TestGo:
 
     def test_says_when_there_is_nothing(self, unit, as_ada):
         assert "Nothing found" in as_ada.get(reverse("go"), {"q": "%\0'"}).content.decode()
+
+
+class TestAlerts:
+    def test_stand_on_the_first_page_and_lead_to_the_step(self, unit, as_ada):
+        execution = make.execution("running")
+        claim = Attempt.objects.get(step__execution=execution, status="running")
+        settle_failure(begin(claim.pk), Failure("timeout", "no answer in 2 s"), input={})
+
+        page = as_ada.get("/").content.decode()
+
+        assert "no answer in 2 s" in page
+        assert f"{execution.get_absolute_url()}?step=post" in page

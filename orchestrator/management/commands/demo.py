@@ -73,7 +73,11 @@ def _groups(top: BusinessUnit) -> dict[str, Group]:
         for permission in permissions:
             grant(groups[name], permission, top)  # type: ignore[arg-type]
     codenames = [f"{verb}_{model}" for verb in ("add", "change", "view") for model in CONFIGURABLE]
-    groups["administrators"].permissions.set(Permission.objects.filter(codename__in=codenames))
+    configure = Permission.objects.filter(codename__in=codenames)
+    # Sign-ins and refusals belong to no unit: reading them is a permission of its own.
+    read_trail = Permission.objects.filter(codename="view_auditevent")
+    groups["administrators"].permissions.set(configure | read_trail)
+    groups["auditors"].permissions.set(read_trail)
     return groups
 
 
