@@ -1,59 +1,15 @@
 """A world for engine tests, and the check after each of them that the trail agrees with the rows."""
 
 import pytest
-from django.db import connection
 
 from tests import trail
 from tests import worlds as make
-from tests.engine import provider as providers
 
 
 @pytest.fixture(autouse=True)
 def world(transactional_db, settings, tmp_path):
     """People, a unit, tools and an agent. Whatever the test does to it, trail and rows agree in the end."""
     settings.RELEASES_DIR = tmp_path / "releases"
-    # Five people with slow hashes would be most of a test's time.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     trail.install()
     yield make.world()
     trail.assert_whole()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def nobody_left_connected(django_db_setup, django_db_blocker):
-    """The heartbeat's thread keeps its connection; the test database cannot be dropped under it."""
-    yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-
-
-@pytest.fixture
-def publish(world, tmp_path):
-    """Publish a workflow written in the test, with its handlers."""
-
-    def publish(workflow: str, handlers: str = make.HANDLERS, **definitions: object) -> None:
-        make.publish(tmp_path / "workflow", workflow, handlers, **definitions)
-
-    return publish
-
-
-@pytest.fixture
-def provider(settings):
-    """The system outside, reachable for handlers."""
-    with providers.running() as running:
-        settings.HANDLER_ENV = {"ERP_URL": running.url}
-        yield running
-
-
-@pytest.fixture
-def governed(publish, provider):
-    """Publish a workflow whose steps use the provider's tools."""
-
-    def governed(steps: str, handlers: str = providers.HANDLERS, head: str = "", **definitions: object) -> None:
-        text = f"workflow: outside\nversion: 1.0.0\n{head}steps:\n{steps}"
-        publish(text, handlers, **{"tools": providers.TOOLS, "release": providers.RELEASE, **definitions})
-
-    return governed
