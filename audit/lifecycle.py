@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
+from psycopg.pq import ExecStatus
 from psycopg.types.json import Jsonb
 
 from audit import events
@@ -176,7 +177,6 @@ class Moves:
         row: Governed,
         *,
         sql: Mapping[str, str] | None = None,
-        event: bool = True,
         data: Mapping[str, Any] | None = None,
     ) -> None:
         """Insert a row in an initial status. `sql` gives columns the database computes (its clock)."""
@@ -186,8 +186,7 @@ class Moves:
         places = ", ".join([*["%s"] * len(values), *(sql or {}).values()])
         names = ", ".join([*columns, *(sql or {})])
         self.also(f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places})", *values)
-        if event:
-            self.event(f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}", row.pk, after=row.status, data=data)
+        self.event(f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}", row.pk, after=row.status, data=data)
 
     def notify(self, channel: str, payload: str = "") -> None:
         """Ring a doorbell when this commits. A hint only: every listener also polls."""
@@ -259,8 +258,8 @@ class Moves:
         params = [*self._params, len(self._moved), self._stream, Jsonb(self._events), *self._call_params]
         try:
             run(text, params)
-        except psycopg.Error as error:
-            if error.sqlstate == STALE_SQLSTATE:
+        except DatabaseError as error:
+            if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
                 raise Stale("The step is no longer under this lease: somebody else has taken it over.") from None
             raise
 
@@ -300,11 +299,16 @@ def move_picked(
 
 
 def run(text: str, params: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Execute a hot statement with server-side binding, prepared; rows, or [] when it returns none."""
+    """Execute a hot statement with server-side binding, prepared; rows, or [] when it returns none.
+
+    Errors are Django's, as everywhere: whoever survives a lost database has one kind of error to survive.
+    """
     connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(text, params, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        # Asking for the result's status is free; `description` would describe every column first.
+        found = cursor.pgresult
+        return cursor.fetchall() if found is not None and found.status == ExecStatus.TUPLES_OK else []
 
 
 def guard_sql(table: str, edges: list[str], initial: list[str]) -> tuple[str, str]:

@@ -3,8 +3,7 @@
 import logging
 from uuid import UUID
 
-import psycopg
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from orchestrator.engine.execute import run_segment
 
@@ -14,7 +13,7 @@ logger = logging.getLogger(__name__)
 def run_attempt(fence: str, worker: str, **_: object) -> None:
     try:
         run_segment(UUID(fence), worker)
-    except (DatabaseError, psycopg.Error) as error:
+    except Error as error:
         # Whether the last write landed is unknown here; the lease decides: the sweep finds the attempt when it lapses.
         logger.warning("attempt %s lost the database (%s)", fence, type(error).__name__)
         connection.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
@@ -36,7 +36,7 @@ class StepBroker(Broker):  # type: ignore[misc]
     def dequeue(self) -> list[tuple[str, str]]:
         try:
             claims = self._claim() or self._wait_and_claim()
-        except (DatabaseError, psycopg.Error) as error:
+        except (Error, psycopg.Error) as error:
             logger.warning("the database is away (%s); asking again", type(error).__name__)
             self._forget_connections()
             time.sleep(0.5)

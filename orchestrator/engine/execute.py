@@ -4,7 +4,6 @@ import logging
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.db import InterfaceError, OperationalError
 
 from audit.conditions import compile_condition
@@ -25,7 +24,7 @@ from orchestrator.workflows.binding import BindingError, bind, scope_of
 
 logger = logging.getLogger(__name__)
 
-LOST_DATABASE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+LOST_DATABASE = (OperationalError, InterfaceError)
 
 
 class _Waits(Exception):

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from orchestrator.engine.claims import renew
 
@@ -30,7 +29,7 @@ class _Heart(threading.Thread):
     def _beat(self, fence: UUID) -> None:
         try:
             renew(fence)
-        except (DatabaseError, psycopg.Error):
+        except Error:
             # The database is away. The lease decides, not we: if it lapses, the outcome is refused at settle.
             connection.close()
 

@@ -12,20 +12,21 @@ from audit.lifecycle import run
 from orchestrator.engine.released import Released, released
 from orchestrator.models import Execution
 from orchestrator.models.execution import stream_of
-from orchestrator.statuses import StepStatus
+from orchestrator.statuses import AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
 
 # Checks the fence, starts the attempt's clock and renews the lease (time spent in django-q2's queue counted against it).
+# The status is a parameter: as a literal it would lead into the index of running attempts, which is mostly dead entries.
 _BEGIN = """
 UPDATE orchestrator_attempt AS a SET started_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
   lease_expires_at = clock_timestamp() + make_interval(secs => %s)
 FROM orchestrator_step AS s, orchestrator_execution AS e
-WHERE a.id = %s AND a.status = 'running' AND s.id = a.step_id AND s.attempt_id = a.id AND s.status = 'in_progress'
+WHERE a.id = %s AND a.status = %s AND s.id = a.step_id AND s.attempt_id = a.id AND s.status = 'in_progress'
   AND e.id = s.execution_id
 RETURNING s.key, s.id, s.tries, a.number, a.started_at, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
-  e.trace_id, e.requester, e.requester_name, e.business_key, e.input::text, e.envelope::text, e.deadline_at
+  e.trace_id, e.requester, e.requester_name, e.business_key, e.input::text, e.envelope::text, e.deadline_at,
+  (SELECT json_agg(json_build_array(key, id, status, output))::text FROM orchestrator_step WHERE execution_id = e.id)
 """
-_STEPS = "SELECT key, id, status, output::text FROM orchestrator_step WHERE execution_id = %s"
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Segment:
 
 def begin(fence: UUID) -> Segment | None:
     """Start the attempt, or None when it is no longer ours to run (a redelivered task is harmless)."""
-    rows = run(_BEGIN, [settings.LEASE_SECONDS, fence])
+    rows = run(_BEGIN, [settings.LEASE_SECONDS, fence, AttemptStatus.RUNNING])
     if not rows:
         return None
     (
@@ -90,6 +91,7 @@ def begin(fence: UUID) -> Segment | None:
         input_text,
         envelope_text,
         deadline_at,
+        steps_text,
     ) = rows[0]
     execution = Execution(
         id=execution_id,
@@ -108,7 +110,7 @@ def begin(fence: UUID) -> Segment | None:
     return Segment(
         execution=execution,
         released=released(release_id),
-        steps=load_steps(execution_id),
+        steps=_steps(steps_text),
         key=key,
         step_id=step_id,
         fence=fence,
@@ -118,8 +120,5 @@ def begin(fence: UUID) -> Segment | None:
     )
 
 
-def load_steps(execution_id: UUID) -> dict[str, StepState]:
-    return {
-        key: StepState(step_id, StepStatus(status), json.loads(output) if output else None)
-        for key, step_id, status, output in run(_STEPS, [execution_id])
-    }
+def _steps(text: str) -> dict[str, StepState]:
+    return {key: StepState(UUID(id), StepStatus(status), output) for key, id, status, output in json.loads(text)}

@@ -23,7 +23,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from orchestrator.engine import retries
 from orchestrator.engine.advance import advance, wake
-from orchestrator.engine.claims import ENGINE, Claim, claim_due
+from orchestrator.engine.claims import ENGINE, NEW_ATTEMPTS, Claim, claim_due
 from orchestrator.engine.letters import close_letter, write_letter
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.people import route_to_human
@@ -39,6 +39,10 @@ from orchestrator.workflows.spec import StepSpec
 _SPAN = (
     "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
     "VALUES (%s, %s, %s, %s, 'step', %s, %s, clock_timestamp(), %s, %s)"
+)
+_FIRST_ATTEMPT = (
+    f"{NEW_ATTEMPTS} VALUES (%s, 'running', '', '', '{{}}', %s, %s, %s, 1, %s, "
+    "clock_timestamp() + make_interval(secs => %s))"
 )
 
 
@@ -143,17 +147,9 @@ def _claim_in(moves: Moves, segment: Segment, key: str, worker: str) -> Claim:
         set_params=(fence,),
         data={"attempt": str(fence), "number": 1},
     )
-    attempt = Attempt(
-        id=fence,
-        step_id=step.id,
-        execution_id=segment.execution.pk,
-        unit_id=segment.execution.unit_id,
-        number=1,
-        worker=worker,
-    )
-    lease = f"clock_timestamp() + make_interval(secs => {float(settings.LEASE_SECONDS)})"
-    moves.born(attempt, event=False, sql={"lease_expires_at": lease})
-    return Claim(step_id=step.id, fence=fence, execution_id=segment.execution.pk)
+    execution, lease = segment.execution, float(settings.LEASE_SECONDS)
+    moves.also(_FIRST_ATTEMPT, fence, step.id, execution.pk, execution.unit_id, worker, lease)
+    return Claim(step_id=step.id, fence=fence, execution_id=execution.pk)
 
 
 def charge(segment: Segment) -> None:

@@ -14,9 +14,8 @@ import subprocess
 import sys
 import time
 
-import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from audit.lifecycle import run
 from orchestrator.engine.handback import hand_back
@@ -67,14 +66,16 @@ class Supervisor:
             sweep()
             if self._is_frozen():
                 self._replace("claimed work does not progress")
-        except (DatabaseError, psycopg.Error) as error:
+        except Error as error:
             logger.warning("the database is away (%s); trying again", type(error).__name__)
             connection.close()
 
     def _is_frozen(self) -> bool:
         if time.monotonic() - self._started < FROZEN_AFTER:
             return False
-        unstarted, busy = run(_PROGRESS, [FROZEN_AFTER, self._name])[0]
+        # A claim that waits longer than its lease is given back and claimed anew, and never looks old.
+        too_long = min(FROZEN_AFTER, settings.LEASE_SECONDS * 2 / 3)
+        unstarted, busy = run(_PROGRESS, [too_long, self._name])[0]
         idle = busy < settings.WORKERS
         return bool(idle and (unstarted or (not busy and run(_UNCLAIMED, [FROZEN_AFTER])[0][0])))
 
@@ -96,7 +97,7 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._cluster.pid, signal.SIGKILL)
         self._cluster.wait()
-        with contextlib.suppress(DatabaseError, psycopg.Error):
+        with contextlib.suppress(Error):
             hand_back(self._name)
 
     def _stop_cluster(self) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
@@ -52,7 +52,7 @@ def _each(rows: Any, heal: Callable[[Any], Any]) -> int:
             healed += bool(heal(key))
         except Refusal:
             continue  # somebody was faster: that is what the guard is for
-        except DatabaseError:
+        except Error:
             raise
         except Exception:
             logger.exception("sweep: one row could not be healed")

@@ -22,7 +22,11 @@ from tests import plant as plants
 from tests import trail
 from tests.plant import Plant, running_plant, signing
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
+]
 EXECUTIONS = 200
 FAULTS = ("timeout_after_partial", "error_after_effect", "drop_reply", "down")
 
@@ -100,6 +104,7 @@ def judge(plant, capsys) -> Callable[[Figures], None]:
         with capsys.disabled():
             sys.stdout.write(str(figures))
         executions = Execution.objects.all()
+        assert len(plant.acknowledged) + figures.unanswered == figures.executions + 1
         assert set(plant.acknowledged) <= set(executions.values_list("pk", flat=True))
         assert set(executions.values_list("status", flat=True)) == {"succeeded"}
         plant.assert_each_posted_once()

@@ -84,15 +84,15 @@ def asked(execution: Execution) -> ApprovalRequest:
 
 
 def approve(request: ApprovalRequest, by: Actor) -> None:
-    approvals.approve(request_id=request.pk, by=by, voice=_voice(request))
+    approvals.approve(request_id=request.pk, by=by, voice=_voice(request, "evidence_checked"))
 
 
 def reject(request: ApprovalRequest, by: Actor) -> None:
-    approvals.reject(request_id=request.pk, by=by, voice=_voice(request))
+    approvals.reject(request_id=request.pk, by=by, voice=_voice(request, "missing_evidence"))
 
 
-def _voice(request: ApprovalRequest) -> Voice:
-    return Voice(digest=request.digest, revision=request.revision, reason_code="evidence_checked")
+def _voice(request: ApprovalRequest, reason: str) -> Voice:
+    return Voice(digest=request.digest, revision=request.revision, reason_code=reason)
 
 
 def _run(statement: str, *parameters: object) -> int:
