@@ -207,7 +207,9 @@ class Migration(migrations.Migration):
                 ("why", models.TextField(default="")),
                 (
                     "release",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="orchestrator.release"),
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="orchestrator.release"
+                    ),
                 ),
             ],
         ),
@@ -278,6 +280,7 @@ class Migration(migrations.Migration):
                 (
                     "execution",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="steps",
                         to="orchestrator.execution",
@@ -378,6 +381,7 @@ class Migration(migrations.Migration):
                 (
                     "step",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="attempts",
                         to="orchestrator.step",
@@ -688,12 +692,6 @@ class Migration(migrations.Migration):
             model_name="attempt",
             index=models.Index(
                 condition=models.Q(("status", "running")), fields=["lease_expires_at"], name="attempt_lease"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="attempt",
-            index=models.Index(
-                condition=models.Q(("status", "running")), fields=["worker"], name="attempt_worker"
             ),
         ),
         migrations.AddConstraint(

@@ -37,7 +37,7 @@ class Execution(Governed):
         max_length=20, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED, editable=False
     )
     workflow = models.CharField(max_length=200)
-    release = models.ForeignKey(Release, on_delete=models.PROTECT)
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, db_index=False)
     unit_id = models.UUIDField()
     unit_title = models.TextField()
     requester = models.TextField()
@@ -98,7 +98,8 @@ class Step(Governed):
 
     lifecycle: ClassVar[Lifecycle] = STEP
     status = models.CharField(max_length=20, choices=StepStatus.choices, default=StepStatus.PENDING, editable=False)
-    execution = models.ForeignKey(Execution, on_delete=models.PROTECT, related_name="steps")
+    # Every status change writes every index anew, so there is one per question asked: the constraint below has one, too.
+    execution = models.ForeignKey(Execution, on_delete=models.PROTECT, related_name="steps", db_index=False)
     unit_id = models.UUIDField()
     key = models.CharField(max_length=100)
     position = models.PositiveSmallIntegerField()
@@ -162,7 +163,7 @@ class Attempt(Governed):
     status = models.CharField(
         max_length=20, choices=AttemptStatus.choices, default=AttemptStatus.RUNNING, editable=False
     )
-    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="attempts")
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="attempts", db_index=False)
     execution_id = models.UUIDField()
     unit_id = models.UUIDField()
     number = models.PositiveSmallIntegerField()
@@ -180,9 +181,9 @@ class Attempt(Governed):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="one_attempt_per_number", fields=["step", "number"])]
+        # Also what finds the attempts of one worker: only few run at a time.
         indexes = [
             models.Index(name="attempt_lease", fields=["lease_expires_at"], condition=Q(status=AttemptStatus.RUNNING)),
-            models.Index(name="attempt_worker", fields=["worker"], condition=Q(status=AttemptStatus.RUNNING)),
         ]
 
     @property
