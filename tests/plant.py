@@ -177,7 +177,6 @@ class Plant:
 def running_plant(tmp_path: Path, settings: Any, dsn: str, **more: str) -> Iterator[Plant]:
     """The whole example on a test database. `more` are settings of the worker, by environment variable."""
     settings.RELEASES_DIR = tmp_path / "releases"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     world = make.world()
     people.person("operator", "view", "operate", "review", of=world.unit)
     install(folder_of("reconciliation"), by=make.SETUP)
