@@ -294,10 +294,8 @@ def _consequences(request: ApprovalRequest, given: int, now: datetime) -> list[C
     left = request.required - given
     window = _span(request.use_within_seconds)
     if left <= 1:
-        last = "Yours is the last signature needed. " if request.required > 1 else ""
-        says = (
-            f"{last}The act is released at once: exactly these bytes, once, if it is carried out within {window}, until"
-        )
+        release = "The last signature releases the act" if request.required > 1 else "The act is released"
+        says = f"{release} at once: exactly these bytes, once, if it is carried out within {window}, until"
         approve = Consequence("If you approve", says, now + timedelta(seconds=request.use_within_seconds))
     else:
         approve = Consequence(
