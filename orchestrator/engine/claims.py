@@ -12,10 +12,9 @@ from orchestrator.statuses import EXECUTION, STEP, ExecutionStatus, StepStatus
 
 ENGINE = system("engine")
 WAKE_CHANNEL = "holdpoint_steps"
-# Continued by a SELECT or VALUES; the first four columns after the id hold what the model's defaults say.
-NEW_ATTEMPTS = (
-    "INSERT INTO orchestrator_attempt (id, status, failure_class, message, evidence, step_id, execution_id, unit_id, "
-    "number, worker, lease_expires_at)"
+# After the id stands what the model's defaults say.
+NEW_ATTEMPT_COLUMNS = (
+    "id, status, failure_class, message, evidence, step_id, execution_id, unit_id, number, worker, lease_expires_at"
 )
 
 
@@ -54,8 +53,9 @@ def _claim_text(only: str) -> str:
     )
     return (
         f"WITH {claimed}, {_woken('queued')}, {_woken('waiting')}, "
-        f"attempts AS ({NEW_ATTEMPTS} SELECT attempt_id, 'running', '', '', '{{}}', id, execution_id, unit_id, "
-        "attempt_count, %(worker)s, clock_timestamp() + make_interval(secs => %(lease)s) FROM moved) "
+        f"attempts AS (INSERT INTO orchestrator_attempt ({NEW_ATTEMPT_COLUMNS}) "
+        "SELECT attempt_id, 'running', '', '', '{}', id, execution_id, unit_id, attempt_count, %(worker)s, "
+        "clock_timestamp() + make_interval(secs => %(lease)s) FROM moved) "
         "SELECT m.id, m.attempt_id, m.execution_id, audit_append('execution:' || m.execution_id, jsonb_build_array("
         "audit_moved((%(event_ids)s::text[])[m.n], 'step', m.id, m.unit_id, 'pending', 'in_progress', 'engine', "
         'format(\'{"attempt":"%%s","number":%%s}\', m.attempt_id, m.attempt_count)))'

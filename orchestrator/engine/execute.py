@@ -93,7 +93,6 @@ def _next(segment: Segment, claim: Any) -> Segment | None:
         fence=claim.fence,
         tries=1,
         attempt_number=1,
-        began_at=segment.began_at,
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +22,7 @@ UPDATE orchestrator_attempt AS a SET started_at = clock_timestamp(), heartbeat_a
 FROM orchestrator_step AS s, orchestrator_execution AS e
 WHERE a.id = %s AND a.status = %s AND s.id = a.step_id AND s.attempt_id = a.id AND s.status = 'in_progress'
   AND e.id = s.execution_id
-RETURNING s.key, s.id, s.tries, a.number, a.started_at, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
+RETURNING s.key, s.id, s.tries, a.number, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
   e.trace_id, e.requester, e.requester_name, e.business_key, e.input::text, e.envelope::text, e.deadline_at,
   (SELECT json_agg(json_build_array(key, id, status, output))::text FROM orchestrator_step WHERE execution_id = e.id)
 """
@@ -48,7 +47,6 @@ class Segment:
     fence: UUID
     tries: int
     attempt_number: int
-    began_at: datetime
     usages: list[Any] = field(default_factory=list)
 
     @property
@@ -78,7 +76,6 @@ def begin(fence: UUID) -> Segment | None:
         step_id,
         tries,
         number,
-        began,
         execution_id,
         release_id,
         workflow,
@@ -116,7 +113,6 @@ def begin(fence: UUID) -> Segment | None:
         fence=fence,
         tries=tries,
         attempt_number=number,
-        began_at=began,
     )
 
 

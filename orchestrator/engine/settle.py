@@ -23,7 +23,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from orchestrator.engine import retries
 from orchestrator.engine.advance import advance, wake
-from orchestrator.engine.claims import ENGINE, NEW_ATTEMPTS, Claim, claim_due
+from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS, Claim, claim_due
 from orchestrator.engine.letters import close_letter, write_letter
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.people import route_to_human
@@ -38,11 +38,13 @@ from orchestrator.workflows.spec import StepSpec
 
 _SPAN = (
     "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
-    "VALUES (%s, %s, %s, %s, 'step', %s, %s, clock_timestamp(), %s, %s)"
+    "SELECT %s, %s, %s, %s, 'step', %s, COALESCE(started_at, claimed_at), clock_timestamp(), %s, %s "
+    "FROM orchestrator_attempt WHERE id = %s"
 )
+# Born and begun in one go: the worker that settled the step before it has this one in its hands.
 _FIRST_ATTEMPT = (
-    f"{NEW_ATTEMPTS} VALUES (%s, 'running', '', '', '{{}}', %s, %s, %s, 1, %s, "
-    "clock_timestamp() + make_interval(secs => %s))"
+    f"INSERT INTO orchestrator_attempt ({NEW_ATTEMPT_COLUMNS}, started_at, heartbeat_at) VALUES (%s, 'running', '', '', "
+    "'{}', %s, %s, %s, 1, %s, clock_timestamp() + make_interval(secs => %s), clock_timestamp(), clock_timestamp())"
 )
 
 
@@ -95,9 +97,9 @@ def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) 
         segment.execution.pk,
         segment.execution.unit_id,
         segment.key,
-        segment.began_at,
         "ok",
         Jsonb({"attempt": segment.attempt_number, "kind": segment.spec.kind}),
+        segment.fence,
     )
     return moves
 
