@@ -48,9 +48,10 @@ class StepBroker(Broker):  # type: ignore[misc]
 
     def _wait_and_claim(self) -> list[Claim]:
         listener = self._listener()
-        wait = seconds_until_due(LONGEST_WAIT)
-        for _ in listener.notifies(timeout=wait or LOCKED_PAUSE, stop_after=1):
-            break
+        # What rang while we were busy is worth one look together, not one look each.
+        if not [*listener.notifies(timeout=0)]:
+            wait = seconds_until_due(LONGEST_WAIT) or LOCKED_PAUSE
+            _ = [*listener.notifies(timeout=wait, stop_after=1)]
         return self._claim()
 
     def _listener(self) -> psycopg.Connection[Any]:

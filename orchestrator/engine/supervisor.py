@@ -24,6 +24,8 @@ from orchestrator.engine.sweep import sweep
 logger = logging.getLogger(__name__)
 
 FROZEN_AFTER = 5.0
+# Between two executions a worker is idle for an instant, so one look at a backlog proves nothing.
+LOOKS = 3
 STOP_WITHIN = 20.0
 
 # Unstarted claims of this host that have waited too long, and how many of its workers are busy.
@@ -47,6 +49,7 @@ class Supervisor:
         self._cluster: subprocess.Popen[bytes] | None = None
         self._name = ""
         self._started = 0.0
+        self._suspicious_looks = 0
 
     def stop(self) -> None:
         self._stopping = True
@@ -73,6 +76,10 @@ class Supervisor:
     def _is_frozen(self) -> bool:
         if time.monotonic() - self._started < FROZEN_AFTER:
             return False
+        self._suspicious_looks = self._suspicious_looks + 1 if self._looks_frozen() else 0
+        return self._suspicious_looks >= LOOKS
+
+    def _looks_frozen(self) -> bool:
         # A claim that waits longer than its lease is given back and claimed anew, and never looks old.
         too_long = min(FROZEN_AFTER, settings.LEASE_SECONDS * 2 / 3)
         unstarted, busy = run(_PROGRESS, [too_long, self._name])[0]
@@ -90,6 +97,7 @@ class Supervisor:
             start_new_session=True,
         )
         self._started = time.monotonic()
+        self._suspicious_looks = 0
 
     def _kill(self) -> None:
         """All of it, at once: a cluster whose sentinel is gone keeps unguarded workers otherwise."""
