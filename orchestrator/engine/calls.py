@@ -21,7 +21,7 @@ from orchestrator.engine.runners import Failure as Failed
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
-from orchestrator.gate.propose import WORKFLOW, Place, judge, propose
+from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import report
 from orchestrator.models import Action
@@ -93,10 +93,7 @@ def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
 
 def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence: int) -> Action | Failure:
     execution, agent = segment.execution, segment.spec.agent or f"{WORKFLOW}{segment.execution.workflow}"
-    facts = {
-        "execution": {"workflow": execution.workflow, "business_key": execution.business_key, "step": segment.key},
-        "envelope": execution.envelope,
-    }
+    facts = facts_of(execution, segment.key)
     judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)
     record = None
     if judged.needs_record:
@@ -107,7 +104,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     business_key = _business_key(segment)
     if isinstance(business_key, Failure):
         return business_key
-    voided = Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).count()
+    voided = list(Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).order_by("revision"))
     return propose(
         tool=tool,
         arguments=arguments,
@@ -123,7 +120,8 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
             step_id=segment.step_id,
             step_key=segment.key,
             occurrence=occurrence,
-            revision=voided + 1,
+            revision=len(voided) + 1,
+            sent_under=next((action.idempotency_key for action in voided if action.redeemed_at), ""),
         ),
     )
 

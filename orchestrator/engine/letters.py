@@ -21,7 +21,7 @@ def close_letter(segment: Segment) -> None:
     if segment.attempt_number > 1:
         letter = DeadLetter.objects.filter(step_id=segment.step_id, status=DeadLetterStatus.REDRIVEN).first()
         if letter is not None:
-            move(letter, to=DeadLetterStatus.FIXED, by=ENGINE, why="the step succeeded", last_at=Now())
+            move(letter, to=DeadLetterStatus.FIXED, by=ENGINE, why="the step succeeded")
 
 
 def write_letter(execution: Execution, step: Step, spec: StepSpec, failure: Failure) -> None:

@@ -6,7 +6,9 @@ from approvals import operations as approvals
 from approvals.policies import DAY, HOUR
 from audit.canonical import canonical, digest_text
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
+from orchestrator.gate.propose import owners_of
 from orchestrator.models import Execution, Step
 from orchestrator.workflows.spec import StepSpec
 
@@ -39,6 +41,12 @@ def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
         reversible="Approving records that a person has handled this step; rejecting fails it.",
         facts={"failure_class": failure.failure_class, "message": failure.message, "input": step.input},
     )
+
+
+def _agents_behind(execution: Execution) -> list[str]:
+    """The agents whose work is decided on, and the one that started it."""
+    steps = released(execution.release_id).spec.steps
+    return [execution.requester.removeprefix("agent:"), *(step.agent for step in steps if step.agent)]
 
 
 def _open(
@@ -85,6 +93,7 @@ def _open(
             tier="financial" if required > 1 else "customer_facing",
             requester=execution.requester,
             requester_name=execution.requester_name,
+            excluded=tuple(owners_of(_agents_behind(execution))),
         ),
         asked=approvals.Asked(
             required=required,

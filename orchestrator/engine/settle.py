@@ -30,7 +30,7 @@ from orchestrator.engine.people import route_to_human
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure, GiveUp
 from orchestrator.engine.segment import Segment
-from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.locks import lock_execution, lock_requests_under
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
@@ -216,6 +216,7 @@ def settle_failure(segment: Segment, failure: Failure, *, input: dict[str, Any] 
 def settle_lost(attempt_id: Any, *, why: str) -> bool:
     """The lease ran out: count it as a lost attempt. Redeemed actions become unknown and are looked up before any retry."""
     row = Attempt.objects.filter(pk=attempt_id).values("execution_id", "step_id").first()
+    lock_requests_under(attempt_id)
     execution = lock_execution(row["execution_id"]) if row else None
     attempt = Attempt.objects.filter(pk=attempt_id, status=AttemptStatus.RUNNING).first()
     if attempt is None or execution is None or not _is_lost(attempt):

@@ -5,6 +5,7 @@ Every row is handled in its own transaction, so one bad row delays no other.
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import Error, transaction
@@ -23,8 +24,12 @@ from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
 from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.statuses import EXECUTION, ActionStatus, ExecutionStatus, StepStatus
+
+# How long a worker whose execution was ended may still come back with the answer to what it had sent.
+LAST_WORD_WITHIN = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 BATCH = 200
@@ -41,6 +46,7 @@ def sweep() -> int:
             _each(_decided_but_parked(), _resume),
             _each(_stalled(), _advance),
             _each(_orphaned_requests(), _withdraw),
+            _each(_forgotten_sends(), _doubt),
         )
     )
 
@@ -120,3 +126,14 @@ def _withdraw(request_id: Any) -> bool:
     subject = ApprovalRequest.objects.values_list("subject_id", flat=True).get(pk=request_id)
     approvals.withdraw(subject_id=subject, by=ENGINE, why="the execution is over")
     return True
+
+
+def _forgotten_sends() -> Any:
+    """Sent under an attempt that was ended from outside, and nobody has reported: whether it happened is a question."""
+    ended = Attempt.objects.filter(pk=OuterRef("fence"), finished_at__lte=Now() - LAST_WORD_WITHIN)
+    return Action.objects.filter(Exists(ended), status=ActionStatus.REDEEMED)
+
+
+def _doubt(action_id: Any) -> int:
+    fence = Action.objects.values_list("fence", flat=True).get(pk=action_id)
+    return mark_unknown(fence=fence, by=ENGINE, why="its execution was ended, and no report came") if fence else 0

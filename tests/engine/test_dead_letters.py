@@ -2,9 +2,12 @@
 
 import pytest
 
+from orchestrator.engine.retries import Failure
+from orchestrator.engine.settle import settle_failure
+from orchestrator.gate.redeem import redeem
 from orchestrator.operations import dead_letters
 from tests import worlds as make
-from tests.engine.driving import actions, attempts, drive, statuses
+from tests.engine.driving import actions, attempts, drive, hold, statuses
 
 SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 2, backoff: 1s}}\n"
 
@@ -61,6 +64,20 @@ class TestARedrive:
 
         assert execution.status == "succeeded"
         assert len(provider.sends) == 1
+
+    def test_looks_up_what_an_attempt_that_broke_in_between_may_have_sent(self, world, governed, provider):
+        governed(SEND)
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, "send_a")
+        redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        settle_failure(segment, Failure("bug", "the engine broke after sending"))
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+
+        dead_letters.requeue(letter_id=execution.dead_letters.get().pk, by=world.ada)
+        drive(execution)
+
+        assert execution.status == "succeeded"
+        assert provider.sends == []
 
 
 class TestADiscard:

@@ -7,10 +7,23 @@ from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_success
 from orchestrator.gate.redeem import NotGranted, redeem
+from orchestrator.gate.report import report
 from orchestrator.operations import executions
 from tests import trail
 from tests import worlds as make
-from tests.engine.driving import approve, asked, attempts, claim, drive, hold, reject, statuses, step
+from tests.engine.driving import (
+    actions,
+    an_hour_passes,
+    approve,
+    asked,
+    attempts,
+    claim,
+    drive,
+    hold,
+    reject,
+    statuses,
+    step,
+)
 from tests.engine.provider import tool
 
 HANDLERS = """
@@ -259,3 +272,30 @@ class TestCancel:
         drive(execution)
         assert execution.status == "cancelled"
         assert provider.sends == []
+
+    def test_of_what_was_just_sent_keeps_the_answer_that_still_comes(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, "send_a")
+        redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        executions.cancel(execution_id=execution.pk, by=world.ada, why="not needed")
+
+        report(action_id=action.pk, fence=segment.fence, outcome="success", by=make.SETUP, result={"ref": "R-1"})
+
+        assert actions(execution)[0].status == "succeeded"
+
+    def test_of_what_was_just_sent_becomes_a_question_when_no_answer_comes_within_the_hour(
+        self, world, governed, provider
+    ):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, "send_a")
+        redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        executions.cancel(execution_id=execution.pk, by=world.ada, why="not needed")
+        drive(execution)
+        assert actions(execution)[0].status == "redeemed"
+
+        an_hour_passes(segment.fence)
+        drive(execution)
+
+        assert actions(execution)[0].status == "unknown"
