@@ -7,9 +7,10 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from approvals import vocabulary
 from approvals.models import ApprovalPolicy
 from audit import scope
-from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition
+from audit.conditions import BadCondition
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin
 
@@ -27,14 +28,15 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = FIELDS
         widgets = {"condition": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})}
 
-    def clean_condition(self) -> str:
-        condition: str = self.cleaned_data["condition"].strip()
-        if condition:
+    def clean(self) -> dict[str, Any]:
+        """The condition has to make sense for the tool it is about."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("condition"):
             try:
-                compile_condition(condition, POLICY_VARIABLES)
+                vocabulary.check(data["condition"], tool=data.get("tool", "*"))
             except BadCondition as error:
-                raise forms.ValidationError(str(error)) from None
-        return condition
+                self.add_error("condition", str(error))
+        return data
 
 
 @admin.register(ApprovalPolicy)

@@ -19,7 +19,7 @@ from audit.lifecycle import Governed, Lifecycle
 
 
 class PolicyVerdict(models.TextChoices):
-    HOLD = "hold", "hold for people"
+    HOLD = "hold", "ask as many people as stated"
     DENY = "deny", "deny"
 
 
@@ -42,6 +42,7 @@ class ApprovalPolicy(Definition):
     """One rule: for this tool, when this condition holds, that many people must sign. Versions are never edited."""
 
     lifecycle: ClassVar[Lifecycle] = POLICY
+    protects: ClassVar[bool] = True
     name = models.SlugField(max_length=80)
     version = models.PositiveIntegerField(default=1)
     unit_id = models.UUIDField(null=True, blank=True, help_text="Empty means every business unit")

@@ -15,6 +15,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.events import SECURITY_STREAM
 from audit.models import AuditEvent
+from audit.naming import names_of
 from audit.presenters import Told, tell
 from audit.refusals import NotVisible
 
@@ -182,7 +183,8 @@ def visible_events(reader: Actor, *, site: bool) -> QuerySet[AuditEvent]:
 def trail_page(reader: Actor, filters: TrailFilters, *, site: bool, after: str = "", before: str = "") -> TrailPage:
     rows = _narrowed(visible_events(reader, site=site), filters)
     found = BY_TIME.slice(rows, after=after, before=before)
-    return TrailPage(found, counted(rows), [tell(event, {}) for event in found.rows])
+    names = names_of(event.object_id for event in found.rows)
+    return TrailPage(found, counted(rows), [tell(event, names) for event in found.rows])
 
 
 def _narrowed(rows: QuerySet[AuditEvent], filters: TrailFilters) -> QuerySet[AuditEvent]:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from audit import queries
 from audit.gallery import gallery_context
 from audit.models import AuditEvent
+from audit.naming import names_of
 from audit.preferences import Preferences, PreferencesForm, keep, preferences_of
 from audit.presenters import tell
 from audit.queries import TrailFilters
@@ -87,7 +88,7 @@ def event(request: HttpRequest, pk: UUID) -> HttpResponse:
     before, after = queries.neighbours(found)
     context = {
         "crumbs": crumbs("Audit log", "audit", f"{found.stream} #{found.seq}"),
-        "told": tell(found, {}),
+        "told": tell(found, names_of([found.object_id])),
         "event": found,
         "earlier": before,
         "later": after,

@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
                 (
                     "verdict",
                     models.CharField(
-                        choices=[("hold", "hold for people"), ("deny", "deny")], default="hold", max_length=10
+                        choices=[("hold", "ask as many people as stated"), ("deny", "deny")], default="hold", max_length=10
                     ),
                 ),
                 (

@@ -26,7 +26,7 @@ def requeue(*, letter_id: UUID, by: Actor) -> DeadLetter:
     step = Step.objects.select_for_update().get(pk=letter.step_id)
     if step.status != StepStatus.DEAD_LETTER:
         raise Stale("The step is already being tried again.")
-    move(letter, to=DeadLetterStatus.REDRIVEN, by=by, why=f"{by.name} queued it for retry", last_at=Now())
+    move(letter, to=DeadLetterStatus.REDRIVEN, by=by, why=f"{by.name} queued it for retry")
     move(step, to=StepStatus.PENDING, by=by, why="redriven", tries=0, due_at=Now(), finished_at=None)
     if execution.status == ExecutionStatus.DEAD_LETTERED:
         move(execution, to=ExecutionStatus.RUNNING, by=by, why=f"redrive of {step.key}", finished_at=None)
@@ -40,7 +40,7 @@ def discard(*, letter_id: UUID, by: Actor, why: str) -> DeadLetter:
     if not why.strip():
         raise Invalid("Say why it is discarded.", errors=[("/reason", "required", "A discard needs a reason.")])
     execution, letter = _open_letter(letter_id, by)
-    move(letter, to=DeadLetterStatus.DISCARDED, by=by, why=why[:1000], last_at=Now())
+    move(letter, to=DeadLetterStatus.DISCARDED, by=by, why=why[:1000])
     for step in execution.steps.select_for_update().filter(status__in=[StepStatus.DEAD_LETTER, StepStatus.PENDING]):
         move(step, to=StepStatus.CANCELLED, by=by, why="discarded", finished_at=Now(), due_at=None)
     if execution.status == ExecutionStatus.DEAD_LETTERED:

@@ -10,8 +10,9 @@ from django.db import models
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from approvals import vocabulary
 from approvals.models import ApprovalPolicy
-from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition, compile_expression
+from audit.conditions import POLICY_VARIABLES, BadCondition, compile_expression
 from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
@@ -103,7 +104,7 @@ def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
     other = item.get("compensate_with")
     if other and other not in beside and not Tool.objects.active().filter(name=other).exists():
         say("compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first.")
-    _check_expression("business_key", item.get("business_key") or "args", compile_expression, say)
+    _check_business_key(item.get("business_key") or "args", say)
     return _with_defaults(Tool, _given(item))
 
 
@@ -119,8 +120,11 @@ def agent_columns(item: JSON, say: Say, _: set[str]) -> JSON:
 
 
 def policy_columns(item: JSON, say: Say, _: set[str]) -> JSON:
-    """The columns of a policy; its condition has to compile."""
-    _check_expression("condition", item.get("condition") or "true", compile_condition, say)
+    """The columns of a policy; its condition has to compile, and to name what its tool has."""
+    try:
+        vocabulary.check(item.get("condition") or "true", tool=item.get("tool") or "*")
+    except BadCondition as error:
+        say("condition", str(error), f"It may use {', '.join(sorted(POLICY_VARIABLES))}.")
     unit_id = _unit_id(item["unit"], say) if item.get("unit") else None
     return _with_defaults(ApprovalPolicy, _given(item, besides=("unit",)) | {"unit_id": unit_id})
 
@@ -135,12 +139,11 @@ def _with_defaults(model: type[models.Model], columns: JSON) -> JSON:
     return {name: value for name, value in own.items() if name != "version"} | columns
 
 
-def _check_expression(name: str, source: str, compiler: Callable[..., Any], say: Say) -> None:
-    known = {"args": POLICY_VARIABLES["args"]} if name == "business_key" else POLICY_VARIABLES
+def _check_business_key(source: str, say: Say) -> None:
     try:
-        compiler(source, known)
+        compile_expression(source, {"args": POLICY_VARIABLES["args"]})
     except BadCondition as error:
-        say(name, str(error), f"It may use {', '.join(sorted(known))}.")
+        say("business_key", str(error), "It may use args.")
 
 
 def _check_schemas(item: JSON, say: Say) -> None:

@@ -22,7 +22,7 @@ WAITING_FOR = {
     StepStatus.UNKNOWN_OUTCOME: "an answer",
     StepStatus.BUDGET_HOLD: "budget",
 }
-ENDED = {StepStatus.SUCCESS, StepStatus.SKIPPED}
+ENDED = {StepStatus.SUCCESS, StepStatus.SKIPPED}  # nothing left to stop; done is only what succeeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class ExecutionFilters:
 class ExecutionRow:
     execution: Execution
     done: int
+    skipped: int
     steps: int
     waiting_for: str
     took: timedelta | None
@@ -95,7 +96,8 @@ def _row(execution: Execution, states: Mapping[str, int], cost: Cost | None, now
     waiting = [word for status, word in WAITING_FOR.items() if states.get(status)]
     return ExecutionRow(
         execution=execution,
-        done=sum(number for status, number in states.items() if status in ENDED),
+        done=states.get(StepStatus.SUCCESS, 0),
+        skipped=states.get(StepStatus.SKIPPED, 0),
         steps=sum(states.values()),
         waiting_for="" if execution.is_final else ", ".join(waiting),
         took=took(execution.started_at, execution.finished_at, now),

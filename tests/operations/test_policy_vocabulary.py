@@ -1,0 +1,44 @@
+"""A misspelt name in a policy is found when it is saved, not on the next action."""
+
+import pytest
+
+from approvals import vocabulary
+from audit.conditions import BadCondition
+from tests import worlds as make
+
+pytestmark = pytest.mark.django_db
+
+
+class TestCheck:
+    @pytest.mark.parametrize(
+        ("condition", "says"),
+        [
+            ("args.amuont > 100", "line 1, column 6: there is no 'amuont' in args. Did you mean args.amount?"),
+            ("args.amount > 100 &&\n unit.curency == 'EUR'", "line 2, column 7"),
+            ("agent.salary > 3", "It has: name, owner, version."),
+            ("has(args.amonut)", "Did you mean args.amount?"),
+            ("amount > 100", "unknown name `amount`"),
+        ],
+    )
+    def test_refuses_a_name_that_cannot_be_there(self, condition, says):
+        make.world()
+
+        with pytest.raises(BadCondition) as refused:
+            vocabulary.check(condition, tool="pay")
+
+        assert says in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("condition", "tool"),
+        [
+            ("args.amount > 100 && tool.tier == 'financial'", "pay"),
+            ("unit.name == 'args.anything' && args.amount > 1", "pay"),
+            ("args.whatever == 1", "*"),
+            ("args.whatever == 1", "look"),
+            ("unit.title.startsWith('F')", "pay"),
+        ],
+    )
+    def test_lets_through_what_may_be_there(self, condition, tool):
+        make.world()
+
+        vocabulary.check(condition, tool=tool)
