@@ -10,13 +10,18 @@ NEEDS_NO_DATABASE = {"collectstatic", "diagrams", "help", "spectacular", "test",
 def main() -> None:
     """Run one management command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     from config import postgres
 
-    if not NEEDS_NO_DATABASE & set(sys.argv[1:2]):
-        postgres.ensure_running()
-    execute_from_command_line(sys.argv)
+    try:
+        if not NEEDS_NO_DATABASE & set(sys.argv[1:2]):
+            postgres.ensure_running()
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as problem:
+        # The sentence says all there is to know; where it was raised helps nobody.
+        sys.exit(str(problem))
 
 
 if __name__ == "__main__":

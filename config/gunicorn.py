@@ -1,15 +1,21 @@
 """The web server: `gunicorn --config python:config.gunicorn config.wsgi`, here and in production."""
 
+import sys
 from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 
-bind = f"{env.text('HOST', '127.0.0.1')}:{env.integer('PORT', 8000)}"
-
 # Threads, because clients that wait for a decision (?wait=30) hold a request open and do nothing meanwhile.
 worker_class = "gthread"
-workers = env.integer("WEB_WORKERS", 2, at_least=1)
-threads = env.integer("WEB_THREADS", 16, at_least=1)
+try:
+    bind = f"{env.text('HOST', '127.0.0.1')}:{env.integer('PORT', 8000)}"
+    workers = env.integer("WEB_WORKERS", 2, at_least=1)
+    threads = env.integer("WEB_THREADS", 16, at_least=1)
+    import config.settings  # noqa: F401  (the site's own settings: here a bad one is a sentence, in a worker a traceback)
+except ImproperlyConfigured as problem:
+    sys.exit(str(problem))
 keepalive = 5
 timeout = 60
 graceful_timeout = 5

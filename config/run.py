@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config import env
 from config.postgres import PostgresError, Server
 from config.programs import Program, say
@@ -54,7 +56,7 @@ def main() -> int:
     except Stopped:
         print("Stopped. Nothing is left running; the data stays in", env.var_dir())
         return 0
-    except (CannotStart, PostgresError) as problem:
+    except (CannotStart, ImproperlyConfigured, PostgresError) as problem:
         print(problem, file=sys.stderr)
     return 1
 

@@ -1,12 +1,69 @@
 """Settings from outside: what each reader accepts, and what it says when it does not."""
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+class TestABadSetting:
+    @pytest.mark.parametrize(
+        ("command", "variable"),
+        [
+            (("manage.py", "check"), "LEASE_SECONDS"),
+            (("manage.py", "worker"), "LEASE_SECONDS"),
+            (("-m", "config.run"), "PORT"),
+            (("-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi"), "WEB_WORKERS"),
+            (("-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi"), "LEASE_SECONDS"),
+        ],
+    )
+    def test_ends_the_command_with_one_sentence(self, tmp_path: Path, command: tuple[str, ...], variable: str) -> None:
+        # A database address, so that none is started.
+        done = run(*command, VAR_DIR=str(tmp_path), DATABASE_URL="postgresql://nowhere.invalid/x", **{variable: "abc"})
+
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.startswith(f"The environment variable {variable} is 'abc', which is not a ")
+        assert done.stderr.count("\n") == 1
+
+
+class TestHttps:
+    ASK = (
+        "from config import settings as s; print(s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS, s.SESSION_COOKIE_SECURE)"
+    )
+
+    @pytest.mark.parametrize(
+        ("environment", "said"),
+        [
+            ({"HTTPS": "no"}, "False 0 False"),
+            ({"HTTPS": "yes"}, "True 31536000 True"),
+            ({"HTTPS": "yes", "HSTS_SECONDS": "0"}, "True 0 True"),
+        ],
+    )
+    def test_is_one_switch_for_redirect_hsts_and_cookies(
+        self, tmp_path: Path, environment: dict[str, str], said: str
+    ) -> None:
+        assert run("-c", self.ASK, VAR_DIR=str(tmp_path), **environment).stdout.strip() == said
 
 
 class TestRequired:

@@ -1,8 +1,11 @@
 """`manage.py worker`: one host's worth of muscle. Starts the django-q2 cluster, sweeps, and restarts a cluster that froze."""
 
+import os
 import signal
+import socket
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from orchestrator.engine.supervisor import Supervisor
@@ -15,4 +18,10 @@ class Command(BaseCommand):
         supervisor = Supervisor()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: supervisor.stop())
+        self._say(f"worker {socket.gethostname()}, pid {os.getpid()}: {settings.WORKERS} workers started")
         supervisor.run()
+        self._say(f"worker {socket.gethostname()}, pid {os.getpid()}: stopped, nothing is left running")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
