@@ -55,6 +55,12 @@ class ContractSchema(AutoSchema):
     def _is_list_view(self, serializer: Any = None) -> bool:
         return False  # our lists are objects with a `results`, described by listing()
 
+    def get_operation_id(self) -> str:
+        """A list and one of its rows need names of their own."""
+        name: str = super().get_operation_id()
+        listed = self.method == "GET" and getattr(self.view, "filters", None)
+        return f"{name.removesuffix('_retrieve')}_list" if listed else name
+
     def get_override_parameters(self) -> list[Any]:
         if self.method == "POST":
             return [KEY]

@@ -41,6 +41,22 @@ def test_lists_are_pages_with_their_filters(contract):
     assert {"limit", "cursor", "status", "tool"} <= {parameter["name"] for parameter in listing["parameters"]}
 
 
+def test_making_it_warns_of_nothing(db, capsys):
+    Client().get("/api/v1/schema/")
+
+    assert capsys.readouterr().err == ""
+
+
+def test_lists_and_their_rows_have_names_of_their_own(contract):
+    names = {
+        path: item["get"]["operationId"]
+        for path, item in contract["paths"].items()
+        if path in {"/api/v1/actions/", "/api/v1/actions/{action_id}/"}
+    }
+
+    assert set(names.values()) == {"actions_list", "actions_retrieve"}
+
+
 @pytest.mark.django_db
 def test_the_page_has_no_inline_script_or_style():
     answer = Client().get("/api/v1/docs/")
