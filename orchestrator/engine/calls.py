@@ -95,6 +95,10 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     execution, agent = segment.execution, segment.spec.agent or f"{WORKFLOW}{segment.execution.workflow}"
     facts = facts_of(execution, segment.key)
     judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)
+    pinned = segment.released.tools[tool]["version"]
+    if judged.tool is not None and judged.tool.version != pinned:
+        message = f"{tool} {pinned} of this release was replaced by {judged.tool.version}; publish the workflow again."
+        return Failure("policy", message, {"tool": tool})
     record = None
     if judged.needs_record:
         read = probes.read_record(segment, tool, arguments)

@@ -139,3 +139,14 @@ class TestATool:
         drive(execution)
 
         assert "has no tool late" in execution.why
+
+    def test_replaced_since_the_release_is_not_called_under_a_contract_nobody_approved(self, world, publish):
+        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE)
+        look = next(tool for tool in make.TOOLS if tool["name"] == "look")
+        import_tools([{**look, "version": "2"}], by=make.SETUP, file="newer")
+        execution = make.start(world, "capped", tools=["look"])
+
+        drive(execution)
+
+        assert execution.status == "failed"
+        assert "look 1 of this release was replaced by 2" in execution.why
