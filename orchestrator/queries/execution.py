@@ -19,7 +19,7 @@ from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import title_of, undo_sentence
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, Tool
 from orchestrator.queries.costs import Cost, cost_of, costs_by
-from orchestrator.queries.executions import ENDED, took
+from orchestrator.queries.executions import took
 from orchestrator.queries.story import condensed
 from orchestrator.statuses import ActionStatus, ExecutionStatus, StepStatus
 
@@ -178,7 +178,7 @@ class _Reading:
             states=self.states(),
             nodes=[self._node(step) for step in self.steps],
             steps=self.steps,
-            done=sum(step.status in ENDED for step in self.steps),
+            done=sum(step.status == StepStatus.SUCCESS for step in self.steps),
             attempts=len(self.attempts),
             worked=self._worked(),
             waited=self._waited(),
