@@ -1,8 +1,9 @@
 """One line for every kind of row the trail speaks of."""
 
+from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, F, Value
+from django.db.models import CharField, F, Model, Value
 from django.db.models.functions import Cast, Concat, Right
 
 from approvals.models import ApprovalRequest
@@ -10,7 +11,7 @@ from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step
 
 TEXT = CharField()
 # Kind by kind, what its rows are called: an expression over its columns.
-NAMES = {
+NAMES: dict[type[Model], Any] = {
     Step: Concat("key", Value(" of "), "execution__workflow"),
     Attempt: Concat(Value("Attempt "), Cast("number", TEXT), Value(" of "), "step__key"),
     Action: Concat("tool", Value(" "), "business_key", output_field=TEXT),
