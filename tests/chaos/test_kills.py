@@ -61,7 +61,7 @@ class Figures:
     def __str__(self) -> str:
         waits = sorted(filter(None, map(_until_work_began_again, self.deaths)))
         again = f"{waits[len(waits) // 2]:.1f} s (median), {waits[-1]:.1f} s (longest)" if waits else "no wait"
-        lost = Attempt.objects.filter(status="lost").count()
+        lost = Attempt.objects.filter(failure_class="lost").count()
         return (
             f"\n{self.name}: {self.executions} executions, {len(self.deaths)} kills, {lost} attempts lost, "
             f"{self.unanswered} starts unanswered, {self.redriven} redriven; the next step began after {again}; "
