@@ -114,7 +114,7 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
         return request
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
     _record(request, by, Verdict.APPROVE, voice)
-    if request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision).count() >= request.required:
+    if is_still_signed(request):
         _resolve(request, RequestStatus.APPROVED, by=by, use_by=_usable_until(request))
     return request
 
@@ -166,13 +166,18 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
         raise NotUsable("There is no approval waiting to be used for this action.")
     if request.digest != digest:
         raise NotUsable("The action changed after it was approved.", code="changed_since_approved")
-    if len(_counting_voters(request)) < request.required:
+    if not is_still_signed(request):
         raise NotUsable("A signature no longer counts: the reviewer lost the role.", code="signature_revoked")
     try:
         move(request, to=RequestStatus.USED, by=by, guard={"use_by__gt": Now()}, data={"digest": digest})
     except Stale:
         raise NotUsable("The approval was not used in time.", code="approval_lapsed") from None
     return request
+
+
+def is_still_signed(request: ApprovalRequest) -> bool:
+    """Do the signatures it was approved with still count? Asked again before every further dispatch of the same grant."""
+    return len(_counting_voters(request)) >= request.required
 
 
 def _counting_voters(request: ApprovalRequest) -> set[int]:

@@ -77,6 +77,8 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
             DefinitionStatus.RETIRED: ["version"],
         }[DefinitionStatus(row.status)]
         names = [name for name in offered if name != "version" or self.versioned]
+        if row.protects and row.status == DefinitionStatus.ACTIVE:
+            names.remove("retire")
         return [{"name": name, "word": words[name], "url": self._url(name, row.pk)} for name in names]
 
     # --- What is done -------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class Definition(Governed):
     """Drafted, then activated by somebody else; active and retired rows are read-only. `name` is shared by versions."""
 
     lifecycle: ClassVar[Lifecycle]
+    # Taking it out of force lets more through than before: that needs two people, like any other change of it.
+    protects: ClassVar[bool] = False
     name: Any
     status = models.CharField(
         max_length=10, choices=DefinitionStatus.choices, default=DefinitionStatus.DRAFT, editable=False
@@ -66,6 +68,12 @@ class SamePerson(Forbidden):
     code = "same_person"
 
 
+class NeedsTwo(Forbidden):
+    """Four eyes: what protects is loosened by a draft and its activation, never by one person."""
+
+    code = "needs_two"
+
+
 @transaction.atomic
 def activate(row: Definition, *, by: Actor) -> None:
     """Make a draft the version in force and retire the one it replaces."""
@@ -76,6 +84,9 @@ def activate(row: Definition, *, by: Actor) -> None:
         raise Refusal(f"This {row.lifecycle.noun} is {row.status}: only a draft can be activated.")
     rows: Any = type(row)._default_manager
     for old in rows.select_for_update().filter(name=row.name, status=DefinitionStatus.ACTIVE):
+        if by.is_person and old.stream_unit != row.stream_unit:
+            # Whoever may configure one unit could otherwise take another unit's rules out of force.
+            raise Refusal("This name is taken outside this unit: choose another name.", code="name_taken")
         move(old, to=DefinitionStatus.RETIRED, by=by, why=f"replaced by {row}")
     move(row, to=DefinitionStatus.ACTIVE, by=by, activated_by_id=by.user_id, activated_at=Now())
 
@@ -102,4 +113,9 @@ def edit(row: Definition, *, by: Actor, changed: list[str]) -> None:
 @transaction.atomic
 def retire(row: Definition, *, by: Actor, why: str = "") -> None:
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    if row.protects and by.is_person and row.status == DefinitionStatus.ACTIVE:
+        raise NeedsTwo(
+            f"One person alone cannot take this {row.lifecycle.noun} out of force.",
+            remedy="Draft a new version that asks for less; another administrator activates it.",
+        )
     move(row, to=DefinitionStatus.RETIRED, by=by, why=why)

@@ -14,6 +14,7 @@ from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from audit.refusals import Forbidden, Invalid
 from budgets.operations import Usage
+from budgets.units import lineage
 from orchestrator.api.base import ApiView, actor_of, either, machines
 from orchestrator.api.bodies import Nothing, Outcome, Proposal, Reason
 from orchestrator.api.contract import listing
@@ -34,7 +35,7 @@ from orchestrator.api.lists import (
 from orchestrator.api.shapes import ActionShape, TicketShape, show_actions
 from orchestrator.api.units import unit_named
 from orchestrator.api.waiting import MAX_SECONDS, until_changed
-from orchestrator.gate.propose import propose
+from orchestrator.gate.propose import WORKFLOW, propose
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.gate.undo import undo
@@ -82,7 +83,7 @@ def _propose(request: Request, body: dict[str, Any]) -> Answer:
     by = actor_of(request)
     where = unit_named(body.get("unit"), by)
     agent = body.get("agent", by.name)
-    _refuse_impersonation(agent, by)
+    _refuse_impersonation(agent, by, where.pk)
     _refuse_foreign_execution(body.get("execution"), by)
     action = propose(
         tool=body["tool"],
@@ -98,9 +99,12 @@ def _propose(request: Request, body: dict[str, Any]) -> Answer:
     return Answer(201, show_actions([action], request)[0])
 
 
-def _refuse_impersonation(agent: str, by: Actor) -> None:
-    """A token speaks for its own agent. A name nobody registered goes to the gate, which denies it and says why."""
-    if agent != by.name and Agent.objects.active().filter(name=agent).exists():
+def _refuse_impersonation(agent: str, by: Actor, unit_id: UUID) -> None:
+    """A token speaks for its own agent, never as a workflow. A name nobody registered here goes to the gate, which denies it."""
+    if agent == by.name:
+        return
+    here = Agent.objects.active().filter(name=agent, unit_id__in=lineage(unit_id))
+    if agent.startswith(WORKFLOW) or here.exists():
         raise Forbidden(f"This token is {by.name}'s and cannot propose for {agent}.", code="other_agent")
 
 

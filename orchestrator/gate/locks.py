@@ -9,6 +9,7 @@ from approvals.models import ApprovalRequest
 from audit.actors import Actor
 from audit.refusals import NotVisible
 from orchestrator.models import Action, Execution
+from orchestrator.statuses import ActionStatus
 
 
 def lock_execution(execution_id: UUID) -> Execution:
@@ -26,6 +27,12 @@ def lock_action(action_id: UUID) -> Action:
         # A foreign agent may name an execution of its own system: then there is no row to lock.
         Execution.objects.select_for_update(no_key=True).filter(pk=place["execution_id"]).first()
     return Action.objects.select_for_update().get(pk=action_id)
+
+
+def lock_requests_under(fence: UUID) -> None:
+    """The requests behind what this attempt has redeemed, for whoever locks its execution next."""
+    sent = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values("approval_id")
+    list(ApprovalRequest.objects.select_for_update().filter(pk__in=sent).order_by("pk"))
 
 
 def refuse_foreign(action: Action, by: Actor) -> None:

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from approvals import operations as approvals
 from approvals.models import ApprovalPolicy, ApprovalRequest
@@ -42,6 +44,8 @@ class Place:
     step_key: str
     occurrence: int
     revision: int = 1
+    # The key of an earlier revision that was sent: what may have happened under it must not happen under another.
+    sent_under: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +80,22 @@ def judge(
 ) -> Judged:
     """The verdict of contracts, schemas and policies in force now. Reads only."""
     found_tool = Tool.objects.active().filter(name=tool).first()
-    found_agent = Agent.objects.active().select_related("owner").filter(name=agent).first()
     units = lineage(unit_id)
+    # An agent of another unit is answered like one that does not exist.
+    found_agent = Agent.objects.active().select_related("owner").filter(name=agent, unit_id__in=units).first()
     requirement = match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
         facts=_facts(found_tool, found_agent, arguments, unit_id, facts or {}),
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
     )
-    denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments, units))
+    denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments))
     return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials)
+
+
+def facts_of(execution: Execution, step_key: str) -> dict[str, Any]:
+    """What policies may ask about a call of one of our own steps."""
+    about = {"workflow": execution.workflow, "business_key": execution.business_key, "step": step_key}
+    return {"execution": about, "envelope": execution.envelope}
 
 
 def _facts(
@@ -102,24 +113,29 @@ def _facts(
     }
 
 
-def _denials(
-    names: tuple[str, str], tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], units: list[UUID]
-) -> list[str]:
+def _denials(names: tuple[str, str], tool: Tool | None, agent: Agent | None, arguments: dict[str, Any]) -> list[str]:
     """Every reason the contracts give against the call; `names` are the tool and agent as the caller spelt them."""
     if tool is None:
         return [f"No active tool is registered as “{names[0]}”. An administrator can register it."]
     if agent is None and not names[1].startswith(WORKFLOW):
-        return [f"No active agent is registered as “{names[1]}”. An administrator can register it."]
+        return [
+            f"No active agent of this business unit is registered as “{names[1]}”. An administrator can register it."
+        ]
     denials = []
-    if agent is not None and agent.unit_id not in units:
-        denials.append(f"The agent “{agent.name}” does not belong to this business unit.")
     if agent is not None and not agent.may_call(tool.name):
         denials.append(f"The agent “{agent.name}” is not allowed to call “{tool.name}”.")
     problems = list(Draft202012Validator(tool.input_schema).iter_errors(arguments))[:5] if tool.input_schema else []
     return denials + [
-        f"Arguments do not fit the tool's schema at /{'/'.join(map(str, problem.absolute_path))}: {problem.message[:200]}"
+        f"Arguments do not fit the tool's schema at /{'/'.join(map(str, problem.absolute_path))}: {_rule(problem)}"
         for problem in problems
     ]
+
+
+def _rule(problem: ValidationError) -> str:
+    """The rule that was broken, without the value that broke it: reasons are copied into the audit trail."""
+    if problem.validator == "required":
+        return problem.message[:200]
+    return f"{problem.validator} {problem.validator_value}"[:200]
 
 
 @transaction.atomic
@@ -172,7 +188,10 @@ def propose(
     )
     action.idempotency_key = _mint_key(action, place, idempotency_hint)
     action.digest = digest_of(action)
-    earlier = _earlier(action) if idempotency_hint else None
+    earlier = None
+    if idempotency_hint:
+        _one_at_a_time(action.idempotency_key)
+        earlier = _earlier(action)
     return earlier or _store(action, judged, by, unit)
 
 
@@ -206,16 +225,28 @@ def _business_key(tool: Tool | None, arguments: dict[str, Any]) -> str:
 
 
 def _mint_key(action: Action, place: Place | None, hint: str) -> str:
-    """Keys are minted here, never by a model. A revision is a new act, so it has a key of its own."""
+    """Keys are minted here, never by a model. A revision of what was never sent is a new act with a key of its own."""
+    if place is not None and place.sent_under:
+        return place.sent_under
     if place is not None:
         parts = [str(place.execution.pk), place.step_key, str(place.occurrence), action.business_key]
         if place.revision > 1:
             parts.append(f"r{place.revision}")
+    elif action.undoes_id:
+        # Not from the hint: the agent could use the same one first, and block the undoing of its own act.
+        parts = ["undo", str(action.undoes_id)]
     elif hint:
         parts = [str(action.unit_id), action.agent, action.tool, hint]
     else:
         return f"hp-{action.pk}"
     return f"hp-{hashlib.sha256(chr(31).join(parts).encode()).hexdigest()[:40]}"
+
+
+def _one_at_a_time(key: str) -> None:
+    """The same hint from two threads at once: the second waits here and then finds the first one's action."""
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def _earlier(action: Action) -> Action | None:
@@ -270,7 +301,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             tier=_tier_of(need.required, action.tier),
             requester=action.requester,
             requester_name=action.requester_name,
-            excluded=tuple(_excluded(judged.agent, action)),
+            excluded=tuple(_excluded(action)),
             evidence=list(action.context.get("evidence", [])),
             agent_says=str(action.context.get("reason", "")),
         ),
@@ -290,9 +321,15 @@ def _tier_of(required: int, floor: str) -> str:
     return next((tier for tier, people in TIERS.items() if people == max(required, TIERS[floor])), floor)
 
 
-def _excluded(agent: Agent | None, action: Action) -> list[str]:
-    """Nobody signs for their own agent, nor for the person the agent says it acts for."""
-    keys = [f"user:{agent.owner_id}"] if agent else []
+def owners_of(agents: Iterable[str]) -> list[str]:
+    """Keys of the people who own these agents: they do not sign for them."""
+    owners = Agent.objects.active().filter(name__in=set(agents)).values_list("owner_id", flat=True)
+    return [f"user:{owner}" for owner in sorted(set(owners))]
+
+
+def _excluded(action: Action) -> list[str]:
+    """Nobody signs for their own agent, be it the one that calls or the one that asked, nor for whom it says it acts."""
+    keys = owners_of([action.agent, action.requester.removeprefix("agent:")])
     claimed = str(action.context.get("requester", ""))
     behind = get_user_model().objects.filter(username=claimed).values_list("pk", flat=True).first() if claimed else None
     return keys + ([f"user:{behind}"] if behind else [])

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,19 +10,23 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalPolicy, ApprovalRequest
 from approvals.statuses import RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
 from audit.ids import new_id
 from audit.lifecycle import move
 from audit.refusals import Refusal, Stale
+from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.locks import lock_action, refuse_foreign
-from orchestrator.gate.propose import WORKFLOW
+from orchestrator.gate.propose import WORKFLOW, facts_of, judge
 from orchestrator.gate.snapshot import digest_of
-from orchestrator.models import Action, Agent, Attempt, Tool
+from orchestrator.models import Action, Agent, Attempt, Execution, Tool
 from orchestrator.statuses import ActionStatus, AttemptStatus
+
+# Longer than anybody takes from reading the policies to storing the verdict.
+JUDGING_TAKES = timedelta(minutes=5)
 
 
 class NotGranted(Refusal):
@@ -68,6 +72,7 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
         raise NotGranted(_why_not(action), code=f"action_{action.status}")
     _refuse_without_lease(action, fence)
     _refuse_changed(action)
+    _refuse_stricter_policy(action)
     use_by = _consume_approval(action, by)
     fence = fence or new_id()
     move(
@@ -116,10 +121,36 @@ def _refuse_changed(action: Action) -> None:
         raise Void(
             f"The tool {action.tool} {action.tool_version} is no longer the active version.", code="tool_changed"
         )
-    if not action.agent.startswith(WORKFLOW) and not Agent.objects.active().filter(name=action.agent).exists():
-        raise Void(f"The agent {action.agent} is no longer active.", code="agent_changed")
+    if not action.agent.startswith(WORKFLOW):
+        _refuse_changed_agent(action)
     if digest_of(action) != action.digest:
         raise Void("The stored bytes do not match the digest that was judged.", code="digest_mismatch")
+
+
+def _refuse_changed_agent(action: Action) -> None:
+    agent = Agent.objects.active().filter(name=action.agent).first()
+    if agent is None:
+        raise Void(f"The agent {action.agent} is no longer active.", code="agent_changed")
+    at_home = agent.unit_id == action.unit_id or agent.unit_id in lineage(action.unit_id)
+    if not at_home or not agent.may_call(action.tool):
+        raise Void(f"The agent {action.agent} may no longer call {action.tool} here.", code="agent_changed")
+
+
+def _refuse_stricter_policy(action: Action) -> None:
+    """A policy put in force since the action was judged is asked as well. One that was taken back gives nothing away."""
+    since = action.created_at - JUDGING_TAKES
+    if not ApprovalPolicy.objects.active().filter(tool__in=[action.tool, "*"], activated_at__gt=since).exists():
+        return
+    execution = Execution.objects.get(pk=action.execution_id) if action.step_id and action.execution_id else None
+    judged = judge(
+        tool=action.tool,
+        arguments=json.loads(action.arguments),
+        agent=action.agent,
+        unit_id=action.unit_id,
+        facts=facts_of(execution, action.context.get("step", "")) if execution else None,
+    )
+    if judged.requirement.denied or judged.requirement.required > action.required:
+        raise Void("The policies in force now ask for more than was given.", code="policy_changed")
 
 
 def _consume_approval(action: Action, by: Actor) -> datetime | None:
@@ -131,6 +162,8 @@ def _consume_approval(action: Action, by: Actor) -> datetime | None:
     # A retry of the same dispatch, same key and bytes, inside the same window.
     if request.digest != action.digest or request.use_by is None or lifecycle.database_now() >= request.use_by:
         raise Void("The approval's time for use is over.", code="approval_lapsed")
+    if not approvals.is_still_signed(request):
+        raise Void("A signature no longer counts: the reviewer lost the role.", code="signature_revoked")
     return request.use_by
 
 

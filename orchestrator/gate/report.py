@@ -45,6 +45,8 @@ def report(
     """Close a redeemed action. Raises Stale when the fence is not the one it was redeemed under, NotVisible."""
     action = lock_action(action_id)
     refuse_foreign(action, by)
+    if action.step_id is not None and by.kind == "agent":
+        raise Stale("This call belongs to a step that runs here: its worker reports it. Nothing was recorded.")
     if action.status != ActionStatus.REDEEMED or action.fence != fence:
         raise Stale(f"This fence no longer counts: the action is {action.status}. Nothing was recorded.")
     move(
