@@ -3,18 +3,26 @@
 import csv
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Exists, OuterRef
 
+from approvals.models import ApprovalRequest
 from audit.actors import Actor, person, system
 from audit.refusals import Invalid, Refusal
-from orchestrator.models import Execution
+from orchestrator.models import Attempt, Execution
 from orchestrator.operations import executions
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
+POLL_SECONDS = 0.2
+WAIT_HELP = (
+    "keep waiting, also while people decide, until the execution ends (exit status 1 unless it succeeds) or Ctrl-C, "
+    "which leaves it running; tell every attempt's outcome and which approval it waits for"
+)
 
 
 class Command(BaseCommand):
@@ -26,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--unit", required=True)
         parser.add_argument("--as", dest="username", default="", help="the person who asks (default: the command line)")
         parser.add_argument("--business-key", default="")
-        parser.add_argument("--wait", action="store_true", help="wait until it ends or waits for a person")
+        parser.add_argument("--wait", action="store_true", help=WAIT_HELP)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -43,27 +51,61 @@ class Command(BaseCommand):
             ) from None
         except Refusal as refusal:
             raise CommandError(refusal.message) from None
-        self.stdout.write(f"{execution.pk} {execution.status}")
+        self.stdout.write(f"{execution.pk} {execution.status}: {execution.get_absolute_url()}")
         if options["wait"]:
-            self._wait(execution)
+            self.wait(execution)
 
-    def _wait(self, execution: Execution) -> None:
-        """Print each step as it ends. Waiting for people is shown, and waited for, until Ctrl-C."""
-        shown: dict[str, str] = {}
-        while not execution.is_final and execution.status != "dead_lettered":
-            time.sleep(0.2)
-            execution.refresh_from_db()
-            for step in execution.steps.in_order():
-                if shown.get(step.key) != step.status and step.status != "pending":
-                    shown[step.key] = step.status
-                    self.stdout.write(
-                        f"  {step.key}: {step.status.replace('_', ' ')}{': ' + step.why if step.why else ''}"
-                    )
-        self.stdout.write(
-            f"{execution.pk} {execution.status.replace('_', ' ')}{': ' + execution.why if execution.why else ''}"
-        )
+    def wait(self, execution: Execution) -> None:
+        """Tell what happens as it happens, people's part included, until the execution ends or Ctrl-C."""
+        told: list[str] = []
+        try:
+            while not self.told_all(execution, told):
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            self.stdout.write(f"No longer waiting. The execution goes on: {execution.get_absolute_url()}")
+            return
+        ending = f"{execution.pk} {_words(execution.status, _untold(execution.why, told))}"
         if execution.status != "succeeded":
-            raise CommandError(f"The execution ended {execution.status.replace('_', ' ')}.")
+            raise CommandError(ending)
+        self.stdout.write(ending)
+
+    def told_all(self, execution: Execution, told: list[str]) -> bool:
+        """Whether it has ended, all there is to tell being told: the status is read first, so that nothing is missed."""
+        execution.refresh_from_db()
+        for line in news(execution):
+            if line not in told:
+                told.append(line)
+                self.stdout.write(f"  {line}")
+        self.stdout.flush()
+        return execution.is_final or execution.status == "dead_lettered"
+
+
+def news(execution: Execution) -> Iterator[str]:
+    """All that can be told of it by now, each thing in the same words every time: attempts, people, other steps."""
+    attempts = Attempt.objects.filter(step__execution=execution).exclude(status="running").select_related("step")
+    for attempt in attempts.order_by("finished_at", "number"):
+        yield f"{attempt.step.key}, attempt {attempt.number}: {_words(attempt.status, attempt.message)}"
+    for request in ApprovalRequest.objects.pending().filter(execution_id=execution.pk).order_by("created_at"):
+        people = "one person" if request.required == 1 else f"{request.required} people"
+        yield f"waits for {people}: {request.title}, {request.get_absolute_url()}"
+    # What no attempt has ended: steps that were skipped or cancelled, and those that people decided.
+    by_an_attempt = Attempt.objects.filter(step=OuterRef("pk"), status__in=["succeeded", "failed", "lost"])
+    for step in execution.steps.in_order().filter(~Exists(by_an_attempt), finished_at__isnull=False):
+        yield f"{step.key}: {_words(step.status, step.why)}"
+
+
+def _untold(why: str, told: list[str]) -> str:
+    """Why it ended: only where (`post: no answer` becomes `post`) when an attempt has given the reason already."""
+    where, _, reason = why.partition(": ")
+    return where if reason and any(_indented(reason) in line for line in told) else why
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
+def _words(status: str, why: str) -> str:
+    return status.replace("_", " ") + (f": {_indented(why)}" if why else "")
 
 
 def _asker(username: str) -> Actor:
