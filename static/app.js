@@ -275,8 +275,23 @@
     return done;
   }
 
+  // --- Edges: what scrolls sideways shows on which side it goes on ---------------------------------------------------
+  function showEdges(scroller) {
+    const beyond = scroller.scrollWidth - scroller.clientWidth;
+    const start = Math.abs(scroller.scrollLeft);
+    const [left, right] = getComputedStyle(scroller).direction === "rtl" ? [beyond - start, start] : [start, beyond - start];
+    const edge = [left > 1 && "left", right > 1 && "right"].filter(Boolean).join(" ");
+    if (!edge) delete scroller.dataset.jsEdge;
+    else if (scroller.dataset.jsEdge !== edge) scroller.dataset.jsEdge = edge;
+  }
+  const edges = () => all(".scroll, .nav, .tabs").forEach(showEdges);
+  document.addEventListener("scroll", ({ target }) => { if (target.matches?.(".scroll, .nav, .tabs")) showEdges(target); }, true);
+  for (const change of ["htmx:after:swap", "toggle"]) document.addEventListener(change, edges, true);
+  for (const change of ["resize", "load"]) window.addEventListener(change, edges);
+
   window.holdpoint = { say, alarm, now, all, element, whyLocked };
   tick();
+  edges();
   sayNewMessages();
   restoreDrafts();
 })();

@@ -12,7 +12,7 @@
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return record(event);
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (root.dataset.shortcuts === "off" || typing(event.target) || document.querySelector("dialog[open]")) return;
-    const act = going > Date.now() ? goTo(event.key) : KEYS[event.key] || choose(event.key);
+    const act = going > Date.now() ? goTo(event.key) : KEYS[event.key] || turnPage(event) || choose(event.key);
     going = event.key === "g" ? Date.now() + 1500 : 0;
     if (act) { event.preventDefault(); act(); }
   });
@@ -65,6 +65,12 @@
     const form = event.target.closest?.("form[method=post]") || document.querySelector("form[data-record]");
     if (!form) return;
     event.preventDefault();
-    form.requestSubmit(form.querySelector("button:not([type]), button[type=submit]"));
+    form.querySelector("button:not([type]), button[type=submit]")?.click(); // as a finger would: a locked button says why
+  }
+
+  /* A column beside the content scrolls by itself; from one of its buttons it is still the page that is read on. */
+  function turnPage(event) {
+    const by = { PageDown: 1, PageUp: -1 }[event.key];
+    return by && event.target.closest("aside") && (() => window.scrollBy(0, by * innerHeight * 0.85));
   }
 })();

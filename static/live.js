@@ -58,6 +58,14 @@
     adopt();
   });
 
+  // What a person did may have changed the numbers in the navigation: they are asked for at once.
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    if (ctx.request?.method?.toUpperCase() !== "POST" || !(ctx.response?.status < 400)) return;
+    for (const state of regions.values()) {
+      if (document.getElementById(state.id)?.matches("[data-live-quiet]")) { clearTimeout(state.timer); ask(state); }
+    }
+  });
+
   function answered(state, unchanged) {
     state.failures = 0;
     state.wait = unchanged ? Math.min(state.wait * 1.5, state.max) : state.every;

@@ -1,6 +1,7 @@
 /* The review page's reading record. A part with data-section counts as viewed after a second on screen (a fold: opened and on
  * screen). Viewing ticks its box (input name="viewed") in form[data-decision]; without this script a person ticks it by hand.
- * Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait for all required boxes. */
+ * Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait for all required
+ * boxes; pressed too early they lead to the first part still to be read. */
 (() => {
   "use strict";
   const { all } = window.holdpoint;
@@ -39,21 +40,41 @@
     if (record) record.value = JSON.stringify(read);
   }
 
+  const unread = () => boxes().filter((box) => box.required && !box.checked);
+
   function unlock(button) {
     if ("jsBusy" in button.dataset) return;
-    const missing = boxes().filter((box) => box.required && !box.checked).map((box) => box.labels[0]?.textContent.trim() || box.value);
+    const missing = unread().map((box) => box.labels[0]?.textContent.trim() || box.value);
     const why = missing.length ? `Still to view: ${missing.join(", ")}.` : "";
     if (why) { button.setAttribute("aria-disabled", "true"); button.dataset.why = why; } else { button.removeAttribute("aria-disabled"); }
     const note = button.form?.querySelector("[data-unlock-note]");
     if (note && note.textContent !== why) note.textContent = why;
   }
 
+  function leadOn() {
+    const part = document.querySelector(`[data-section="${CSS.escape(unread()[0].value)}"]`);
+    const heading = part?.querySelector("summary, h2");
+    if (!heading) return;
+    if (heading.matches("h2")) heading.setAttribute("tabindex", "-1");
+    part.scrollIntoView({ block: "start" });
+    heading.focus({ preventScroll: true });
+  }
+
+  // On window: app.js refuses the click on the document and says why; this comes before it.
+  window.addEventListener("click", ({ target }) => {
+    const button = target.closest?.("[data-unlock]");
+    if (!button || "jsStale" in document.documentElement.dataset) return;
+    show();
+    if (!("jsBusy" in button.dataset) && unread().length) leadOn();
+  }, true);
+  // A box nobody can tick must not be asked for by the browser's own bubble.
+  document.addEventListener("invalid", (event) => { if (event.target.matches("form[data-decision] input[name=viewed]")) event.preventDefault(); }, true);
   document.addEventListener("click", (event) => { if (event.target.matches("form[data-decision] input[name=viewed]")) event.preventDefault(); });
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("details[data-section]") && event.target.open) entry(event.target.dataset.section).opens += 1;
   }, true);
   const watch = () => all("[data-section]").forEach((part) => watcher.observe(part));
-  document.addEventListener("htmx:after:swap", watch);
+  document.addEventListener("htmx:after:swap", () => { watch(); show(); });
   document.addEventListener("holdpoint:released", show);
   watch();
   show();

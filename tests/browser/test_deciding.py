@@ -49,6 +49,45 @@ class TestByKeyboard:
         assert "Still to view" in page.inner_text("[data-unlock-note]")
         assert not Decision.objects.exists()
 
+    def test_sent_too_early_leads_to_the_first_part_still_to_be_read(self, request_of_two, opened):
+        page = opened("grace", viewport={"width": 1280, "height": 500}).page
+        page.goto(request_of_two.get_absolute_url())
+        page.wait_for_selector("input[value=act]:checked")
+        page.evaluate("addEventListener('invalid', event => { window.bubble = !event.defaultPrevented })")
+        unread = page.locator("input[name=viewed]:not(:checked)").first.get_attribute("value")
+
+        fill_in(page)
+        page.keyboard.press("Control+Enter")
+
+        assert page.evaluate("document.activeElement.closest('[data-section]')?.dataset.section") == unread
+        assert page.evaluate("document.activeElement.matches('h2, summary')")
+        assert 0 <= page.evaluate("document.activeElement.getBoundingClientRect().top") < 400
+        assert page.evaluate("window.bubble") is None
+        page.wait_for_selector("#status:has-text('Still to view')", state="attached")
+        assert not Decision.objects.exists()
+
+    @pytest.mark.parametrize("height", [420, 800])
+    def test_reads_on_after_an_answer_is_chosen(self, request_of_two, opened, height):
+        page = opened("grace", viewport={"width": 1280, "height": height}).page
+        page.goto(request_of_two.get_absolute_url())
+
+        page.keyboard.press("a")
+        assert page.evaluate("document.activeElement.id") == "decision_verdict_approve"
+        page.keyboard.press("PageDown")
+
+        page.wait_for_function("scrollY > 200")
+
+    def test_takes_its_own_request_off_the_count_in_the_navigation(self, unit, people, opened):
+        request, _other = make.request(by=make.actor(people)), make.request(by=make.actor(people))
+        page = opened("grace").page
+        page.goto(request.get_absolute_url())
+        assert page.locator("#nav .count").first.inner_text().startswith("2")
+
+        fill_in(page)
+        page.locator("#decision-form button[type=submit]").click()
+
+        page.wait_for_selector("#nav .count:has-text('1')", timeout=5_000)
+
     def test_is_never_made_by_a_single_key(self, request_of_two, opened):
         person = opened("grace")
         person.page.goto(request_of_two.get_absolute_url())

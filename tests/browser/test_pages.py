@@ -1,5 +1,7 @@
 """Every page: accessible in both themes, silent in the console, and no wider than the screen."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -60,6 +62,58 @@ class TestEveryPage:
         assert wide == {}
 
 
+class TestWhatScrollsSideways:
+    def test_shows_on_which_side_it_goes_on(self, unit, people, opened):
+        make.execution("failed", by=people)
+        page = opened("max", viewport={"width": 390, "height": 800}, has_touch=True).page
+        page.goto("/executions/")
+        rows = page.locator(".scroll").first
+
+        assert rows.get_attribute("data-js-edge") == "right"
+        rows.evaluate("one => one.scrollTo(one.scrollWidth, 0)")
+        page.wait_for_selector(".scroll[data-js-edge=left]")
+        assert page.locator("#nav").get_attribute("data-js-edge") == "right"
+
+    def test_so_does_the_drawing_of_the_steps(self, unit, people, opened):
+        page = opened("max").page
+        page.goto("/gallery/")
+        drawing = page.locator(".graph .scroll[role=region][tabindex='0']").first
+
+        assert drawing.get_attribute("data-js-edge") == "right"
+        drawing.focus()
+        for _ in range(12):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_selector(".graph .scroll[data-js-edge=left]")
+
+    def test_hides_the_names_of_keys_from_fingers(self, unit, people, opened):
+        page = opened("max", viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True).page
+        page.goto(make.request(by=make.actor(people)).get_absolute_url())
+
+        assert page.locator("kbd:visible").count() == 0
+
+    def test_says_nothing_where_all_is_in_sight(self, unit, people, opened):
+        make.execution("failed", by=people)
+        page = opened("max", viewport={"width": 1800, "height": 800}).page
+        page.goto("/executions/")
+
+        assert page.locator("[data-js-edge]").count() == 0
+
+
+def contrast(page, selector):
+    """Of a control's text on its own fill, once its colours have settled. Axe leaves disabled controls out."""
+    page.wait_for_timeout(300)
+    style = f"getComputedStyle(document.querySelector('{selector}'))"
+    colours = [page.evaluate(f"{style}.{name}") for name in ("color", "backgroundColor")]
+    light, dark = sorted((luminance(colour) for colour in colours), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
 class TestSignInPage:
     @pytest.mark.parametrize("theme", ["light", "dark"])
     def test_is_accessible(self, live_server, opened, theme):
@@ -68,6 +122,18 @@ class TestSignInPage:
 
         assert person.axe() == []
         assert person.page.title().startswith("Sign in")
+        assert "You come back" not in person.page.inner_text("main")
+
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_is_readable_while_it_is_busy(self, live_server, opened, theme):
+        person = opened(color_scheme=theme)
+        person.page.goto("/login/?next=/approvals/")
+        assert "You come back" in person.page.inner_text("main")
+
+        person.page.evaluate("document.querySelector('.primary').setAttribute('aria-disabled', 'true')")
+        person.page.hover(".primary")
+
+        assert contrast(person.page, ".primary") >= 4.5
 
 
 class TestAdmin:

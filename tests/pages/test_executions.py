@@ -168,6 +168,15 @@ class TestList:
         assert ">1/2<" in page
         assert "<td>people</td>" in page
 
+    def test_counts_what_succeeded_and_sets_apart_what_was_skipped(self, ada, as_ada):
+        started = make.execution(business_key="EARLY", by=ada)
+        settle_failure(make.claimed(started), Failure("business", "No rows.", {}), input={"month": "2026-10"})
+
+        page = as_ada.get(reverse("executions"), {"q": "EARLY"}).content.decode()
+
+        assert '>0/2 <span class="muted">1 skipped</span><' in page
+        assert "0 of 2 steps" in page_of(as_ada, started)
+
 
 class TestWork:
     def test_lists_what_one_started_and_what_is_stuck(self, unit, ada, as_ada):
