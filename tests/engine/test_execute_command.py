@@ -65,7 +65,7 @@ class TestWaitingForPeople:
         said, error = watched(execution)
 
         assert said == (
-            f"  sign, attempt 1: parked: The workflow asks a person here.\n  sign: success\n{execution.pk} succeeded\n"
+            f"  sign, attempt 1: parked: The workflow asks a person here.\n  sign: success: approve by grace: evidence_checked\n{execution.pk} succeeded\n"
         )
         assert error == ""
 
