@@ -62,7 +62,7 @@ LINES: dict[str, Line] = {
     "step.in_progress": Line("Attempt {number} of {name} started", "progress", "half"),
     "step.success": Line("Step {name} succeeded", "ok", "check"),
     "step.business_error": Line("Step {name}: BUSINESS_ERROR, which is never retried", "danger", "cross"),
-    "step.system_error": Line("Step {name} failed: SYSTEM_ERROR", "danger", "warning"),
+    "step.system_error": Line("Step {name}: SYSTEM_ERROR", "danger", "warning"),
     "step.scheduled": Line("Retry of {name} scheduled, with the same idempotency key", "wait", "clock"),
     "step.dead_letter": Line("Step {name} is a dead letter", "critical", "octagon"),
     "step.awaiting_approval": Line("Step {name} waits for people; its worker is free", "wait", "hourglass"),
