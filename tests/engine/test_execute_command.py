@@ -64,9 +64,11 @@ class TestWaitingForPeople:
 
         said, error = watched(execution)
 
-        assert said == (
-            f"  sign, attempt 1: parked: The workflow asks a person here.\n  sign: success: approve by grace: evidence_checked\n{execution.pk} succeeded\n"
-        )
+        assert said.splitlines() == [
+            "  sign, attempt 1: parked: The workflow asks a person here.",
+            "  sign: success: approve by grace: evidence_checked",
+            f"{execution.pk} succeeded",
+        ]
         assert error == ""
 
 
