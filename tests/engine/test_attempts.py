@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.db import connection
 
 from audit.refusals import Stale
 from orchestrator.engine.claims import claim_due, renew
@@ -14,6 +15,7 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Attempt, Step
+from orchestrator.tasks import run_attempt
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import (
@@ -127,6 +129,41 @@ class TestALease:
 
         assert [status for status, _ in attempts(execution, "pay")] == ["parked"]
         assert len(actions(execution)) == 1
+
+
+class TestALostDatabase:
+    def test_gives_back_the_claim_whose_work_had_not_begun(self, world, publish):
+        publish(make.PAY_WORKFLOW)
+        execution = make.start(world, "paying", amount=1)
+        fence = claim().fence
+        connection.connection.close()  # as a restart of the server does
+
+        run_attempt(str(fence), "one")
+
+        assert attempts(execution, "pay") == [("released", "")]
+        drive(execution)
+        assert execution.status == "waiting"
+
+    def test_leaves_what_had_begun_to_its_lease(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        execution = make.start(world, "outside")
+        take = provider.take
+
+        def take_while_the_server_restarts(key, body):
+            main.close()
+            return take(key, body)
+
+        main = connection.connection
+        provider.take = take_while_the_server_restarts
+        run_attempt(str(claim().fence), "one")
+        provider.take = take
+
+        assert attempts(execution, "send") == [("running", "")]
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+        lapse(execution.steps.get().attempt_id)
+        drive(execution)
+        assert execution.status == "succeeded"
+        assert len(provider.sends) == 1
 
 
 class TestAnOldFence:
