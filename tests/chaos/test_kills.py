@@ -59,7 +59,8 @@ class Figures:
     redriven: int = 0
 
     def __str__(self) -> str:
-        waits = sorted(filter(None, map(_until_work_began_again, self.deaths)))
+        ends = [*self.deaths[1:], None]
+        waits = sorted(filter(None, map(_until_work_began_again, self.deaths, ends)))
         again = f"{waits[len(waits) // 2]:.1f} s (median), {waits[-1]:.1f} s (longest)" if waits else "no wait"
         lost = Attempt.objects.filter(failure_class="lost").count()
         return (
@@ -69,9 +70,12 @@ class Figures:
         )
 
 
-def _until_work_began_again(died_at: datetime) -> float | None:
+def _until_work_began_again(died_at: datetime, next_death: datetime | None) -> float | None:
+    """Seconds until a step began; None when the next death came first."""
     began = Attempt.objects.filter(started_at__gt=died_at).aggregate(first=Min("started_at"))["first"]
-    return (began - died_at).total_seconds() if began else None
+    if began is None or (next_death is not None and began > next_death):
+        return None
+    return (began - died_at).total_seconds()
 
 
 @pytest.fixture
