@@ -61,7 +61,12 @@ class Start(Body):
     input = Object()
     unit = Text(max_length=80, required=False, help_text="Short name. Default: the token's unit")
     business_key = Text(max_length=300, required=False, allow_blank=True)
-    release = Text(max_length=64, required=False, allow_null=True, help_text="Digest. Default: what production runs")
+    release = Text(
+        max_length=64,
+        required=False,
+        allow_null=True,
+        help_text="Digest. Default: what production runs; a token may name no other",
+    )
     envelope = Envelope(required=False)
 
 

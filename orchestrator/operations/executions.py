@@ -74,6 +74,10 @@ def start(
     """Queue one execution of a published workflow. Raises Invalid (each field named), NotPublished, Forbidden."""
     where = _unit_to_start_in(unit, by)
     pinned = _release(workflow, release)
+    if release and by.kind == "agent" and pinned != _release(workflow, None):
+        raise Forbidden(
+            "A token starts what is in production. A person can run another release.", code="not_in_production"
+        )
     _refuse_bad_input(pinned, input, envelope or {})
     execution = _build(
         pinned, input, where, by, {**({"business_key": business_key} if business_key else {}), **(envelope or {})}
