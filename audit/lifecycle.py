@@ -15,6 +15,7 @@ import psycopg
 from django.db import DatabaseError, connection, models, transaction
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
+from django.db.models.sql import UpdateQuery
 from psycopg.pq import ExecStatus
 from psycopg.types.json import Jsonb
 
@@ -92,36 +93,40 @@ def move(
     row.lifecycle.refuse_illegal(before, to)
     if why and any(column.name == "why" for column in row._meta.concrete_fields):
         columns["why"] = why[:1000]
-    with transaction.atomic():
-        rows: Any = type(row)._default_manager
-        same = rows.filter(pk=row.pk, status=before, **(guard or {}))
-        if same.update(status=to, **columns) != 1:
-            raise Stale(f"This {row.lifecycle.noun} is no longer {before.replace('_', ' ')}: somebody was faster.")
-        events.append(
-            row.stream,
-            events.fact(
-                f"{row.lifecycle.noun.replace(' ', '_')}.{to}",
-                by=by,
-                object_id=row.pk,
-                unit_id=row.stream_unit,
-                before=before,
-                after=to,
-                why=why,
-                data=data,
-            ),
-        )
-    _reflect(row, to, columns)
-
-
-def _reflect(row: Governed, to: str, columns: Mapping[str, Any]) -> None:
-    """Bring the caller's instance up to date; expressions such as Now() are read back from the database."""
-    row.status = to
+    fact = events.fact(
+        f"{row.lifecycle.noun.replace(' ', '_')}.{to}",
+        by=by,
+        object_id=row.pk,
+        unit_id=row.stream_unit,
+        before=before,
+        after=to,
+        why=why,
+        data=data,
+    )
     computed = [name for name, value in columns.items() if hasattr(value, "resolve_expression")]
-    for name, value in columns.items():
-        if name not in computed:
-            setattr(row, name, value)
-    if computed:
-        row.refresh_from_db(fields=computed)
+    found = _update_and_record(row, {"status": before, **(guard or {})}, {"status": to, **columns}, fact, computed)
+    if found is None:
+        raise Stale(f"This {row.lifecycle.noun} is no longer {before.replace('_', ' ')}: somebody was faster.")
+    for name, value in {**columns, "status": to, **found}.items():
+        setattr(row, name, value)
+
+
+def _update_and_record(
+    row: Governed, same: Mapping[str, Any], columns: Mapping[str, Any], fact: dict[str, Any], computed: list[str]
+) -> dict[str, Any] | None:
+    """The guarded UPDATE and its event in one statement. What expressions such as Now() came to; None: no such row."""
+    rows: Any = type(row)._default_manager
+    query = rows.filter(pk=row.pk, **same).query.chain(UpdateQuery)
+    query.add_update_values(columns)
+    update, params = query.get_compiler(connection=connection).as_sql()
+    fields: dict[str, Any] = {column.name: column for column in row._meta.concrete_fields}
+    names = "".join(f", {connection.ops.quote_name(fields[name].column)}" for name in computed)
+    text = f"WITH moved AS ({update} RETURNING 1{names}) SELECT audit_append(%s, %s), moved.* FROM moved"
+    arguments: list[Any] = [*params, row.stream, Jsonb([fact])]
+    with connection.cursor() as cursor:
+        cursor.execute(text, arguments)
+        found = cursor.fetchone()
+    return dict(zip(computed, found[2:], strict=True)) if found else None
 
 
 def born(row: Governed, *, by: Actor, why: str = "", data: Mapping[str, Any] | None = None) -> None:
