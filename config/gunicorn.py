@@ -13,7 +13,9 @@ try:
     bind = f"{env.text('HOST', '127.0.0.1')}:{env.integer('PORT', 8000)}"
     workers = env.integer("WEB_WORKERS", 2, at_least=1)
     threads = env.integer("WEB_THREADS", 16, at_least=1)
-    import config.settings  # noqa: F401  (the site's own settings: here a bad one is a sentence, in a worker a traceback)
+    # The site's own settings: here a bad one is a sentence, in a worker a traceback. Not as `import config.settings`,
+    # because gunicorn would read a name `config` in this file as one of its own.
+    from config import settings as _settings  # noqa: F401
 except ImproperlyConfigured as problem:
     sys.exit(str(problem))
 keepalive = 5
