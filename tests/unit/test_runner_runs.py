@@ -77,7 +77,8 @@ class TestADeclaredFailure:
         before = descendants()
         failure(pool.run(job("business")))
 
-        assert descendants() == before
+        # A spare may join meanwhile; what was there must still be there.
+        assert before <= descendants()
 
 
 class TestABug:
