@@ -84,7 +84,7 @@ class Supervisor:
         too_long = min(FROZEN_AFTER, settings.LEASE_SECONDS * 2 / 3)
         unstarted, busy = run(_PROGRESS, [too_long, self._name])[0]
         idle = busy < settings.WORKERS
-        return bool(idle and (unstarted or (not busy and run(_UNCLAIMED, [FROZEN_AFTER])[0][0])))
+        return bool(idle and (unstarted or (not busy and run(_UNCLAIMED, [too_long])[0][0])))
 
     def _replace(self, why: str) -> None:
         if self._cluster is not None:
