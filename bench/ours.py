@@ -65,7 +65,8 @@ def setup(_: int) -> None:
 @contextmanager
 def _worker() -> Iterator[subprocess.Popen[bytes]]:
     """The real `manage.py worker`, warm: two django-q2 workers, each with its runner."""
-    process = subprocess.Popen([sys.executable, HERE.parent / "manage.py", "worker"])
+    # Standard output is for the figures.
+    process = subprocess.Popen([sys.executable, HERE.parent / "manage.py", "worker"], stdout=sys.stderr)
     try:
         _work_off("w3", "succeeded", 60)
         yield process

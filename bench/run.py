@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from systems import DBOS, HOME, LANGGRAPH, OURS, Broken, System, recreate_database, start_server
+from systems import DBOS, HOME, LANGGRAPH, OURS, Broken, System, recreate_database, running_server
 from tables import Figures, print_tables
 
 from config.postgres import Server
@@ -27,20 +27,17 @@ ONE_AT_A_TIME = [(system, verb) for verb in ("latency", "decision") for system i
 
 def main() -> int:
     options = _options()
-    HOME.mkdir(parents=True, exist_ok=True)
     systems = [system for system in (OURS, DBOS, LANGGRAPH) if system.name in options.only]
-    server = start_server()
     try:
-        for system in systems:
-            system.install()
-            recreate_database(server, system)
-            system.measure(server, "setup")
-        figures = _measure(server, systems, options)
+        with running_server() as server:
+            for system in systems:
+                system.install()
+                recreate_database(server, system)
+                system.measure(server, "setup")
+            figures = _measure(server, systems, options)
     except Broken as broken:
         print(broken, file=sys.stderr)
         return 1
-    finally:
-        server.stop()
     print_tables(figures)
     _keep(figures, options)
     return 0

@@ -1,9 +1,12 @@
 """What is compared: each system with its own Python, its own database, on one embedded PostgreSQL with fsync on."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +73,21 @@ DBOS = System("dbos", "peer_dbos.py", "dbos.lock")
 LANGGRAPH = System("langgraph", "peer_langgraph.py", "langgraph.lock")
 
 
-def start_server() -> Server:
-    """A server of the benchmark's own, with the settings `make run` has: nobody's data is touched."""
-    server = Server(HOME, DURABLE)
-    server.ensure_running()
-    return server
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server of the benchmark's own, with the settings `make run` has: nobody's data is touched. One run at a time."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Broken("Another benchmark is running here; two at a time measure each other.") from None
+        server = Server(HOME, DURABLE)
+        server.ensure_running()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 def recreate_database(server: Server, system: System) -> None:

@@ -65,6 +65,7 @@ def print_tables(figures: Figures) -> None:
     for key in ("ours throughput", "langgraph throughput", "dbos throughput", "dbos direct"):
         if key in figures:
             _throughput(figures, key)
+            _work_per_cpu(figures, key)
     for verb, title in (("latency", "W3 alone, submit to finish"), ("decision", "Decision to following step done")):
         print(f"\n{title}, ms")
         for system in ("ours", "langgraph", "dbos"):
@@ -83,6 +84,15 @@ def _middle(figures: Figures, key: str, name: str) -> float | None:
 def _throughput(figures: Figures, key: str) -> None:
     rate, python, postgres = (_middle(figures, key, name) for name in ("per_second", "python_ms", "postgres_ms"))
     print(f"  {NAMES[key]:<40} {rate:8.0f} / s   CPU per W3: python {python:5.2f} ms, PostgreSQL {postgres:5.2f} ms")
+
+
+def _work_per_cpu(figures: Figures, key: str) -> None:
+    """What a second of CPU does here, as a ratio. Other work on the machine disturbs it least."""
+    ours = [one["python_ms"] + one["postgres_ms"] for one in figures.get("ours throughput", [])]
+    theirs = [one["python_ms"] + one["postgres_ms"] for one in figures[key]]
+    ratios = [other / mine for mine, other in zip(ours, theirs, strict=False)]
+    if ratios and key != "ours throughput":
+        print(f"  {'':<40} Holdpoint does {statistics.median(ratios):.2f} x as many per second of CPU")
 
 
 def _spread(figures: Figures, key: str) -> None:
