@@ -1,0 +1,64 @@
+"""A decision: one person's voice on exactly one digest and revision, and the coded reasons it may give."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from approvals.models.request import ApprovalRequest
+from audit.ids import new_id
+
+
+class Verdict(models.TextChoices):
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class ReasonCode(models.TextChoices):
+    """Coded reasons, so that rejections can be counted and reach the agent in a form it can act on."""
+
+    EVIDENCE_CHECKED = "evidence_checked", "Evidence checked, correct"
+    WITHIN_POLICY = "within_policy", "Within policy"
+    WRONG_AMOUNT = "wrong_amount", "Wrong amount"
+    WRONG_TARGET = "wrong_target", "Wrong account or recipient"
+    MISSING_EVIDENCE = "missing_evidence", "Evidence is missing"
+    NOT_ALLOWED = "not_allowed", "Not allowed by policy"
+    DUPLICATE = "duplicate", "Already done"
+    OTHER = "other", "Other (a note is needed)"
+
+
+# Which reasons speak for which verdict; asked by the operation, so that page and API give one answer.
+FITS = {
+    Verdict.APPROVE: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.OTHER},
+    Verdict.REJECT: set(ReasonCode) - {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY},
+}
+
+
+class Decision(models.Model):
+    """One person's voice on exactly one digest and revision. Never edited, never deleted (enforced by trigger)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    person_name = models.TextField()
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    reason_code = models.CharField(max_length=30, choices=ReasonCode.choices)
+    note = models.TextField(default="", blank=True)
+    digest = models.CharField(max_length=64)
+    revision = models.PositiveIntegerField()
+    # What the reviewer had opened and for how long, as their browser reported it.
+    viewed = models.JSONField(default=dict)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="one_voice_per_person_and_revision", fields=["request", "person", "revision"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_name}: {self.verdict}"
+
+    @property
+    def decided_at(self) -> datetime:
+        return self.at

@@ -1,0 +1,65 @@
+"""A policy: for this tool, when this condition holds, that many people must sign. Drafted, activated, never edited."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+
+from approvals.statuses import POLICY
+from audit.definitions import Definition, DefinitionStatus
+from audit.lifecycle import Lifecycle
+
+
+class PolicyVerdict(models.TextChoices):
+    HOLD = "hold", "ask as many people as stated"
+    DENY = "deny", "deny"
+
+
+class OnTimeout(models.TextChoices):
+    """What happens when nobody decides in time. Approving is not among the choices and never will be."""
+
+    REJECT = "reject", "the action is refused"
+    HOLD = "hold", "it stays waiting, marked overdue"
+
+
+class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
+    def active(self) -> "ApprovalPolicyQuerySet":
+        return self.filter(status=DefinitionStatus.ACTIVE)
+
+    def for_action(self, *, tool: str, unit_ids: list[UUID]) -> "ApprovalPolicyQuerySet":
+        return self.active().filter(Q(unit_id__in=unit_ids) | Q(unit_id=None), tool__in=[tool, "*"])
+
+
+class ApprovalPolicy(Definition):
+    """One rule: for this tool, when this condition holds, that many people must sign. Versions are never edited."""
+
+    lifecycle: ClassVar[Lifecycle] = POLICY
+    protects: ClassVar[bool] = True
+    name = models.SlugField(max_length=80)
+    version = models.PositiveIntegerField(default=1)
+    unit_id = models.UUIDField(null=True, blank=True, help_text="Empty means every business unit")
+    tool = models.CharField(max_length=200, default="*", help_text="Exact tool name, or * for every tool")
+    condition = models.TextField(
+        blank=True, help_text="CEL over args, tool, agent, unit, execution, envelope. Empty means always."
+    )
+    verdict = models.CharField(max_length=10, choices=PolicyVerdict.choices, default=PolicyVerdict.HOLD)
+    required = models.PositiveSmallIntegerField(
+        default=1, help_text="How many different people must approve: 0, 1 or 2"
+    )
+    reason = models.CharField(max_length=300, help_text="Shown to the reviewer: why a person is needed")
+    decide_within_seconds = models.PositiveIntegerField(default=24 * 3600, help_text="Time people have to decide")
+    use_within_seconds = models.PositiveIntegerField(default=3600, help_text="Time an approval stays usable")
+    on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
+    objects: Any = ApprovalPolicyQuerySet.as_manager()
+
+    class Meta(Definition.Meta):
+        verbose_name_plural = "approval policies"
+        constraints = [
+            *Definition.Meta.constraints,
+            models.UniqueConstraint(name="one_policy_per_name_and_version", fields=["name", "version"]),
+            models.CheckConstraint(name="policy_requires_0_to_2_people", condition=Q(required__lte=2)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"

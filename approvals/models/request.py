@@ -1,0 +1,108 @@
+"""A request: a frozen snapshot of the thing decided. It needs no other app to be read."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from approvals.models.policy import OnTimeout
+from approvals.statuses import REQUEST, RequestStatus
+from audit import scope
+from audit.actors import Actor
+from audit.lifecycle import Governed, Lifecycle
+
+
+class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
+    def visible_to(self, actor: Actor) -> "ApprovalRequestQuerySet":
+        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
+
+    def reviewable_by(self, actor: Actor) -> "ApprovalRequestQuerySet":
+        return self.filter(unit_id__in=scope.unit_ids(actor, "review"))
+
+    def pending(self) -> "ApprovalRequestQuerySet":
+        return self.filter(status=RequestStatus.PENDING)
+
+    def overdue(self) -> "ApprovalRequestQuerySet":
+        """Past their time by the database's clock, and of the kind that time ends."""
+        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
+
+    def lapsed(self) -> "ApprovalRequestQuerySet":
+        return self.filter(status=RequestStatus.APPROVED, use_by__lte=Now())
+
+    def due_first(self) -> "ApprovalRequestQuerySet":
+        return self.order_by("decide_by", "-required", "id")
+
+
+class ApprovalRequest(Governed):
+    """`snapshot` is the canonical text the digest was taken over; `subject_id` is opaque here."""
+
+    lifecycle: ClassVar[Lifecycle] = REQUEST
+    status = models.CharField(
+        max_length=10, choices=RequestStatus.choices, default=RequestStatus.PENDING, editable=False
+    )
+    unit_id = models.UUIDField()
+    unit_title = models.TextField()
+    subject_id = models.UUIDField()
+    execution_id = models.UUIDField(null=True)
+    title = models.TextField()
+    tool = models.TextField()
+    tool_version = models.TextField()
+    agent = models.TextField()
+    effect = models.TextField()
+    reversible = models.TextField(help_text="How the act is undone, or why it cannot be")
+    snapshot = models.TextField()
+    digest = models.CharField(max_length=64)
+    revision = models.PositiveIntegerField(default=1)
+    tier = models.TextField()
+    required = models.PositiveSmallIntegerField()
+    policy_version = models.TextField()
+    reasons = models.JSONField(default=list)
+    evidence = models.JSONField(default=list)
+    agent_says = models.TextField(default="")
+    requester = models.TextField()
+    requester_name = models.TextField()
+    excluded = models.JSONField(default=list, help_text="Keys of everybody whose signature cannot count")
+    on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
+    created_at = models.DateTimeField(db_default=Now())
+    decide_by = models.DateTimeField()
+    use_within_seconds = models.PositiveIntegerField()
+    use_by = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)
+
+    objects: Any = ApprovalRequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="request_resolved_at_iff_not_pending",
+                condition=Q(status=RequestStatus.PENDING, resolved_at__isnull=True)
+                | (~Q(status=RequestStatus.PENDING) & Q(resolved_at__isnull=False)),
+            ),
+            models.CheckConstraint(name="request_needs_1_or_2_people", condition=Q(required__in=[1, 2])),
+            models.UniqueConstraint(
+                name="one_live_request_per_subject",
+                fields=["subject_id"],
+                condition=Q(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED]),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="request_queue",
+                fields=["unit_id", "decide_by", "id"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
+            models.Index(name="request_execution", fields=["execution_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("approval", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == RequestStatus.PENDING
