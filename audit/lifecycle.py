@@ -5,14 +5,17 @@ saw, and recorded in the audit stream in the same transaction, or nothing happen
 same table as a trigger (see `guard_sql`), so that SQL typed by hand cannot skip it either.
 """
 
+import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
 from django.db import DatabaseError, connection, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
@@ -290,30 +293,61 @@ def move_picked(
     pick: str,
     set_sql: str,
     returning: str,
+    guard: str = "true",
     name: str = "moved",
 ) -> str:
-    """SQL text of CTEs `<name>_pick` and `<name>`: every row a locking SELECT picks, moved at once (the claim).
+    """SQL text of CTEs `<name>_pick` and `<name>`: every row that `pick` selects, moved at once (a claim, a batch settled).
 
-    `pick` selects at least `id` with FOR UPDATE. The caller appends audit_append for every row of `<name>`.
+    `pick` selects at least `id`, of rows it has locked or whose owner is locked; `guard` sees the row as t and its pick
+    as p. The caller counts or appends the audit event of every row of `<name>`.
     """
     lifecycle.refuse_illegal(before, to)
+    # The old status comes out of the pick: as a literal beside t.status it would lead the planner into a partial index
+    # of that status, whose entries are nearly all dead on a busy table.
     return (
-        f"{name}_pick AS MATERIALIZED ({pick}), {name} AS (UPDATE {table} AS t SET status = '{to}', {set_sql} "
-        f"FROM {name}_pick AS p WHERE t.id = p.id AND t.status = '{before}' RETURNING {returning})"
+        f"{name}_pick AS MATERIALIZED (SELECT k.*, '{before}'::text AS was FROM ({pick}) AS k), "
+        f"{name} AS (UPDATE {table} AS t SET status = '{to}', {set_sql} "
+        f"FROM {name}_pick AS p WHERE t.id = p.id AND t.status = p.was AND {guard} RETURNING {returning})"
     )
 
 
-def run(text: str, params: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+def run(
+    text: str, params: list[Any] | dict[str, Any], *, on: BaseDatabaseWrapper | None = None
+) -> list[tuple[Any, ...]]:
     """Execute a hot statement with server-side binding, prepared; rows, or [] when it returns none.
 
-    Errors are Django's, as everywhere: whoever survives a lost database has one kind of error to survive.
+    `on` is another connection than this thread's own. Errors are Django's, as everywhere: whoever survives a lost
+    database has one kind of error to survive.
     """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(text, params, prepare=True)
+    line: Any = on or connection
+    line.ensure_connection()
+    numbered, names = _numbered(text)
+    values = [params[name] for name in names] if isinstance(params, dict) else params
+    with line.wrap_database_errors, psycopg.RawCursor(line.connection) as cursor:
+        cursor.execute(numbered, values, prepare=True)
         # Asking for the result's status is free; `description` would describe every column first.
         found = cursor.pgresult
         return cursor.fetchall() if found is not None and found.status == ExecStatus.TUPLES_OK else []
+
+
+_PLACE = re.compile(r"%(?:\((\w+)\))?s|%%")
+
+
+@lru_cache(maxsize=256)
+def _numbered(text: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with PostgreSQL's own $1 places, and the names they stand for. psycopg would parse a long one anew
+    at every call."""
+    names: list[str] = []
+
+    def place(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        if found[1] is None or found[1] not in names:
+            names.append(found[1] or "")
+            return f"${len(names)}"
+        return f"${names.index(found[1]) + 1}"
+
+    return _PLACE.sub(place, text), tuple(names)
 
 
 def guard_sql(table: str, edges: list[str], initial: list[str]) -> tuple[str, str]:

@@ -97,7 +97,9 @@ DATABASES = {
             "prepare_threshold": 3,
             "application_name": "holdpoint",
             # A forgotten transaction must never hold a lease or a budget row for minutes.
-            "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s",
+            # Only the hot statements are prepared; planning one anew costs as much as running it.
+            "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s "
+            "-c plan_cache_mode=force_generic_plan",
         },
     }
 }
@@ -146,8 +148,10 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Engine and workers ----------------------------------------------------------------------------------------
 WORKERS = env.integer("WORKERS", max(2, os.cpu_count() or 2))
-# How many claims may wait inside django-q2; time spent there counts against their lease.
-CLAIM_BATCH = WORKERS * 2
+# How many claims one worker process runs at a time: a step mostly waits, for a model, a tool or the disk.
+HANDS = env.integer("HANDS", 8)
+# How many packages of claims may wait inside django-q2; time spent there counts against their lease.
+PACKAGES = WORKERS
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 1)
 RUNS_DIR = VAR_DIR / "runs"
@@ -161,8 +165,8 @@ Q_CLUSTER = {
     "name": "holdpoint",
     "broker_class": "orchestrator.engine.broker.StepBroker",
     "workers": WORKERS,
-    "queue_limit": CLAIM_BATCH,
-    "bulk": CLAIM_BATCH,
+    "queue_limit": PACKAGES,
+    "bulk": PACKAGES,
     "save_limit": -1,
     # Only an attempt's own clock ends it (orchestrator.engine.runners); django-q2's SIGALRM must never fire first.
     "timeout": 10**6,

@@ -14,7 +14,7 @@ from audit.definitions import activate, draft
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from orchestrator.engine.claims import claim_due
-from orchestrator.engine.execute import run_segment
+from orchestrator.engine.crew import begin_or_give_back, run_to_its_end
 from orchestrator.gate.propose import propose
 from orchestrator.models import Execution
 from orchestrator.operations import executions
@@ -101,13 +101,19 @@ def start(world: World, workflow: str, **input: object) -> Execution:
     return executions.start(workflow=workflow, input=input, unit=world.unit.name, by=world.ada)
 
 
+def run(fence, worker: str) -> None:
+    """What a worker does with a claim, in this thread."""
+    for segment in begin_or_give_back([fence]):
+        run_to_its_end(segment, worker)
+
+
 def work(limit: int = 1000) -> int:
     """Run everything that is due, here and now, as a worker would."""
     for done in range(limit):
         claims = claim_due(limit=1, worker="test")
         if not claims:
             return done
-        run_segment(claims[0].fence, "test")
+        run(claims[0].fence, "test")
     raise AssertionError(f"still busy after {limit} segments")
 
 

@@ -20,12 +20,13 @@ from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, seconds_u
 
 logger = logging.getLogger(__name__)
 
-TASK = "orchestrator.tasks.run_attempt"
+TASK = "orchestrator.tasks.run_attempts"
 # Claims carry the name of the host's worker command, so that it can release them when its cluster is gone.
 HOST = os.environ.get("HOLDPOINT_WORKER", "worker")
 LONGEST_WAIT = 1.0
 # A due step whose execution is locked this instant is asked for again after this pause.
 LOCKED_PAUSE = 0.02
+BURST_PAUSE = 0.003
 
 
 class StepBroker(Broker):  # type: ignore[misc]
@@ -41,15 +42,17 @@ class StepBroker(Broker):  # type: ignore[misc]
             self._forget_connections()
             time.sleep(0.5)
             return []
-        return [(str(claim.fence), _package(claim)) for claim in claims]
+        return [(str(part[0].fence), _package(part)) for part in _shares(claims)]
 
     def _claim(self) -> list[Claim]:
-        return claim_due(limit=settings.CLAIM_BATCH, worker=HOST)
+        return claim_due(limit=settings.WORKERS * settings.HANDS, worker=HOST)
 
     def _wait_and_claim(self) -> list[Claim]:
         listener = self._listener()
-        # What rang while we were busy is worth one look together, not one look each.
-        if not [*listener.notifies(timeout=0)]:
+        # What rang while we were busy is worth one look together, not one look each: in a burst, more comes in a moment.
+        if [*listener.notifies(timeout=0)]:
+            time.sleep(BURST_PAUSE)
+        else:
             wait = seconds_until_due(LONGEST_WAIT) or LOCKED_PAUSE
             _ = [*listener.notifies(timeout=wait, stop_after=1)]
         return self._claim()
@@ -94,13 +97,18 @@ def _password() -> str | None:
     return str(settings.DATABASES["default"].get("PASSWORD") or "") or None
 
 
-def _package(claim: Claim) -> str:
+def _shares(claims: list[Claim]) -> list[list[Claim]]:
+    """The claims spread evenly over the workers, one package each: a queue hop costs more than what it carries."""
+    return [share for start in range(settings.WORKERS) if (share := claims[start :: settings.WORKERS])]
+
+
+def _package(claims: list[Claim]) -> str:
     return SignedPackage.dumps(  # type: ignore[no-any-return]
         {
-            "id": claim.fence.hex,
-            "name": str(claim.fence),
+            "id": claims[0].fence.hex,
+            "name": str(claims[0].fence),
             "func": TASK,
-            "args": (str(claim.fence), HOST),
+            "args": ([str(claim.fence) for claim in claims], HOST),
             "kwargs": {},
             "started": datetime.now(UTC),
         }

@@ -1,5 +1,6 @@
 """Leases: the statements that take, start, renew and hand back a step. All of them on the database's clock."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -33,7 +34,7 @@ def _woken(before: str) -> str:
     )
 
 
-def _claim_text(only: str) -> str:
+def _claim_text(only: str, also: str = "") -> str:
     """Pick due steps nobody works on, move them, count the attempt, take the lease and write the audit: one statement.
 
     The execution is locked together with the step, and both only where free: a claim never waits for anybody.
@@ -59,7 +60,7 @@ def _claim_text(only: str) -> str:
         "SELECT m.id, m.attempt_id, m.execution_id, audit_append('execution:' || m.execution_id, jsonb_build_array("
         "audit_moved((%(event_ids)s::text[])[m.n], 'step', m.id, m.unit_id, 'pending', 'in_progress', 'engine', "
         'format(\'{"attempt":"%%s","number":%%s}\', m.attempt_id, m.attempt_count)))'
-        f" || {_woken_event('queued')} || {_woken_event('waiting')}) "
+        f" || {_woken_event('queued')} || {_woken_event('waiting')}){also} "
         "FROM (SELECT *, row_number() OVER (PARTITION BY execution_id) = 1 AS first FROM moved ORDER BY n) AS m"
     )
 
@@ -73,7 +74,9 @@ def _woken_event(before: str) -> str:
     )
 
 
-_CLAIM_ANY = _claim_text("")
+# Nobody waits for the disk here. A crash of the database may forget a claim, and then its step is simply due again: what
+# was redeemed or settled under it waited for the disk, and for everything written before it.
+_CLAIM_ANY = _claim_text("", also=", set_config('synchronous_commit', 'off', true)")
 _CLAIM_OF_EXECUTION = _claim_text("AND s.execution_id = %(execution_id)s")
 
 
@@ -103,14 +106,14 @@ def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None) -> l
     return [Claim(step_id=row[0], fence=row[1], execution_id=row[2]) for row in rows]
 
 
-def renew(fence: UUID) -> bool:
-    """Heartbeat: push the lease out. False when the attempt is no longer ours."""
-    return bool(
+def renew(fences: Iterable[UUID]) -> int:
+    """Heartbeat: push these leases out. How many of the attempts are still ours."""
+    return len(
         run(
             "UPDATE orchestrator_attempt SET heartbeat_at = clock_timestamp(), "
             "lease_expires_at = clock_timestamp() + make_interval(secs => %s) "
-            "WHERE id = %s AND status = 'running' RETURNING 1",
-            [settings.LEASE_SECONDS, fence],
+            "WHERE id = ANY (%s) AND status = 'running' RETURNING 1",
+            [settings.LEASE_SECONDS, sorted(fences)],
         )
     )
 

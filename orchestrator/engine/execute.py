@@ -2,7 +2,6 @@
 
 import logging
 from typing import Any
-from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
@@ -41,18 +40,17 @@ class _Fails(Exception):
         self.failure = failure
 
 
-def run_segment(fence: UUID, worker: str) -> None:
-    """Everything one worker does with a claim. A lost lease ends it quietly: somebody else owns the step."""
-    segment = None
-    try:
-        segment = begin(fence)
-        while segment is not None:
-            fence = segment.fence
-            segment = _run_step(segment, worker)
-    except Stale:
-        logger.info("attempt %s lost its lease; its outcome was dropped", fence)
-        if segment is not None:
+def run(segment: Segment, worker: str) -> None:
+    """Everything one worker does with a claim that has begun. A lost lease ends it quietly: somebody else owns the step."""
+    following: Segment | None = segment
+    while following is not None:
+        segment = following
+        try:
+            following = _run_step(segment, worker)
+        except Stale:
+            logger.info("attempt %s lost its lease; its outcome was dropped", segment.fence)
             charge(segment)
+            return
 
 
 def _run_step(segment: Segment, worker: str) -> Segment | None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +17,18 @@ from orchestrator.workflows.spec import StepSpec
 
 # Checks the fence, starts the attempt's clock and renews the lease (time spent in django-q2's queue counted against it).
 # The status is a parameter: as a literal it would lead into the index of running attempts, which is mostly dead entries.
+# Nobody waits for the disk here: a crash of the database that forgets the beginning forgets nothing that was done, for
+# every effect is redeemed, and that waits for the disk and for everything written before it.
 _BEGIN = """
 UPDATE orchestrator_attempt AS a SET started_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
   lease_expires_at = clock_timestamp() + make_interval(secs => %s)
 FROM orchestrator_step AS s, orchestrator_execution AS e
-WHERE a.id = %s AND a.status = %s AND s.id = a.step_id AND s.attempt_id = a.id AND s.status = 'in_progress'
+WHERE a.id = ANY (%s) AND a.status = %s AND s.id = a.step_id AND s.attempt_id = a.id AND s.status = 'in_progress'
   AND e.id = s.execution_id
-RETURNING s.key, s.id, s.tries, a.number, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
+RETURNING a.id, s.key, s.id, s.tries, a.number, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
   e.trace_id, e.requester, e.requester_name, e.business_key, e.input::text, e.envelope::text, e.deadline_at,
-  (SELECT json_agg(json_build_array(key, id, status, output))::text FROM orchestrator_step WHERE execution_id = e.id)
+  (SELECT json_agg(json_build_array(key, id, status, output))::text FROM orchestrator_step WHERE execution_id = e.id),
+  set_config('synchronous_commit', 'off', true)
 """
 
 
@@ -68,28 +72,36 @@ class Segment:
 
 def begin(fence: UUID) -> Segment | None:
     """Start the attempt, or None when it is no longer ours to run (a redelivered task is harmless)."""
-    rows = run(_BEGIN, [settings.LEASE_SECONDS, fence, AttemptStatus.RUNNING])
-    if not rows:
-        return None
-    (
-        key,
-        step_id,
-        tries,
-        number,
-        execution_id,
-        release_id,
-        workflow,
-        unit_id,
-        unit_title,
-        trace_id,
-        requester,
-        requester_name,
-        business_key,
-        input_text,
-        envelope_text,
-        deadline_at,
-        steps_text,
-    ) = rows[0]
+    return next(iter(begin_all([fence])), None)
+
+
+def begin_all(fences: list[UUID]) -> list[Segment]:
+    """Start these attempts, as far as they are still ours to run: one statement."""
+    return [_segment(*row) for row in run(_BEGIN, [settings.LEASE_SECONDS, fences, AttemptStatus.RUNNING])]
+
+
+def _segment(  # noqa: PLR0917 - the columns of one statement
+    fence: UUID,
+    key: str,
+    step_id: UUID,
+    tries: int,
+    number: int,
+    execution_id: UUID,
+    release_id: UUID,
+    workflow: str,
+    unit_id: UUID,
+    unit_title: str,
+    trace_id: UUID,
+    requester: str,
+    requester_name: str,
+    business_key: str,
+    input_text: str,
+    envelope_text: str,
+    deadline_at: datetime | None,
+    steps_text: str,
+    *_: object,
+) -> Segment:
+    """In the order of the statement."""
     execution = Execution(
         id=execution_id,
         release_id=release_id,

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -23,17 +22,18 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from orchestrator.engine import retries
 from orchestrator.engine.advance import advance, wake
-from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS, Claim, claim_due
+from orchestrator.engine.claims import ENGINE, Claim, claim_due
 from orchestrator.engine.letters import close_letter, write_letter
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.people import route_to_human
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure, GiveUp
 from orchestrator.engine.segment import Segment
+from orchestrator.engine.successes import Success, settle_together, write
 from orchestrator.gate.locks import lock_execution, lock_requests_under
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
-from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
+from orchestrator.statuses import ActionStatus, AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
 
 _SPAN = (
@@ -41,17 +41,12 @@ _SPAN = (
     "SELECT %s, %s, %s, %s, 'step', %s, COALESCE(started_at, claimed_at), clock_timestamp(), %s, %s "
     "FROM orchestrator_attempt WHERE id = %s"
 )
-# Born and begun in one go: the worker that settled the step before it has this one in its hands.
-_FIRST_ATTEMPT = (
-    f"INSERT INTO orchestrator_attempt ({NEW_ATTEMPT_COLUMNS}, started_at, heartbeat_at) VALUES (%s, 'running', '', '', "
-    "'{}', %s, %s, %s, 1, %s, clock_timestamp() + make_interval(secs => %s), clock_timestamp(), clock_timestamp())"
-)
 
 
 def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
     """Record a step's success and claim what follows. Answers the next claim of this execution, or None."""
     if segment.released.spec.is_chain and not segment.usages:
-        return _settle_in_one_statement(segment, input, output, worker)
+        return _settle_together(segment, input, output, worker)
     return _settle_and_advance(segment, input, output, worker)
 
 
@@ -98,60 +93,48 @@ def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) 
         segment.execution.unit_id,
         segment.key,
         "ok",
-        Jsonb({"attempt": segment.attempt_number, "kind": segment.spec.kind}),
+        Jsonb(_span_attributes(segment)),
         segment.fence,
     )
     return moves
 
 
-def _settle_in_one_statement(
-    segment: Segment, input: dict[str, Any], output: dict[str, Any], worker: str
-) -> Claim | None:
+def _settle_together(segment: Segment, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
     """A chain has one possible next step, so its claim, or the execution's end, belongs to the same statement."""
     following = segment.released.spec.after(segment.key)
     segment.steps[segment.key].output = output
     result = result_of(segment.released.spec, segment.execution.input, segment.outputs) if following is None else {}
     if isinstance(result, Failure):
         return _settle_and_advance(segment, input, output, worker)
-    moves = _succeeded(segment, input, output)
-    claim = None
-    if following is None:
-        moves.move(
-            Execution,
-            segment.execution.pk,
-            before=ExecutionStatus.RUNNING,
-            to=ExecutionStatus.SUCCEEDED,
-            set_sql="output = %s, finished_at = clock_timestamp()",
-            set_params=(Jsonb(result),),
-        )
-    else:
-        claim = _claim_in(moves, segment, following.key, worker)
+    # The next step of a chain has never been tried: its first attempt is born in the same statement.
+    claim = Claim(segment.steps[following.key].id, new_id(), segment.execution.pk) if following else None
+    success = Success(
+        execution_id=segment.execution.pk,
+        unit_id=segment.execution.unit_id,
+        fence=segment.fence,
+        step_id=segment.step_id,
+        key=segment.key,
+        input=input,
+        output=output,
+        output_digest=digest_text(canonical(output)),
+        attributes=_span_attributes(segment),
+        worker=worker,
+        next_step=claim.step_id if claim else None,
+        next_fence=claim.fence if claim else None,
+        result=result if claim is None else None,
+    )
     if segment.attempt_number > 1:
         with transaction.atomic():
-            moves.execute()
+            write([success])
             close_letter(segment)
     else:
-        moves.execute()
+        settle_together(success)
     segment.steps[segment.key].status = StepStatus.SUCCESS
     return claim
 
 
-def _claim_in(moves: Moves, segment: Segment, key: str, worker: str) -> Claim:
-    """The next step of a chain has never been tried: its first attempt is born in the same statement."""
-    fence, step = new_id(), segment.steps[key]
-    moves.move(
-        Step,
-        step.id,
-        before=StepStatus.PENDING,
-        to=StepStatus.IN_PROGRESS,
-        set_sql="attempt_id = %s, attempt_count = attempt_count + 1, tries = tries + 1, due_at = NULL, "
-        "started_at = clock_timestamp()",
-        set_params=(fence,),
-        data={"attempt": str(fence), "number": 1},
-    )
-    execution, lease = segment.execution, float(settings.LEASE_SECONDS)
-    moves.also(_FIRST_ATTEMPT, fence, step.id, execution.pk, execution.unit_id, worker, lease)
-    return Claim(step_id=step.id, fence=fence, execution_id=execution.pk)
+def _span_attributes(segment: Segment) -> dict[str, Any]:
+    return {"attempt": segment.attempt_number, "kind": segment.spec.kind}
 
 
 def charge(segment: Segment) -> None:

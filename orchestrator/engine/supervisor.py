@@ -83,7 +83,7 @@ class Supervisor:
         # A claim that waits longer than its lease is given back and claimed anew, and never looks old.
         too_long = min(FROZEN_AFTER, settings.LEASE_SECONDS * 2 / 3)
         unstarted, busy = run(_PROGRESS, [too_long, self._name])[0]
-        idle = busy < settings.WORKERS
+        idle = busy < settings.WORKERS * settings.HANDS
         return bool(idle and (unstarted or (not busy and run(_UNCLAIMED, [too_long])[0][0])))
 
     def _replace(self, why: str) -> None:

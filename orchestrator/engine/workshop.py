@@ -1,5 +1,6 @@
 """This worker's runners, and how the jobs given to them are made. The one place that starts handler code."""
 
+import threading
 from typing import Any
 
 from orchestrator.engine.runners import Answer, Call, Done, Failure, Job, Outcome, RunnerPool
@@ -7,13 +8,15 @@ from orchestrator.engine.segment import Segment
 from orchestrator.gate.redeem import Ticket
 
 _pool: list[RunnerPool] = []
+_one_pool = threading.Lock()
 
 
 def pool() -> RunnerPool:
     """Made on first use, after django-q2 has forked: children belong to one worker process."""
-    if not _pool:
-        _pool.append(RunnerPool())
-    return _pool[0]
+    with _one_pool:
+        if not _pool:
+            _pool.append(RunnerPool())
+        return _pool[0]
 
 
 def close_pool() -> None:

@@ -7,7 +7,6 @@ from django.db import connection
 
 from audit.refusals import Stale
 from orchestrator.engine.claims import claim_due, renew
-from orchestrator.engine.execute import run_segment
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_failure, settle_parked, settle_success
@@ -15,7 +14,6 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Attempt, Step
-from orchestrator.tasks import run_attempt
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import (
@@ -124,8 +122,8 @@ class TestALease:
         execution = make.start(world, "paying", amount=1)
         fence = claim().fence
 
-        run_segment(fence, "one")
-        run_segment(fence, "two")
+        make.run(fence, "one")
+        make.run(fence, "two")
 
         assert [status for status, _ in attempts(execution, "pay")] == ["parked"]
         assert len(actions(execution)) == 1
@@ -138,7 +136,7 @@ class TestALostDatabase:
         fence = claim().fence
         connection.connection.close()  # as a restart of the server does
 
-        run_attempt(str(fence), "one")
+        make.run(fence, "one")
 
         assert attempts(execution, "pay") == [("released", "")]
         drive(execution)
@@ -155,7 +153,7 @@ class TestALostDatabase:
 
         main = connection.connection
         provider.take = take_while_the_server_restarts
-        run_attempt(str(claim().fence), "one")
+        make.run(claim().fence, "one")
         provider.take = take
 
         assert attempts(execution, "send") == [("running", "")]
@@ -202,7 +200,7 @@ class TestAnOldFence:
             settle_parked(late[0], to="awaiting_approval", why="late", input={})
 
     def test_cannot_renew(self, late):
-        assert renew(late[0].fence) is False
+        assert renew([late[0].fence]) == 0
 
     def test_cannot_begin(self, late):
         assert begin(late[0].fence) is None

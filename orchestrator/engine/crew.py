@@ -1,0 +1,122 @@
+"""The hands of one worker process: threads that run as many claims at a time as the worker is allowed.
+
+A step mostly waits, for a model, a tool or the disk, and waiting needs no process of its own. django-q2's part ends when
+all claims of a package are in somebody's hands; from there on only their attempts' rows say how they get on.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+
+from orchestrator.engine.execute import run
+from orchestrator.engine.handback import release_unstarted
+from orchestrator.engine.segment import Segment, begin_all
+from orchestrator.engine.successes import open_line, settle_together
+
+logger = logging.getLogger(__name__)
+
+ASK_AGAIN, PAUSE_SECONDS = 10, 0.3
+SEVERAL_WITHIN_SECONDS = 0.005
+
+
+class Crew:
+    """So many hands. The process ends only when all of them have laid down what they hold."""
+
+    def __init__(self, hands: int) -> None:
+        self._several = max(1, hands // 2)
+        self._free = hands
+        self._freed = threading.Condition()
+        # Its threads are joined when the process ends in order, so a worker told to stop finishes what it has begun.
+        self._pool = ThreadPoolExecutor(hands, thread_name_prefix="hand")
+
+    def take(self, fences: Sequence[UUID], worker: str) -> None:
+        """Give each claim to a free hand, waiting for one where none is. Returns when all have begun, not ended."""
+        left = list(fences)
+        while left:
+            number = self._take_hands(len(left))
+            taken, left = left[:number], left[number:]
+            segments = begin_or_give_back(taken)
+            self._lay_down(number - len(segments))
+            for segment in segments:
+                self._pool.submit(self._run, segment, worker)
+
+    def close(self) -> None:
+        """Wait until all hands are empty. What they held has been run to its end."""
+        self._pool.shutdown()
+
+    def _take_hands(self, wanted: int) -> int:
+        """At least one, at most as many as wanted: only what can run at once has begun.
+
+        Where more is wanted than one, a moment's wait for several hands saves most of the statements that begin work.
+        """
+        with self._freed:
+            self._freed.wait_for(lambda: self._free > 0)
+            self._freed.wait_for(lambda: self._free >= min(wanted, self._several), SEVERAL_WITHIN_SECONDS)
+            found = min(wanted, self._free)
+            self._free -= found
+            return found
+
+    def _lay_down(self, number: int = 1) -> None:
+        with self._freed:
+            self._free += number
+            self._freed.notify()
+
+    def _run(self, segment: Segment, worker: str) -> None:
+        try:
+            close_old_connections()
+            with settle_together.member():
+                run_to_its_end(segment, worker)
+        finally:
+            self._lay_down()
+
+
+def run_to_its_end(segment: Segment, worker: str) -> None:
+    """Run what was begun. A lost database ends it: the lease decides what follows."""
+    try:
+        run(segment, worker)
+    except Error as error:
+        # Whether the last write landed is unknown here; the sweep finds the attempt when its lease lapses.
+        logger.warning("attempt %s lost the database (%s)", segment.fence, type(error).__name__)
+        connection.close()
+    except Exception:
+        logger.exception("attempt %s was dropped", segment.fence)
+
+
+def begin_or_give_back(fences: list[UUID]) -> list[Segment]:
+    """Begin what is still ours to run. What meets a lost database is made due again as if it had not been claimed."""
+    try:
+        return begin_all(fences)
+    except Error as error:
+        logger.warning("%d claims lost the database before they began (%s)", len(fences), type(error).__name__)
+        for fence in fences:
+            _give_back_if_unstarted(fence)
+        return []
+
+
+def _give_back_if_unstarted(fence: UUID) -> None:
+    """A connection that died while this worker was idle is found out by its next claim, which need not wait for its lease."""
+    for _ in range(ASK_AGAIN):
+        connection.close()
+        try:
+            release_unstarted(fence, why="the database went away before the work began")
+        except Error:
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+_crew: list[Crew] = []
+
+
+def crew() -> Crew:
+    """Made on first use, after django-q2 has forked: threads belong to one process. Called by its main thread only."""
+    if not _crew:
+        open_line()
+        _crew.append(Crew(settings.HANDS))
+    return _crew[0]

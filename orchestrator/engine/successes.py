@@ -1,0 +1,229 @@
+"""The hot path: steps of chains that succeeded, settled many at once, in one statement.
+
+For each: attempt and step end, its span is written, and the next step's first attempt is born, or the execution ends.
+All of it under the fence and the execution's lock, with its audit events. A success whose fence no longer holds takes
+nobody with it: then each is written by itself, and only that one raises Stale.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from audit import events
+from audit.ids import new_id
+from audit.lifecycle import STALE_SQLSTATE, move_picked, run
+from audit.refusals import Stale
+from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS
+from orchestrator.engine.together import Together
+from orchestrator.models.execution import stream_of
+from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
+
+MOST_AT_ONCE = 32
+# A few times what a step costs that does nothing; it is only ever waited where the last write had company.
+PATIENCE_SECONDS = 0.003
+
+# The executions are locked first, in one order, like by every other writer of theirs. The limit is what the planner needs
+# to know: that these are few, so that every row is found by its index.
+_GIVEN = """
+given AS MATERIALIZED (
+  SELECT g.* FROM json_to_recordset(%(given)s::json) AS g (fence uuid, step uuid, execution uuid, key text, input jsonb,
+    output jsonb, next_step uuid, next_fence uuid, result jsonb, span uuid, attributes jsonb, stream text, events jsonb)
+  ORDER BY execution LIMIT %(number)s
+), locked AS MATERIALIZED (
+  SELECT g.*, e.unit_id, e.trace_id FROM given AS g CROSS JOIN LATERAL
+    (SELECT unit_id, trace_id FROM orchestrator_execution WHERE id = g.execution FOR NO KEY UPDATE) AS e
+)"""
+_ATTEMPTS = move_picked(
+    name="attempts",
+    lifecycle=ATTEMPT,
+    table="orchestrator_attempt",
+    before=AttemptStatus.RUNNING,
+    to=AttemptStatus.SUCCEEDED,
+    pick="SELECT fence AS id, span, execution, trace_id, unit_id, key, attributes FROM locked",
+    set_sql="finished_at = clock_timestamp()",
+    returning="p.*, COALESCE(t.started_at, t.claimed_at) AS started_at, t.finished_at",
+)
+_STEPS = move_picked(
+    name="steps",
+    lifecycle=STEP,
+    table="orchestrator_step",
+    before=StepStatus.IN_PROGRESS,
+    to=StepStatus.SUCCESS,
+    pick="SELECT step AS id, fence, input, output FROM locked",
+    guard="t.attempt_id = p.fence",
+    set_sql="input = p.input, output = p.output, finished_at = clock_timestamp(), failure_class = '', why = ''",
+    returning="1",
+)
+_NEXT = move_picked(
+    name="nexts",
+    lifecycle=STEP,
+    table="orchestrator_step",
+    before=StepStatus.PENDING,
+    to=StepStatus.IN_PROGRESS,
+    pick="SELECT next_step AS id, next_fence FROM locked WHERE next_step IS NOT NULL",
+    set_sql="attempt_id = p.next_fence, attempt_count = t.attempt_count + 1, tries = t.tries + 1, due_at = NULL, "
+    "started_at = clock_timestamp()",
+    returning="1",
+)
+_ENDS = move_picked(
+    name="ends",
+    lifecycle=EXECUTION,
+    table="orchestrator_execution",
+    before=ExecutionStatus.RUNNING,
+    to=ExecutionStatus.SUCCEEDED,
+    pick="SELECT execution AS id, result FROM locked WHERE next_step IS NULL",
+    set_sql="output = p.result, finished_at = clock_timestamp()",
+    returning="1",
+)
+# Born and begun in one go: the worker that settled the step before it has this one in its hands.
+_BORN = (
+    f"INSERT INTO orchestrator_attempt ({NEW_ATTEMPT_COLUMNS}, started_at, heartbeat_at) SELECT next_fence, 'running', '', "
+    "'', '{}', next_step, execution, unit_id, 1, %(worker)s, clock_timestamp() + make_interval(secs => %(lease)s), "
+    "clock_timestamp(), clock_timestamp() FROM locked WHERE next_step IS NOT NULL"
+)
+_SPANS = (
+    "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
+    "SELECT span, trace_id, execution, unit_id, 'step', key, started_at, finished_at, 'ok', attributes FROM attempts"
+)
+_MOVED = " + ".join(f"(SELECT count(*) FROM {moved})" for moved in ("attempts", "steps", "nexts", "ends"))
+_SETTLE = (
+    f"WITH {_GIVEN}, {_ATTEMPTS}, {_STEPS}, {_NEXT}, {_ENDS}, born AS ({_BORN}), spans AS ({_SPANS}) "
+    f"SELECT audit_expect(3 * %(number)s, {_MOVED}), (SELECT count(audit_append(stream, events)) FROM locked)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Success:
+    """One step of a chain that succeeded. Either `next_step` begins under `next_fence`, or `result` ends the execution."""
+
+    execution_id: UUID
+    unit_id: UUID
+    fence: UUID
+    step_id: UUID
+    key: str
+    input: dict[str, Any]
+    output: dict[str, Any]
+    output_digest: str
+    attributes: dict[str, Any]
+    worker: str
+    next_step: UUID | None = None
+    next_fence: UUID | None = None
+    result: dict[str, Any] | None = None
+
+    def row(self) -> dict[str, Any]:
+        """What the statement is given."""
+        return {
+            "fence": str(self.fence),
+            "step": str(self.step_id),
+            "execution": str(self.execution_id),
+            "key": self.key,
+            "input": self.input,
+            "output": self.output,
+            "next_step": self.next_step and str(self.next_step),
+            "next_fence": self.next_fence and str(self.next_fence),
+            "result": self.result,
+            "span": str(new_id()),
+            "attributes": self.attributes,
+            "stream": stream_of(self.execution_id),
+            "events": self.facts(),
+        }
+
+    def facts(self) -> list[dict[str, Any]]:
+        """The audit events of it, in order."""
+        fact = partial(events.fact, by=ENGINE, unit_id=self.unit_id)
+        return [
+            fact(
+                "attempt.succeeded", object_id=self.fence, before=AttemptStatus.RUNNING, after=AttemptStatus.SUCCEEDED
+            ),
+            fact(
+                "step.success",
+                object_id=self.step_id,
+                before=StepStatus.IN_PROGRESS,
+                after=StepStatus.SUCCESS,
+                data={"output_digest": self.output_digest, "step": self.key},
+            ),
+            fact(
+                "execution.succeeded",
+                object_id=self.execution_id,
+                before=ExecutionStatus.RUNNING,
+                after=ExecutionStatus.SUCCEEDED,
+            )
+            if self.next_step is None
+            else fact(
+                "step.in_progress",
+                object_id=self.next_step,
+                before=StepStatus.PENDING,
+                after=StepStatus.IN_PROGRESS,
+                data={"attempt": str(self.next_fence), "number": 1},
+            ),
+        ]
+
+
+def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) -> None:
+    """Settle them all, or none. Raises Stale when a guard of any of them no longer holds."""
+    try:
+        run(
+            _SETTLE,
+            {
+                "given": json.dumps([one.row() for one in successes]),
+                "worker": successes[0].worker,
+                "lease": float(settings.LEASE_SECONDS),
+                "number": len(successes),
+            },
+            on=on,
+        )
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
+            raise Stale("The step is no longer under this lease: somebody else has taken it over.") from None
+        raise
+
+
+_line: list[BaseDatabaseWrapper] = []
+
+
+def open_line() -> None:
+    """From now on this process settles over one connection of its own, whichever thread writes: one session of the server
+    has the statement's plan and the tables at hand, not one for every hand."""
+    line = connections.create_connection("default")
+    line.inc_thread_sharing()
+    _line[:] = [line]
+
+
+def close_line() -> None:
+    while _line:
+        _line.pop().close()
+
+
+def _write_together(successes: list[Success]) -> list[Exception | None]:
+    line = _line[0] if _line else None
+    try:
+        write(successes, on=line)
+    except (OperationalError, InterfaceError):
+        # The next write makes the connection anew.
+        if line is not None:
+            line.close()
+        raise
+    except (Stale, DatabaseError):
+        if len(successes) == 1:
+            raise
+        return [_alone(one) for one in successes]
+    return [None] * len(successes)
+
+
+def _alone(success: Success) -> Exception | None:
+    try:
+        write([success], on=_line[0] if _line else None)
+    except (Stale, DatabaseError) as error:
+        return error
+    return None
+
+
+settle_together: Together[Success, None] = Together(
+    _write_together, most=MOST_AT_ONCE, patience_seconds=PATIENCE_SECONDS
+)

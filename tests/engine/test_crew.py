@@ -1,0 +1,166 @@
+"""The threads of one worker process: many claims at a time, settled together, none of them in the others' way."""
+
+import threading
+
+import pytest
+from django.db import connection, connections
+
+from audit.lifecycle import run
+from orchestrator.engine import crew, successes
+from orchestrator.engine.claims import claim_due
+from orchestrator.engine.crew import Crew
+from orchestrator.engine.segment import begin_all
+from orchestrator.engine.sweep import sweep
+from orchestrator.models import Attempt
+from tests import trail
+from tests import worlds as make
+from tests.engine.driving import lapse, timers_come_due
+
+CHAIN = """
+workflow: three_looks
+version: 1.0.0
+steps:
+  - first: {tool: look}
+  - second: {tool: look, needs: [first]}
+  - third: {tool: look, needs: [second]}
+"""
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def hands(world, publish):
+    """A worker's hands; its threads and their connections are gone when the test is over."""
+    trail.install()
+    publish(CHAIN)
+    successes.open_line()
+    made = Crew(4)
+    yield made
+    made.close()
+    successes.close_line()
+    trail.assert_whole()
+
+
+def started(world, number):
+    return [make.start(world, "three_looks") for _ in range(number)]
+
+
+def claims(number):
+    return [claim.fence for claim in claim_due(limit=number, worker="one")]
+
+
+class TestTheHands:
+    def test_run_everything_they_are_given_to_its_end(self, world, hands):
+        given = started(world, 30)
+
+        hands.take(claims(30), "one")
+        hands.close()
+
+        for execution in given:
+            execution.refresh_from_db()
+            assert execution.status == "succeeded"
+            assert {attempt.status for attempt in Attempt.objects.filter(execution_id=execution.pk)} == {"succeeded"}
+
+    def test_begin_no_more_than_they_can_hold(self, world, hands, monkeypatch):
+        go_on, holding = threading.Event(), threading.Semaphore(0)
+
+        def hold(segment, worker):
+            holding.release()
+            assert go_on.wait(20)
+
+        monkeypatch.setattr(crew, "run_to_its_end", hold)
+        started(world, 6)
+        fences = claims(6)
+        giver = threading.Thread(target=_take, args=[hands, fences])
+        giver.start()
+        for _ in range(4):
+            assert holding.acquire(timeout=20)
+
+        assert Attempt.objects.filter(started_at=None).count() == 2
+
+        go_on.set()
+        giver.join(20)
+        assert not giver.is_alive()
+        hands.close()
+        assert Attempt.objects.filter(started_at=None).count() == 0
+
+
+def _take(hands, fences):
+    try:
+        hands.take(fences, "one")
+    finally:
+        connections.close_all()
+
+
+class TestSettlingTogether:
+    def test_a_lost_lease_takes_nobody_with_it(self, world, hands):
+        """Of three that are settled in one statement, one has lost its fence meanwhile."""
+        given = started(world, 3)
+        segments = begin_all(claims(3))
+        lost = segments[1]
+        lapse(lost.fence)
+        sweep()
+
+        outcomes = successes._write_together([_success(segment) for segment in segments])
+
+        assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Stale", "NoneType"]
+        by_execution = {segment.execution.pk: segment for segment in segments}
+        for execution in given:
+            first = execution.steps.get(key="first")
+            expected = "success" if by_execution[execution.pk] is not lost else "scheduled"
+            assert first.status == expected
+
+    def test_writes_nothing_when_a_guard_fails(self, world, hands):
+        started(world, 2)
+        segments = begin_all(claims(2))
+        lapse(segments[0].fence)
+        sweep()
+
+        with pytest.raises(successes.Stale):
+            successes.write([_success(segment) for segment in segments])
+
+        assert Attempt.objects.get(pk=segments[1].fence).status == "running"
+
+    def test_survives_that_its_connection_is_cut(self, world, hands):
+        given = started(world, 2)
+        hands.take(claims(1), "one")
+        hands.close()
+        run(CUT, [connection.settings_dict["NAME"]])
+
+        _hand_over(claims(1))
+        lapse(Attempt.objects.get(status="running").pk)
+        sweep()
+        timers_come_due()
+        _hand_over(claims(1))
+
+        assert {_status(execution) for execution in given} == {"succeeded"}
+
+
+def _hand_over(fences):
+    again = Crew(4)
+    again.take(fences, "one")
+    again.close()
+
+
+def _status(execution):
+    execution.refresh_from_db()
+    return execution.status
+
+
+def _success(segment):
+    return successes.Success(
+        execution_id=segment.execution.pk,
+        unit_id=segment.execution.unit_id,
+        fence=segment.fence,
+        step_id=segment.step_id,
+        key=segment.key,
+        input={},
+        output={},
+        output_digest="0" * 64,
+        attributes={"attempt": 1},
+        worker="one",
+        next_step=segment.steps["second"].id,
+        next_fence=successes.new_id(),
+    )
