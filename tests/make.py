@@ -21,9 +21,10 @@ from budgets.models import BusinessUnit
 from budgets.operations import Usage
 from budgets.permissions import grant
 from orchestrator.engine.claims import claim_due
+from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import Segment, begin
-from orchestrator.engine.settle import settle_failure, settle_parked, settle_success
+from orchestrator.engine.settle import settle_failure, settle_success
 from orchestrator.gate import propose as gate_propose
 from orchestrator.gate import redeem as gate_redeem
 from orchestrator.gate import report as gate_report

@@ -11,11 +11,12 @@ from audit.refusals import Stale
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.calls import Held, Refused, Returned, call, usages_of
 from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.people import ask_about_step
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
 from orchestrator.engine.segment import Segment, StepState, begin
-from orchestrator.engine.settle import Ask, charge, settle_failure, settle_parked, settle_success
+from orchestrator.engine.settle import charge, settle_failure, settle_success
 from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.models import Execution, Step
 from orchestrator.statuses import StepStatus

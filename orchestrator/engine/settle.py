@@ -4,7 +4,6 @@ Raises Stale when the attempt lost its lease meanwhile: then nothing was written
 """
 
 import random
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from audit.models import Span
 from audit.refusals import Stale
 from budgets import operations as budgets
 from orchestrator.engine import retries
-from orchestrator.engine.advance import advance, wake
+from orchestrator.engine.advance import advance
 from orchestrator.engine.claims import ENGINE, Claim, claim_due
 from orchestrator.engine.letters import close_letter, write_letter
 from orchestrator.engine.outputs import result_of
@@ -32,8 +31,8 @@ from orchestrator.engine.segment import Segment
 from orchestrator.engine.successes import Success, settle_together, write
 from orchestrator.gate.locks import lock_execution, lock_requests_under
 from orchestrator.gate.reconcile import mark_unknown
-from orchestrator.models import Action, Attempt, Execution, Step
-from orchestrator.statuses import ActionStatus, AttemptStatus, StepStatus
+from orchestrator.models import Attempt, Execution, Step
+from orchestrator.statuses import AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
 
 _SPAN = (
@@ -152,45 +151,13 @@ def charge(segment: Segment) -> None:
 
 # Never silent: somebody is told, whatever the retries come to.
 ALERTED = {"timeout", "empty_result", "unknown_outcome"}
-Ask = Callable[[Execution, Step], None]
-
-
-@transaction.atomic
-def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None = None) -> None:
-    """The step waits for a person; its worker is free, and this try does not count against its limit."""
-    execution = lock_execution(segment.execution.pk)
-    attempt, step = _held_rows(segment)
-    charge(segment)
-    move(attempt, to=AttemptStatus.PARKED, by=ENGINE, why=why, finished_at=Now(), message=why)
-    move(
-        step,
-        to=to,
-        by=ENGINE,
-        why=why,
-        input=input,
-        failure_class="",
-        tries=F("tries") - 1,
-        due_at=None,
-        guard={"attempt_id": segment.fence},
-    )
-    if ask is not None:
-        ask(execution, step)
-    elif to == StepStatus.AWAITING_APPROVAL and not _is_anybody_asked(step):
-        # People were faster than the parking: the decision found the step still running, so it resumes here.
-        move(step, to=StepStatus.PENDING, by=ENGINE, why="decided before it was parked", due_at=Now())
-        wake(execution.pk)
-    advance(execution, by=ENGINE)
-
-
-def _is_anybody_asked(step: Step) -> bool:
-    return Action.objects.filter(step_id=step.pk, status=ActionStatus.HELD).exists()
 
 
 @transaction.atomic
 def settle_failure(segment: Segment, failure: Failure, *, input: dict[str, Any] | None = None) -> None:
     """Record what went wrong and what follows: a retry, a person, a fallback or a dead letter. Decided by retries.decide."""
     execution = lock_execution(segment.execution.pk)
-    attempt, step = _held_rows(segment)
+    attempt, step = held_rows(segment)
     charge(segment)
     _fail(execution, attempt, step, segment.spec, failure, to=AttemptStatus.FAILED, input=input)
 
@@ -218,7 +185,7 @@ def _is_lost(attempt: Attempt) -> bool:
     return lifecycle.database_now() >= attempt.lease_expires_at
 
 
-def _held_rows(segment: Segment) -> tuple[Attempt, Step]:
+def held_rows(segment: Segment) -> tuple[Attempt, Step]:
     attempt = Attempt.objects.select_for_update().get(pk=segment.fence)
     step = Step.objects.select_for_update().get(pk=segment.step_id)
     if attempt.status != AttemptStatus.RUNNING or step.attempt_id != segment.fence:

@@ -7,9 +7,10 @@ from django.db import connection
 
 from audit.refusals import Stale
 from orchestrator.engine.claims import claim_due, renew
+from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
-from orchestrator.engine.settle import settle_failure, settle_parked, settle_success
+from orchestrator.engine.settle import settle_failure, settle_success
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
