@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalPolicy, ApprovalRequest
+from approvals.quorum import Need
 from approvals.statuses import RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
@@ -149,7 +150,13 @@ def _refuse_stricter_policy(action: Action) -> None:
         unit_id=action.unit_id,
         facts=facts_of(execution, action.context.get("step", "")) if execution else None,
     )
-    if judged.requirement.denied or judged.requirement.required > action.required:
+    asked = ApprovalRequest.objects.filter(pk=action.approval_id).first() if action.approval_id else None
+    stricter = judged.requirement.asks_more_than(
+        required=action.required,
+        needs=Need.read(asked.needs) if asked else (),
+        checks=asked.checks if asked else (),
+    )
+    if judged.requirement.denied or stricter:
         raise Void("The policies in force now ask for more than was given.", code="policy_changed")
 
 

@@ -34,7 +34,9 @@ PEOPLE = {
     "admin2": "administrators",
     "auditor": "auditors",
 }
-CONFIGURABLE = ("approvalpolicy", "tool", "agent", "businessunit", "servicetoken")
+CONFIGURABLE = (
+    "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "tool", "agent", "businessunit", "servicetoken",
+)  # fmt: skip
 
 
 class Command(BaseCommand):
