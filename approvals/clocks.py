@@ -25,10 +25,10 @@ def deadline(now: datetime, clocks: Iterable[Clock]) -> Deadline:
     clocks = list(clocks)
     found = BusinessCalendar.objects.active().filter(name__in={clock.calendar for clock in clocks if clock.calendar})
     calendars = {row.name: row for row in found}
-    return min(_deadline(now, clock, calendars.get(clock.calendar)) for clock in clocks)
+    return min(deadline_in(now, clock, calendars.get(clock.calendar)) for clock in clocks)
 
 
-def _deadline(now: datetime, clock: Clock, calendar: BusinessCalendar | None) -> Deadline:
+def deadline_in(now: datetime, clock: Clock, calendar: BusinessCalendar | None) -> Deadline:
     if calendar is None:
         return Deadline(now + timedelta(seconds=clock.seconds))
     return Deadline(after(now, clock.seconds, calendar.hours), calendar.title)

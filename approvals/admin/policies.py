@@ -7,16 +7,22 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 
 from approvals import vocabulary
 from approvals.admin.fields import ChecksField, NeedsField, write_need
+from approvals.admin.trial import trial_page
 from approvals.models import ApprovalPolicy, BusinessCalendar, OnTimeout, ReasonCode, ReviewerGroup
 from approvals.quorum import Need
 from audit.conditions import BadCondition
+from audit.refusals import NotVisible
+from audit.web import actor_of
 from budgets.admin import OptionalUnitAdmin
 from budgets.units import lineage
 
 MOST_PEOPLE = 20
+TRIAL = "admin:approvals_approvalpolicy_trial"
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -117,3 +123,18 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         needs = "\n".join(map(write_need, Need.read(content.get("needs", []))))
         return {**content, "needs": needs, "checks": "\n".join(content.get("checks", []))}
+
+    def further_pages(self, row: Any) -> list[dict[str, str]]:
+        return [{"word": "Try it on past actions", "url": reverse(TRIAL, args=[row.pk])}]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.try_it)
+        return [path("<uuid:pk>/trial/", view, name="approvals_approvalpolicy_trial"), *super().get_urls()]
+
+    def try_it(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """What this version would have meant for the last actions."""
+        row = self.get_object(request, str(pk))
+        if row is None or not self.has_view_permission(request, row):
+            raise NotVisible("There is no such policy.")
+        context = {**self.admin_site.each_context(request), "title": f"Try {row}", "opts": self.opts, "original": row}
+        return trial_page(request, row, actor_of(request), context)

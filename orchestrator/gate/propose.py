@@ -84,7 +84,7 @@ def judge(
     found_agent = Agent.objects.active().select_related("owner").filter(name=agent, unit_id__in=units).first()
     requirement = match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
-        facts=_facts(found_tool, found_agent, arguments, unit_id, facts or {}),
+        facts=facts_about(found_tool, found_agent, arguments, _unit_facts(unit_id), facts or {}),
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
     )
     denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments))
@@ -97,10 +97,15 @@ def facts_of(execution: Execution, step_key: str) -> dict[str, Any]:
     return {"execution": about, "envelope": execution.envelope}
 
 
-def _facts(
-    tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], unit_id: UUID, more: dict[str, Any]
+def _unit_facts(unit_id: UUID) -> dict[str, Any]:
+    unit: Any = BusinessUnit.objects.filter(pk=unit_id).values("name", "title", "currency").first()
+    return unit or {}
+
+
+def facts_about(
+    tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], unit: dict[str, Any], more: dict[str, Any]
 ) -> dict[str, Any]:
-    unit: Any = BusinessUnit.objects.filter(pk=unit_id).values("name", "title", "currency").first() or {}
+    """Everything a policy's condition may name (approvals.vocabulary lists the same)."""
     return {
         "args": arguments,
         "tool": {"name": tool.name, "version": tool.version, "effect": tool.effect, "tier": tool.tier} if tool else {},
