@@ -26,6 +26,9 @@ class Need:
         """From the JSON in a policy or a request."""
         return tuple(cls(tuple(sorted(row["groups"])), int(row["count"])) for row in stored)
 
+    def __str__(self) -> str:
+        return f"{self.count} from {' or '.join(self.groups)}"
+
     def to_json(self) -> dict[str, Any]:
         return {"groups": list(self.groups), "count": self.count}
 

@@ -61,11 +61,12 @@ class Changed:
     says_after: str
 
     @property
-    def is_stricter(self) -> bool:
-        if self.before.denied != self.after.denied:
-            return self.after.denied
-        before = self.before
-        return self.after.asks_more_than(required=before.required, needs=before.needs, checks=before.checks)
+    def asks_more(self) -> bool:
+        return _asks_more(self.after, than=self.before)
+
+    @property
+    def asks_less(self) -> bool:
+        return _asks_more(self.before, than=self.after)
 
     @property
     def is_newly_held(self) -> bool:
@@ -91,11 +92,16 @@ class Trial:
 
     @property
     def stricter(self) -> list[Changed]:
-        return [one for one in self.changed if one.is_stricter]
+        return [one for one in self.changed if one.asks_more and not one.asks_less]
 
     @property
     def looser(self) -> list[Changed]:
-        return [one for one in self.changed if not one.is_stricter]
+        return [one for one in self.changed if one.asks_less and not one.asks_more]
+
+    @property
+    def others(self) -> list[Changed]:
+        """Neither: what is asked today is no longer asked, and something else is."""
+        return [one for one in self.changed if one.asks_less and one.asks_more]
 
     @property
     def newly_held(self) -> int:
@@ -186,6 +192,12 @@ def _words(requirement: Requirement, titles: Mapping[str, str]) -> str:
     people = quorum.words(seats_of(requirement.required, requirement.needs), {}, titles)
     checks = len(requirement.checks)
     return f"{people}, {checks} check{'s' if checks > 1 else ''}" if checks else people
+
+
+def _asks_more(one: Requirement, *, than: Requirement) -> bool:
+    if one.denied or than.denied:
+        return one.denied and not than.denied
+    return one.asks_more_than(required=than.required, needs=than.needs, checks=than.checks)
 
 
 def _signatures(requirement: Requirement) -> int:

@@ -12,10 +12,6 @@ _NEED = re.compile(r"(\d{1,2})\s+from\s+(.+)")
 _OR = re.compile(r"\s+or\s+|\s*,\s*")
 
 
-def write_need(need: Need) -> str:
-    return f"{need.count} from {' or '.join(need.groups)}"
-
-
 class LinesField(forms.CharField):
     """A list of texts, one a line."""
 
@@ -55,7 +51,7 @@ class NeedsField(LinesField):
     """Whose signatures: `1 from finance`, or `2 from finance or risk`."""
 
     def prepare_value(self, value: Any) -> Any:
-        return "\n".join(map(write_need, Need.read(value))) if isinstance(value, list) else value
+        return "\n".join(map(str, Need.read(value))) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, list):

@@ -24,7 +24,7 @@ def chosen(request: HttpRequest) -> int:
 def trial_page(request: HttpRequest, row: ApprovalPolicy, by: Actor, context: dict[str, Any]) -> HttpResponse:
     last = chosen(request)
     trial = try_policy(row, by=by, last=last)
-    return render(request, "admin/policy_trial.html", {
-        **context, "trial": trial, "last": last, "choices": CHOICES, "shown": SHOWN,
-        "stricter": trial.stricter[:SHOWN], "looser": trial.looser[:SHOWN],
-    })  # fmt: skip
+    kinds = {"stricter": trial.stricter[:SHOWN], "looser": trial.looser[:SHOWN], "others": trial.others[:SHOWN]}
+    return render(
+        request, "admin/policy_trial.html", {**context, **kinds, "trial": trial, "last": last, "choices": CHOICES}
+    )
