@@ -23,8 +23,8 @@ class Deadline(NamedTuple):
 def deadline(now: datetime, clocks: Iterable[Clock]) -> Deadline:
     """The earliest. A calendar that is not in force any more counts round the clock: the shorter time is the stricter."""
     clocks = list(clocks)
-    found = BusinessCalendar.objects.active().filter(name__in={clock.calendar for clock in clocks if clock.calendar})
-    calendars = {row.name: row for row in found}
+    named = {clock.calendar for clock in clocks if clock.calendar}
+    calendars = {row.name: row for row in BusinessCalendar.objects.active().filter(name__in=named)} if named else {}
     return min(deadline_in(now, clock, calendars.get(clock.calendar)) for clock in clocks)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -36,7 +37,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     list_filter: ClassVar[Any] = ["status"]
     search_fields: ClassVar[Any] = ["name"]
     versioned: ClassVar[bool] = True
-    who_and_when: ClassVar[tuple[str, ...]] = ("state", "edited_by", "activated_by", "activated_at")
+    who_and_when: ClassVar[tuple[str, ...]] = ("state", "everybody", "activated_by", "activated_at")
 
     # --- What may be done ---------------------------------------------------------------------------------------
 
@@ -63,6 +64,12 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     def state(self, row: Definition) -> str:
         shown = pill("definition", row.status)
         return format_html('<span class="pill" data-tone="{}">{}</span>', shown.tone, shown.word)
+
+    @admin.display(description="Edited by")
+    def everybody(self, row: Definition) -> str:
+        """Everybody who ever edited this version: none of them activates it."""
+        names = get_user_model().objects.filter(pk__in=row.editors).order_by("username")
+        return ", ".join(names.values_list("username", flat=True)) or "the system"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
