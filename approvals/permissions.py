@@ -75,10 +75,14 @@ def may_decide(request: ApprovalRequest, by: Actor) -> Answer:
     return Answer(allowed=True)
 
 
-def still_counts(request: ApprovalRequest, user_id: int, is_active: bool) -> bool:
+def voter(user_id: int) -> Actor:
+    """Somebody who has signed, for one judgement: what is asked about them is looked up once, then forgotten."""
+    return Actor(key=f"user:{user_id}", name="", kind="person", user_id=user_id, answers={})
+
+
+def still_counts(request: ApprovalRequest, by: Actor, is_active: bool) -> bool:
     """Asked again at dispatch: a disabled or no longer permitted reviewer's signature has stopped counting."""
-    voter = Actor(key=f"user:{user_id}", name="", kind="person", user_id=user_id)
-    return is_active and may_decide_ignoring_voice(request, voter)
+    return is_active and may_decide_ignoring_voice(request, by)
 
 
 def may_decide_ignoring_voice(request: ApprovalRequest, by: Actor) -> bool:

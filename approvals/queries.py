@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Window
 
 from approvals import groups, quorum, snapshots
 from approvals.groups import Groups
@@ -374,12 +374,13 @@ class Waiting:
 
 
 def work(actor: Actor, *, size: int = 8) -> Waiting:
-    rows = waiting_for(actor)
     ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status=RequestStatus.PENDING)
     voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
     decided = list(voices.order_by("-at", "-id")[:size])
-    due = rows.order_by("decide_by", "-required", "id")[:size]
-    return Waiting(_rows(due, actor), counted(rows), decided)
+    # Listed and counted in one statement.
+    rows = waiting_for(actor).annotate(waiting=Window(Count("pk")))
+    due = list(rows.order_by("decide_by", "-required", "id")[:size])
+    return Waiting(_rows(due, actor), f"{due[0].waiting if due else 0:,}", decided)
 
 
 def query_of(filters: Mapping[str, str]) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from approvals import groups, quorum
 from approvals.groups import Groups
-from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
-from approvals.permissions import still_counts
+from approvals.models import ApprovalRequest, OnTimeout, Verdict
+from approvals.permissions import still_counts, voter
 from approvals.quorum import Need, Seat
 from audit import people
 from audit.actors import Actor
@@ -63,20 +63,18 @@ def seats_of(request: ApprovalRequest) -> list[Seat]:
 def standing(request: ApprovalRequest) -> Standing:
     """Judged by who is who now. Two accounts of one person are one signer."""
     voices = request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest)
-    counting = [
-        voice
-        for voice in voices.select_related("person").order_by("at", "id")
-        if still_counts(request, voice.person_id, voice.person.is_active)
-    ]
+    people_by_time = [voice.person for voice in voices.select_related("person").order_by("at", "id")]
+    voters = [(voter(person.pk), person.is_active) for person in people_by_time]
+    counting = [by for by, is_active in voters if still_counts(request, by, is_active)]
     found = groups.in_force(named_in(request))
     return Standing(seats_of(request), _by_person(counting, found), found)
 
 
-def _by_person(voices: Iterable[Decision], found: Groups) -> dict[int, frozenset[str]]:
+def _by_person(voters: Iterable[Actor], found: Groups) -> dict[int, frozenset[str]]:
     signers: dict[int, frozenset[str]] = {}
-    for voice in voices:
-        person = min(people.accounts_of(voice.person_id))
-        signers[person] = signers.get(person, frozenset()) | found.of(voice.person_id)
+    for by in voters:
+        person = min(people.accounts_behind(by))
+        signers[person] = signers.get(person, frozenset()) | found.of(by.user_id)
     return signers
 
 
