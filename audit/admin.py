@@ -171,8 +171,16 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         return definitions.differences(self.readable(read), self.readable(now))
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
-        """A definition's content with what only a program can read put into words."""
-        return content
+        """A definition's content with what only a program can read put into words: a person's name for their id."""
+        related: dict[str, Any] = {
+            field.name: field.related_model for field in self.opts.concrete_fields if field.is_relation
+        }
+        words = {
+            name: str(model._default_manager.filter(pk=content[name]).first() or content[name])
+            for name, model in related.items()
+            if content.get(name) is not None
+        }
+        return {**content, **words}
 
     def _url_name(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"

@@ -53,6 +53,11 @@ class InUnitAdmin(DefinitionAdmin):
         titles = self._titles()
         return titles.get(row.unit_id, "Every business unit" if row.unit_id is None else "?")
 
+    def readable(self, content: dict[str, Any]) -> dict[str, Any]:
+        titles = {str(pk): title for pk, title in self._titles().items()}
+        unit = content.get("unit_id")
+        return {**super().readable(content), "unit_id": titles.get(unit, unit) if unit else "Every business unit"}
+
     def _titles(self) -> dict[Any, str]:
         return dict(BusinessUnit.objects.values_list("pk", "title"))
 

@@ -5,19 +5,25 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 
 from approvals import references, vocabulary
 from approvals.admin.fields import ChecksField, NeedsField
 from approvals.admin.trial import trial_page
-from approvals.models import ApprovalPolicy, ReasonCode
+from approvals.models import ApprovalPolicy, BusinessCalendar, ReasonCode, ReviewerGroup
 from approvals.quorum import Need
+from audit import scope
 from audit.conditions import BadCondition
 from audit.refusals import NotVisible
 from audit.web import actor_of
 from budgets.admin import OptionalUnitAdmin
 
+REFERS_TO: dict[str, tuple[Any, str]] = {
+    "calendar": (BusinessCalendar, "Round the clock"),
+    "escalate_to": (ReviewerGroup, "Nobody"),
+}
 TRIAL = "admin:approvals_approvalpolicy_trial"
 
 
@@ -79,13 +85,23 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
     readonly_fields = ["version"]
     search_fields = ["name", "tool", "reason"]
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """What a policy refers to by name is chosen among what is in force; whether it fits the unit is asked on saving."""
+        if db_field.name not in REFERS_TO:
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        model, nothing = REFERS_TO[db_field.name]
+        seen = Q(unit_id=None) | Q(unit_id__in=scope.unit_ids(actor_of(request), "view"))
+        named = model.objects.active().filter(seen).order_by("title").values_list("name", "title")
+        options = [("", nothing), *((name, f"{title} ({name})") for name, title in named)]
+        return forms.ChoiceField(choices=options, required=False, help_text=db_field.help_text)
+
     @admin.display(description="Signatures")
     def people(self, row: ApprovalPolicy) -> str:
         return ", ".join([str(row.required), *map(str, Need.read(row.needs))])
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         needs = "\n".join(map(str, Need.read(content.get("needs", []))))
-        return {**content, "needs": needs, "checks": "\n".join(content.get("checks", []))}
+        return {**super().readable(content), "needs": needs, "checks": "\n".join(content.get("checks", []))}
 
     def further_pages(self, row: Any) -> list[dict[str, str]]:
         return [{"word": "Try it on past actions", "url": reverse(TRIAL, args=[row.pk])}]

@@ -18,7 +18,8 @@ class OfPeople:
     ids = ""
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
-        return {**content, self.ids: names_of(content.get(self.ids, []))}
+        told: dict[str, Any] = super().readable(content)  # type: ignore[misc]
+        return {**told, self.ids: names_of(content.get(self.ids, []))}
 
     @admin.display(description="People")
     def people(self, row: Any) -> str:

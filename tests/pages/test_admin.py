@@ -226,6 +226,19 @@ class TestAgentAndUnit:
         assert Agent.objects.get(name="clerk").edited_by.username == "ann"
         assert BusinessUnit.objects.get(name="south").status == "draft"
 
+    def test_that_changed_meanwhile_are_compared_by_the_names_of_people_and_units(self, first, second, unit):
+        agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": make.person("olga").pk, "allowed_tools": "[]", "egress": "[]",
+                 "input_schema": "{}", "output_schema": "{}"}  # fmt: skip
+        first.post(reverse("admin:orchestrator_agent_add"), agent)
+        draft = Agent.objects.get(name="clerk")
+        read = reading(second, draft)
+        first.post(address(draft, "change"), {**agent, "owner": make.person("nina").pk})
+
+        page = re.sub("<[^>]+>", "", second.post(address(draft, "activate"), read).content.decode())
+
+        assert "olga" in page
+        assert "nina" in page
+
 
 class TestServiceToken:
     def test_can_only_be_looked_at(self, first, unit):

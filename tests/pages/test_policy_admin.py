@@ -88,7 +88,8 @@ class TestAPolicy:
             ({"needs": "1 from fianance"}, "Did you mean finance?"),
             ({"needs": "1 from theirs"}, "no group “theirs” in force for this business unit"),
             ({"needs": "2 from finance"}, "cannot be met: there are 1 members"),
-            ({"calendar": "nights"}, "no calendar “nights” in force"),
+            ({"calendar": "nights"}, "nights is not one of the available choices"),
+            ({"on_timeout": "escalate", "escalate_to": "abroad"}, "no group “abroad” in force for this business unit"),
             ({"on_timeout": "escalate"}, "Say which group is asked next"),
             ({"escalate_to": "finance"}, "Only a policy that escalates"),
             ({"on_timeout": "approve"}, "Select a valid choice"),
@@ -99,6 +100,7 @@ class TestAPolicy:
     def test_that_cannot_work_is_refused_with_what_to_do(self, first, grace, typed, says):
         make.group("finance", grace)
         make.group("theirs", grace, of=make.unit("elsewhere"))
+        make.group("abroad", grace, of=make.unit("abroad", parent=make.unit("finance")))
 
         reply = first.post(reverse(ADD), {**RULE, **typed})
 
