@@ -181,10 +181,11 @@ def _end_live(subject_id: UUID, to: str, *, by: Actor, why: str) -> None:
 
 
 @transaction.atomic
-def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
+def use(*, subject_id: UUID, digest: str, by: Actor, duties: Mapping[str, str] | None = None) -> ApprovalRequest:
     """Consume the approval for one dispatch, inside the redeeming transaction.
 
-    Everything is asked again: same digest, inside its window, and every signature still counts. Raises NotUsable.
+    Everything is asked again: same digest, inside its window, and every signature still counts. `duties` are those of
+    now, beside the ones that were frozen when people were asked. Raises NotUsable.
     """
     request = (
         ApprovalRequest.objects.select_for_update().filter(subject_id=subject_id, status=RequestStatus.APPROVED).first()
@@ -193,8 +194,11 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
         raise NotUsable("There is no approval waiting to be used for this action.")
     if request.digest != digest:
         raise NotUsable("The action changed after it was approved.", code="changed_since_approved")
-    if not is_still_signed(request):
-        raise NotUsable("A signature no longer counts: the reviewer lost the role.", code="signature_revoked")
+    if not is_still_signed(request, duties):
+        raise NotUsable(
+            "A signature no longer counts: its reviewer lost the role or the group, or took a duty in it since.",
+            code="signature_revoked",
+        )
     try:
         move(request, to=RequestStatus.USED, by=by, guard={"use_by__gt": Now()}, data={"digest": digest})
     except Stale:
@@ -202,9 +206,9 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
     return request
 
 
-def is_still_signed(request: ApprovalRequest) -> bool:
+def is_still_signed(request: ApprovalRequest, duties: Mapping[str, str] | None = None) -> bool:
     """Do the signatures it was approved with still count? Asked again before every further dispatch of the same grant."""
-    return standing(request).complete
+    return standing(request, also_excluded=frozenset(duties or ())).complete
 
 
 def expire_overdue(*, by: Actor, limit: int = 500) -> int:

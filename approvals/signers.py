@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from approvals import groups, quorum
 from approvals.groups import Groups
 from approvals.models import ApprovalRequest, OnTimeout, Verdict
-from approvals.permissions import still_counts, voter
+from approvals.permissions import keys_of, still_counts, voter
 from approvals.quorum import Need, Seat
 from audit import people
 from audit.actors import Actor
@@ -60,12 +60,14 @@ def seats_of(request: ApprovalRequest) -> list[Seat]:
     return quorum.seats_of(request.required, Need.read(request.needs))
 
 
-def standing(request: ApprovalRequest) -> Standing:
-    """Judged by who is who now. Two accounts of one person are one signer."""
+def standing(request: ApprovalRequest, *, also_excluded: frozenset[str] = frozenset()) -> Standing:
+    """Judged by who is who now. Two accounts of one person are one signer; `also_excluded` are keys of no signer."""
     voices = request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest)
     people_by_time = [voice.person for voice in voices.select_related("person").order_by("at", "id")]
     voters = [(voter(person.pk), person.is_active) for person in people_by_time]
-    counting = [by for by, is_active in voters if still_counts(request, by, is_active)]
+    counting = [
+        by for by, is_active in voters if still_counts(request, by, is_active) and also_excluded.isdisjoint(keys_of(by))
+    ]
     found = groups.in_force(named_in(request))
     return Standing(seats_of(request), _by_person(counting, found), found)
 

@@ -110,6 +110,22 @@ class TestWhoCannotSign:
         refused(make.request(by=make.actor(grace)), second_account, "You asked for this action under another account")
 
 
+class TestWhoSignedAndTookADutySince:
+    @pytest.mark.parametrize("duty", ["owner", "editor"])
+    def test_does_not_count_at_the_dispatch(self, duty, grace):
+        from orchestrator.models import Agent
+
+        request = make.approved(make.request(), grace)
+        owner = grace if duty == "owner" else make.person("somebody")
+        row = Agent(name="poster", version=2, unit_id=make.unit().pk, owner=owner, allowed_tools=["*"])
+        by_two(row, grace if duty == "editor" else make.person("editor"))
+
+        with pytest.raises(Void) as refusal:
+            redeem(action_id=request.subject_id, by=make.MAKER)
+
+        assert refusal.value.code == "signature_revoked"
+
+
 class TestASecondAccountOfOnePerson:
     @pytest.fixture
     def linked(self, grace, second_account):
