@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class ApprovalsConfig(AppConfig):
     name = "approvals"
+
+    def ready(self) -> None:
+        from approvals.accounts import accounts_of  # noqa: PLC0415
+        from audit import people  # noqa: PLC0415
+
+        people.answer_with(accounts_of)

@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 from django.db.models import TextChoices
 
-from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
+from approvals.answers import offered
+from approvals.models import ApprovalRequest, Verdict
 from approvals.operations import Voice
 from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
 from approvals.statuses import RequestStatus
@@ -56,24 +57,18 @@ class QueueForm(forms.Form):
         )
 
 
-REASONS = [
-    ("", "Choose a reason"),
-    ("To approve", [(code.value, code.label) for code in (ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY)]),
-    (
-        "To reject",
-        [
-            (code.value, code.label)
-            for code in (
-                ReasonCode.WRONG_AMOUNT,
-                ReasonCode.WRONG_TARGET,
-                ReasonCode.MISSING_EVIDENCE,
-                ReasonCode.NOT_ALLOWED,
-                ReasonCode.DUPLICATE,
-            )
-        ],
-    ),
-    ("Either", [(ReasonCode.OTHER.value, ReasonCode.OTHER.label)]),
-]
+def reasons(approval: ApprovalRequest) -> list[Any]:
+    """The reasons to choose from, as the request's policies offer them, by what they speak for."""
+    yes, no = offered(approval, Verdict.APPROVE), offered(approval, Verdict.REJECT)
+    groups = [
+        ("To approve", [code for code in yes if code not in no]),
+        ("To reject", [code for code in no if code not in yes]),
+        ("Either", [code for code in yes if code in no]),
+    ]
+    named = [(title, [(code.value, code.label) for code in codes]) for title, codes in groups if codes]
+    return [("", "Choose a reason"), *named]
+
+
 SECTIONS = {
     "act": "What will happen",
     "change": "Change against the record",
@@ -93,9 +88,7 @@ class DecisionForm(forms.Form):
         label="Your answer",
         error_messages={"required": "Choose Approve or Reject."},
     )
-    reason_code = forms.ChoiceField(
-        choices=REASONS, label="Reason", error_messages={"required": "Choose the reason that fits best."}
-    )
+    reason_code = forms.ChoiceField(label="Reason", error_messages={"required": "Choose the reason that fits best."})
     note = forms.CharField(
         required=False,
         max_length=2_000,
@@ -111,6 +104,22 @@ class DecisionForm(forms.Form):
         kwargs |= {"initial": {"digest": approval.digest, "revision": approval.revision}, "auto_id": "decision_%s"}
         super().__init__(*args, **kwargs)
         self.approval = approval
+        self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
+        for number, check in enumerate(approval.checks):
+            self.fields[f"check_{number}"] = forms.ChoiceField(
+                label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
+            )
+
+    @property
+    def checks(self) -> list[forms.BoundField]:
+        """The policy's questions, in its order."""
+        return [self[f"check_{number}"] for number in range(len(self.approval.checks))]
+
+    @property
+    def answers(self) -> dict[str, bool]:
+        """The questions that were answered."""
+        given = [self.cleaned_data.get(f"check_{number}") for number in range(len(self.approval.checks))]
+        return {check: answer == "yes" for check, answer in zip(self.approval.checks, given, strict=True) if answer}
 
     @property
     def must_view(self) -> bool:
@@ -127,7 +136,7 @@ class DecisionForm(forms.Form):
     def clean_reason_code(self) -> str:
         code: str = self.cleaned_data["reason_code"]
         verdict = self.cleaned_data.get("verdict")
-        if verdict and code not in FITS[Verdict(verdict)]:
+        if verdict and code not in offered(self.approval, Verdict(verdict)):
             raise forms.ValidationError(f"This is no reason to {verdict}.")
         return code
 
@@ -142,6 +151,7 @@ class DecisionForm(forms.Form):
             revision=given["revision"],
             reason_code=given["reason_code"],
             note=given["note"],
+            answers=self.answers,
             viewed={"sections": given["viewed"], "reading": _reading(given["reading"])},
         )
 

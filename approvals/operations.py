@@ -9,14 +9,18 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
-from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
+from approvals.answers import refuse_unanswered, refuse_unfit_reason
+from approvals.clocks import Clock, deadline
+from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
+from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer
+from approvals.quorum import Need, open_to, people_of, seats_of
 from approvals.signals import request_resolved
+from approvals.signers import refuse_unless_needed, standing
 from approvals.statuses import RequestStatus
 from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Invalid, NotVisible, Refusal, Stale
+from audit.refusals import NotVisible, Refusal, Stale
 
 
 class Changed(Stale):
@@ -57,14 +61,15 @@ class Subject:
     requester: str
     requester_name: str
     execution_id: UUID | None = None
-    excluded: tuple[str, ...] = ()
+    # Keys of people whose signature cannot count, each with the words for why ("own the agent clerk").
+    duties: Mapping[str, str] = field(default_factory=dict)
     evidence: list[Any] = field(default_factory=list)
     agent_says: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What people must give: how many signatures, by when, and why."""
+    """What people must give: how many signatures and whose, with which answers, by when, and why."""
 
     required: int
     policy_version: str
@@ -72,26 +77,41 @@ class Asked:
     decide_within_seconds: int
     use_within_seconds: int
     on_timeout: str = OnTimeout.REJECT
+    escalate_to: str = ""
+    needs: tuple[Need, ...] = ()
+    reason_codes: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    # Where given, these stand in for `decide_within_seconds`: each counts the hours of its calendar, the earliest holds.
+    clocks: tuple[Clock, ...] = ()
 
 
 @transaction.atomic
 def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalRequest:
-    """Put a frozen subject in front of people."""
-    now = lifecycle.database_now()
-    columns = {name: getattr(subject, name) for name in subject.__slots__ if name != "id"}
+    """Put a frozen subject in front of people. What is asked of them is frozen with it; who they are is not."""
+    due = deadline(lifecycle.database_now(), asked.clocks or (Clock(asked.decide_within_seconds),))
+    columns = {name: getattr(subject, name) for name in subject.__slots__ if name not in {"id", "duties"}}
+    required, needs = people_of(asked.required, asked.needs), [need.to_json() for need in asked.needs]
+    groups = open_to(seats_of(required, asked.needs), {})
     request = ApprovalRequest(
         subject_id=subject.id,
-        required=asked.required,
+        required=required,
+        needs=needs,
+        open_to=None if groups is None else sorted(groups),
+        reason_codes=list(asked.reason_codes),
+        checks=list(asked.checks),
         policy_version=asked.policy_version,
         reasons=list(asked.reasons),
         on_timeout=asked.on_timeout,
-        decide_by=now + timedelta(seconds=asked.decide_within_seconds),
+        escalate_to=asked.escalate_to,
+        decide_by=due.at,
+        calendar=due.calendar,
         use_within_seconds=asked.use_within_seconds,
-        **{**columns, "excluded": list(subject.excluded)},
+        excluded=list(subject.duties),
+        duties=dict(subject.duties),
+        **columns,
     )
-    lifecycle.born(
-        request, by=by, data={"digest": subject.digest, "required": asked.required, "subject": str(subject.id)}
-    )
+    facts = {"digest": subject.digest, "required": required, "subject": str(subject.id)}
+    lifecycle.born(request, by=by, data={**facts, "needs": needs} if needs else facts)
     return request
 
 
@@ -104,6 +124,8 @@ class Voice:
     reason_code: str
     note: str = ""
     viewed: Mapping[str, Any] = field(default_factory=dict)
+    # The policy's checks, each with a yes (True) or no.
+    answers: Mapping[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -113,9 +135,14 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     if _said_before(request, by, Verdict.APPROVE, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
+    refuse_unless_needed(request, by, standing(request))
     _record(request, by, Verdict.APPROVE, voice)
-    if is_still_signed(request):
+    now = standing(request)
+    if now.complete:
         _resolve(request, RequestStatus.APPROVED, by=by, use_by=_usable_until(request))
+    else:
+        request.open_to = now.open_to
+        request.save(update_fields=["open_to"])
     return request
 
 
@@ -154,10 +181,11 @@ def _end_live(subject_id: UUID, to: str, *, by: Actor, why: str) -> None:
 
 
 @transaction.atomic
-def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
+def use(*, subject_id: UUID, digest: str, by: Actor, duties: Mapping[str, str] | None = None) -> ApprovalRequest:
     """Consume the approval for one dispatch, inside the redeeming transaction.
 
-    Everything is asked again: same digest, inside its window, and every signature still counts. Raises NotUsable.
+    Everything is asked again: same digest, inside its window, and every signature still counts. `duties` are those of
+    now, beside the ones that were frozen when people were asked. Raises NotUsable.
     """
     request = (
         ApprovalRequest.objects.select_for_update().filter(subject_id=subject_id, status=RequestStatus.APPROVED).first()
@@ -166,8 +194,11 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
         raise NotUsable("There is no approval waiting to be used for this action.")
     if request.digest != digest:
         raise NotUsable("The action changed after it was approved.", code="changed_since_approved")
-    if not is_still_signed(request):
-        raise NotUsable("A signature no longer counts: the reviewer lost the role.", code="signature_revoked")
+    if not is_still_signed(request, duties):
+        raise NotUsable(
+            "A signature no longer counts: its reviewer lost the role or the group, or took a duty in it since.",
+            code="signature_revoked",
+        )
     try:
         move(request, to=RequestStatus.USED, by=by, guard={"use_by__gt": Now()}, data={"digest": digest})
     except Stale:
@@ -175,23 +206,31 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
     return request
 
 
-def is_still_signed(request: ApprovalRequest) -> bool:
+def is_still_signed(request: ApprovalRequest, duties: Mapping[str, str] | None = None) -> bool:
     """Do the signatures it was approved with still count? Asked again before every further dispatch of the same grant."""
-    return len(_counting_voters(request)) >= request.required
-
-
-def _counting_voters(request: ApprovalRequest) -> set[int]:
-    voices = request.decisions.filter(
-        verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest
-    ).select_related("person")
-    return {voice.person_id for voice in voices if still_counts(request, voice.person_id, voice.person.is_active)}
+    return standing(request, also_excluded=frozenset(duties or ())).complete
 
 
 def expire_overdue(*, by: Actor, limit: int = 500) -> int:
-    """End what nobody decided or used in time. Each row in its own transaction, so one bad row delays no other."""
+    """End what nobody decided or used in time. Each row in its own transaction, so one bad row delays no other.
+
+    What its policy escalates or holds is left waiting; that an escalating one is overdue is written down, once.
+    """
+    for pk in ApprovalRequest.objects.overdue_unnoted().values_list("pk", flat=True)[:limit]:
+        _note_overdue(pk, by=by)
     overdue = [*ApprovalRequest.objects.overdue().values_list("pk", flat=True)[:limit]]
     lapsed = [*ApprovalRequest.objects.lapsed().values_list("pk", flat=True)[:limit]]
     return sum(_expire(pk, by=by) for pk in [*overdue, *lapsed])
+
+
+@transaction.atomic
+def _note_overdue(request_id: UUID, *, by: Actor) -> None:
+    rows = ApprovalRequest.objects.overdue_unnoted().select_for_update(skip_locked=True)
+    request = rows.filter(pk=request_id).first()
+    if request is not None:
+        ApprovalRequest.objects.filter(pk=request_id).update(overdue_noted_at=Now())
+        data = {"digest": request.digest, "escalate_to": request.escalate_to}
+        lifecycle.note(request, "approval_request.overdue", by=by, why="nobody decided in time", data=data)
 
 
 @transaction.atomic
@@ -233,13 +272,8 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
     if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
     refuse_second_voice(request, by)
-    if voice.reason_code not in FITS[verdict]:
-        fitting = ", ".join(sorted(FITS[verdict]))
-        raise Invalid(
-            f"Choose a reason to {verdict}.", errors=[("/reason_code", "not_fitting", f"Use one of: {fitting}.")]
-        )
-    if voice.reason_code == ReasonCode.OTHER and not voice.note.strip():
-        raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
+    refuse_unfit_reason(request, verdict, voice.reason_code, voice.note)
+    refuse_unanswered(request, verdict, voice.answers)
 
 
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
@@ -253,6 +287,7 @@ def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> 
         digest=voice.digest,
         revision=voice.revision,
         viewed=dict(voice.viewed),
+        answers=dict(voice.answers),
     )
     lifecycle.note(
         request,

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from approvals.models import ApprovalRequest
-from audit import scope
+from audit import people, scope
 from audit.actors import Actor
 from audit.refusals import Forbidden, Refusal
 
 
 class OwnRequest(Forbidden):
-    """Separation of duties: whoever asked, or owns the agent that asked, cannot sign."""
+    """Separation of duties: whoever asked, owns the agent that asked, or edited what is involved, cannot sign."""
 
     code = "own_request"
 
@@ -30,16 +30,31 @@ def refuse_unless_reviewer(request: ApprovalRequest, by: Actor) -> None:
         )
 
 
+def keys_of(by: Actor) -> list[str]:
+    """The keys of all accounts of this person, their own first."""
+    return [by.key, *(f"user:{pk}" for pk in sorted(people.accounts_behind(by)) if pk != by.user_id)]
+
+
 def refuse_own(request: ApprovalRequest, by: Actor) -> None:
-    if by.key == request.requester:
-        raise OwnRequest("You asked for this action, so somebody else has to decide on it.")
-    if by.key in request.excluded:
-        raise OwnRequest("You own the agent or the workflow behind this action, so somebody else has to decide on it.")
+    """Whoever asked, owns, or last had a hand in what is decided on, under whichever account."""
+    for key in keys_of(by):
+        under = "" if key == by.key else " under another account of yours"
+        if key == request.requester:
+            raise OwnRequest(f"You asked for this action{under}, so somebody else has to decide on it.")
+        if key in request.excluded:
+            duty = request.duties.get(key, "own the agent or the workflow behind this action")
+            raise OwnRequest(f"You {duty}{under}, so somebody else has to decide on it.")
 
 
 def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
-    if request.decisions.filter(person_id=by.user_id, revision=request.revision).exists():
+    accounts = people.accounts_behind(by)
+    signed = set(
+        request.decisions.filter(person_id__in=accounts, revision=request.revision).values_list("person_id", flat=True)
+    )
+    if by.user_id in signed:
         raise AlreadySigned("You have already signed this request. The other signature must be another person's.")
+    if signed:
+        raise AlreadySigned("You have already signed this request under another account of yours.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +75,14 @@ def may_decide(request: ApprovalRequest, by: Actor) -> Answer:
     return Answer(allowed=True)
 
 
-def still_counts(request: ApprovalRequest, user_id: int, is_active: bool) -> bool:
+def voter(user_id: int) -> Actor:
+    """Somebody who has signed, for one judgement: what is asked about them is looked up once, then forgotten."""
+    return Actor(key=f"user:{user_id}", name="", kind="person", user_id=user_id, answers={})
+
+
+def still_counts(request: ApprovalRequest, by: Actor, is_active: bool) -> bool:
     """Asked again at dispatch: a disabled or no longer permitted reviewer's signature has stopped counting."""
-    voter = Actor(key=f"user:{user_id}", name="", kind="person", user_id=user_id)
-    return is_active and may_decide_ignoring_voice(request, voter)
+    return is_active and may_decide_ignoring_voice(request, by)
 
 
 def may_decide_ignoring_voice(request: ApprovalRequest, by: Actor) -> bool:

@@ -1,7 +1,6 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,14 +8,24 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Window
 
-from approvals import snapshots
+from approvals import groups, quorum, snapshots
+from approvals.groups import Groups
 from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
-from approvals.permissions import Answer, may_decide
+from approvals.permissions import Answer, keys_of, may_decide
+from approvals.signers import (
+    NotNeeded,
+    Standing,
+    named_in,
+    refuse_unless_needed,
+    seats_of,
+    silence_of,
+    standing,
+)
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.statuses import RequestStatus
-from audit import scope
+from audit import people, scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
 
@@ -26,13 +35,18 @@ FOR_ME, WAITING, ANY = "me", "pending", "any"
 
 
 def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
-    """Requests this person could sign now: theirs to review, not their own, not signed by them."""
+    """Requests this person could sign now: theirs to review, with no duty of theirs in it, not signed by them under any
+    account, and still open to a group of theirs.
+    """
+    keys = keys_of(actor)
+    signed = Decision.objects.filter(person_id__in=people.accounts_behind(actor))
     return (
         ApprovalRequest.objects.reviewable_by(actor)
         .pending()
-        .exclude(requester=actor.key)
-        .exclude(excluded__contains=[actor.key])
-        .exclude(pk__in=Decision.objects.filter(person_id=actor.user_id).values("request_id"))
+        .exclude(requester__in=keys)
+        .exclude(excluded__has_any_keys=keys)
+        .exclude(pk__in=signed.values("request_id"))
+        .filter(Q(open_to=None) | Q(open_to__overlap=groups.of_person(actor.user_id)))
     )
 
 
@@ -62,10 +76,11 @@ class QueueFilters:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A request, how many have signed, and what it is to the reader."""
+    """A request, how many have signed, who is still needed, and what it is to the reader."""
 
     request: ApprovalRequest
     given: int
+    missing: str
     yours: str
 
     @property
@@ -116,25 +131,38 @@ def arrived_since(actor: Actor, filters: QueueFilters, version: UUID | None) -> 
 
 
 def _rows(requests: Iterable[ApprovalRequest], actor: Actor) -> list[QueueRow]:
+    """Signatures are counted as given here; whether each still counts is asked on the review page and at dispatch."""
     requests = list(requests)
-    voices = Decision.objects.filter(request__in=[request.pk for request in requests])
-    yes: Counter[UUID] = Counter()
+    found = groups.in_force({name for row in requests for name in named_in(row)})
+    signers: dict[UUID, dict[int, frozenset[str]]] = {row.pk: {} for row in requests}
     mine: set[UUID] = set()
-    for voice in voices.values_list("request_id", "verdict", "person_id"):
-        yes[voice[0]] += voice[1] == Verdict.APPROVE
-        if voice[2] == actor.user_id:
-            mine.add(voice[0])
+    reader = people.accounts_behind(actor)
+    voices = Decision.objects.filter(request__in=list(signers)).order_by("at")
+    for request_id, verdict, person_id in voices.values_list("request_id", "verdict", "person_id"):
+        if verdict == Verdict.APPROVE:
+            signers[request_id][person_id] = found.of(person_id)
+        if person_id in reader:
+            mine.add(request_id)
     reviewed = scope.unit_ids(actor, "review")
-    return [QueueRow(row, yes[row.pk], _yours(row, actor, reviewed, mine)) for row in requests]
+    return [
+        QueueRow(row, len(signers[row.pk]), _missing(row, signers[row.pk], found), _yours(row, actor, reviewed, mine))
+        for row in requests
+    ]
+
+
+def _missing(row: ApprovalRequest, signers: dict[int, frozenset[str]], found: Groups) -> str:
+    """In words, where a count alone does not say it."""
+    return quorum.words(seats_of(row), signers, found.titles) if row.needs and row.is_open else ""
 
 
 def _yours(row: ApprovalRequest, actor: Actor, reviewed: frozenset[UUID], mine: set[UUID]) -> str:
+    keys = keys_of(actor)
     if row.pk in mine:
         return "you signed"
-    if actor.key == row.requester:
+    if row.requester in keys:
         return "you asked"
-    if actor.key in row.excluded:
-        return "your agent"
+    if duty := next((key for key in keys if key in row.excluded), ""):
+        return f"you {row.duties[duty]}" if duty in row.duties else "your agent"
     if row.is_open and row.unit_id in reviewed:
         return "can decide"
     return ""
@@ -168,7 +196,7 @@ class Review:
     evidence: list[Evidence]
     consequences: list[Consequence]
     decisions: list[Decision]
-    given: int
+    stands: Standing
     mine: Decision | None
     may: Answer
     place: int
@@ -183,6 +211,15 @@ class Review:
         return effect_of(self.request)
 
     @property
+    def given(self) -> int:
+        """Signatures that fill a seat and still count."""
+        return self.stands.given
+
+    @property
+    def missing(self) -> str:
+        return self.stands.missing if self.request.is_open else ""
+
+    @property
     def raw(self) -> bytes:
         """The very bytes the digest was taken over."""
         return bytes(self.request.snapshot.encode())
@@ -194,7 +231,7 @@ class Review:
 
     @property
     def version(self) -> str:
-        return f"{self.request.status}.{self.request.revision}.{self.given}"
+        return f"{self.request.status}.{self.request.revision}.{self.given}.{len(self.decisions)}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -202,17 +239,17 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     request: ApprovalRequest = visible_or_refuse(ApprovalRequest.objects.visible_to(actor), request_id, "request")
     reading = snapshots.read(request.snapshot, source=request.tool)
     decisions = list(request.decisions.order_by("at"))
-    given = sum(voice.verdict == Verdict.APPROVE and voice.revision == request.revision for voice in decisions)
-    mine = next((voice for voice in decisions if voice.person_id == actor.user_id), None)
+    stands = standing(request)
+    mine = next((voice for voice in decisions if voice.person_id in people.accounts_behind(actor)), None)
     return Review(
         request=request,
         reading=reading,
         evidence=[*_given_evidence(request.evidence), *reading.record],
-        consequences=_consequences(request, given, now),
+        consequences=_consequences(request, stands, now),
         decisions=decisions,
-        given=given,
+        stands=stands,
         mine=mine,
-        may=_may(request, actor, now),
+        may=_may(request, actor, stands, now),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
         **_place(actor, request),
@@ -250,12 +287,17 @@ def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
     return snapshots.difference(read.snapshot, request.snapshot) if read else []
 
 
-def _may(request: ApprovalRequest, actor: Actor, now: datetime) -> Answer:
+def _may(request: ApprovalRequest, actor: Actor, stands: Standing, now: datetime) -> Answer:
     if not request.is_open:
         return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
     if request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
         return Answer(allowed=False, why="The time to decide is over.")
-    return may_decide(request, actor)
+    answer = may_decide(request, actor)
+    try:
+        refuse_unless_needed(request, actor, stands)
+    except NotNeeded as refusal:
+        return Answer(answer.allowed, answer.why or f"{refusal.message} {refusal.remedy}")
+    return answer
 
 
 def _place(actor: Actor, request: ApprovalRequest) -> dict[str, Any]:
@@ -290,27 +332,23 @@ def _attached(number: int, row: Any) -> Evidence:
     return Evidence(label, value, str(row.get("source", "")), "agent")
 
 
-def _consequences(request: ApprovalRequest, given: int, now: datetime) -> list[Consequence]:
-    left = request.required - given
+def _consequences(request: ApprovalRequest, stands: Standing, now: datetime) -> list[Consequence]:
+    left = request.required - stands.given
     window = _span(request.use_within_seconds)
     if left <= 1:
         release = "The last signature releases the act" if request.required > 1 else "The act is released"
         says = f"{release} at once: exactly these bytes, once, if it is carried out within {window}, until"
         approve = Consequence("If you approve", says, now + timedelta(seconds=request.use_within_seconds))
     else:
-        approve = Consequence(
-            "If you approve", "Yours is the first of two signatures. Nothing happens until another person signs too."
-        )
+        says = f"Yours is one of {request.required} signatures; still needed: {stands.missing}. Nothing happens until all are in."
+        approve = Consequence("If you approve", says)
     reject = Consequence(
         "If you reject", "The act is refused for good, whatever others said. The agent is told your reason and note."
     )
-    if request.on_timeout == OnTimeout.REJECT:
-        silence = Consequence(
-            "If nobody decides", "The act is refused at", request.decide_by, "Silence never approves."
-        )
-    else:
-        silence = Consequence("If nobody decides", "It stays here, marked overdue after", request.decide_by,
-                              "Silence never approves.")  # fmt: skip
+    counted = f"Counted in the hours of {request.calendar}. " if request.calendar else ""
+    silence = Consequence(
+        "If nobody decides", silence_of(request), request.decide_by, f"{counted}Silence never approves."
+    )
     return [approve, reject, silence]
 
 
@@ -336,12 +374,13 @@ class Waiting:
 
 
 def work(actor: Actor, *, size: int = 8) -> Waiting:
-    rows = waiting_for(actor)
     ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status=RequestStatus.PENDING)
     voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
     decided = list(voices.order_by("-at", "-id")[:size])
-    due = rows.order_by("decide_by", "-required", "id")[:size]
-    return Waiting(_rows(due, actor), counted(rows), decided)
+    # Listed and counted in one statement.
+    rows = waiting_for(actor).annotate(waiting=Window(Count("pk")))
+    due = list(rows.order_by("decide_by", "-required", "id")[:size])
+    return Waiting(_rows(due, actor), f"{due[0].waiting if due else 0:,}", decided)
 
 
 def query_of(filters: Mapping[str, str]) -> str:

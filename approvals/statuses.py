@@ -1,4 +1,7 @@
-"""Every status of policies and requests, and what may follow what. Drawn in approvals/README.md by `manage.py diagrams`."""
+"""Every status of policies, what they refer to, and requests, and what may follow what.
+
+Drawn in approvals/README.md by `manage.py diagrams`.
+"""
 
 from django.db import models
 
@@ -17,6 +20,9 @@ class RequestStatus(models.TextChoices):
 
 
 POLICY = definition_lifecycle("approval policy")
+GROUP = definition_lifecycle("reviewer group")
+CALENDAR = definition_lifecycle("business calendar")
+ACCOUNTS = definition_lifecycle("linked accounts")
 
 REQUEST = Lifecycle(
     "approval request",
@@ -44,4 +50,4 @@ REQUEST = Lifecycle(
     initial={RequestStatus.PENDING},
 )
 
-LIFECYCLES = (POLICY, REQUEST)
+LIFECYCLES = (POLICY, GROUP, CALENDAR, ACCOUNTS, REQUEST)

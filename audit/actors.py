@@ -1,7 +1,7 @@
 """Who did it. An actor is passed to every verb; there is no ambient "current user" anywhere."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 Kind = Literal["person", "agent", "system"]
@@ -19,14 +19,14 @@ class Actor:
     unit_ids: frozenset[UUID] = frozenset()
     scopes: frozenset[str] = frozenset()
     # A page asks the same question many times; it passes a dict, and audit.scope keeps its answers there. A verb does not.
-    answers: dict[str, frozenset[UUID]] | None = field(default=None, compare=False, repr=False)
+    answers: dict[str, frozenset[Any]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_person(self) -> bool:
         return self.kind == "person"
 
 
-def person(user_id: int, name: str, *, answers: dict[str, frozenset[UUID]] | None = None) -> Actor:
+def person(user_id: int, name: str, *, answers: dict[str, frozenset[Any]] | None = None) -> Actor:
     return Actor(key=f"user:{user_id}", name=name, kind="person", user_id=user_id, answers=answers)
 
 

@@ -3,6 +3,7 @@
 Each app registers its own definitions with `DefinitionAdmin`. Every verb is one of audit.definitions.
 """
 
+import json
 from collections.abc import Callable
 from copy import copy
 from typing import Any, ClassVar
@@ -10,14 +11,16 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from audit import definitions
 from audit.actors import Actor
-from audit.definitions import Definition, DefinitionStatus
+from audit.canonical import canonical, digest_text
+from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
 from audit.ids import new_id
 from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
@@ -34,7 +37,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     list_filter: ClassVar[Any] = ["status"]
     search_fields: ClassVar[Any] = ["name"]
     versioned: ClassVar[bool] = True
-    who_and_when: ClassVar[tuple[str, ...]] = ("state", "edited_by", "activated_by", "activated_at")
+    who_and_when: ClassVar[tuple[str, ...]] = ("state", "everybody", "activated_by", "activated_at")
 
     # --- What may be done ---------------------------------------------------------------------------------------
 
@@ -62,12 +65,23 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         shown = pill("definition", row.status)
         return format_html('<span class="pill" data-tone="{}">{}</span>', shown.tone, shown.word)
 
+    @admin.display(description="Edited by")
+    def everybody(self, row: Definition) -> str:
+        """Everybody who ever edited this version: none of them activates it."""
+        names = get_user_model().objects.filter(pk__in=row.editors).order_by("username")
+        return ", ".join(names.values_list("username", flat=True)) or "the system"
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         row = kwargs.get("obj")
-        context["verbs"] = self._verbs_on(row) if row is not None and self.may_configure(request) else []
+        if row is not None and self.may_configure(request):
+            context |= {"verbs": self._verbs_on(row), "pages": self.further_pages(row), **_as_read(row)}
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def further_pages(self, row: Definition) -> list[dict[str, str]]:
+        """Pages about this row beside its form: links of a word and an address."""
+        return []
 
     def _verbs_on(self, row: Definition) -> list[dict[str, str]]:
         words = {"activate": "Activate", "version": "New version", "retire": "Retire"}
@@ -129,12 +143,44 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
                 raise Forbidden("You may not configure this.")
             try:
                 row = verb(request, row, actor_of(request)) or row
+            except ChangedSinceRead as refusal:
+                return self._changed(request, row, refusal)
             except Refusal as refusal:
                 record_refusal(request, refusal)
                 messages.error(request, refusal.message)
             return redirect(self._url("change", row.pk))
 
         return view
+
+    def _changed(self, request: HttpRequest, row: Definition, refusal: Refusal) -> HttpResponse:
+        """What the activating person read beside what the draft is now. They read it anew before they activate it."""
+        read = _posted(request)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(row),
+            "opts": self.opts,
+            "original": row,
+            "refusal": refusal,
+            "reference": record_refusal(request, refusal),
+            "difference": self._differences(read, definitions.content(row)) if read else [],
+            "again": self._url("change", row.pk),
+        }
+        return render(request, "admin/definition_changed.html", context, status=refusal.status_code)
+
+    def _differences(self, read: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
+        return definitions.differences(self.readable(read), self.readable(now))
+
+    def readable(self, content: dict[str, Any]) -> dict[str, Any]:
+        """A definition's content with what only a program can read put into words: a person's name for their id."""
+        related: dict[str, Any] = {
+            field.name: field.related_model for field in self.opts.concrete_fields if field.is_relation
+        }
+        words = {
+            name: str(model._default_manager.filter(pk=content[name]).first() or content[name])
+            for name, model in related.items()
+            if content.get(name) is not None
+        }
+        return {**content, **words}
 
     def _url_name(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
@@ -143,8 +189,24 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         return reverse(f"admin:{self._url_name(name)}", args=[pk])
 
 
+def _as_read(row: Definition) -> dict[str, str]:
+    """What the Activate form carries: the digest that binds, and the text it was taken over, to show what differs."""
+    text = canonical(definitions.content(row))
+    return {"read": text, "read_digest": digest_text(text)}
+
+
+def _posted(request: HttpRequest) -> dict[str, Any]:
+    """The text that stood on the page, if it is the one its digest was taken over."""
+    text = request.POST.get("read", "")
+    try:
+        read = json.loads(text) if digest_text(text) == request.POST.get("digest") else {}
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
 def _activate(request: HttpRequest, row: Definition, by: Actor) -> None:
-    definitions.activate(row, by=by)
+    definitions.activate(row, by=by, read=request.POST.get("digest", ""))
     messages.success(request, f"{row} is in force now.")
 
 

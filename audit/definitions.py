@@ -1,16 +1,18 @@
 """What people configure is drafted by one person and activated by another: policies, tools, agents, business units."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from audit import lifecycle
+from audit import lifecycle, people
 from audit.actors import Actor
+from audit.canonical import canonical, digest
 from audit.lifecycle import Governed, Lifecycle, move
-from audit.refusals import Forbidden, Refusal
+from audit.refusals import Forbidden, Refusal, Stale
 
 
 class DefinitionStatus(models.TextChoices):
@@ -44,6 +46,8 @@ class Definition(Governed):
     edited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
+    # Everybody who ever edited this version, not only the last one: ids of users.
+    editors = ArrayField(models.BigIntegerField(), default=list, db_default=[], editable=False)
     activated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
@@ -59,13 +63,23 @@ class Definition(Governed):
                 name="active_%(class)s_was_activated_by_another_person",
                 condition=Q(activated_by__isnull=True) | ~Q(activated_by=F("edited_by")),
             ),
+            models.CheckConstraint(
+                name="active_%(class)s_was_never_edited_by_its_activator",
+                condition=Q(activated_by__isnull=True) | ~Q(editors__contains=[F("activated_by")]),
+            ),
         ]
 
 
 class SamePerson(Forbidden):
-    """Four eyes: the person who edited a definition cannot be the one who activates it."""
+    """Four eyes: whoever edited a definition, first, last or in between, cannot be the one who activates it."""
 
     code = "same_person"
+
+
+class ChangedSinceRead(Stale):
+    """The draft is not what the activating person had read. `read` is what they had, `now` what it is."""
+
+    code = "changed_since_read"
 
 
 class NeedsTwo(Forbidden):
@@ -74,40 +88,101 @@ class NeedsTwo(Forbidden):
     code = "needs_two"
 
 
+def content(row: Definition) -> dict[str, Any]:
+    """What people typed, field by field, as plain JSON: what is read before a draft is activated."""
+    fields = [field for field in row._meta.concrete_fields if field.editable or field.name == "version"]
+    return {field.name: _plain(field.to_python(field.value_from_object(row))) for field in fields}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, bool, list, dict)) or value is None else str(value)
+
+
+def digest_of(row: Definition) -> str:
+    return digest(content(row))
+
+
+class Difference(NamedTuple):
+    """One field of a definition on two occasions, as a difference is shown."""
+
+    label: str
+    before: str
+    after: str
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+    """The fields that are not the same."""
+    return [
+        Difference(name.replace("_", " "), _text(before.get(name)), _text(value))
+        for name, value in after.items()
+        if before.get(name) != value
+    ]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else canonical(value)
+
+
 @transaction.atomic
-def activate(row: Definition, *, by: Actor) -> None:
-    """Make a draft the version in force and retire the one it replaces."""
+def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
+    """Make a draft the version in force and retire the one it replaces.
+
+    `read` is the digest of what the activating person had on screen; without it, of the row in the caller's hand.
+    Raises ChangedSinceRead when the draft is something else by now, SamePerson for everybody who ever edited it.
+    """
+    read = digest_of(row) if read is None else read
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
-    if by.is_person and by.user_id == row.edited_by_id:
-        raise SamePerson("You edited this draft, so another administrator has to activate it.")
     if row.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {row.status}: only a draft can be activated.")
+    _refuse_editor(row, by)
+    if digest_of(row) != read:
+        raise ChangedSinceRead(
+            f"This {row.lifecycle.noun} was edited after you opened it. Nothing was activated.",
+            remedy="Read it as it is now, then activate it.",
+        )
     rows: Any = type(row)._default_manager
     for old in rows.select_for_update().filter(name=row.name, status=DefinitionStatus.ACTIVE):
         if by.is_person and old.stream_unit != row.stream_unit:
             # Whoever may configure one unit could otherwise take another unit's rules out of force.
             raise Refusal("This name is taken outside this unit: choose another name.", code="name_taken")
         move(old, to=DefinitionStatus.RETIRED, by=by, why=f"replaced by {row}")
-    move(row, to=DefinitionStatus.ACTIVE, by=by, activated_by_id=by.user_id, activated_at=Now())
+    move(row, to=DefinitionStatus.ACTIVE, by=by, data={"digest": read}, activated_by_id=by.user_id, activated_at=Now())
+
+
+def _refuse_editor(row: Definition, by: Actor) -> None:
+    """Another account of the same person is the same person."""
+    if by.user_id is None:
+        return
+    editors = {*row.editors, row.edited_by_id}
+    if by.user_id in editors:
+        raise SamePerson("You edited this draft, so another administrator has to activate it.")
+    if people.accounts_behind(by) & editors:
+        raise SamePerson(
+            "You edited this draft under another account of yours, so another administrator has to activate it."
+        )
 
 
 @transaction.atomic
 def draft(row: Definition, *, by: Actor, why: str = "") -> None:
     """Store a new draft under its author's name."""
-    row.edited_by_id = by.user_id
-    lifecycle.born(row, by=by, why=why)
+    row.edited_by_id, row.editors = by.user_id, _with_editor([], by)
+    lifecycle.born(row, by=by, why=why, data={"digest": digest_of(row)})
 
 
 @transaction.atomic
 def edit(row: Definition, *, by: Actor, changed: list[str]) -> None:
-    """Store changes to a draft. Whoever edited it last cannot be the one who activates it."""
+    """Store changes to a draft. Nobody who ever edited it can be the one who activates it."""
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if stored.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {stored.status}: only a draft can be edited.")
-    row.edited_by_id = by.user_id
+    row.edited_by_id, row.editors = by.user_id, _with_editor(stored.editors, by)
     row.save()
     event = f"{row.lifecycle.noun.replace(' ', '_')}.edited"
-    lifecycle.note(row, event, by=by, data={"changed": sorted(changed)})
+    lifecycle.note(row, event, by=by, data={"changed": sorted(changed), "digest": digest_of(row)})
+
+
+def _with_editor(editors: list[int], by: Actor) -> list[int]:
+    return editors if by.user_id is None else sorted({*editors, by.user_id})
 
 
 @transaction.atomic

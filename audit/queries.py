@@ -203,8 +203,8 @@ def _narrowed(rows: QuerySet[AuditEvent], filters: TrailFilters) -> QuerySet[Aud
 
 def event_kinds(reader: Actor, *, site: bool) -> list[str]:
     """Nouns that can be filtered by: the first words of the events' names."""
-    nouns = ["execution", "step", "attempt", "action", "approval_request", "dead_letter", "approval_policy", "tool",
-             "agent", "business_unit"]  # fmt: skip
+    nouns = ["execution", "step", "attempt", "action", "approval_request", "dead_letter", "approval_policy", "reviewer_group",
+             "business_calendar", "linked_accounts", "tool", "agent", "business_unit"]  # fmt: skip
     return [*nouns, "person", "request"] if site else nouns
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from audit import scope
@@ -53,5 +53,20 @@ class InUnitAdmin(DefinitionAdmin):
         titles = self._titles()
         return titles.get(row.unit_id, "Every business unit" if row.unit_id is None else "?")
 
+    def readable(self, content: dict[str, Any]) -> dict[str, Any]:
+        titles = {str(pk): title for pk, title in self._titles().items()}
+        unit = content.get("unit_id")
+        return {**super().readable(content), "unit_id": titles.get(unit, unit) if unit else "Every business unit"}
+
     def _titles(self) -> dict[Any, str]:
         return dict(BusinessUnit.objects.values_list("pk", "title"))
+
+
+class OptionalUnitAdmin(InUnitAdmin):
+    """Definitions of one unit or of all: an administrator sees those of their units and those that cover every one."""
+
+    unit_is_required = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        seen = scope.unit_ids(actor_of(request), "view")
+        return super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))

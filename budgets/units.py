@@ -1,5 +1,6 @@
 """Reading the unit tree: few rows, asked by everybody."""
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
@@ -32,7 +33,22 @@ def named(name: str) -> ActiveUnit:
 
 def lineage(unit_id: UUID) -> list[UUID]:
     """The unit and everything above it: a policy or an agent of a unit covers the units below."""
+    return lineages([unit_id])[unit_id]
+
+
+def lineages(unit_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
+    """The lineage of each of these units, in one query."""
     parents = dict(BusinessUnit.objects.values_list("pk", "parent_id"))
+    return {unit_id: _upwards(unit_id, parents) for unit_id in unit_ids}
+
+
+def below(unit_id: UUID) -> frozenset[UUID]:
+    """The unit and everything below it."""
+    parents = dict(BusinessUnit.objects.values_list("pk", "parent_id"))
+    return frozenset(pk for pk in parents if unit_id in _upwards(pk, parents))
+
+
+def _upwards(unit_id: UUID, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
     found: list[UUID] = []
     here: UUID | None = unit_id
     while here is not None and here not in found:

@@ -1,6 +1,9 @@
 """Policies, requests and decisions. Knows the thing decided only as a frozen snapshot."""
 
+from approvals.models.accounts import LinkedAccounts
+from approvals.models.calendar import BusinessCalendar
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.group import ReviewerGroup
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 
@@ -8,9 +11,12 @@ __all__ = [
     "FITS",
     "ApprovalPolicy",
     "ApprovalRequest",
+    "BusinessCalendar",
     "Decision",
+    "LinkedAccounts",
     "OnTimeout",
     "PolicyVerdict",
     "ReasonCode",
+    "ReviewerGroup",
     "Verdict",
 ]

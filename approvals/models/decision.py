@@ -47,6 +47,8 @@ class Decision(models.Model):
     note = models.TextField(default="", blank=True)
     digest = models.CharField(max_length=64)
     revision = models.PositiveIntegerField()
+    # The policy's checks, each with the yes (true) or no it was given.
+    answers = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     # What the reviewer had opened and for how long, as their browser reported it.
     viewed = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=Now())

@@ -21,6 +21,7 @@ class OnTimeout(models.TextChoices):
 
     REJECT = "reject", "the action is refused"
     HOLD = "hold", "it stays waiting, marked overdue"
+    ESCALATE = "escalate", "it stays waiting, and another group is asked"
 
 
 class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
@@ -45,12 +46,36 @@ class ApprovalPolicy(Definition):
     )
     verdict = models.CharField(max_length=10, choices=PolicyVerdict.choices, default=PolicyVerdict.HOLD)
     required = models.PositiveSmallIntegerField(
-        default=1, help_text="How many different people must approve: 0, 1 or 2"
+        default=1, help_text="How many different people must approve: 0, 1 or 2, or more if the groups below are more"
+    )
+    needs = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="Whose signatures, group by group: [{groups: [finance], count: 1}]",
+    )
+    reason_codes = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="The reasons a decision may give; none chosen means all",
+    )
+    checks = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="Questions that have to be answered with yes before somebody may approve",
     )
     reason = models.CharField(max_length=300, help_text="Shown to the reviewer: why a person is needed")
     decide_within_seconds = models.PositiveIntegerField(default=24 * 3600, help_text="Time people have to decide")
     use_within_seconds = models.PositiveIntegerField(default=3600, help_text="Time an approval stays usable")
+    calendar = models.CharField(
+        max_length=80, blank=True, default="", db_default="", help_text="Time to decide counts open hours only"
+    )
     on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
+    escalate_to = models.CharField(
+        max_length=80, blank=True, default="", db_default="", help_text="The group asked next, when it escalates"
+    )
     objects: Any = ApprovalPolicyQuerySet.as_manager()
 
     class Meta(Definition.Meta):
@@ -59,6 +84,11 @@ class ApprovalPolicy(Definition):
             *Definition.Meta.constraints,
             models.UniqueConstraint(name="one_policy_per_name_and_version", fields=["name", "version"]),
             models.CheckConstraint(name="policy_requires_0_to_2_people", condition=Q(required__lte=2)),
+            models.CheckConstraint(
+                name="policy_escalates_iff_to_a_group",
+                condition=Q(on_timeout=OnTimeout.ESCALATE) & ~Q(escalate_to="")
+                | ~Q(on_timeout=OnTimeout.ESCALATE) & Q(escalate_to=""),
+            ),
         ]
 
     def __str__(self) -> str:

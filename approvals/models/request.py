@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -27,6 +28,10 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def overdue(self) -> "ApprovalRequestQuerySet":
         """Past their time by the database's clock, and of the kind that time ends."""
         return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
+
+    def overdue_unnoted(self) -> "ApprovalRequestQuerySet":
+        """Past their time, of the kind that is asked further, and nobody has written that down yet."""
+        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.ESCALATE, overdue_noted_at__isnull=True)
 
     def lapsed(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.APPROVED, use_by__lte=Now())
@@ -57,6 +62,13 @@ class ApprovalRequest(Governed):
     revision = models.PositiveIntegerField(default=1)
     tier = models.TextField()
     required = models.PositiveSmallIntegerField()
+    needs = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), help_text="Groups that must be among the signers"
+    )
+    # Groups of which a further signature would count, as it stood after the last one; null: any reviewer's would.
+    open_to = ArrayField(models.TextField(), null=True)
+    reason_codes = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    checks = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     policy_version = models.TextField()
     reasons = models.JSONField(default=list)
     evidence = models.JSONField(default=list)
@@ -64,6 +76,12 @@ class ApprovalRequest(Governed):
     requester = models.TextField()
     requester_name = models.TextField()
     excluded = models.JSONField(default=list, help_text="Keys of everybody whose signature cannot count")
+    duties = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField()), help_text="Why each of them cannot: key to words"
+    )
+    calendar = models.TextField(default="", db_default="", help_text="The calendar that set the time to decide")
+    escalate_to = models.TextField(default="", db_default="")
+    overdue_noted_at = models.DateTimeField(null=True)
     on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
     created_at = models.DateTimeField(db_default=Now())
     decide_by = models.DateTimeField()
@@ -80,7 +98,12 @@ class ApprovalRequest(Governed):
                 condition=Q(status=RequestStatus.PENDING, resolved_at__isnull=True)
                 | (~Q(status=RequestStatus.PENDING) & Q(resolved_at__isnull=False)),
             ),
-            models.CheckConstraint(name="request_needs_1_or_2_people", condition=Q(required__in=[1, 2])),
+            models.CheckConstraint(name="request_needs_1_to_20_people", condition=Q(required__range=(1, 20))),
+            models.CheckConstraint(
+                name="request_escalates_iff_to_a_group",
+                condition=Q(on_timeout=OnTimeout.ESCALATE) & ~Q(escalate_to="")
+                | ~Q(on_timeout=OnTimeout.ESCALATE) & Q(escalate_to=""),
+            ),
             models.UniqueConstraint(
                 name="one_live_request_per_subject",
                 fields=["subject_id"],

@@ -46,6 +46,9 @@ class DecisionBody(Body):
     revision = Whole(min_value=1, max_value=2**31 - 1)
     reason_code = serializers.ChoiceField(ReasonCode.choices)
     note = Text(max_length=5_000, required=False, allow_blank=True)
+    answers = Object(
+        required=False, help_text="The policy's checks: question to true or false. Approving needs every yes"
+    )
     viewed = Object(required=False, help_text="What was opened and for how long, as the browser saw it")
 
 

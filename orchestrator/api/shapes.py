@@ -163,7 +163,7 @@ class StepShape(Shape):
 class DecisionShape(serializers.ModelSerializer[Decision]):
     class Meta:
         model = Decision
-        fields = ("person_name", "verdict", "reason_code", "note", "digest", "revision", "at")
+        fields = ("person_name", "verdict", "reason_code", "note", "answers", "digest", "revision", "at")
 
 
 class ApprovalShape(Shape):
@@ -176,9 +176,9 @@ class ApprovalShape(Shape):
         model = ApprovalRequest
         fields = (
             "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
-            "reversible", "snapshot", "digest", "revision", "tier", "required", "policy_version", "reasons",
-            "evidence", "agent_says", "requester", "requester_name", "on_timeout", "decisions", "created_at",
-            "decide_by", "use_by", "resolved_at",
+            "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
+            "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
+            "escalate_to", "decisions", "created_at", "decide_by", "use_by", "resolved_at",
         )  # fmt: skip
 
     @extend_schema_field(OBJECT)

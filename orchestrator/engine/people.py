@@ -8,7 +8,7 @@ from audit.canonical import canonical, digest_text
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
-from orchestrator.gate.propose import owners_of
+from orchestrator.gate.duties import duties_of_execution
 from orchestrator.models import Execution, Step
 from orchestrator.workflows.spec import StepSpec
 
@@ -43,10 +43,9 @@ def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
     )
 
 
-def _agents_behind(execution: Execution) -> list[str]:
-    """The agents whose work is decided on, and the one that started it."""
-    steps = released(execution.release_id).spec.steps
-    return [execution.requester.removeprefix("agent:"), *(step.agent for step in steps if step.agent)]
+def _agents_in(execution: Execution) -> list[str]:
+    """The agents whose work is decided on."""
+    return [step.agent for step in released(execution.release_id).spec.steps if step.agent]
 
 
 def _open(
@@ -93,7 +92,7 @@ def _open(
             tier="financial" if required > 1 else "customer_facing",
             requester=execution.requester,
             requester_name=execution.requester_name,
-            excluded=tuple(owners_of(_agents_behind(execution))),
+            duties=duties_of_execution(execution, _agents_in(execution)),
         ),
         asked=approvals.Asked(
             required=required,

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -25,6 +23,7 @@ from audit.refusals import Invalid, NotVisible
 from budgets.models import BusinessUnit
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.duties import duties_of
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
 from orchestrator.models import Action, Agent, Execution, Tool
@@ -85,7 +84,7 @@ def judge(
     found_agent = Agent.objects.active().select_related("owner").filter(name=agent, unit_id__in=units).first()
     requirement = match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
-        facts=_facts(found_tool, found_agent, arguments, unit_id, facts or {}),
+        facts=facts_about(found_tool, found_agent, arguments, _unit_facts(unit_id), facts or {}),
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
     )
     denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments))
@@ -98,10 +97,15 @@ def facts_of(execution: Execution, step_key: str) -> dict[str, Any]:
     return {"execution": about, "envelope": execution.envelope}
 
 
-def _facts(
-    tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], unit_id: UUID, more: dict[str, Any]
+def _unit_facts(unit_id: UUID) -> dict[str, Any]:
+    unit: Any = BusinessUnit.objects.filter(pk=unit_id).values("name", "title", "currency").first()
+    return unit or {}
+
+
+def facts_about(
+    tool: Tool | None, agent: Agent | None, arguments: dict[str, Any], unit: dict[str, Any], more: dict[str, Any]
 ) -> dict[str, Any]:
-    unit: Any = BusinessUnit.objects.filter(pk=unit_id).values("name", "title", "currency").first() or {}
+    """Everything a policy's condition may name (approvals.vocabulary lists the same)."""
     return {
         "args": arguments,
         "tool": {"name": tool.name, "version": tool.version, "effect": tool.effect, "tier": tool.tier} if tool else {},
@@ -301,7 +305,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             tier=_tier_of(need.required, action.tier),
             requester=action.requester,
             requester_name=action.requester_name,
-            excluded=tuple(_excluded(action)),
+            duties=duties_of(action, tool=tool, requirement=need),
             evidence=list(action.context.get("evidence", [])),
             agent_says=str(action.context.get("reason", "")),
         ),
@@ -312,24 +316,16 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             decide_within_seconds=need.decide_within_seconds,
             use_within_seconds=need.use_within_seconds,
             on_timeout=need.on_timeout,
+            escalate_to=need.escalate_to,
+            needs=need.needs,
+            reason_codes=need.reason_codes,
+            checks=need.checks,
+            clocks=need.clocks,
         ),
     )
 
 
 def _tier_of(required: int, floor: str) -> str:
-    """A policy that asks for two makes it a two-person act, whatever the tool's own tier says."""
-    return next((tier for tier, people in TIERS.items() if people == max(required, TIERS[floor])), floor)
-
-
-def owners_of(agents: Iterable[str]) -> list[str]:
-    """Keys of the people who own these agents: they do not sign for them."""
-    owners = Agent.objects.active().filter(name__in=set(agents)).values_list("owner_id", flat=True)
-    return [f"user:{owner}" for owner in sorted(set(owners))]
-
-
-def _excluded(action: Action) -> list[str]:
-    """Nobody signs for their own agent, be it the one that calls or the one that asked, nor for whom it says it acts."""
-    keys = owners_of([action.agent, action.requester.removeprefix("agent:")])
-    claimed = str(action.context.get("requester", ""))
-    behind = get_user_model().objects.filter(username=claimed).values_list("pk", flat=True).first() if claimed else None
-    return keys + ([f"user:{behind}"] if behind else [])
+    """A policy that asks for two or more makes it a two-person act, whatever the tool's own tier says."""
+    wanted = min(max(required, TIERS[floor]), max(TIERS.values()))
+    return next(tier for tier, people in TIERS.items() if people == wanted)

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalPolicy, ApprovalRequest
+from approvals.quorum import Need
 from approvals.statuses import RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
@@ -19,6 +20,7 @@ from audit.lifecycle import move
 from audit.refusals import Refusal, Stale
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.duties import duties_of_agents
 from orchestrator.gate.locks import lock_action, refuse_foreign
 from orchestrator.gate.propose import WORKFLOW, facts_of, judge
 from orchestrator.gate.snapshot import digest_of
@@ -149,7 +151,13 @@ def _refuse_stricter_policy(action: Action) -> None:
         unit_id=action.unit_id,
         facts=facts_of(execution, action.context.get("step", "")) if execution else None,
     )
-    if judged.requirement.denied or judged.requirement.required > action.required:
+    asked = ApprovalRequest.objects.filter(pk=action.approval_id).first() if action.approval_id else None
+    stricter = judged.requirement.asks_more_than(
+        required=action.required,
+        needs=Need.read(asked.needs) if asked else (),
+        checks=asked.checks if asked else (),
+    )
+    if judged.requirement.denied or stricter:
         raise Void("The policies in force now ask for more than was given.", code="policy_changed")
 
 
@@ -157,13 +165,18 @@ def _consume_approval(action: Action, by: Actor) -> datetime | None:
     if action.approval_id is None:
         return None
     request = ApprovalRequest.objects.get(pk=action.approval_id)
+    # The agent may have another owner by now: whoever signed for it does not own it.
+    duties = duties_of_agents([action.agent, action.requester.removeprefix("agent:")])
     if request.status != RequestStatus.USED:
-        return approvals.use(subject_id=action.pk, digest=action.digest, by=by).use_by
+        return approvals.use(subject_id=action.pk, digest=action.digest, by=by, duties=duties).use_by
     # A retry of the same dispatch, same key and bytes, inside the same window.
     if request.digest != action.digest or request.use_by is None or lifecycle.database_now() >= request.use_by:
         raise Void("The approval's time for use is over.", code="approval_lapsed")
-    if not approvals.is_still_signed(request):
-        raise Void("A signature no longer counts: the reviewer lost the role.", code="signature_revoked")
+    if not approvals.is_still_signed(request, duties):
+        raise Void(
+            "A signature no longer counts: its reviewer lost the role or the group, or took a duty in it since.",
+            code="signature_revoked",
+        )
     return request.use_by
 
 

@@ -10,8 +10,9 @@ from django.db import models
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from approvals import vocabulary
-from approvals.models import ApprovalPolicy
+from approvals import references, vocabulary
+from approvals.models import ApprovalPolicy, ReasonCode
+from approvals.quorum import Need
 from audit.conditions import POLICY_VARIABLES, BadCondition, compile_expression
 from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
@@ -81,6 +82,14 @@ AGENT = _item(
     },
 )
 
+NEED = _item(
+    ["groups", "count"],
+    {
+        "groups": {"type": "array", "minItems": 1, "items": _text(80, minLength=1), "uniqueItems": True},
+        "count": {"type": "integer", "minimum": 1, "maximum": 20},
+    },
+)
+
 POLICY = _item(
     ["name", "reason"],
     {
@@ -90,10 +99,15 @@ POLICY = _item(
         "condition": _text(2_000),
         "verdict": {"enum": ["hold", "deny"]},
         "required": {"type": "integer", "minimum": 0, "maximum": 2},
+        "needs": {"type": "array", "maxItems": 20, "items": NEED},
+        "checks": {"type": "array", "maxItems": 10, "items": _text(200, minLength=1), "uniqueItems": True},
+        "reason_codes": {"type": "array", "items": {"enum": [*ReasonCode.values]}, "uniqueItems": True},
         "reason": _text(300, minLength=1),
         "decide_within_seconds": SECONDS,
         "use_within_seconds": SECONDS,
-        "on_timeout": {"enum": ["reject", "hold"]},
+        "calendar": OPTIONAL_NAME,
+        "on_timeout": {"enum": ["reject", "hold", "escalate"]},
+        "escalate_to": OPTIONAL_NAME,
     },
 )
 
@@ -126,7 +140,13 @@ def policy_columns(item: JSON, say: Say, _: set[str]) -> JSON:
     except BadCondition as error:
         say("condition", str(error), f"It may use {', '.join(sorted(POLICY_VARIABLES))}.")
     unit_id = _unit_id(item["unit"], say) if item.get("unit") else None
-    return _with_defaults(ApprovalPolicy, _given(item, besides=("unit",)) | {"unit_id": unit_id})
+    for field, problem in references.problems(
+        needs=Need.read(item.get("needs", [])), calendar=item.get("calendar") or "", unit_id=unit_id,
+        on_timeout=item.get("on_timeout", "reject"), escalate_to=item.get("escalate_to") or "",
+    ):  # fmt: skip
+        say(field, problem, "Put it in force first, or correct the name.")
+    needs = [need.to_json() for need in Need.read(item.get("needs", []))]
+    return _with_defaults(ApprovalPolicy, _given(item, besides=("unit",)) | {"unit_id": unit_id, "needs": needs})
 
 
 def _given(item: JSON, besides: tuple[str, ...] = ()) -> JSON:

@@ -182,6 +182,23 @@ class TestImportPolicies:
     def test_refuses_three_signatures(self):
         assert "required" in refusal(import_policies, [{**POLICY, "required": 3}])[0]
 
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"needs": [{"groups": ["risk"], "count": 1}]}, "needs: There is no group “risk” in force"),
+            ({"needs": [{"groups": [], "count": 1}]}, "needs.0.groups: "),
+            ({"calendar": "office"}, "calendar: There is no calendar “office” in force"),
+            ({"on_timeout": "escalate"}, "escalate_to: Say which group is asked next"),
+            ({"on_timeout": "approve"}, "on_timeout: 'approve' is not a choice"),
+            ({"reason_codes": ["because"]}, "reason_codes.0: 'because' is not a choice"),
+        ],
+    )
+    def test_refuses_what_a_policy_refers_to_and_is_not_in_force(self, change, says):
+        (line,) = refusal(import_policies, [{**POLICY, **change}])
+
+        assert says in line
+        assert not ApprovalPolicy.objects.exists()
+
 
 @pytest.mark.django_db
 class TestImportCommands:

@@ -9,7 +9,7 @@ from audit.models import AuditEvent
 from budgets.models import LedgerEntry
 from orchestrator.models import Execution
 from orchestrator.operations import tokens
-from orchestrator.operations.registry import import_agents
+from orchestrator.operations.registry import import_agents, import_policies
 from tests import make
 from tests.api.conftest import IMPORTER, Caller, cancel_order, make_token, signed_in, voice
 
@@ -138,6 +138,34 @@ class TestApprovals:
 
         assert (old[0], old[1]["code"]) == (409, "changed_since_viewed")
         assert current[0] == 201
+
+    def test_say_whose_signatures_and_which_answers_are_asked_and_take_nothing_less(self, api, grace):
+        check = "Order found in the shop / ERP?"
+        policy = {"name": "checked", "tool": "orders.cancel", "required": 1, "reason": "checked", "checks": [check],
+                  "reason_codes": ["evidence_checked", "wrong_target"]}  # fmt: skip
+        import_policies([policy], by=IMPORTER, file="policies.json")
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+        read = browser.get(path)[1]
+
+        silent = browser.post(f"{path}decisions/", voice(read))
+        no = browser.post(f"{path}decisions/", voice(read) | {"answers": {check: False}})
+        other = browser.post(
+            f"{path}decisions/", voice(read) | {"answers": {check: True}, "reason_code": "within_policy"}
+        )
+        yes = browser.post(f"{path}decisions/", voice(read) | {"answers": {check: True}})
+
+        assert (read["checks"], read["needs"], read["reason_codes"]) == (
+            [check], [], ["evidence_checked", "other", "wrong_target"],
+        )  # fmt: skip
+        pointer = f"/answers/{check.replace('/', '~1')}"
+        assert [answer[1]["errors"][0]["pointer"] for answer in (silent, no, other)] == [
+            pointer,
+            pointer,
+            "/reason_code",
+        ]
+        assert [answer[0] for answer in (silent, no, other, yes)] == [422, 422, 422, 201]
+        assert yes[1]["decisions"][0]["answers"] == {check: True}
 
     def test_refuse_the_agents_owner(self, api, owner, world):
         make.grant(owner, "view", world)

@@ -3,8 +3,29 @@
 import pytest
 from django.core.management import call_command
 
+from approvals.models import ApprovalPolicy
+from audit.definitions import draft, edit
+from tests import make
+
 
 @pytest.mark.django_db
 class TestMigrations:
     def test_are_complete(self) -> None:
         call_command("makemigrations", check=True, dry_run=True)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestEveryEditor:
+    def test_is_found_in_the_trail_when_the_column_comes_and_the_way_back_is_open(self) -> None:
+        ann, bob = (make.person(name, "view") for name in ("ann", "bob"))
+        row = ApprovalPolicy(name="old", reason="old")
+        draft(row, by=make.actor(ann))
+        edit(row, by=make.actor(bob), changed=["reason"])
+        in_force = make.policy()
+
+        for number in ("0002", "0004"):
+            call_command("migrate", "approvals", number, verbosity=0)
+
+        row.refresh_from_db()
+        in_force.refresh_from_db()
+        assert (row.editors, in_force.editors) == (sorted([ann.pk, bob.pk]), [])

@@ -26,6 +26,8 @@ def rows(world, governed, provider):
     assert DeadLetter.objects.exists()
     policy = apps.get_model("approvals", "ApprovalPolicy")(name="p", condition="true", reason="r", required=1)
     make.draft(policy, by=make.SETUP)
+    for name in ("ReviewerGroup", "BusinessCalendar", "LinkedAccounts"):
+        make.draft(apps.get_model("approvals", name)(name="p"), by=make.SETUP)
 
 
 def refused(row, before, after):
@@ -90,3 +92,20 @@ class TestTheDatabase:
                 with pytest.raises(DatabaseError) as refusal, transaction.atomic():
                     cursor.execute(statement)
                 assert refusal.value.__cause__.sqlstate == "HP002"
+
+
+class TestAPolicy:
+    def test_is_not_activated_by_anybody_who_ever_edited_it_by_sql_either(self, rows, world):
+        policy = apps.get_model("approvals", "ApprovalPolicy").objects.get(name="p")
+        sql = "UPDATE approvals_approvalpolicy SET editors = %s, activated_by_id = %s WHERE id = %s"
+        editors = [world.ada.user_id, world.grace.user_id]
+
+        with pytest.raises(DatabaseError, match="never_edited_by_its_activator"), connection.cursor() as cursor:
+            cursor.execute(sql, [editors, world.ada.user_id, policy.pk])
+
+    def test_does_not_escalate_to_nobody(self, rows):
+        policy = apps.get_model("approvals", "ApprovalPolicy").objects.get(name="p")
+        sql = "UPDATE approvals_approvalpolicy SET on_timeout = 'escalate' WHERE id = %s"
+
+        with pytest.raises(DatabaseError, match="policy_escalates_iff_to_a_group"), connection.cursor() as cursor:
+            cursor.execute(sql, [policy.pk])

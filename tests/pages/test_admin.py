@@ -1,5 +1,8 @@
 """Configuring in the admin: four eyes on every definition, conditions that compile, and no second way around the verbs."""
 
+import re
+from html import unescape
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
@@ -11,7 +14,16 @@ from orchestrator.models import Agent, ServiceToken, Tool
 from tests import make
 from tests.pages.asking import browser_of
 
-CONFIGURABLE = ["approvalpolicy", "tool", "agent", "businessunit", "servicetoken"]
+CONFIGURABLE = [
+    "approvalpolicy",
+    "reviewergroup",
+    "businesscalendar",
+    "linkedaccounts",
+    "tool",
+    "agent",
+    "businessunit",
+    "servicetoken",
+]
 RULE = {
     "name": "refunds", "unit_id": "", "tool": "payments.refund", "condition": "double(args.amount) > 500.0", "verdict": "hold",
     "required": "2", "reason": "A large refund", "decide_within_seconds": "3600", "use_within_seconds": "600",
@@ -38,9 +50,20 @@ def second(unit):
     return administrator("bob", unit)
 
 
-def verb(browser, row, name, **more):
+def address(row, name):
     model = type(row)._meta
-    return browser.post(reverse(f"admin:{model.app_label}_{model.model_name}_{name}", args=[row.pk]), **more)
+    return reverse(f"admin:{model.app_label}_{model.model_name}_{name}", args=[row.pk])
+
+
+def reading(browser, row):
+    """What the Activate form on the row's page carries: the digest of what the page shows, and that text."""
+    page = browser.get(address(row, "change")).content.decode()
+    return {name: unescape(re.search(rf'name="{name}" value="([^"]*)"', page)[1]) for name in ("digest", "read")}
+
+
+def verb(browser, row, name, **more):
+    sent = reading(browser, row) if name == "activate" and row.status == "draft" else {}
+    return browser.post(address(row, name), sent, **more)
 
 
 class TestPolicy:
@@ -73,7 +96,56 @@ class TestPolicy:
 
         draft.refresh_from_db()
         assert (draft.status, draft.required, draft.edited_by.username) == ("draft", 1, "bob")
-        assert AuditEvent.objects.get(event="approval_policy.edited").data == '{"changed":["required"]}'
+        assert '"changed":["required"]' in AuditEvent.objects.get(event="approval_policy.edited").data
+
+    def test_edited_by_anybody_on_the_way_is_not_activated_by_them(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+        change = address(draft, "change")
+
+        second.post(change, {**RULE, "required": "1"})
+        first.post(change, {**RULE, "required": "2"})
+        reply = verb(second, draft, "activate", follow=True)
+
+        draft.refresh_from_db()
+        assert "You edited this draft" in reply.content.decode()
+        assert (draft.status, draft.edited_by.username, len(draft.editors)) == ("draft", "ann", 2)
+
+    def test_changed_since_it_was_opened_is_not_activated_and_the_difference_is_shown(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+        read = reading(second, draft)
+        first.post(address(draft, "change"), {**RULE, "condition": "double(args.amount) > 900.0"})
+
+        reply = second.post(address(draft, "activate"), read)
+
+        page = re.sub("<[^>]+>", "", reply.content.decode())
+        draft.refresh_from_db()
+        assert (reply.status_code, draft.status) == (409, "draft")
+        assert "edited after you opened it" in page
+        assert "500.0" in page
+        assert "900.0" in page
+        assert AuditEvent.objects.get(event="request.refused").why == "changed_since_read"
+
+    def test_read_anew_is_activated_and_the_trail_says_what_was_read(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+        read = reading(second, draft)
+
+        verb(second, draft, "activate")
+
+        draft.refresh_from_db()
+        assert draft.status == "active"
+        assert read["digest"] in AuditEvent.objects.get(event="approval_policy.active").data
+
+    def test_is_not_activated_without_saying_what_was_read(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+
+        reply = second.post(address(draft, "activate"))
+
+        draft.refresh_from_db()
+        assert (reply.status_code, draft.status) == (409, "draft")
 
     def test_in_force_is_read_only_and_changed_by_a_new_version(self, first):
         policy = make.policy()
@@ -119,9 +191,8 @@ class TestVerbs:
     @pytest.mark.parametrize("name", ["activate", "retire", "version"])
     def test_change_nothing_on_a_link(self, first, name):
         policy = make.policy()
-        address = reverse(f"admin:approvals_approvalpolicy_{name}", args=[policy.pk])
 
-        assert first.get(address).status_code == 405
+        assert first.get(address(policy, name)).status_code == 405
 
     def test_need_the_permission_to_configure(self, unit, first):
         policy = make.policy()
@@ -154,6 +225,19 @@ class TestAgentAndUnit:
 
         assert Agent.objects.get(name="clerk").edited_by.username == "ann"
         assert BusinessUnit.objects.get(name="south").status == "draft"
+
+    def test_that_changed_meanwhile_are_compared_by_the_names_of_people_and_units(self, first, second, unit):
+        agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": make.person("olga").pk, "allowed_tools": "[]", "egress": "[]",
+                 "input_schema": "{}", "output_schema": "{}"}  # fmt: skip
+        first.post(reverse("admin:orchestrator_agent_add"), agent)
+        draft = Agent.objects.get(name="clerk")
+        read = reading(second, draft)
+        first.post(address(draft, "change"), {**agent, "owner": make.person("nina").pk})
+
+        page = re.sub("<[^>]+>", "", second.post(address(draft, "activate"), read).content.decode())
+
+        assert "olga" in page
+        assert "nina" in page
 
 
 class TestServiceToken:

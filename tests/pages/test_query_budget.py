@@ -72,6 +72,16 @@ class TestDetail:
         assert [cost(as_everyone, address) for address in addresses] == few
         assert max(few) <= MOST["detail"]
 
+    def test_of_a_request_that_three_of_four_have_signed_stays_inside_its_budget(self, as_everyone):
+        signers = [make.person(name, "view", "review") for name in ("grace", "linus", "ken", "joan")]
+        make.group("finance", *signers)
+        make.group("risk", *signers)
+        make.policy("many", needs=make.needs("2 from finance", "2 from risk"))
+        request = make.approved(make.request("4860.00"), *signers[:3])
+
+        assert request.status == "pending"
+        assert cost(as_everyone, request.get_absolute_url()) <= MOST["detail"]
+
 
 class TestUnchangedPoll:
     def test_costs_little(self, as_everyone):

@@ -10,7 +10,7 @@ from approvals.models import ApprovalRequest, Decision
 from audit.models import AuditEvent
 from orchestrator.models import Action
 from tests import make
-from tests.pages.asking import PART
+from tests.pages.asking import PART, browser_of
 
 VIEWED = ["act", "change", "evidence", "policy"]
 
@@ -231,3 +231,62 @@ class TestRefusal:
 
         assert decide(as_vera, request).status_code == 403
         assert not Decision.objects.exists()
+
+
+CHECK = "Amount matches the invoice?"
+
+
+class TestAPolicyThatSaysMore:
+    @pytest.fixture
+    def asked(self, unit, grace, linus):
+        make.group("finance", grace)
+        make.group("risk", linus)
+        make.policy(
+            "payments", needs=make.needs("1 from finance", "1 from risk"), checks=[CHECK],
+            reason_codes=["evidence_checked", "wrong_amount"],
+        )  # fmt: skip
+        return make.request("4860.00")
+
+    def test_names_who_is_still_needed_on_the_page_and_in_the_queue(self, asked, as_grace, as_linus):
+        before = as_grace.get(asked.get_absolute_url()).content.decode()
+        decide(as_grace, asked, check_0="yes")
+
+        assert "one from Finance and one from Risk" in before
+        assert "Still needed: one from Risk." in as_grace.get(asked.get_absolute_url()).content.decode()
+        assert "one from Risk" in as_linus.get(reverse("approvals")).content.decode()
+
+    def test_asks_its_checks_with_no_answer_chosen_and_offers_its_reasons_only(self, asked, as_grace):
+        page = as_grace.get(asked.get_absolute_url()).content.decode()
+
+        assert CHECK in page
+        assert not re.search(r'name="check_0"[^>]* checked', page)
+        assert 'value="evidence_checked"' in page
+        assert 'value="within_policy"' not in page
+
+    @pytest.mark.parametrize(
+        ("answers", "says"), [({}, "before you approve"), ({"check_0": "no"}, "You answered no to")]
+    )
+    def test_is_not_approved_without_a_yes_and_keeps_what_was_typed(self, asked, as_grace, answers, says):
+        reply = decide(as_grace, asked, note="seen on paper", **answers)
+
+        page = reply.content.decode()
+        assert reply.status_code == 422
+        assert says in page
+        assert "seen on paper" in page
+        assert not Decision.objects.exists()
+
+    def test_shows_the_answers_beside_the_decision(self, asked, as_grace):
+        decide(as_grace, asked, check_0="yes")
+
+        page = as_grace.get(asked.get_absolute_url()).content.decode()
+        assert f"{CHECK} <strong>Yes</strong>" in page
+
+    def test_tells_a_reviewer_outside_the_groups_that_they_can_only_reject(self, asked, unit):
+        other = browser_of(make.person("gus", "view", "review", of=unit))
+
+        page = other.get(asked.get_absolute_url()).content.decode()
+        yes = decide(other, asked, check_0="yes")
+        no = decide(other, asked, "reject")
+
+        assert "Your signature would not count here" in page
+        assert (yes.status_code, no.status_code) == (403, 302)

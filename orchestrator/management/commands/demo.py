@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand
 
+from approvals.models import BusinessCalendar, ReviewerGroup
 from audit.actors import person, system
 from audit.definitions import activate, draft
 from budgets.models import BusinessUnit
@@ -14,6 +15,7 @@ from budgets.permissions import grant
 from orchestrator.management.commands.execute import _csv
 from orchestrator.models import Execution
 from orchestrator.operations import executions
+from orchestrator.operations.registry import import_policies
 from orchestrator.releases.folders import folder_of, install
 
 PASSWORD = "holdpoint-demo"
@@ -34,7 +36,23 @@ PEOPLE = {
     "admin2": "administrators",
     "auditor": "auditors",
 }
-CONFIGURABLE = ("approvalpolicy", "tool", "agent", "businessunit", "servicetoken")
+CONFIGURABLE = (
+    "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "tool", "agent", "businessunit", "servicetoken",
+)  # fmt: skip
+
+GROUPS = {"controllers": ("Controllers", ["reviewer"]), "risk": ("Risk", ["reviewer2"])}
+OFFICE = {
+    "title": "Office hours, Oslo", "time_zone": "Europe/Oslo", "weekly_hours": "Mon-Fri 08:00-17:00",
+    "holidays": "2026-12-25 Christmas Day\n2027-01-01 New Year's Day",
+}  # fmt: skip
+# The first posting a newcomer meets shows what a policy can ask: two groups, a check, office hours, and who is next.
+POLICY = {
+    "name": "adjustment-very-large", "tool": "erp.post_adjustment", "condition": "double(args.amount) > 2000.0",
+    "reason": "The amount is above 2,000.00: a controller and somebody from risk", "required": 2,
+    "needs": [{"groups": ["controllers"], "count": 1}, {"groups": ["risk"], "count": 1}],
+    "checks": ["Does the amount match the bank statement?"], "calendar": "office-hours",
+    "decide_within_seconds": 9 * 3600, "on_timeout": "escalate", "escalate_to": "risk",
+}  # fmt: skip
 
 
 class Command(BaseCommand):
@@ -45,6 +63,7 @@ class Command(BaseCommand):
         _people(_groups(units["group"]))
         for name in ("reconciliation", "support_case_resolution"):
             install(folder_of(name), by=DEMO)
+        _policies()
         if not Execution.objects.exists():
             _first_execution()
         self._print()
@@ -90,6 +109,21 @@ def _people(groups: dict[str, Group]) -> None:
             user.set_password(PASSWORD)
             user.save()
             user.groups.add(groups[role])
+
+
+def _policies() -> None:
+    for name, (title, people) in GROUPS.items():
+        members = get_user_model().objects.filter(username__in=people).values_list("pk", flat=True)
+        _once(ReviewerGroup(name=name, title=title, member_ids=sorted(members)))
+    _once(BusinessCalendar(name="office-hours", **OFFICE))
+    import_policies([POLICY], by=DEMO, file="demo")
+
+
+def _once(row: Any) -> None:
+    """What an administrator has changed since stays as they left it."""
+    if not type(row).objects.filter(name=row.name).exists():
+        draft(row, by=DEMO)
+        activate(row, by=DEMO)
 
 
 def _first_execution() -> None:

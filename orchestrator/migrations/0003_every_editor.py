@@ -1,0 +1,48 @@
+"""Everybody who ever edited a tool's or an agent's draft is remembered, and cannot activate it."""
+
+import django.contrib.postgres.fields
+from django.conf import settings
+from django.db import migrations, models
+
+# Everybody the trail knows to have edited a draft; of what is in force already, the last editor. Undone with the column.
+EDITORS = """
+UPDATE {table} AS d SET editors = CASE WHEN d.status <> 'draft' THEN ARRAY[d.edited_by_id] ELSE ARRAY(
+  SELECT DISTINCT editor FROM (
+    SELECT substr(actor, 6)::bigint AS editor FROM audit_auditevent
+    WHERE object_id = d.id AND actor LIKE 'user:%' AND event IN ('{noun}.draft', '{noun}.edited')
+    UNION ALL SELECT d.edited_by_id
+  ) AS known WHERE editor IS NOT NULL ORDER BY editor
+) END WHERE d.edited_by_id IS NOT NULL
+"""
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('audit', '0002_append_only'),
+        ('orchestrator', '0002_lifecycle'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='agent',
+            name='editors',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), db_default=[], default=list, editable=False, size=None),
+        ),
+        migrations.RunSQL(EDITORS.format(table='orchestrator_agent', noun='agent'), migrations.RunSQL.noop),
+        migrations.AddField(
+            model_name='tool',
+            name='editors',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), db_default=[], default=list, editable=False, size=None),
+        ),
+        migrations.RunSQL(EDITORS.format(table='orchestrator_tool', noun='tool'), migrations.RunSQL.noop),
+        migrations.AddConstraint(
+            model_name='agent',
+            constraint=models.CheckConstraint(condition=models.Q(('activated_by__isnull', True), models.Q(('editors__contains', [models.F('activated_by')]), _negated=True), _connector='OR'), name='active_agent_was_never_edited_by_its_activator'),
+        ),
+        migrations.AddConstraint(
+            model_name='tool',
+            constraint=models.CheckConstraint(condition=models.Q(('activated_by__isnull', True), models.Q(('editors__contains', [models.F('activated_by')]), _negated=True), _connector='OR'), name='active_tool_was_never_edited_by_its_activator'),
+        ),
+    ]

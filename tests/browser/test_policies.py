@@ -1,0 +1,126 @@
+"""Policies as people see them: the groups and checks on the review page, and what an administrator reads before activating."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from approvals.models import ApprovalPolicy, Decision
+from audit.definitions import draft
+from tests import make
+
+CHECK = "Does the amount match the invoice?"
+MODELS = ["approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts"]
+
+
+@pytest.fixture
+def admin(unit, people):
+    user = make.person("bob", "view", of=unit, staff=True)
+    codenames = [f"{verb}_{model}" for verb in ("add", "change", "view") for model in MODELS]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return user
+
+
+@pytest.fixture
+def asked(unit, people):
+    """One from finance, where grace is, and one from risk, where linus is."""
+    make.group("finance", make.person("grace"))
+    make.group("risk", make.person("linus"))
+    needs = make.needs("1 from finance", "1 from risk")
+    make.policy("payments", needs=needs, checks=[CHECK], on_timeout="escalate", escalate_to="risk")
+    return make.request("4860.00", by=make.actor(people))
+
+
+@pytest.fixture
+def drafted(asked):
+    row = ApprovalPolicy(
+        name="payments", version=2, tool="erp.post_adjustment", condition="double(args.amount) > 500.0", required=2,
+        reason="A large payment", needs=make.needs("2 from finance or risk"), checks=[CHECK],
+    )  # fmt: skip
+    draft(row, by=make.actor(make.person("ann", "view")))
+    for amount in ("600.00", "700.00"):
+        make.action(amount)
+    return row
+
+
+class TestTheReviewPage:
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_is_accessible_with_groups_and_checks(self, asked, opened, theme):
+        person = opened("grace", color_scheme=theme)
+        person.page.goto(asked.get_absolute_url())
+
+        assert person.axe() == []
+        assert "one from Finance and one from Risk" in person.page.inner_text("#review")
+        assert "Risk is asked next" in person.page.inner_text("#review")
+
+    def test_takes_a_yes_to_every_check_before_it_records_an_approval(self, asked, opened):
+        person = opened("grace", java_script_enabled=False)
+        page = person.page
+        page.goto(asked.get_absolute_url())
+        for box in page.query_selector_all("input[name=viewed]"):
+            box.check()
+        page.check("#decision_verdict_approve")
+        page.select_option("#decision_reason_code", "evidence_checked")
+
+        page.check("input[name=check_0][value=no]")
+        page.click("text=Record decision")
+        refused = page.inner_text("#decision")
+        person.problems.clear()  # the browser itself logs a 422 as a failed load
+        page.check("input[name=check_0][value=yes]")
+        page.click("text=Record decision")
+
+        assert "You answered no to" in refused
+        assert "Still needed: one from Risk" in page.inner_text("#decision")
+        assert Decision.objects.get().answers == {CHECK: True}
+
+    @pytest.mark.parametrize("width", [320, 390])
+    def test_fits_a_narrow_screen(self, asked, opened, width):
+        page = opened("grace", viewport={"width": width, "height": 800}).page
+
+        for address in (asked.get_absolute_url(), reverse("approvals")):
+            page.goto(address)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+class TestTheAdministratorsPages:
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_are_accessible(self, admin, drafted, opened, theme):
+        person = opened("bob", color_scheme=theme)
+        pages = [reverse(f"admin:approvals_approvalpolicy_{name}", args=[drafted.pk]) for name in ("change", "trial")]
+        pages += [reverse(f"admin:approvals_{model}_add") for model in MODELS]
+        faults = {}
+
+        for address in pages:
+            person.page.goto(address)
+            if found := person.axe():
+                faults[address] = found
+
+        assert faults == {}
+
+    def test_show_what_changed_since_the_draft_was_opened_and_activate_what_is_read_then(self, admin, drafted, opened):
+        person = opened("bob")
+        page = person.page
+        page.goto(reverse("admin:approvals_approvalpolicy_change", args=[drafted.pk]))
+        ApprovalPolicy.objects.filter(pk=drafted.pk).update(reason="A very large payment")
+
+        page.click("button[data-verb=activate]")
+        difference = page.inner_text("table.diff")
+        found = person.axe()
+        person.problems.clear()  # the browser itself logs a 409 as a failed load
+        page.click("text=Read the draft as it is now")
+        page.click("button[data-verb=activate]")
+
+        assert "A very large payment" in difference.replace("\n", "")
+        assert found == []
+        assert ApprovalPolicy.objects.active().get(name="payments").version == 2
+        assert urlsplit(page.url).path.endswith("/change/")
+
+    def test_try_a_draft_on_past_actions(self, admin, drafted, opened):
+        page = opened("bob").page
+        page.goto(reverse("admin:approvals_approvalpolicy_change", args=[drafted.pk]))
+
+        page.click("text=Try it on past actions")
+
+        assert "two from Finance or Risk" in page.inner_text("#content")
+        assert "Reviewer hours" in page.inner_text("#content")
