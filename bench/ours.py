@@ -1,6 +1,6 @@
 """Holdpoint itself, with full governance and isolated runners: what a user runs, driven from outside.
 
-python bench/ours.py setup | throughput N | latency N | decision N | parked N
+python bench/ours.py setup | throughput N | unrecorded N | latency N | decision N | parked N
 """
 
 import os
@@ -107,6 +107,32 @@ def throughput(count: int) -> None:
         meter = Meter()
         _work_off("w3", "succeeded", count)
         report(**meter.read(count))
+
+
+# The same engine, but nothing reaches the trail or the spans. (W3 uses nothing that is charged, so there is no ledger entry.)
+_UNRECORDED = """
+ALTER FUNCTION audit_append(text, jsonb) RENAME TO audit_append_kept;
+CREATE FUNCTION audit_append(_stream text, _events jsonb) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+CREATE FUNCTION bench_drop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER bench_drop BEFORE INSERT ON audit_span FOR EACH ROW EXECUTE FUNCTION bench_drop();
+"""
+_RECORDED = """
+DROP TRIGGER bench_drop ON audit_span;
+DROP FUNCTION bench_drop();
+DROP FUNCTION audit_append(text, jsonb);
+ALTER FUNCTION audit_append_kept(text, jsonb) RENAME TO audit_append;
+"""
+
+
+def unrecorded(count: int) -> None:
+    """Throughput without the governance records: what they cost is the difference."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNRECORDED)
+    try:
+        throughput(count)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(_RECORDED)
 
 
 def latency(count: int) -> None:

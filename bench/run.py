@@ -21,7 +21,13 @@ from tables import Figures, print_tables
 from config.postgres import Server
 
 # What is measured of whom, in the order of one round.
-THROUGHPUT = [(OURS, "throughput"), (DBOS, "throughput"), (LANGGRAPH, "throughput"), (DBOS, "direct")]
+THROUGHPUT = [
+    (OURS, "throughput"),
+    (OURS, "unrecorded"),
+    (DBOS, "throughput"),
+    (LANGGRAPH, "throughput"),
+    (DBOS, "direct"),
+]
 ONE_AT_A_TIME = [(system, verb) for verb in ("latency", "decision") for system in (OURS, LANGGRAPH, DBOS)]
 
 

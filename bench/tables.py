@@ -7,6 +7,7 @@ from typing import Any
 Figures = dict[str, list[dict[str, Any]]]
 NAMES = {
     "ours throughput": "Holdpoint, 1 worker host of 2",
+    "ours unrecorded": "the same without audit and spans",
     "langgraph throughput": "langgraph + PostgreSQL, 2 processes",
     "dbos throughput": "dbos queue, 2 processes",
     "dbos direct": "dbos direct calls, 1 process",
@@ -46,6 +47,8 @@ TARGETS = [
            ("dbos throughput", "per_second")),
     Target("W3 throughput, against langgraph (2 processes)", "ours throughput", "per_second", 2.0, "x", True,
            ("langgraph throughput", "per_second")),
+    Target("W3 throughput, against itself without audit and spans", "ours throughput", "per_second", 0.85, "x", True,
+           ("ours unrecorded", "per_second")),
     Target("W3 alone p50, against langgraph in process", "ours latency", "p50", 1.0, "x", False,
            ("langgraph latency", "p50")),
     Target("W3 alone p50, against dbos direct call", "ours latency", "p50", 0.7, "x", False, ("dbos latency", "p50")),
@@ -62,7 +65,7 @@ TARGETS = [
 
 def print_tables(figures: Figures) -> None:
     print("\nW3: three durable steps; 2 processes work, many at once")
-    for key in ("ours throughput", "langgraph throughput", "dbos throughput", "dbos direct"):
+    for key in ("ours throughput", "ours unrecorded", "langgraph throughput", "dbos throughput", "dbos direct"):
         if key in figures:
             _throughput(figures, key)
             _work_per_cpu(figures, key)
