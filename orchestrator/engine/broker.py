@@ -7,6 +7,7 @@ The task names are fixed here; a package is made on the spot and carries two sho
 import logging
 import os
 import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,13 +27,19 @@ HOST = os.environ.get("HOLDPOINT_WORKER", "worker")
 LONGEST_WAIT = 1.0
 # A due step whose execution is locked this instant is asked for again after this pause.
 LOCKED_PAUSE = 0.02
-BURST_PAUSE = 0.003
+BURST_PAUSE = BUSY_PAUSE = 0.003
+# How far ahead of the hands claims are made, in time: short beside a lease, long beside a claim.
+AHEAD_SECONDS = 0.25
 
 
 class StepBroker(Broker):  # type: ignore[misc]
     """Woken by NOTIFY and by time. Every error is survived here, because django-q2 would sleep ten seconds on it."""
 
     _listening: psycopg.Connection[Any] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pace = Pace()
 
     def dequeue(self) -> list[tuple[str, str]]:
         try:
@@ -45,7 +52,10 @@ class StepBroker(Broker):  # type: ignore[misc]
         return [(str(part[0].fence), _package(part)) for part in _shares(claims)]
 
     def _claim(self) -> list[Claim]:
-        return claim_due(limit=settings.WORKERS * settings.HANDS, worker=HOST)
+        hands = settings.WORKERS * settings.HANDS
+        claims = claim_due(limit=hands, worker=HOST, room=hands + min(hands, self._pace.soon()))
+        self._pace.claimed(len(claims))
+        return claims
 
     def _wait_and_claim(self) -> list[Claim]:
         listener = self._listener()
@@ -53,7 +63,7 @@ class StepBroker(Broker):  # type: ignore[misc]
         if [*listener.notifies(timeout=0)]:
             time.sleep(BURST_PAUSE)
         else:
-            wait = seconds_until_due(LONGEST_WAIT) or LOCKED_PAUSE
+            wait = seconds_until_due(LONGEST_WAIT) or (BUSY_PAUSE if self._pace.soon() else LOCKED_PAUSE)
             _ = [*listener.notifies(timeout=wait, stop_after=1)]
         return self._claim()
 
@@ -91,6 +101,25 @@ class StepBroker(Broker):  # type: ignore[misc]
     def delete(self, task_id: str) -> None: ...
 
     def fail(self, task_id: str) -> None: ...
+
+
+class Pace:
+    """How fast this host's claims have lately been taken up. Claims ahead of free hands are only worth it where hands get
+    free quickly: behind steps that take minutes they would wait out their lease."""
+
+    def __init__(self) -> None:
+        self._claimed: deque[tuple[float, int]] = deque()
+
+    def claimed(self, number: int) -> None:
+        if number:
+            self._claimed.append((time.monotonic(), number))
+
+    def soon(self) -> int:
+        """How many claims will find a free hand within AHEAD_SECONDS, if it goes on as in the last second."""
+        now = time.monotonic()
+        while self._claimed and self._claimed[0][0] < now - 1.0:
+            self._claimed.popleft()
+        return int(sum(number for _, number in self._claimed) * AHEAD_SECONDS)
 
 
 def _password() -> str | None:

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 ASK_AGAIN, PAUSE_SECONDS = 10, 0.3
 SEVERAL_WITHIN_SECONDS = 0.005
+FREE_WITHIN_SECONDS = 0.25
 
 
 class Crew:
@@ -36,27 +37,35 @@ class Crew:
         self._pool = ThreadPoolExecutor(hands, thread_name_prefix="hand")
 
     def take(self, fences: Sequence[UUID], worker: str) -> None:
-        """Give each claim to a free hand, waiting for one where none is. Returns when all have begun, not ended."""
+        """Give each claim to a free hand. Returns when all have begun, not ended, and a hand is free for the next package.
+
+        What no hand gets free for in good time is given back: another worker may have one.
+        """
         left = list(fences)
         while left:
             number = self._take_hands(len(left))
+            if not number:
+                give_back(left, why="no hand was free for it")
+                break
             taken, left = left[:number], left[number:]
             segments = begin_or_give_back(taken)
             self._lay_down(number - len(segments))
             for segment in segments:
                 self._pool.submit(self._run, segment, worker)
+        with self._freed:
+            self._freed.wait_for(lambda: self._free > 0)
 
     def close(self) -> None:
         """Wait until all hands are empty. What they held has been run to its end."""
         self._pool.shutdown()
 
     def _take_hands(self, wanted: int) -> int:
-        """At least one, at most as many as wanted: only what can run at once has begun.
+        """At most as many as wanted: only what can run at once has begun. None when none gets free in good time.
 
         Where more is wanted than one, a moment's wait for several hands saves most of the statements that begin work.
         """
         with self._freed:
-            self._freed.wait_for(lambda: self._free > 0)
+            self._freed.wait_for(lambda: self._free > 0, FREE_WITHIN_SECONDS)
             self._freed.wait_for(lambda: self._free >= min(wanted, self._several), SEVERAL_WITHIN_SECONDS)
             found = min(wanted, self._free)
             self._free -= found
@@ -94,21 +103,22 @@ def begin_or_give_back(fences: list[UUID]) -> list[Segment]:
         return begin_all(fences)
     except Error as error:
         logger.warning("%d claims lost the database before they began (%s)", len(fences), type(error).__name__)
-        for fence in fences:
-            _give_back_if_unstarted(fence)
+        # A connection that died while this worker was idle is found out by its next claim, which need not wait for its lease.
+        connection.close()
+        give_back(fences, why="the database went away before the work began")
         return []
 
 
-def _give_back_if_unstarted(fence: UUID) -> None:
-    """A connection that died while this worker was idle is found out by its next claim, which need not wait for its lease."""
-    for _ in range(ASK_AGAIN):
-        connection.close()
-        try:
-            release_unstarted(fence, why="the database went away before the work began")
-        except Error:
-            time.sleep(PAUSE_SECONDS)
-        else:
-            return
+def give_back(fences: list[UUID], *, why: str) -> None:
+    """Make these due again, as far as their work has not begun. A database that is away is asked a few times."""
+    for fence in fences:
+        for _ in range(ASK_AGAIN):
+            try:
+                release_unstarted(fence, why=why)
+                break
+            except Error:
+                connection.close()
+                time.sleep(PAUSE_SECONDS)
 
 
 _crew: list[Crew] = []

@@ -37,6 +37,7 @@ def release_unstarted(attempt_id: UUID, *, why: str) -> bool:
     if attempt is None or step is None:
         return False
     move(attempt, to=AttemptStatus.RELEASED, by=ENGINE, why=why, finished_at=Now(), message=why)
-    move(step, to=StepStatus.PENDING, by=ENGINE, why=why, due_at=Now(), tries=F("tries") - 1)
+    # It keeps its place before what became due since.
+    move(step, to=StepStatus.PENDING, by=ENGINE, why=why, due_at=attempt.claimed_at, tries=F("tries") - 1)
     wake(execution.pk)
     return True

@@ -1,12 +1,14 @@
 """The threads of one worker process: many claims at a time, settled together, none of them in the others' way."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection, connections
 
 from audit.lifecycle import run
 from orchestrator.engine import crew, successes
+from orchestrator.engine.broker import Pace
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.crew import Crew
 from orchestrator.engine.segment import begin_all
@@ -15,6 +17,7 @@ from orchestrator.models import Attempt
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import lapse, timers_come_due
+from tests.worlds import wait_until
 
 CHAIN = """
 workflow: three_looks
@@ -55,36 +58,67 @@ class TestTheHands:
     def test_run_everything_they_are_given_to_its_end(self, world, hands):
         given = started(world, 30)
 
-        hands.take(claims(30), "one")
+        while fences := claims(30):
+            hands.take(fences, "one")
         hands.close()
 
         for execution in given:
             execution.refresh_from_db()
             assert execution.status == "succeeded"
-            assert {attempt.status for attempt in Attempt.objects.filter(execution_id=execution.pk)} == {"succeeded"}
+            ended = Attempt.objects.filter(execution_id=execution.pk).exclude(status="released")
+            assert [attempt.status for attempt in ended] == ["succeeded"] * 3
 
-    def test_begin_no_more_than_they_can_hold(self, world, hands, monkeypatch):
-        go_on, holding = threading.Event(), threading.Semaphore(0)
+    def test_give_back_what_no_hand_gets_free_for(self, world, hands, all_hold):
+        """Behind steps that take long nothing waits that another worker could do; it keeps its place in the queue."""
+        started(world, 6)
+        fences = claims(6)
+        with all_hold(4):
+            giver = threading.Thread(target=_take, args=[hands, fences])
+            giver.start()
+            wait_until(lambda: Attempt.objects.filter(status="released").count() == 2)
+            assert Attempt.objects.filter(status="running").exclude(started_at=None).count() == 4
+            assert giver.is_alive()  # no next package before a hand is free
+        giver.join(20)
+        assert not giver.is_alive()
+        assert set(claims(6))
+        assert Attempt.objects.filter(number=2).count() == 2
+
+
+class TestAHost:
+    def test_claims_no_more_than_it_has_room_for(self, world, hands):
+        started(world, 6)
+        assert len(claim_due(limit=6, worker="one", room=2)) == 2
+        assert claim_due(limit=6, worker="one", room=2) == []
+        assert len(claim_due(limit=6, worker="two", room=3)) == 3
+
+    def test_looks_ahead_only_where_hands_get_free_quickly(self):
+        pace = Pace()
+        assert pace.soon() == 0
+        pace.claimed(40)
+        assert pace.soon() == 10
+
+
+@pytest.fixture
+def all_hold(monkeypatch):
+    """A block in which so many hands hold what they were given, and longer than anybody waits for."""
+
+    @contextmanager
+    def holding(number):
+        go_on, held = threading.Event(), threading.Semaphore(0)
 
         def hold(segment, worker):
-            holding.release()
+            held.release()
             assert go_on.wait(20)
 
         monkeypatch.setattr(crew, "run_to_its_end", hold)
-        started(world, 6)
-        fences = claims(6)
-        giver = threading.Thread(target=_take, args=[hands, fences])
-        giver.start()
-        for _ in range(4):
-            assert holding.acquire(timeout=20)
+        try:
+            yield
+        finally:
+            for _ in range(number):
+                assert held.acquire(timeout=20)
+            go_on.set()
 
-        assert Attempt.objects.filter(started_at=None).count() == 2
-
-        go_on.set()
-        giver.join(20)
-        assert not giver.is_alive()
-        hands.close()
-        assert Attempt.objects.filter(started_at=None).count() == 0
+    return holding
 
 
 def _take(hands, fences):
