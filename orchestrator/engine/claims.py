@@ -34,7 +34,7 @@ def _woken(before: str) -> str:
     )
 
 
-def _claim_text(*, limit: str, only: str = "", also: str = "") -> str:
+def _claim_text(*, only: str = "", also: str = "") -> str:
     """Pick due steps nobody works on, move them, count the attempt, take the lease and write the audit: one statement.
 
     The execution is locked together with the step, and both only where free: a claim never waits for anybody.
@@ -47,7 +47,7 @@ def _claim_text(*, limit: str, only: str = "", also: str = "") -> str:
         pick=f"SELECT d.id, (row_number() OVER ())::int AS n FROM (SELECT s.id FROM orchestrator_step s "
         f"JOIN orchestrator_execution e ON e.id = s.execution_id "
         f"WHERE s.status = 'pending' AND s.due_at <= clock_timestamp() {only} "
-        f"ORDER BY s.due_at LIMIT {limit} FOR NO KEY UPDATE OF s, e SKIP LOCKED) AS d",
+        f"ORDER BY s.due_at LIMIT %(limit)s FOR NO KEY UPDATE OF s, e SKIP LOCKED) AS d",
         set_sql="attempt_id = (%(fences)s::uuid[])[p.n], attempt_count = t.attempt_count + 1, tries = t.tries + 1, "
         "due_at = NULL, started_at = COALESCE(t.started_at, clock_timestamp())",
         returning="t.id, t.execution_id, t.unit_id, t.attempt_id, t.attempt_count, p.n",
@@ -74,15 +74,10 @@ def _woken_event(before: str) -> str:
     )
 
 
-# What the host already holds, begun or not, takes from its room: no claim waits behind steps that take long.
-_ROOM = (
-    "GREATEST(0, LEAST(%(limit)s, %(room)s - (SELECT count(*) FROM orchestrator_attempt AS held "
-    "WHERE held.status = 'running' AND held.worker = %(worker)s)))"
-)
 # Nobody waits for the disk here. A crash of the database may forget a claim, and then its step is simply due again: what
 # was redeemed or settled under it waited for the disk, and for everything written before it.
-_CLAIM_ANY = _claim_text(limit=_ROOM, also=", set_config('synchronous_commit', 'off', true)")
-_CLAIM_OF_EXECUTION = _claim_text(limit="%(limit)s", only="AND s.execution_id = %(execution_id)s")
+_CLAIM_ANY = _claim_text(also=", set_config('synchronous_commit', 'off', true)")
+_CLAIM_OF_EXECUTION = _claim_text(only="AND s.execution_id = %(execution_id)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +89,12 @@ class Claim:
     execution_id: UUID
 
 
-def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None, room: int | None = None) -> list[Claim]:
-    """Take up to `limit` due steps (of one execution, if named), oldest first; never more than `worker` has room for."""
+def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None) -> list[Claim]:
+    """Take up to `limit` due steps (of one execution, if named), oldest first."""
     rows = run(
         _CLAIM_ANY if execution_id is None else _CLAIM_OF_EXECUTION,
         {
             "limit": limit,
-            "room": room,
             "worker": worker,
             "lease": settings.LEASE_SECONDS,
             "execution_id": execution_id,
@@ -110,6 +104,14 @@ def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None, room
         },
     )
     return [Claim(step_id=row[0], fence=row[1], execution_id=row[2]) for row in rows]
+
+
+def held_by(worker: str) -> int:
+    """How many claims this host holds, begun or not."""
+    found: int = run("SELECT count(*) FROM orchestrator_attempt WHERE status = 'running' AND worker = %s", [worker])[0][
+        0
+    ]
+    return found
 
 
 def renew(fences: Iterable[UUID]) -> int:

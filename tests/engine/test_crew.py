@@ -8,8 +8,8 @@ from django.db import connection, connections
 
 from audit.lifecycle import run
 from orchestrator.engine import crew, successes
-from orchestrator.engine.broker import Pace
-from orchestrator.engine.claims import claim_due
+from orchestrator.engine.broker import HOST, Pace, StepBroker
+from orchestrator.engine.claims import claim_due, held_by
 from orchestrator.engine.crew import Crew
 from orchestrator.engine.segment import begin_all
 from orchestrator.engine.sweep import sweep
@@ -85,11 +85,16 @@ class TestTheHands:
 
 
 class TestAHost:
-    def test_claims_no_more_than_it_has_room_for(self, world, hands):
+    def test_claims_no_more_than_it_has_hands_for(self, world, hands, settings):
+        settings.WORKERS, settings.HANDS = 1, 2
         started(world, 6)
-        assert len(claim_due(limit=6, worker="one", room=2)) == 2
-        assert claim_due(limit=6, worker="one", room=2) == []
-        assert len(claim_due(limit=6, worker="two", room=3)) == 3
+        broker = StepBroker()
+
+        packages = broker.dequeue()
+
+        assert len(packages) == 1
+        assert held_by(HOST) == 2
+        assert broker._claim() == []
 
     def test_looks_ahead_only_where_hands_get_free_quickly(self):
         pace = Pace()
