@@ -7,7 +7,6 @@ The task names are fixed here; a package is made on the spot and carries two sho
 import logging
 import os
 import time
-from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, held_by, seconds_until_due
+from orchestrator.engine.pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +27,8 @@ HOST = os.environ.get("HOLDPOINT_WORKER", "worker")
 LONGEST_WAIT = 1.0
 # A due step whose execution is locked this instant is asked for again after this pause.
 LOCKED_PAUSE = 0.02
-# While hands are at work, claims that would follow each other faster than this are made together: one of ten costs little
-# more than one of one. Nobody at work, nobody waits.
-COMPANY_SECONDS = 0.03
-# With every hand full and enough claimed ahead of them.
+# While enough is claimed for every hand.
 FULL_PAUSE = 0.02
-# How far ahead of the hands claims are made, in time: short beside a lease, long beside a claim.
-AHEAD_SECONDS = 0.25
 
 
 class StepBroker(Broker):  # type: ignore[misc]
@@ -43,12 +38,14 @@ class StepBroker(Broker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._pace = Pace()
-        self._is_full = False
+        self._pace = Pace(settings.WORKERS * settings.HANDS)
+        self._is_drained = False
 
     def dequeue(self) -> list[tuple[str, str]]:
         try:
-            claims = self._claim() or self._wait_and_claim()
+            if self._is_drained:
+                self._wait()
+            claims = self._claim()
         except (Error, psycopg.Error) as error:
             logger.warning("the database is away (%s); asking again", type(error).__name__)
             self._forget_connections()
@@ -57,30 +54,20 @@ class StepBroker(Broker):  # type: ignore[misc]
         return [(str(part[0].fence), _package(part)) for part in _shares(claims)]
 
     def _claim(self) -> list[Claim]:
-        """No more than hands are free, or will be in a moment: no claim waits behind steps that take long."""
-        hands = settings.WORKERS * settings.HANDS
-        ahead = min(hands, self._pace.soon())
         held = held_by(HOST)
-        room = hands + ahead - held
-        # Where work flows, several are claimed at a time rather than each hand's next step by itself.
-        self._is_full = room <= ahead // 2
-        if self._is_full:
-            return []
-        if held:
-            self._pace.wait_for_company()
-        claims = claim_due(limit=min(hands, room), worker=HOST)
-        self._pace.claimed(len(claims))
+        room = self._pace.room(held, now=time.monotonic())
+        time.sleep(self._pace.rest(held, now=time.monotonic()) if room else FULL_PAUSE)
+        claims = claim_due(limit=room, worker=HOST) if room else []
+        self._pace.claimed(len(claims), now=time.monotonic())
+        self._is_drained = len(claims) < room
         return claims
 
-    def _wait_and_claim(self) -> list[Claim]:
+    def _wait(self) -> None:
+        """Until a bell rings or the next step is due. Bells that rang meanwhile are not lost: the session keeps them."""
         listener = self._listener()
-        if self._is_full:
-            time.sleep(FULL_PAUSE)
-        # What rang while we were busy is worth one look together, not one look each.
-        elif not [*listener.notifies(timeout=0)]:
+        if not [*listener.notifies(timeout=0)]:
             wait = seconds_until_due(LONGEST_WAIT) or LOCKED_PAUSE
             _ = [*listener.notifies(timeout=wait, stop_after=1)]
-        return self._claim()
 
     def _listener(self) -> psycopg.Connection[Any]:
         if self._listening is None:
@@ -116,30 +103,6 @@ class StepBroker(Broker):  # type: ignore[misc]
     def delete(self, task_id: str) -> None: ...
 
     def fail(self, task_id: str) -> None: ...
-
-
-class Pace:
-    """How fast this host's claims have lately been taken up. Claims ahead of free hands are only worth it where hands get
-    free quickly: behind steps that take minutes they would wait out their lease."""
-
-    def __init__(self) -> None:
-        self._claimed: deque[tuple[float, int]] = deque()
-
-    def claimed(self, number: int) -> None:
-        if number:
-            self._claimed.append((time.monotonic(), number))
-
-    def wait_for_company(self) -> None:
-        """Nothing after a rest; in a stream of work the rest of COMPANY_SECONDS since the last claim."""
-        if self._claimed:
-            time.sleep(max(0.0, self._claimed[-1][0] + COMPANY_SECONDS - time.monotonic()))
-
-    def soon(self) -> int:
-        """How many claims will find a free hand within AHEAD_SECONDS, if it goes on as in the last second."""
-        now = time.monotonic()
-        while self._claimed and self._claimed[0][0] < now - 1.0:
-            self._claimed.popleft()
-        return int(sum(number for _, number in self._claimed) * AHEAD_SECONDS)
 
 
 def _password() -> str | None:

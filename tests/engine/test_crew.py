@@ -8,7 +8,7 @@ from django.db import connection, connections
 
 from audit.lifecycle import run
 from orchestrator.engine import crew, successes
-from orchestrator.engine.broker import HOST, Pace, StepBroker
+from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
 from orchestrator.engine.crew import Crew
 from orchestrator.engine.segment import begin_all
@@ -95,12 +95,6 @@ class TestAHost:
         assert len(packages) == 1
         assert held_by(HOST) == 2
         assert broker._claim() == []
-
-    def test_looks_ahead_only_where_hands_get_free_quickly(self):
-        pace = Pace()
-        assert pace.soon() == 0
-        pace.claimed(40)
-        assert pace.soon() == 10
 
 
 @pytest.fixture
