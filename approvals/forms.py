@@ -1,16 +1,21 @@
 """What people type: the queue's filters, and a decision."""
 
 import json
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.core.signing import BadSignature, TimestampSigner, b62_decode
 from django.db.models import TextChoices
 
+from approvals import showing
 from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
 from approvals.operations import Voice
 from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
+from approvals.showing import SECTIONS
 from approvals.statuses import RequestStatus
+from audit.refusals import Invalid
 
 
 class State(TextChoices):
@@ -74,12 +79,7 @@ REASONS = [
     ),
     ("Either", [(ReasonCode.OTHER.value, ReasonCode.OTHER.label)]),
 ]
-SECTIONS = {
-    "act": "What will happen",
-    "change": "Change against the record",
-    "evidence": "Evidence",
-    "policy": "Policy",
-}
+OPENED = TimestampSigner(salt="approvals.opened")
 
 
 class DecisionForm(forms.Form):
@@ -106,23 +106,35 @@ class DecisionForm(forms.Form):
         choices=[*SECTIONS.items()], required=False, widget=forms.CheckboxSelectMultiple, label="Viewed"
     )
     reading = forms.CharField(required=False, max_length=4_000, widget=forms.HiddenInput)
+    view = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    opened = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+    critical = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Type the value as you read it."},
+    )
 
     def __init__(self, *args: Any, approval: ApprovalRequest, **kwargs: Any) -> None:
-        kwargs |= {"initial": {"digest": approval.digest, "revision": approval.revision}, "auto_id": "decision_%s"}
+        shown = {
+            "digest": approval.digest,
+            "revision": approval.revision,
+            "view": showing.view_digest(approval),
+            "opened": OPENED.sign(str(approval.pk)),
+        }
+        kwargs |= {"initial": shown, "auto_id": "decision_%s"}
         super().__init__(*args, **kwargs)
         self.approval = approval
+        value = showing.critical_value(approval)
+        if value is None:
+            del self.fields["critical"]
+        else:
+            self.fields["critical"].label = f"Type the value of {showing.spoken(value.label)}, as you read it"
+            self.fields["critical"].help_text = "Both reviewers do. Grouping and currency do not matter."
 
     @property
     def must_view(self) -> bool:
         """An act that needs two people is signed only by somebody who has opened every part of it."""
         return self.approval.required > 1
-
-    def clean_viewed(self) -> list[str]:
-        viewed: list[str] = self.cleaned_data["viewed"]
-        missing = [title for name, title in SECTIONS.items() if name not in viewed]
-        if self.must_view and missing:
-            raise forms.ValidationError(f"Still to view: {', '.join(missing)}.")
-        return viewed
 
     def clean_reason_code(self) -> str:
         code: str = self.cleaned_data["reason_code"]
@@ -142,8 +154,31 @@ class DecisionForm(forms.Form):
             revision=given["revision"],
             reason_code=given["reason_code"],
             note=given["note"],
-            viewed={"sections": given["viewed"], "reading": _reading(given["reading"])},
+            critical=given.get("critical", ""),
+            viewed={
+                "sections": given["viewed"],
+                "reading": _reading(given["reading"]),
+                "view": given["view"],
+                "seconds": _seconds_since(given["opened"], self.approval),
+            },
         )
+
+    def blame(self, refusal: Invalid) -> None:
+        """Put what the verb says about a field beside that field."""
+        for pointer, _, message in refusal.errors:
+            name = pointer.split("/")[1]
+            self.add_error(name if name in self.fields else None, message)
+
+
+def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:
+    """How long the page was open, by the server's own signed note of when it made it; None where there is none."""
+    try:
+        if OPENED.unsign(opened) != str(approval.pk):
+            return None
+    except BadSignature:
+        return None
+    made = b62_decode(opened.rsplit(":", 2)[1])
+    return max(0, int(time.time()) - made)
 
 
 def _reading(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals import showing
 from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
@@ -103,7 +104,10 @@ class Voice:
     revision: int
     reason_code: str
     note: str = ""
+    # What was opened and for how long; `view` is the digest of what the page showed.
     viewed: Mapping[str, Any] = field(default_factory=dict)
+    # Two-person acts: the critical value, typed in by this person.
+    critical: str = ""
 
 
 @transaction.atomic
@@ -233,6 +237,7 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
     if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
     refuse_second_voice(request, by)
+    _refuse_unread(request, voice, verdict)
     if voice.reason_code not in FITS[verdict]:
         fitting = ", ".join(sorted(FITS[verdict]))
         raise Invalid(
@@ -240,6 +245,16 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
         )
     if voice.reason_code == ReasonCode.OTHER and not voice.note.strip():
         raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
+
+
+def _refuse_unread(request: ApprovalRequest, voice: Voice, verdict: Verdict) -> None:
+    """A signature counts for what was read: the page as it is now, whole, and where two people sign every part of it."""
+    if str(voice.viewed.get("view", "")) not in {"", showing.view_digest(request)}:
+        raise Changed("What the page says has changed since you opened it. Nothing was recorded; please read it again.")
+    if verdict == Verdict.APPROVE:
+        showing.refuse_hidden(request)
+    showing.refuse_unread(request, voice.viewed)
+    showing.refuse_miscopied(request, voice.critical)
 
 
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
@@ -258,7 +273,12 @@ def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> 
         request,
         f"approval_request.signed_{verdict}",
         by=by,
-        data={"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code},
+        data={
+            "digest": voice.digest,
+            "revision": voice.revision,
+            "reason_code": voice.reason_code,
+            "view": str(voice.viewed.get("view", "")),
+        },
     )
 
 

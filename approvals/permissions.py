@@ -1,8 +1,9 @@
 """May this person decide on this request? One rule in two shapes: refuse_... raises, may(...) asks for the page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Decision
 from audit import scope
 from audit.actors import Actor
 from audit.refusals import Forbidden, Refusal
@@ -40,6 +41,11 @@ def refuse_own(request: ApprovalRequest, by: Actor) -> None:
 def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
     if request.decisions.filter(person_id=by.user_id, revision=request.revision).exists():
         raise AlreadySigned("You have already signed this request. The other signature must be another person's.")
+
+
+def told(request: ApprovalRequest, voices: Iterable[Decision], reader: Actor) -> bool:
+    """Whether this reader learns who signed and why: while it is open, only somebody who has signed it, too."""
+    return not request.is_open or any(voice.person_id == reader.user_id for voice in voices)
 
 
 @dataclass(frozen=True, slots=True)

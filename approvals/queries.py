@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from approvals import snapshots
 from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
 from approvals.permissions import Answer, may_decide
+from approvals.showing import Lock, Row, lock_of, rows_of
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.statuses import RequestStatus
 from audit import scope
@@ -22,6 +23,7 @@ from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refus
 
 DUE_FIRST = Keyset(("decide_by", "-required", "id"))
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
+ATTACHED = 4_000  # characters of an attachment that are shown
 FOR_ME, WAITING, ANY = "me", "pending", "any"
 
 
@@ -177,6 +179,25 @@ class Review:
     next: ApprovalRequest | None
     earlier: list[ApprovalRequest]
     history: Story
+    lock: Lock | None = None
+
+    @property
+    def arguments(self) -> list[Row]:
+        return rows_of(self.reading.arguments, self.lock)
+
+    @property
+    def bound(self) -> list[Row]:
+        return rows_of(self.reading.bound, self.lock)
+
+    @property
+    def is_second(self) -> bool:
+        """Whoever signs second comes from the evidence to the act, not the way the first one went."""
+        return self.request.is_open and self.given > 0 and self.mine is None
+
+    @property
+    def left_out(self) -> int:
+        """How many arguments are not on the page; then approving is locked."""
+        return len(self.reading.arguments) - len(self.arguments)
 
     @property
     def effect(self) -> str:
@@ -201,18 +222,20 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     """Everything the review page shows. Raises NotVisible."""
     request: ApprovalRequest = visible_or_refuse(ApprovalRequest.objects.visible_to(actor), request_id, "request")
     reading = snapshots.read(request.snapshot, source=request.tool)
+    lock = lock_of(request, reading)
     decisions = list(request.decisions.order_by("at"))
     given = sum(voice.verdict == Verdict.APPROVE and voice.revision == request.revision for voice in decisions)
     mine = next((voice for voice in decisions if voice.person_id == actor.user_id), None)
     return Review(
         request=request,
         reading=reading,
-        evidence=[*_given_evidence(request.evidence), *reading.record],
+        evidence=[_cut(row) for row in _given_evidence(request.evidence)] + _record_evidence(reading, lock),
         consequences=_consequences(request, given, now),
         decisions=decisions,
         given=given,
         mine=mine,
         may=_may(request, actor, now),
+        lock=lock,
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
         **_place(actor, request),
@@ -275,6 +298,15 @@ def _place(actor: Actor, request: ApprovalRequest) -> dict[str, Any]:
 def _given_evidence(rows: Any) -> list[Evidence]:
     """What the proposer attached. It says so itself, so it is marked as the agent's unless a record vouches for it."""
     return [_attached(number, row) for number, row in enumerate(rows, 1) if row not in (None, "", {}, [])]
+
+
+def _cut(row: Evidence) -> Evidence:
+    """An attachment is no part of what is signed; of a huge one the beginning is shown, and how much is missing."""
+    return replace(row, label=row.label[:200], value=row.value[:ATTACHED], cut=max(0, len(row.value) - ATTACHED))
+
+
+def _record_evidence(reading: Reading, lock: Lock | None) -> list[Evidence]:
+    return reading.record if lock is None else [_cut(row) for row in reading.record[:100]]
 
 
 def _attached(number: int, row: Any) -> Evidence:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals import operations, queries
 from approvals.forms import DecisionForm, QueueForm
 from approvals.queries import QueueFilters, Review
-from audit.refusals import Refusal
+from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
 from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
 
@@ -97,6 +97,8 @@ def _refused(request: HttpRequest, pk: UUID, form: DecisionForm, refusal: Refusa
     """The same page with the refusal in it: typed text stays, and what was read is compared with what waits."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     read = form.cleaned_data["digest"]
+    if isinstance(refusal, Invalid):
+        form.blame(refusal)
     answer = _review_page(
         request, shown, form, status=refusal.status_code, refusal=refusal,
         reference=record_refusal(request, refusal),

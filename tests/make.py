@@ -31,6 +31,7 @@ from orchestrator.models import Action, Agent, DeadLetter, Execution, Tool
 from orchestrator.operations import executions
 from orchestrator.releases.bundle import publish
 from orchestrator.statuses import StepStatus
+from tests import signing
 
 MAKER = actors.system("tests")
 PASSWORD = "correct horse battery staple"
@@ -153,7 +154,7 @@ def request(amount: str = "48.20", **more: Any) -> ApprovalRequest:
 
 
 def voice(approval: ApprovalRequest, reason_code: str = "evidence_checked", note: str = "") -> Voice:
-    return Voice(digest=approval.digest, revision=approval.revision, reason_code=reason_code, note=note)
+    return signing.voice(approval, reason_code, note)
 
 
 def approved(approval: ApprovalRequest, *people: Any) -> ApprovalRequest:

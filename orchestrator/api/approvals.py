@@ -46,7 +46,8 @@ class DecisionBody(Body):
     revision = Whole(min_value=1, max_value=2**31 - 1)
     reason_code = serializers.ChoiceField(ReasonCode.choices)
     note = Text(max_length=5_000, required=False, allow_blank=True)
-    viewed = Object(required=False, help_text="What was opened and for how long, as the browser saw it")
+    viewed = Object(required=False, help_text="`sections` that were opened, and `view`: the digest of what was read")
+    critical = Text(max_length=200, required=False, allow_blank=True, help_text="The value named by `must_type`")
 
 
 def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:

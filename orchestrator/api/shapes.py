@@ -10,9 +10,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
+from approvals import showing, snapshots
 from approvals.models import ApprovalRequest, Decision
+from approvals.permissions import told
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
+from orchestrator.api.base import actor_of
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step
 
 OBJECT = {"type": "object", "additionalProperties": True}
@@ -163,14 +166,18 @@ class StepShape(Shape):
 class DecisionShape(serializers.ModelSerializer[Decision]):
     class Meta:
         model = Decision
-        fields = ("person_name", "verdict", "reason_code", "note", "digest", "revision", "at")
+        fields = ("person_name", "verdict", "reason_code", "note", "digest", "revision", "viewed", "at")
 
 
 class ApprovalShape(Shape):
     action = serializers.UUIDField(source="subject_id")
     execution = serializers.UUIDField(source="execution_id", allow_null=True)
     snapshot = serializers.SerializerMethodField()
-    decisions = DecisionShape(many=True)
+    decisions = serializers.SerializerMethodField()
+    view = serializers.SerializerMethodField()
+    must_view = serializers.SerializerMethodField()
+    must_type = serializers.SerializerMethodField()
+    lock = serializers.SerializerMethodField()
 
     class Meta:
         model = ApprovalRequest
@@ -178,12 +185,34 @@ class ApprovalShape(Shape):
             "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
             "reversible", "snapshot", "digest", "revision", "tier", "required", "policy_version", "reasons",
             "evidence", "agent_says", "requester", "requester_name", "on_timeout", "decisions", "created_at",
-            "decide_by", "use_by", "resolved_at",
+            "decide_by", "use_by", "resolved_at", "view", "must_view", "must_type", "lock",
         )  # fmt: skip
 
     @extend_schema_field(OBJECT)
     def get_snapshot(self, request: ApprovalRequest) -> Any:
         return json.loads(request.snapshot)
+
+    @extend_schema_field(DecisionShape(many=True))
+    def get_decisions(self, request: ApprovalRequest) -> Any:
+        voices = list(request.decisions.all())
+        return DecisionShape(voices if told(request, voices, actor_of(self.context["request"])) else [], many=True).data
+
+    def get_view(self, request: ApprovalRequest) -> str:
+        """Digest of what the review page shows; a decision may name it, and then counts for nothing else."""
+        return showing.view_digest(request)
+
+    def get_must_view(self, request: ApprovalRequest) -> list[str]:
+        return list(showing.SECTIONS) if request.required > 1 else []
+
+    def get_must_type(self, request: ApprovalRequest) -> str | None:
+        """The argument whose value a decision has to repeat as `critical`."""
+        value = showing.critical_value(request)
+        return value.label if value else None
+
+    def get_lock(self, request: ApprovalRequest) -> str | None:
+        """Why nobody can approve this, in words."""
+        lock = showing.lock_of(request, snapshots.read(request.snapshot))
+        return lock.why if lock else None
 
 
 # --- Dead letters, money, the trail ------------------------------------------------------------------------------

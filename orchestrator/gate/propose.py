@@ -197,11 +197,14 @@ def propose(
 
 def _canonical_arguments(arguments: dict[str, Any]) -> str:
     try:
-        return canonical(arguments)
+        text = canonical(arguments)
+        # Digests are taken over what is read back, so what cannot be read back is refused here.
+        canonical(json.loads(text))
     except NotCanonical as error:
         raise Invalid(
             "The arguments cannot be stored exactly.", errors=[("/arguments", "not_exact", str(error))]
         ) from None
+    return text
 
 
 def _asker(by: Actor, place: Place | None) -> dict[str, Any]:
