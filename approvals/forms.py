@@ -23,9 +23,11 @@ class State(TextChoices):
 
     WAITING = WAITING, "Waiting"
     FOR_ME = FOR_ME, "Waiting for me"
+    SENT_BACK = RequestStatus.SENT_BACK, "Sent back with a question"
     APPROVED = RequestStatus.APPROVED, "Approved, not yet used"
     USED = RequestStatus.USED, "Approved and used"
     REJECTED = RequestStatus.REJECTED, "Rejected"
+    ANSWERED = RequestStatus.ANSWERED, "Answered by a person"
     EXPIRED = RequestStatus.EXPIRED, "Expired"
     WITHDRAWN = RequestStatus.WITHDRAWN, "Withdrawn"
     VOID = RequestStatus.VOID, "Void"

@@ -13,11 +13,11 @@ from approvals import showing
 from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
-from approvals.statuses import RequestStatus
+from approvals.statuses import UNDECIDED, RequestStatus
 from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Invalid, NotVisible, Refusal, Stale
+from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
 
 
 class Changed(Stale):
@@ -113,7 +113,7 @@ class Voice:
 @transaction.atomic
 def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     """Record one "yes"; the last one needed resolves the request. Repeating one's own yes changes nothing."""
-    request = _lock(request_id, by)
+    request = lock(request_id, by)
     if _said_before(request, by, Verdict.APPROVE, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
@@ -126,12 +126,33 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
 @transaction.atomic
 def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     """Record a "no", which is final whatever was said before."""
-    request = _lock(request_id, by)
+    request = lock(request_id, by)
     if _said_before(request, by, Verdict.REJECT, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.REJECT)
     _record(request, by, Verdict.REJECT, voice)
     _resolve(request, RequestStatus.REJECTED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
+    return request
+
+
+@transaction.atomic
+def answer(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
+    """Record that this person has supplied the result themselves: the request is over, and nothing is carried out.
+
+    An act that needs two people is not answered by one.
+    """
+    request = lock(request_id, by)
+    if _said_before(request, by, Verdict.ANSWER, voice):
+        return request
+    _refuse_unless_open(request, by, voice, Verdict.ANSWER)
+    if request.required > 1:
+        raise Forbidden(
+            "Two people decide on this act, so one cannot answer in its place.",
+            code="needs_two",
+            remedy="Reject it, or send it back with a question.",
+        )
+    _record(request, by, Verdict.ANSWER, voice)
+    _resolve(request, RequestStatus.ANSWERED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
     return request
 
 
@@ -150,7 +171,7 @@ def void(*, subject_id: UUID, by: Actor, why: str) -> None:
 def _end_live(subject_id: UUID, to: str, *, by: Actor, why: str) -> None:
     live = (
         ApprovalRequest.objects.select_for_update()
-        .filter(subject_id=subject_id, status__in=[RequestStatus.PENDING, RequestStatus.APPROVED])
+        .filter(subject_id=subject_id, status__in=[*UNDECIDED, RequestStatus.APPROVED])
         .first()
     )
     if live is not None:
@@ -213,7 +234,8 @@ def _expire(request_id: UUID, *, by: Actor) -> bool:
     return True
 
 
-def _lock(request_id: UUID, by: Actor) -> ApprovalRequest:
+def lock(request_id: UUID, by: Actor) -> ApprovalRequest:
+    """The row, held until the transaction ends; what an actor may not see is not there."""
     request = ApprovalRequest.objects.select_for_update().filter(pk=request_id).first()
     if request is None or request.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such approval request.")
@@ -227,16 +249,23 @@ def _said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice
     ).exists()
 
 
-def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
+def refuse_unless_waiting(request: ApprovalRequest, by: Actor, *, digest: str, revision: int) -> None:
+    """Whatever a reviewer does, it is theirs to do, still to be done, in time, and over the bytes they read."""
     refuse_unless_reviewer(request, by)
     refuse_own(request, by)
+    if request.status == RequestStatus.SENT_BACK:
+        raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
     if request.status != RequestStatus.PENDING:
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
-    if (request.digest, request.revision) != (voice.digest, voice.revision):
+    if (request.digest, request.revision) != (digest, revision):
         raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
     if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
     refuse_second_voice(request, by)
+
+
+def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
+    refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
     _refuse_unread(request, voice, verdict)
     if voice.reason_code not in FITS[verdict]:
         fitting = ", ".join(sorted(FITS[verdict]))

@@ -16,7 +16,7 @@ from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
 from approvals.permissions import Answer, may_decide
 from approvals.showing import Lock, Row, lock_of, rows_of
 from approvals.snapshots import Change, Evidence, Reading
-from approvals.statuses import RequestStatus
+from approvals.statuses import UNDECIDED
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
@@ -137,7 +137,7 @@ def _yours(row: ApprovalRequest, actor: Actor, reviewed: frozenset[UUID], mine: 
         return "you asked"
     if actor.key in row.excluded:
         return "your agent"
-    if row.is_open and row.unit_id in reviewed:
+    if row.is_pending and row.unit_id in reviewed:
         return "can decide"
     return ""
 
@@ -274,6 +274,8 @@ def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
 
 
 def _may(request: ApprovalRequest, actor: Actor, now: datetime) -> Answer:
+    if request.is_open and not request.is_pending:
+        return Answer(allowed=False, why="It was sent back with a question and comes back with the answer.")
     if not request.is_open:
         return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
     if request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
@@ -369,7 +371,7 @@ class Waiting:
 
 def work(actor: Actor, *, size: int = 8) -> Waiting:
     rows = waiting_for(actor)
-    ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status=RequestStatus.PENDING)
+    ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status__in=UNDECIDED)
     voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
     decided = list(voices.order_by("-at", "-id")[:size])
     due = rows.order_by("decide_by", "-required", "id")[:size]

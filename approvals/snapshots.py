@@ -38,8 +38,11 @@ class Value:
     @property
     def raw(self) -> Any:
         """The JSON value the text and kind stand for."""
-        readings = {"number": json.loads, "yes/no": lambda text: text == "yes", "nothing": EMPTY.__getitem__}
-        return readings.get(self.kind, str)(self.text)
+        if self.kind == "number":
+            return json.loads(self.text)
+        if self.kind == "yes/no":
+            return self.text == "yes"
+        return EMPTY[self.text] if self.kind == "nothing" else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Reading:
     @property
     def rebuilt(self) -> str:
         """The canonical bytes, put together from nothing but the rows."""
-        empty = {"arguments": {}, "record": {} if self.has_record else None}
+        empty: dict[str, Any] = {"arguments": {}, "record": {} if self.has_record else None}
         return canonical(empty | _tree([(value.path, value.raw) for value in self.scalars]))
 
     @property

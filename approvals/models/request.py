@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from approvals.models.policy import OnTimeout
-from approvals.statuses import REQUEST, RequestStatus
+from approvals.statuses import REQUEST, UNDECIDED, RequestStatus
 from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
@@ -24,9 +24,12 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def pending(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.PENDING)
 
+    def undecided(self) -> "ApprovalRequestQuerySet":
+        return self.filter(status__in=UNDECIDED)
+
     def overdue(self) -> "ApprovalRequestQuerySet":
         """Past their time by the database's clock, and of the kind that time ends."""
-        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
+        return self.undecided().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
 
     def lapsed(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.APPROVED, use_by__lte=Now())
@@ -76,15 +79,15 @@ class ApprovalRequest(Governed):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="request_resolved_at_iff_not_pending",
-                condition=Q(status=RequestStatus.PENDING, resolved_at__isnull=True)
-                | (~Q(status=RequestStatus.PENDING) & Q(resolved_at__isnull=False)),
+                name="request_resolved_at_iff_decided",
+                condition=Q(status__in=UNDECIDED, resolved_at__isnull=True)
+                | (~Q(status__in=UNDECIDED) & Q(resolved_at__isnull=False)),
             ),
             models.CheckConstraint(name="request_needs_1_or_2_people", condition=Q(required__in=[1, 2])),
             models.UniqueConstraint(
                 name="one_live_request_per_subject",
                 fields=["subject_id"],
-                condition=Q(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED]),
+                condition=Q(status__in=[*UNDECIDED, RequestStatus.APPROVED]),
             ),
         ]
         indexes = [
@@ -105,4 +108,10 @@ class ApprovalRequest(Governed):
 
     @property
     def is_open(self) -> bool:
+        """Nobody has decided yet."""
+        return self.status in UNDECIDED
+
+    @property
+    def is_pending(self) -> bool:
+        """It waits for reviewers, not for an answer to a question of theirs."""
         return self.status == RequestStatus.PENDING

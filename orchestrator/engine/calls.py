@@ -4,10 +4,11 @@ Everything is answered from the record where there is a record, so a re-entered 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from approvals.models import Decision, Verdict
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
@@ -46,6 +47,7 @@ class Refused:
 
     kind: str
     message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
     """Bring the call at this place of the step to an outcome. Raises Stale when the lease is lost."""
     for _ in range(MAX_ROUNDS):
         action = _standing(segment, occurrence)
-        if action is not None and (action.tool, action.arguments) != (tool, canonical(arguments)):
+        if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
         if action is None:
             proposed = _propose(segment, tool, arguments, occurrence)
@@ -87,7 +89,7 @@ def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
         "determinism",
         f"Call {occurrence + 1} was {action.tool} before and is {tool} with other arguments now: "
         "code between calls must be deterministic.",
-        {"tool": tool, "recorded_digest": digest(json.loads(action.arguments))},
+        {"tool": tool, "recorded_digest": digest(json.loads(action.proposed or action.arguments))},
     )
 
 
@@ -161,7 +163,9 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
 _ANSWERED = {
     ActionStatus.SUCCEEDED,
     ActionStatus.UNDONE,
+    ActionStatus.ANSWERED,
     ActionStatus.HELD,
+    ActionStatus.SENT_BACK,
     ActionStatus.DENIED,
     ActionStatus.REJECTED,
     ActionStatus.EXPIRED,
@@ -174,16 +178,29 @@ def _from_record(action: Action) -> CallOutcome:
         case ActionStatus.SUCCEEDED | ActionStatus.UNDONE if action.failure_class:
             # It took effect but broke its contract: asking again gives the same answer, never a silent pass.
             return Failure(action.failure_class, action.message, {"tool": action.tool})
-        case ActionStatus.SUCCEEDED | ActionStatus.UNDONE:
+        case ActionStatus.SUCCEEDED | ActionStatus.UNDONE | ActionStatus.ANSWERED:
             return Returned(action.result or {})
-        case ActionStatus.HELD:
+        case ActionStatus.HELD | ActionStatus.SENT_BACK:
             return Held(action)
         case ActionStatus.DENIED:
             return Refused("policy", "; ".join(action.reasons))
         case ActionStatus.FAILED:
             return Refused("business", action.message)
         case status:
-            return Refused(status, action.message)
+            return Refused(status, action.message, _rejection(action))
+
+
+def _rejection(action: Action) -> dict[str, Any]:
+    """The coded reason of whoever rejected it: a workflow's author counts and routes by codes, not by notes."""
+    voice = Decision.objects.filter(request_id=action.approval_id, verdict=Verdict.REJECT).order_by("at").first()
+    if voice is None:
+        return {}
+    return {
+        "action": str(action.pk),
+        "rejected_by": voice.person_name,
+        "reason_code": voice.reason_code,
+        "note": voice.note,
+    }
 
 
 def _reconcile(segment: Segment, action: Action) -> CallOutcome | None:

@@ -200,7 +200,7 @@ def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any],
 
 
 def _is_anybody_asked(step: Step) -> bool:
-    return Action.objects.filter(step_id=step.pk, status=ActionStatus.HELD).exists()
+    return Action.objects.filter(step_id=step.pk, status__in=[ActionStatus.HELD, ActionStatus.SENT_BACK]).exists()
 
 
 @transaction.atomic

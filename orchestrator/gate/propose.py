@@ -9,8 +9,6 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from approvals import operations as approvals
 from approvals.models import ApprovalPolicy, ApprovalRequest
@@ -25,6 +23,7 @@ from audit.refusals import Invalid, NotVisible
 from budgets.models import BusinessUnit
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
 from orchestrator.models import Action, Agent, Execution, Tool
@@ -124,18 +123,8 @@ def _denials(names: tuple[str, str], tool: Tool | None, agent: Agent | None, arg
     denials = []
     if agent is not None and not agent.may_call(tool.name):
         denials.append(f"The agent “{agent.name}” is not allowed to call “{tool.name}”.")
-    problems = list(Draft202012Validator(tool.input_schema).iter_errors(arguments))[:5] if tool.input_schema else []
-    return denials + [
-        f"Arguments do not fit the tool's schema at /{'/'.join(map(str, problem.absolute_path))}: {_rule(problem)}"
-        for problem in problems
-    ]
-
-
-def _rule(problem: ValidationError) -> str:
-    """The rule that was broken, without the value that broke it: reasons are copied into the audit trail."""
-    if problem.validator == "required":
-        return problem.message[:200]
-    return f"{problem.validator} {problem.validator_value}"[:200]
+    problems = problems_with(arguments, tool.input_schema)
+    return denials + [f"Arguments do not fit the tool's schema at {where}: {rule}" for where, rule in problems]
 
 
 @transaction.atomic
@@ -175,9 +164,9 @@ def propose(
         effect=judged.tool.effect if judged.tool else "",
         tier=judged.tool.tier if judged.tool else STRICTEST_TIER,
         execution_id=place.execution.pk if place else execution_id,
-        arguments=_canonical_arguments(arguments),
+        arguments=canonical_arguments(arguments),
         record=canonical(record) if record is not None else "",
-        business_key=business_key or _business_key(judged.tool, arguments),
+        business_key=business_key or business_key_of(judged.tool, arguments),
         context=context or {},
         verdict=judged.verdict,
         reasons=list(judged.denials or judged.requirement.reasons),
@@ -195,7 +184,7 @@ def propose(
     return earlier or _store(action, judged, by, unit)
 
 
-def _canonical_arguments(arguments: dict[str, Any]) -> str:
+def canonical_arguments(arguments: dict[str, Any]) -> str:
     try:
         text = canonical(arguments)
         # Digests are taken over what is read back, so what cannot be read back is refused here.
@@ -219,7 +208,7 @@ def _asker(by: Actor, place: Place | None) -> dict[str, Any]:
     }
 
 
-def _business_key(tool: Tool | None, arguments: dict[str, Any]) -> str:
+def business_key_of(tool: Tool | None, arguments: dict[str, Any]) -> str:
     """The name the outside world knows this effect by, from the tool's template; "" when it has none."""
     if tool is None or not tool.business_key:
         return ""
@@ -258,7 +247,7 @@ def _earlier(action: Action) -> Action | None:
         .exclude(status__in=[ActionStatus.VOID, ActionStatus.WITHDRAWN])
         .first()
     )
-    if earlier is not None and earlier.arguments != action.arguments:
+    if earlier is not None and not earlier.is_call(action.tool, action.arguments):
         raise Invalid(
             "This hint was used for a call with other arguments.",
             errors=[("/idempotency_hint", "mismatch", f"Action {earlier.pk} holds other arguments under this hint.")],
@@ -301,7 +290,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             snapshot=snapshot_of(action),
             digest=action.digest,
             revision=action.revision,
-            tier=_tier_of(need.required, action.tier),
+            tier=tier_of(need.required, action.tier),
             requester=action.requester,
             requester_name=action.requester_name,
             excluded=tuple(_excluded(action)),
@@ -319,7 +308,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
     )
 
 
-def _tier_of(required: int, floor: str) -> str:
+def tier_of(required: int, floor: str) -> str:
     """A policy that asks for two makes it a two-person act, whatever the tool's own tier says."""
     return next((tier for tier, people in TIERS.items() if people == max(required, TIERS[floor])), floor)
 
