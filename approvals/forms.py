@@ -90,7 +90,7 @@ class DecisionForm(forms.Form):
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     revision = forms.IntegerField(widget=forms.HiddenInput)
     verdict = forms.ChoiceField(
-        choices=Verdict.choices,
+        choices=[(one.value, one.label) for one in (Verdict.APPROVE, Verdict.REJECT)],
         widget=forms.RadioSelect,
         label="Your answer",
         error_messages={"required": "Choose Approve or Reject."},

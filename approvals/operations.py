@@ -144,13 +144,14 @@ def answer(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     request = lock(request_id, by)
     if _said_before(request, by, Verdict.ANSWER, voice):
         return request
-    _refuse_unless_open(request, by, voice, Verdict.ANSWER)
+    refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
     if request.required > 1:
         raise Forbidden(
             "Two people decide on this act, so one cannot answer in its place.",
             code="needs_two",
             remedy="Reject it, or send it back with a question.",
         )
+    _refuse_unless_open(request, by, voice, Verdict.ANSWER)
     _record(request, by, Verdict.ANSWER, voice)
     _resolve(request, RequestStatus.ANSWERED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
     return request

@@ -3,17 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from approvals import snapshots
-from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
-from approvals.permissions import Answer, may_decide
+from approvals.models import ApprovalRequest, Decision, Edit, OnTimeout, Remark, Verdict
+from approvals.permissions import Answer, may_decide, may_reply
 from approvals.showing import Lock, Row, lock_of, rows_of
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.statuses import UNDECIDED
@@ -34,7 +34,13 @@ def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
         .pending()
         .exclude(requester=actor.key)
         .exclude(excluded__contains=[actor.key])
-        .exclude(pk__in=Decision.objects.filter(person_id=actor.user_id).values("request_id"))
+        .exclude(
+            Exists(
+                Decision.objects.filter(
+                    request_id=OuterRef("pk"), revision=OuterRef("revision"), person_id=actor.user_id
+                )
+            )
+        )
     )
 
 
@@ -119,7 +125,7 @@ def arrived_since(actor: Actor, filters: QueueFilters, version: UUID | None) -> 
 
 def _rows(requests: Iterable[ApprovalRequest], actor: Actor) -> list[QueueRow]:
     requests = list(requests)
-    voices = Decision.objects.filter(request__in=[request.pk for request in requests])
+    voices = Decision.objects.filter(request__in=[request.pk for request in requests], revision=F("request__revision"))
     yes: Counter[UUID] = Counter()
     mine: set[UUID] = set()
     for voice in voices.values_list("request_id", "verdict", "person_id"):
@@ -180,6 +186,9 @@ class Review:
     earlier: list[ApprovalRequest]
     history: Story
     lock: Lock | None = None
+    remarks: list[Remark] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    may_answer: bool = False
 
     @property
     def arguments(self) -> list[Row]:
@@ -215,7 +224,7 @@ class Review:
 
     @property
     def version(self) -> str:
-        return f"{self.request.status}.{self.request.revision}.{self.given}"
+        return f"{self.request.status}.{self.request.revision}.{self.given}.{len(self.remarks)}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -225,7 +234,8 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     lock = lock_of(request, reading)
     decisions = list(request.decisions.order_by("at"))
     given = sum(voice.verdict == Verdict.APPROVE and voice.revision == request.revision for voice in decisions)
-    mine = next((voice for voice in decisions if voice.person_id == actor.user_id), None)
+    # A voice over an earlier revision is history: what it was about is not what waits now.
+    mine = next((one for one in decisions if one.person_id == actor.user_id and one.revision == request.revision), None)
     return Review(
         request=request,
         reading=reading,
@@ -236,6 +246,9 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         mine=mine,
         may=_may(request, actor, now),
         lock=lock,
+        remarks=list(request.remarks.order_by("at", "id")),
+        edits=list(request.edits.order_by("revision")),
+        may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
         **_place(actor, request),
@@ -263,14 +276,41 @@ def history(
     return Story(shown, told.truncated)
 
 
+def signed_by(actor: Actor, requests: Iterable[ApprovalRequest], voices: Iterable[Decision]) -> set[UUID]:
+    """The requests that this person has signed as they stand; a voice over an earlier revision opens nothing."""
+    revisions = {row.pk: row.revision for row in requests}
+    return {
+        one.request_id for one in voices
+        if one.person_id == actor.user_id and one.revision == revisions.get(one.request_id)
+    }  # fmt: skip
+
+
+def sealed(reader: Actor) -> Q:
+    """Entries of the trail that would tell a second reviewer what the first one said: shown once they have signed, too.
+
+    An auditor who may not sign reads everything; a token might belong to anybody, so it reads them when all is over.
+    """
+    own = Decision.objects.filter(
+        request_id=OuterRef("pk"), revision=OuterRef("revision"), person_id=reader.user_id
+    )  # fmt: skip
+    undecided = ApprovalRequest.objects.undecided().filter(required__gt=1)
+    if reader.is_person:
+        undecided = undecided.filter(unit_id__in=scope.unit_ids(reader, "review")).exclude(Exists(own))
+    return Q(event__startswith="approval_request.signed_", object_id__in=undecided.values("pk"))
+
+
 def next_waiting(actor: Actor, *, but: UUID) -> ApprovalRequest | None:
     return waiting_for(actor).exclude(pk=but).due_first().first()  # type: ignore[attr-defined,no-any-return]
 
 
 def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
     """What differs between what was read (by its digest) and what waits now; empty when the old one is not known."""
-    read = ApprovalRequest.objects.filter(subject_id=request.subject_id, digest=digest).first()
-    return snapshots.difference(read.snapshot, request.snapshot) if read else []
+    edit = (
+        Edit.objects.filter(request__subject_id=request.subject_id, before_digest=digest).order_by("-revision").first()
+    )
+    old = ApprovalRequest.objects.filter(subject_id=request.subject_id, digest=digest).first()
+    read = edit.before if edit else old.snapshot if old else ""
+    return snapshots.difference(read, request.snapshot) if read else []
 
 
 def _may(request: ApprovalRequest, actor: Actor, now: datetime) -> Answer:

@@ -6,12 +6,12 @@ from django.db import transaction
 
 from approvals.models import ApprovalRequest, Remark, RemarkKind
 from approvals.operations import lock, refuse_unless_waiting
+from approvals.permissions import refuse_unless_answerer
 from approvals.signals import request_turned
 from approvals.statuses import RequestStatus
-from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Forbidden, Invalid, Stale
+from audit.refusals import Invalid, Stale
 
 LONGEST = 2_000
 
@@ -48,18 +48,6 @@ def reply(*, request_id: UUID, by: Actor, text: str) -> ApprovalRequest:
     move(request, to=RequestStatus.PENDING, by=by, why=text, excluded=excluded)
     request_turned.send(ApprovalRequest, request=request)
     return request
-
-
-def refuse_unless_answerer(request: ApprovalRequest, by: Actor) -> None:
-    """The agent whose act it is, whoever asked for it, and the unit's operators."""
-    if by.key == request.requester or (by.kind == "agent" and by.name == request.agent):
-        return
-    if by.is_person and request.unit_id in scope.unit_ids(by, "operate"):
-        return
-    raise Forbidden(
-        f"The question is for whoever asked, or an operator of {request.unit_title}.", code="not_asked",
-        remedy="Ask an administrator of that unit for the operator role.",
-    )  # fmt: skip
 
 
 def _refuse_unsaid(text: str, pointer: str, words: str) -> None:

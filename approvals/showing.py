@@ -138,7 +138,7 @@ def view_digest(request: ApprovalRequest) -> str:
         "needs": [request.required, request.tier, request.policy_version, request.reasons],
         "evidence": request.evidence,
         "agent_says": request.agent_says,
-        "remarks": [str(pk) for pk in request.remarks.order_by("at", "id").values_list("pk", flat=True)],
+        "remarks": sorted(str(remark.pk) for remark in request.remarks.all()),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

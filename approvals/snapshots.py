@@ -92,7 +92,7 @@ class Reading:
     def rebuilt(self) -> str:
         """The canonical bytes, put together from nothing but the rows."""
         empty: dict[str, Any] = {"arguments": {}, "record": {} if self.has_record else None}
-        return canonical(empty | _tree([(value.path, value.raw) for value in self.scalars]))
+        return canonical(empty | tree_of([(value.path, value.raw) for value in self.scalars]))
 
     @property
     def amount(self) -> tuple[str, str] | None:
@@ -139,7 +139,7 @@ def label_of(path: Path) -> str:
     return " / ".join(str(part + 1) if isinstance(part, int) else part for part in path)
 
 
-def _tree(rows: list[tuple[Path, Any]]) -> Any:
+def tree_of(rows: list[tuple[Path, Any]]) -> Any:
     """Rows that stand next to each other, as the object, list or scalar they came from."""
     if not rows:
         return {}
@@ -147,8 +147,8 @@ def _tree(rows: list[tuple[Path, Any]]) -> Any:
         return rows[0][1]
     parts = {head: [(path[1:], raw) for path, raw in group] for head, group in groupby(rows, lambda row: row[0][0])}
     if isinstance(rows[0][0][0], int):
-        return [_tree(part) for part in parts.values()]
-    return {head: _tree(part) for head, part in parts.items()}
+        return [tree_of(part) for part in parts.values()]
+    return {head: tree_of(part) for head, part in parts.items()}
 
 
 def _flat(snapshot: str) -> dict[Path, str]:

@@ -112,6 +112,11 @@ class ApprovalRequest(Governed):
         return self.status in UNDECIDED
 
     @property
+    def is_call(self) -> bool:
+        """About a tool call, which has arguments and a result; else about a step that people let go on."""
+        return not self.tool.startswith("step:")
+
+    @property
     def is_pending(self) -> bool:
         """It waits for reviewers, not for an answer to a question of theirs."""
         return self.status == RequestStatus.PENDING

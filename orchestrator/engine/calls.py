@@ -95,6 +95,8 @@ def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
 
 def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence: int) -> Action | Failure:
     execution, agent = segment.execution, segment.spec.agent or f"{WORKFLOW}{segment.execution.workflow}"
+    voided = list(Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).order_by("created_at", "id"))
+    arguments, proposed = _as_edited(voided, tool, arguments)
     facts = facts_of(execution, segment.key)
     judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)
     pinned = segment.released.tools[tool]["version"]
@@ -110,7 +112,6 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     business_key = _business_key(segment)
     if isinstance(business_key, Failure):
         return business_key
-    voided = list(Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).order_by("revision"))
     return propose(
         tool=tool,
         arguments=arguments,
@@ -121,6 +122,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         record=record,
         business_key=business_key,
         context={"release": segment.released.digest, "step": segment.key},
+        proposed=proposed,
         place=Place(
             execution=execution,
             step_id=segment.step_id,
@@ -130,6 +132,14 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
             sent_under=next((action.idempotency_key for action in voided if action.redeemed_at), ""),
         ),
     )
+
+
+def _as_edited(voided: list[Action], tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a reviewer made of this call stays when it is asked again, now beside the record of the edited arguments."""
+    last = voided[-1] if voided else None
+    if last is None or not last.proposed or not last.is_call(tool, canonical(arguments)):
+        return arguments, ""
+    return json.loads(last.arguments), last.proposed
 
 
 def _business_key(segment: Segment) -> str | Failure:

@@ -143,6 +143,7 @@ def propose(
     judged: Judged | None = None,
     record: dict[str, Any] | None = None,
     undoes: Action | None = None,
+    proposed: str = "",
 ) -> Action:
     """Store the proposal with its verdict, and open the approval request when it is held.
 
@@ -165,6 +166,7 @@ def propose(
         tier=judged.tool.tier if judged.tool else STRICTEST_TIER,
         execution_id=place.execution.pk if place else execution_id,
         arguments=canonical_arguments(arguments),
+        proposed=proposed,
         record=canonical(record) if record is not None else "",
         business_key=business_key or business_key_of(judged.tool, arguments),
         context=context or {},
