@@ -58,6 +58,7 @@ class Subject:
     requester: str
     requester_name: str
     execution_id: UUID | None = None
+    replaces: UUID | None = None
     excluded: tuple[str, ...] = ()
     evidence: list[Any] = field(default_factory=list)
     agent_says: str = ""

@@ -189,6 +189,7 @@ class Review:
     remarks: list[Remark] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     may_answer: bool = False
+    replaced: ApprovalRequest | None = None
 
     @property
     def arguments(self) -> list[Row]:
@@ -197,6 +198,14 @@ class Review:
     @property
     def bound(self) -> list[Row]:
         return rows_of(self.reading.bound, self.lock)
+
+    @property
+    def changed_since(self) -> list[Change]:
+        """What differs from the act people were asked about before, for instance the record as it was read again."""
+        if self.replaced is None or self.lock is not None:
+            return []
+        rows = snapshots.difference(self.replaced.snapshot, self.request.snapshot)
+        return [row for row in rows if row.label != "revision"]
 
     @property
     def is_second(self) -> bool:
@@ -247,6 +256,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         may=_may(request, actor, now),
         lock=lock,
         remarks=list(request.remarks.order_by("at", "id")),
+        replaced=ApprovalRequest.objects.filter(pk=request.replaces).first() if request.replaces else None,
         edits=list(request.edits.order_by("revision")),
         may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),

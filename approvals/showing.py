@@ -138,6 +138,7 @@ def view_digest(request: ApprovalRequest) -> str:
         "needs": [request.required, request.tier, request.policy_version, request.reasons],
         "evidence": request.evidence,
         "agent_says": request.agent_says,
+        "replaces": str(request.replaces or ""),
         "remarks": sorted(str(remark.pk) for remark in request.remarks.all()),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -15,6 +15,7 @@ from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultFo
 from approvals.forms import DecisionForm, QueueForm
 from approvals.queries import QueueFilters, Review
 from approvals.questions import reply, send_back
+from approvals.statuses import RequestStatus
 from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
 from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
@@ -40,6 +41,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
         "news": _news(request, found.version, found.version, 0),
         "for_me": address(request, state=queries.FOR_ME, after=None, before=None),
+        "sent_back": address(request, state=RequestStatus.SENT_BACK, after=None, before=None),
         "due_soon": address(request, due="1", after=None, before=None),
     })  # fmt: skip
 

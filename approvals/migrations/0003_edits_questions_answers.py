@@ -41,6 +41,11 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
+        migrations.AddField(
+            model_name='approvalrequest',
+            name='replaces',
+            field=models.UUIDField(help_text='The request that was void, so that this one had to be asked', null=True),
+        ),
         migrations.RemoveConstraint(
             model_name='approvalrequest',
             name='request_resolved_at_iff_not_pending',

@@ -49,6 +49,7 @@ class ApprovalRequest(Governed):
     unit_title = models.TextField()
     subject_id = models.UUIDField()
     execution_id = models.UUIDField(null=True)
+    replaces = models.UUIDField(null=True, help_text="The request that was void, so that this one had to be asked")
     title = models.TextField()
     tool = models.TextField()
     tool_version = models.TextField()

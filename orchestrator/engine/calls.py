@@ -129,6 +129,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
             step_key=segment.key,
             occurrence=occurrence,
             revision=len(voided) + 1,
+            replaces=voided[-1].approval_id if voided else None,
             sent_under=next((action.idempotency_key for action in voided if action.redeemed_at), ""),
         ),
     )

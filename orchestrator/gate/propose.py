@@ -45,6 +45,8 @@ class Place:
     revision: int = 1
     # The key of an earlier revision that was sent: what may have happened under it must not happen under another.
     sent_under: str = ""
+    # The approval of an earlier revision that is void now: its reviewers are shown what has changed since.
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,7 @@ def propose(
     if idempotency_hint:
         _one_at_a_time(action.idempotency_key)
         earlier = _earlier(action)
-    return earlier or _store(action, judged, by, unit)
+    return earlier or _store(action, judged, by, unit, place)
 
 
 def canonical_arguments(arguments: dict[str, Any]) -> str:
@@ -257,7 +259,7 @@ def _earlier(action: Action) -> Action | None:
     return earlier
 
 
-def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Action:
+def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, place: Place | None) -> Action:
     facts = {"digest": action.digest, "tool": action.tool, "agent": action.agent, "key": action.idempotency_key}
     lifecycle.born(action, by=by, data=facts)
     why = "; ".join(action.reasons)[:1000]
@@ -266,13 +268,13 @@ def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Act
     elif action.verdict == "allow":
         move(action, to=ActionStatus.GRANTED, by=by, why=why)
     else:
-        request = _ask(action, judged, by, unit)
+        request = _ask(action, judged, by, unit, replaces=place.replaces if place else None)
         move(action, to=ActionStatus.HELD, by=by, why=why, approval_id=request.pk)
     announce(action)
     return action
 
 
-def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> ApprovalRequest:
+def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, *, replaces: UUID | None) -> ApprovalRequest:
     tool = judged.known_tool()
     need = judged.requirement
     arguments = json.loads(action.arguments)
@@ -283,6 +285,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             unit_id=action.unit_id,
             unit_title=unit.title,
             execution_id=action.execution_id,
+            replaces=replaces,
             title=title_of(tool, arguments),
             tool=action.tool,
             tool_version=action.tool_version,

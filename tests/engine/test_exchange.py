@@ -4,6 +4,8 @@ import json
 
 from approvals import questions
 from approvals.models import ApprovalRequest
+from approvals.queries import review
+from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.answer import answer_instead
@@ -53,6 +55,9 @@ class TestAnEditedCall:
         assert provider.effects == []
         snapshot = json.loads(asked(execution).snapshot)
         assert (snapshot["arguments"], snapshot["record"]["ref"]) == ({"ref": "R-2"}, "R-2")
+
+        shown = review(world.grace, asked(execution).pk, now=database_now())
+        assert [(row.label, row.before, row.after) for row in shown.changed_since] == [("record / ref", "R-1", "R-2")]
 
         approve(asked(execution), world.grace)
         drive(execution)
