@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -116,8 +117,11 @@ class DecisionForm(forms.Form):
         error_messages={"required": "Type the value as you read it."},
     )
 
-    def __init__(self, *args: Any, approval: ApprovalRequest, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, approval: ApprovalRequest, kept: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         shown = {
+            **(kept or {}),
             "digest": approval.digest,
             "revision": approval.revision,
             "view": showing.view_digest(approval),

@@ -1,10 +1,9 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,6 +11,8 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from approvals import snapshots
+from approvals.consequences import Consequence, consequences_of
+from approvals.evidence import evidence_of
 from approvals.models import ApprovalRequest, Decision, Edit, OnTimeout, Remark, Verdict
 from approvals.permissions import Answer, may_decide, may_reply
 from approvals.showing import Lock, Row, lock_of, rows_of
@@ -23,7 +24,6 @@ from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refus
 
 DUE_FIRST = Keyset(("decide_by", "-required", "id"))
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
-ATTACHED = 4_000  # characters of an attachment that are shown
 FOR_ME, WAITING, ANY = "me", "pending", "any"
 
 
@@ -160,16 +160,6 @@ def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Consequence:
-    """What happens on one of the three ways this can end, with the moment it happens at."""
-
-    act: str
-    says: str
-    at: datetime | None = None
-    then: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Review:
     request: ApprovalRequest
     reading: Reading
@@ -248,8 +238,8 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     return Review(
         request=request,
         reading=reading,
-        evidence=[_cut(row) for row in _given_evidence(request.evidence)] + _record_evidence(reading, lock),
-        consequences=_consequences(request, given, now),
+        evidence=evidence_of(request, reading, lock),
+        consequences=consequences_of(request, given, now),
         decisions=decisions,
         given=given,
         mine=mine,
@@ -345,66 +335,6 @@ def _place(actor: Actor, request: ApprovalRequest) -> dict[str, Any]:
         "previous": rows[place - 1] if place > 0 else None,
         "next": rows[place + 1] if 0 <= place < len(rows) - 1 else (others[0] if place < 0 and others else None),
     }
-
-
-def _given_evidence(rows: Any) -> list[Evidence]:
-    """What the proposer attached. It says so itself, so it is marked as the agent's unless a record vouches for it."""
-    return [_attached(number, row) for number, row in enumerate(rows, 1) if row not in (None, "", {}, [])]
-
-
-def _cut(row: Evidence) -> Evidence:
-    """An attachment is no part of what is signed; of a huge one the beginning is shown, and how much is missing."""
-    return replace(row, label=row.label[:200], value=row.value[:ATTACHED], cut=max(0, len(row.value) - ATTACHED))
-
-
-def _record_evidence(reading: Reading, lock: Lock | None) -> list[Evidence]:
-    return reading.record if lock is None else [_cut(row) for row in reading.record[:100]]
-
-
-def _attached(number: int, row: Any) -> Evidence:
-    if not isinstance(row, Mapping):
-        return Evidence(
-            f"Attachment {number}", row if isinstance(row, str) else json.dumps(row, ensure_ascii=False), "", "agent"
-        )
-    label = str(row.get("label") or row.get("name") or row.get("type") or f"Attachment {number}")
-    rest = row.get("value", row.get("text"))
-    if rest is None:
-        rest = {name: part for name, part in row.items() if name not in {"label", "name", "source"}}
-    value = rest if isinstance(rest, str) else json.dumps(rest, ensure_ascii=False)
-    return Evidence(label, value, str(row.get("source", "")), "agent")
-
-
-def _consequences(request: ApprovalRequest, given: int, now: datetime) -> list[Consequence]:
-    left = request.required - given
-    window = _span(request.use_within_seconds)
-    if left <= 1:
-        release = "The last signature releases the act" if request.required > 1 else "The act is released"
-        says = f"{release} at once: exactly these bytes, once, if it is carried out within {window}, until"
-        approve = Consequence("If you approve", says, now + timedelta(seconds=request.use_within_seconds))
-    else:
-        approve = Consequence(
-            "If you approve", "Yours is the first of two signatures. Nothing happens until another person signs too."
-        )
-    reject = Consequence(
-        "If you reject", "The act is refused for good, whatever others said. The agent is told your reason and note."
-    )
-    if request.on_timeout == OnTimeout.REJECT:
-        silence = Consequence(
-            "If nobody decides", "The act is refused at", request.decide_by, "Silence never approves."
-        )
-    else:
-        silence = Consequence("If nobody decides", "It stays here, marked overdue after", request.decide_by,
-                              "Silence never approves.")  # fmt: skip
-    return [approve, reject, silence]
-
-
-def _span(seconds: int) -> str:
-    if seconds % 3600 == 0:
-        hours = seconds // 3600
-        return f"{hours} hour{'s' if hours > 1 else ''}"
-    if seconds >= 60:
-        return f"{seconds // 60} minutes"
-    return f"{seconds} seconds"
 
 
 # --- Work ------------------------------------------------------------------------------------------------------

@@ -153,6 +153,8 @@ def _refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Htt
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     read = form.cleaned_data["digest"]
     is_decision = isinstance(form, DecisionForm)
+    if isinstance(refusal, operations.Changed):
+        form = _read_again(form, shown)
     typed = {} if is_decision else {_name(type(form)): form, "unrecorded": form.typed}
     if isinstance(refusal, Invalid) and is_decision:
         form.blame(refusal)
@@ -165,6 +167,18 @@ def _refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Htt
     # Said in its own place: without this, htmx would put the refusal among the page's messages.
     answer["HX-Retarget"], answer["HX-Reswap"] = "#review", "outerHTML"
     return answer
+
+
+def _read_again(form: Any, shown: Review) -> Any:
+    """The same words over what waits now, which this page shows. A decision is to be made anew, and parts read anew."""
+    if isinstance(form, DecisionForm):
+        return DecisionForm(
+            approval=shown.request, kept={name: form.data.get(name) for name in ("note", "reason_code")}
+        )
+    fresh = type(form)(**_given(type(form), shown))
+    data = form.data.copy()
+    data.update({name: fresh[name].initial for name in ("digest", "revision", "view") if name in fresh.fields})
+    return type(form)(data, **_given(type(form), shown))
 
 
 def _review_page(

@@ -276,6 +276,36 @@ class TestTheSecondReviewer:
         assert "What the page says has changed" in reply.content.decode()
 
 
+class TestChangedMeanwhile:
+    def test_keeps_the_words_and_lets_them_be_sent_over_what_the_page_shows_now(self, unit, as_grace, as_linus):
+        request = make.request("48.20")
+        old = over(request)
+        edit(as_linus, request, amount="84.20")
+
+        reply = decide(as_grace, request, digest=old["digest"], revision=1, view=old["view"], note="my words")
+        form = reply.context["form"]
+
+        assert reply.status_code == 409
+        assert "my words</textarea>" in reply.content.decode()
+        assert "What differs from what you read" in reply.content.decode()
+        assert (form["digest"].value(), form["verdict"].value()) == (again(request).digest, None)
+
+    def test_keeps_a_question_too_and_it_can_be_sent_again(self, unit, as_grace, as_linus):
+        request = make.request("48.20")
+        old = over(request)
+        edit(as_linus, request, amount="84.20")
+
+        reply = as_grace.post(
+            reverse("approval_questions", args=[request.pk]), {**old, "question": "mine"}, headers=PART
+        )
+        form = reply.context["question_form"]
+
+        assert (reply.status_code, form["question"].value()) == (409, "mine")
+        assert as_grace.post(
+            reverse("approval_questions", args=[request.pk]), {bound.name: bound.value() for bound in form}
+        ).status_code == 302  # fmt: skip
+
+
 class TestTimeOnThePage:
     def test_is_measured_by_the_server(self, unit, as_grace):
         request = make.request()
