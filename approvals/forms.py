@@ -1,17 +1,23 @@
 """What people type: the queue's filters, and a decision."""
 
 import json
+import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.core.signing import BadSignature, TimestampSigner, b62_decode
 from django.db.models import TextChoices
 
+from approvals import showing
 from approvals.answers import offered
 from approvals.models import ApprovalRequest, Verdict
 from approvals.operations import Voice
 from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
+from approvals.showing import SECTIONS
 from approvals.statuses import RequestStatus
+from audit.refusals import Invalid
 
 
 class State(TextChoices):
@@ -19,9 +25,11 @@ class State(TextChoices):
 
     WAITING = WAITING, "Waiting"
     FOR_ME = FOR_ME, "Waiting for me"
+    SENT_BACK = RequestStatus.SENT_BACK, "Sent back with a question"
     APPROVED = RequestStatus.APPROVED, "Approved, not yet used"
     USED = RequestStatus.USED, "Approved and used"
     REJECTED = RequestStatus.REJECTED, "Rejected"
+    ANSWERED = RequestStatus.ANSWERED, "Answered by a person"
     EXPIRED = RequestStatus.EXPIRED, "Expired"
     WITHDRAWN = RequestStatus.WITHDRAWN, "Withdrawn"
     VOID = RequestStatus.VOID, "Void"
@@ -69,12 +77,7 @@ def reasons(approval: ApprovalRequest) -> list[Any]:
     return [("", "Choose a reason"), *named]
 
 
-SECTIONS = {
-    "act": "What will happen",
-    "change": "Change against the record",
-    "evidence": "Evidence",
-    "policy": "Policy",
-}
+OPENED = TimestampSigner(salt="approvals.opened")
 
 
 class DecisionForm(forms.Form):
@@ -83,7 +86,7 @@ class DecisionForm(forms.Form):
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     revision = forms.IntegerField(widget=forms.HiddenInput)
     verdict = forms.ChoiceField(
-        choices=Verdict.choices,
+        choices=[(one.value, one.label) for one in (Verdict.APPROVE, Verdict.REJECT)],
         widget=forms.RadioSelect,
         label="Your answer",
         error_messages={"required": "Choose Approve or Reject."},
@@ -99,9 +102,25 @@ class DecisionForm(forms.Form):
         choices=[*SECTIONS.items()], required=False, widget=forms.CheckboxSelectMultiple, label="Viewed"
     )
     reading = forms.CharField(required=False, max_length=4_000, widget=forms.HiddenInput)
+    view = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    opened = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+    critical = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Type the value as you read it."},
+    )
 
-    def __init__(self, *args: Any, approval: ApprovalRequest, **kwargs: Any) -> None:
-        kwargs |= {"initial": {"digest": approval.digest, "revision": approval.revision}, "auto_id": "decision_%s"}
+    def __init__(
+        self, *args: Any, approval: ApprovalRequest, kept: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        shown = {
+            **(kept or {}),
+            "digest": approval.digest,
+            "revision": approval.revision,
+            "view": showing.view_digest(approval),
+            "opened": OPENED.sign(str(approval.pk)),
+        }
+        kwargs |= {"initial": shown, "auto_id": "decision_%s"}
         super().__init__(*args, **kwargs)
         self.approval = approval
         self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
@@ -109,6 +128,12 @@ class DecisionForm(forms.Form):
             self.fields[f"check_{number}"] = forms.ChoiceField(
                 label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
             )
+        value = showing.critical_value(approval)
+        if value is None:
+            del self.fields["critical"]
+        else:
+            self.fields["critical"].label = f"Type the value of {showing.spoken(value.label)}, as you read it"
+            self.fields["critical"].help_text = "Both reviewers do. Grouping and currency do not matter."
 
     @property
     def checks(self) -> list[forms.BoundField]:
@@ -125,13 +150,6 @@ class DecisionForm(forms.Form):
     def must_view(self) -> bool:
         """An act that needs two people is signed only by somebody who has opened every part of it."""
         return self.approval.required > 1
-
-    def clean_viewed(self) -> list[str]:
-        viewed: list[str] = self.cleaned_data["viewed"]
-        missing = [title for name, title in SECTIONS.items() if name not in viewed]
-        if self.must_view and missing:
-            raise forms.ValidationError(f"Still to view: {', '.join(missing)}.")
-        return viewed
 
     def clean_reason_code(self) -> str:
         code: str = self.cleaned_data["reason_code"]
@@ -152,8 +170,31 @@ class DecisionForm(forms.Form):
             reason_code=given["reason_code"],
             note=given["note"],
             answers=self.answers,
-            viewed={"sections": given["viewed"], "reading": _reading(given["reading"])},
+            critical=given.get("critical", ""),
+            viewed={
+                "sections": given["viewed"],
+                "reading": _reading(given["reading"]),
+                "view": given["view"],
+                "seconds": _seconds_since(given["opened"], self.approval),
+            },
         )
+
+    def blame(self, refusal: Invalid) -> None:
+        """Put what the verb says about a field beside that field."""
+        for pointer, _, message in refusal.errors:
+            name = pointer.split("/")[1]
+            self.add_error(name if name in self.fields else None, message)
+
+
+def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:
+    """How long the page was open, by the server's own signed note of when it made it; None where there is none."""
+    try:
+        if OPENED.unsign(opened) != str(approval.pk):
+            return None
+    except BadSignature:
+        return None
+    made = b62_decode(opened.rsplit(":", 2)[1])
+    return max(0, int(time.time()) - made)
 
 
 def _reading(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals import showing
 from approvals.answers import refuse_unanswered, refuse_unfit_reason
 from approvals.clocks import Clock, deadline
 from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
@@ -16,11 +17,11 @@ from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless
 from approvals.quorum import Need, open_to, people_of, seats_of
 from approvals.signals import request_resolved
 from approvals.signers import refuse_unless_needed, standing
-from approvals.statuses import RequestStatus
+from approvals.statuses import UNDECIDED, RequestStatus
 from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import NotVisible, Refusal, Stale
+from audit.refusals import Forbidden, NotVisible, Refusal, Stale
 
 
 class Changed(Stale):
@@ -61,6 +62,7 @@ class Subject:
     requester: str
     requester_name: str
     execution_id: UUID | None = None
+    replaces: UUID | None = None
     # Keys of people whose signature cannot count, each with the words for why ("own the agent clerk").
     duties: Mapping[str, str] = field(default_factory=dict)
     evidence: list[Any] = field(default_factory=list)
@@ -123,15 +125,18 @@ class Voice:
     revision: int
     reason_code: str
     note: str = ""
+    # What was opened and for how long; `view` is the digest of what the page showed.
     viewed: Mapping[str, Any] = field(default_factory=dict)
     # The policy's checks, each with a yes (True) or no.
     answers: Mapping[str, Any] = field(default_factory=dict)
+    # Two-person acts: the critical value, typed in by this person.
+    critical: str = ""
 
 
 @transaction.atomic
 def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     """Record one "yes"; the last one needed resolves the request. Repeating one's own yes changes nothing."""
-    request = _lock(request_id, by)
+    request = lock(request_id, by)
     if _said_before(request, by, Verdict.APPROVE, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
@@ -149,12 +154,35 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
 @transaction.atomic
 def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     """Record a "no", which is final whatever was said before."""
-    request = _lock(request_id, by)
+    request = lock(request_id, by)
     if _said_before(request, by, Verdict.REJECT, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.REJECT)
     _record(request, by, Verdict.REJECT, voice)
     _resolve(request, RequestStatus.REJECTED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
+    return request
+
+
+@transaction.atomic
+def answer(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
+    """Record that this person has supplied the result themselves: the request is over, and nothing is carried out.
+
+    An act that needs two people is not answered by one.
+    """
+    request = lock(request_id, by)
+    if _said_before(request, by, Verdict.ANSWER, voice):
+        return request
+    refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
+    if request.required > 1:
+        raise Forbidden(
+            "Two people decide on this act, so one cannot answer in its place.",
+            code="needs_two",
+            remedy="Reject it, or send it back with a question.",
+        )
+    _refuse_unless_open(request, by, voice, Verdict.ANSWER)
+    refuse_unless_needed(request, by, standing(request))
+    _record(request, by, Verdict.ANSWER, voice)
+    _resolve(request, RequestStatus.ANSWERED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
     return request
 
 
@@ -173,7 +201,7 @@ def void(*, subject_id: UUID, by: Actor, why: str) -> None:
 def _end_live(subject_id: UUID, to: str, *, by: Actor, why: str) -> None:
     live = (
         ApprovalRequest.objects.select_for_update()
-        .filter(subject_id=subject_id, status__in=[RequestStatus.PENDING, RequestStatus.APPROVED])
+        .filter(subject_id=subject_id, status__in=[*UNDECIDED, RequestStatus.APPROVED])
         .first()
     )
     if live is not None:
@@ -248,7 +276,8 @@ def _expire(request_id: UUID, *, by: Actor) -> bool:
     return True
 
 
-def _lock(request_id: UUID, by: Actor) -> ApprovalRequest:
+def lock(request_id: UUID, by: Actor) -> ApprovalRequest:
+    """The row, held until the transaction ends; what an actor may not see is not there."""
     request = ApprovalRequest.objects.select_for_update().filter(pk=request_id).first()
     if request is None or request.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such approval request.")
@@ -262,18 +291,36 @@ def _said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice
     ).exists()
 
 
-def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
+def refuse_unless_waiting(request: ApprovalRequest, by: Actor, *, digest: str, revision: int) -> None:
+    """Whatever a reviewer does, it is theirs to do, still to be done, in time, and over the bytes they read."""
     refuse_unless_reviewer(request, by)
     refuse_own(request, by)
+    if request.status == RequestStatus.SENT_BACK:
+        raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
     if request.status != RequestStatus.PENDING:
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
-    if (request.digest, request.revision) != (voice.digest, voice.revision):
+    if (request.digest, request.revision) != (digest, revision):
         raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
     if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
     refuse_second_voice(request, by)
+
+
+def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
+    refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
+    _refuse_unread(request, voice, verdict)
     refuse_unfit_reason(request, verdict, voice.reason_code, voice.note)
     refuse_unanswered(request, verdict, voice.answers)
+
+
+def _refuse_unread(request: ApprovalRequest, voice: Voice, verdict: Verdict) -> None:
+    """A signature counts for what was read: the page as it is now, whole, and where two people sign every part of it."""
+    if str(voice.viewed.get("view", "")) not in {"", showing.view_digest(request)}:
+        raise Changed("What the page says has changed since you opened it. Nothing was recorded; please read it again.")
+    if verdict == Verdict.APPROVE:
+        showing.refuse_hidden(request)
+    showing.refuse_unread(request, voice.viewed)
+    showing.refuse_miscopied(request, voice.critical)
 
 
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
@@ -293,7 +340,12 @@ def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> 
         request,
         f"approval_request.signed_{verdict}",
         by=by,
-        data={"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code},
+        data={
+            "digest": voice.digest,
+            "revision": voice.revision,
+            "reason_code": voice.reason_code,
+            "view": str(voice.viewed.get("view", "")),
+        },
     )
 
 

@@ -1,8 +1,9 @@
 """May this person decide on this request? One rule in two shapes: refuse_... raises, may(...) asks for the page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Decision
 from audit import people, scope
 from audit.actors import Actor
 from audit.refusals import Forbidden, Refusal
@@ -55,6 +56,32 @@ def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
         raise AlreadySigned("You have already signed this request. The other signature must be another person's.")
     if signed:
         raise AlreadySigned("You have already signed this request under another account of yours.")
+
+
+def told(request: ApprovalRequest, voices: Iterable[Decision], reader: Actor) -> bool:
+    """Whether this reader learns who signed and why: while it is open, only somebody who has signed it, too."""
+    own = people.accounts_behind(reader)
+    return not request.is_open or any(voice.person_id in own and voice.revision == request.revision for voice in voices)
+
+
+def refuse_unless_answerer(request: ApprovalRequest, by: Actor) -> None:
+    """The agent whose act it is, whoever asked for it, and the unit's operators."""
+    if by.key == request.requester or (by.kind == "agent" and by.name == request.agent):
+        return
+    if by.is_person and request.unit_id in scope.unit_ids(by, "operate"):
+        return
+    raise Forbidden(
+        f"The question is for whoever asked, or an operator of {request.unit_title}.", code="not_asked",
+        remedy="Ask an administrator of that unit for the operator role.",
+    )  # fmt: skip
+
+
+def may_reply(request: ApprovalRequest, by: Actor) -> bool:
+    try:
+        refuse_unless_answerer(request, by)
+    except Refusal:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

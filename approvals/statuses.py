@@ -11,13 +11,18 @@ from audit.lifecycle import Lifecycle
 
 class RequestStatus(models.TextChoices):
     PENDING = "pending"
+    SENT_BACK = "sent_back"  # a reviewer has asked something; nobody decides until it is answered
     APPROVED = "approved"
     USED = "used"
     REJECTED = "rejected"
+    ANSWERED = "answered"  # a person gave the result; nothing is carried out
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     VOID = "void"
 
+
+# Nobody has decided yet: who has signed so far stays between those who have.
+UNDECIDED = (RequestStatus.PENDING, RequestStatus.SENT_BACK)
 
 POLICY = definition_lifecycle("approval policy")
 GROUP = definition_lifecycle("reviewer group")
@@ -30,6 +35,15 @@ REQUEST = Lifecycle(
         RequestStatus.PENDING: {
             RequestStatus.APPROVED,
             RequestStatus.REJECTED,
+            RequestStatus.ANSWERED,
+            RequestStatus.SENT_BACK,
+            RequestStatus.EXPIRED,
+            RequestStatus.WITHDRAWN,
+            RequestStatus.VOID,
+        },
+        # The time to decide runs on: a question nobody answers ends like silence does.
+        RequestStatus.SENT_BACK: {
+            RequestStatus.PENDING,
             RequestStatus.EXPIRED,
             RequestStatus.WITHDRAWN,
             RequestStatus.VOID,
@@ -43,6 +57,7 @@ REQUEST = Lifecycle(
         },
         RequestStatus.USED: set(),
         RequestStatus.REJECTED: set(),
+        RequestStatus.ANSWERED: set(),
         RequestStatus.EXPIRED: set(),
         RequestStatus.WITHDRAWN: set(),
         RequestStatus.VOID: set(),

@@ -1,5 +1,6 @@
 """The pages of deciding. Each view translates in, calls once, translates out."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +11,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import operations, queries
+from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
 from approvals.forms import DecisionForm, QueueForm
 from approvals.queries import QueueFilters, Review
-from audit.refusals import Refusal
+from approvals.questions import reply, send_back
+from approvals.statuses import RequestStatus
+from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
 from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
 
 ARRIVALS = "arrivals"
+BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
 
 
 @require_safe
@@ -36,6 +41,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
         "news": _news(request, found.version, found.version, 0),
         "for_me": address(request, state=queries.FOR_ME, after=None, before=None),
+        "sent_back": address(request, state=RequestStatus.SENT_BACK, after=None, before=None),
         "due_soon": address(request, due="1", after=None, before=None),
     })  # fmt: skip
 
@@ -93,19 +99,86 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect(shown.request)
 
 
-def _refused(request: HttpRequest, pk: UUID, form: DecisionForm, refusal: Refusal) -> HttpResponse:
+@require_POST
+def questions(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Send the request back with a question."""
+
+    def ask(form: QuestionForm) -> None:
+        given = form.cleaned_data
+        send_back(request_id=pk, by=actor_of(request), digest=given["digest"], revision=given["revision"],
+                  question=given["question"])  # fmt: skip
+
+    return beside(request, pk, QuestionForm, ask, "Your question is sent. It comes back with the answer.")
+
+
+@require_POST
+def replies(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Answer the question that sent it back."""
+    return beside(
+        request, pk, ReplyForm,
+        lambda form: reply(request_id=pk, by=actor_of(request), text=form.cleaned_data["reply"]),
+        "Your answer is recorded. The reviewers have it now.",
+    )  # fmt: skip
+
+
+def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any], object], done: str) -> HttpResponse:
+    """What is done beside signing: one form, one verb, and the review page again. A "no" keeps what was typed."""
+    shown = queries.review(actor_of(request), pk, now=timezone.now())
+    form = kind(request.POST, **_given(kind, shown))
+    if not form.is_valid():
+        return _review_page(request, shown, _fresh(shown), status=422, **{_name(kind): form})
+    try:
+        act(form)
+    except Refusal as refusal:
+        return _refused(request, pk, form, refusal)
+    messages.success(request, done)
+    return redirect(shown.request)
+
+
+def _given(kind: type[Any], shown: Review) -> dict[str, Any]:
+    values = {"values": shown.reading.arguments} if kind is EditForm else {}
+    return {"approval": shown.request, **values}
+
+
+def _name(kind: type[Any]) -> str:
+    return f"{kind.__name__.removesuffix('Form').lower()}_form"
+
+
+def _fresh(shown: Review) -> DecisionForm:
+    return DecisionForm(approval=shown.request)
+
+
+def _refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> HttpResponse:
     """The same page with the refusal in it: typed text stays, and what was read is compared with what waits."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     read = form.cleaned_data["digest"]
+    is_decision = isinstance(form, DecisionForm)
+    if isinstance(refusal, operations.Changed):
+        form = _read_again(form, shown)
+    typed = {} if is_decision else {_name(type(form)): form, "unrecorded": form.typed}
+    if isinstance(refusal, Invalid) and is_decision:
+        form.blame(refusal)
     answer = _review_page(
-        request, shown, form, status=refusal.status_code, refusal=refusal,
+        request, shown, form if is_decision else _fresh(shown), status=refusal.status_code, refusal=refusal,
         reference=record_refusal(request, refusal),
         read=read if read != shown.request.digest else "",
-        difference=queries.difference_from(shown.request, read),
+        difference=queries.difference_from(shown.request, read), **typed,
     )  # fmt: skip
     # Said in its own place: without this, htmx would put the refusal among the page's messages.
     answer["HX-Retarget"], answer["HX-Reswap"] = "#review", "outerHTML"
     return answer
+
+
+def _read_again(form: Any, shown: Review) -> Any:
+    """The same words over what waits now, which this page shows. A decision is to be made anew, and parts read anew."""
+    if isinstance(form, DecisionForm):
+        return DecisionForm(
+            approval=shown.request, kept={name: form.data.get(name) for name in ("note", "reason_code")}
+        )
+    fresh = type(form)(**_given(type(form), shown))
+    data = form.data.copy()
+    data.update({name: fresh[name].initial for name in ("digest", "revision", "view") if name in fresh.fields})
+    return type(form)(data, **_given(type(form), shown))
 
 
 def _review_page(
@@ -114,4 +187,5 @@ def _review_page(
     next_one = queries.next_waiting(actor_of(request), but=shown.request.pk) if shown.mine else None
     place = crumbs("Approvals", "approvals", f"APR-{short_id(shown.request.pk)}")
     context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one}
+    context |= {_name(kind): kind(**_given(kind, shown)) for kind in BESIDE}
     return page(request, "approvals/request_detail.html", "approvals/_review.html", {**context, **more}, status=status)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
-from audit import scope
+from audit import scope, sealing
 from audit.actors import Actor
 from audit.events import SECURITY_STREAM
 from audit.models import AuditEvent
@@ -177,7 +177,7 @@ BY_TIME = Keyset(("-at", "-id"))
 def visible_events(reader: Actor, *, site: bool) -> QuerySet[AuditEvent]:
     """Events of the units the reader audits; those of no unit (sign-ins, refusals) only for a reader of the site's trail."""
     in_units = Q(unit_id__in=scope.unit_ids(reader, "audit"))
-    return AuditEvent.objects.filter(in_units | Q(unit_id=None) if site else in_units)
+    return AuditEvent.objects.filter(sealing.unsealed(reader), in_units | Q(unit_id=None) if site else in_units)
 
 
 def trail_page(reader: Actor, filters: TrailFilters, *, site: bool, after: str = "", before: str = "") -> TrailPage:

@@ -46,6 +46,7 @@ class AttemptStatus(models.TextChoices):
 class ActionStatus(models.TextChoices):
     PROPOSED = "proposed"
     HELD = "held"
+    SENT_BACK = "sent_back"  # a reviewer asked something: the asker has the next word
     GRANTED = "granted"
     REDEEMED = "redeemed"
     SUCCEEDED = "succeeded"
@@ -53,6 +54,7 @@ class ActionStatus(models.TextChoices):
     UNKNOWN = "unknown"
     DENIED = "denied"
     REJECTED = "rejected"
+    ANSWERED = "answered"  # a person gave the result; nothing was carried out
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     VOID = "void"
@@ -122,7 +124,8 @@ ACTION = Lifecycle(
     "action",
     {
         _A.PROPOSED: {_A.GRANTED, _A.HELD, _A.DENIED},
-        _A.HELD: {_A.GRANTED, _A.REJECTED, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
+        _A.HELD: {_A.GRANTED, _A.REJECTED, _A.ANSWERED, _A.SENT_BACK, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
+        _A.SENT_BACK: {_A.HELD, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
         _A.GRANTED: {_A.REDEEMED, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
         _A.REDEEMED: {_A.SUCCEEDED, _A.FAILED, _A.UNKNOWN},
         # An authorised retry grants the same action again: same bytes, same key.
@@ -131,6 +134,7 @@ ACTION = Lifecycle(
         _A.SUCCEEDED: {_A.UNDONE},
         _A.DENIED: set(),
         _A.REJECTED: set(),
+        _A.ANSWERED: set(),
         _A.EXPIRED: set(),
         _A.WITHDRAWN: set(),
         _A.VOID: set(),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestrator.views import actions, dead_letters, executions, frame, work
+from orchestrator.views import actions, approving, dead_letters, executions, frame, work
 
 urlpatterns = [
     path("", work.work, name="work"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("executions/", executions.execution_list, name="executions"),
     path("executions/<uuid:pk>/", executions.execution_detail, name="execution"),
     path("executions/<uuid:pk>/cancellations/", executions.cancellations, name="execution_cancellations"),
+    path("approvals/<uuid:pk>/edits/", approving.edits, name="approval_edits"),
+    path("approvals/<uuid:pk>/results/", approving.results, name="approval_results"),
     path("actions/", actions.action_list, name="actions"),
     path("actions/<uuid:pk>/", actions.action_detail, name="action"),
     path("actions/<uuid:pk>/answers/", actions.answers, name="action_answers"),

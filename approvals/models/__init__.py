@@ -3,6 +3,7 @@
 from approvals.models.accounts import LinkedAccounts
 from approvals.models.calendar import BusinessCalendar
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.exchange import Edit, Remark, RemarkKind
 from approvals.models.group import ReviewerGroup
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
@@ -13,10 +14,13 @@ __all__ = [
     "ApprovalRequest",
     "BusinessCalendar",
     "Decision",
+    "Edit",
     "LinkedAccounts",
     "OnTimeout",
     "PolicyVerdict",
     "ReasonCode",
+    "Remark",
+    "RemarkKind",
     "ReviewerGroup",
     "Verdict",
 ]

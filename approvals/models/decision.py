@@ -13,6 +13,7 @@ from audit.ids import new_id
 class Verdict(models.TextChoices):
     APPROVE = "approve"
     REJECT = "reject"
+    ANSWER = "answer", "Answered"
 
 
 class ReasonCode(models.TextChoices):
@@ -31,6 +32,7 @@ class ReasonCode(models.TextChoices):
 # Which reasons speak for which verdict; asked by the operation, so that page and API give one answer.
 FITS = {
     Verdict.APPROVE: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.OTHER},
+    Verdict.ANSWER: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.DUPLICATE, ReasonCode.OTHER},
     Verdict.REJECT: set(ReasonCode) - {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY},
 }
 

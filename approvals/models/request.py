@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from approvals.models.policy import OnTimeout
-from approvals.statuses import REQUEST, RequestStatus
+from approvals.statuses import REQUEST, UNDECIDED, RequestStatus
 from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
@@ -25,13 +25,18 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def pending(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.PENDING)
 
+    def undecided(self) -> "ApprovalRequestQuerySet":
+        return self.filter(status__in=UNDECIDED)
+
     def overdue(self) -> "ApprovalRequestQuerySet":
         """Past their time by the database's clock, and of the kind that time ends."""
-        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
+        return self.undecided().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
 
     def overdue_unnoted(self) -> "ApprovalRequestQuerySet":
         """Past their time, of the kind that is asked further, and nobody has written that down yet."""
-        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.ESCALATE, overdue_noted_at__isnull=True)
+        return self.undecided().filter(
+            decide_by__lte=Now(), on_timeout=OnTimeout.ESCALATE, overdue_noted_at__isnull=True
+        )
 
     def lapsed(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.APPROVED, use_by__lte=Now())
@@ -51,6 +56,7 @@ class ApprovalRequest(Governed):
     unit_title = models.TextField()
     subject_id = models.UUIDField()
     execution_id = models.UUIDField(null=True)
+    replaces = models.UUIDField(null=True, help_text="The request that was void, so that this one had to be asked")
     title = models.TextField()
     tool = models.TextField()
     tool_version = models.TextField()
@@ -94,9 +100,9 @@ class ApprovalRequest(Governed):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="request_resolved_at_iff_not_pending",
-                condition=Q(status=RequestStatus.PENDING, resolved_at__isnull=True)
-                | (~Q(status=RequestStatus.PENDING) & Q(resolved_at__isnull=False)),
+                name="request_resolved_at_iff_decided",
+                condition=Q(status__in=UNDECIDED, resolved_at__isnull=True)
+                | (~Q(status__in=UNDECIDED) & Q(resolved_at__isnull=False)),
             ),
             models.CheckConstraint(name="request_needs_1_to_20_people", condition=Q(required__range=(1, 20))),
             models.CheckConstraint(
@@ -107,7 +113,7 @@ class ApprovalRequest(Governed):
             models.UniqueConstraint(
                 name="one_live_request_per_subject",
                 fields=["subject_id"],
-                condition=Q(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED]),
+                condition=Q(status__in=[*UNDECIDED, RequestStatus.APPROVED]),
             ),
         ]
         indexes = [
@@ -128,4 +134,15 @@ class ApprovalRequest(Governed):
 
     @property
     def is_open(self) -> bool:
+        """Nobody has decided yet."""
+        return self.status in UNDECIDED
+
+    @property
+    def is_call(self) -> bool:
+        """About a tool call, which has arguments and a result; else about a step that people let go on."""
+        return not self.tool.startswith("step:")
+
+    @property
+    def is_pending(self) -> bool:
+        """It waits for reviewers, not for an answer to a question of theirs."""
         return self.status == RequestStatus.PENDING

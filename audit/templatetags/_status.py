@@ -24,6 +24,7 @@ _UNKNOWN_OUTCOME = Pill("Unknown outcome", "wait", "question")
 _DEAD_LETTERED = Pill("Dead-lettered", "critical", "octagon")
 _REJECTED = Pill("Rejected", "danger", "cross")
 _APPROVED = Pill("Approved", "ok", "check")
+_ANSWERED = Pill("Answered by a person", "info", "person")
 _EXPIRED = Pill("Expired", "neutral", "dash")
 _WITHDRAWN = Pill("Withdrawn", "neutral", "back")
 _VOID = Pill("Void", "neutral", "swap")
@@ -79,6 +80,8 @@ PILLS: dict[str, dict[str, Pill]] = {
         "unknown": _UNKNOWN_OUTCOME,
         "denied": _DENIED,
         "rejected": _REJECTED,
+        "sent_back": Pill("Sent back with a question", "info", "speech"),
+        "answered": _ANSWERED,
         "expired": _EXPIRED,
         "withdrawn": _WITHDRAWN,
         "void": _VOID,
@@ -91,6 +94,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "used": Pill("Approved, used", "ok", "check"),
         "rejected": _REJECTED,
         "sent_back": Pill("Sent back", "info", "speech"),
+        "answered": _ANSWERED,
         "escalated": Pill("Escalated", "critical", "up"),
         "overdue": Pill("Overdue", "critical", "clock-mark"),
         "expired": _EXPIRED,
@@ -100,6 +104,7 @@ PILLS: dict[str, dict[str, Pill]] = {
     "decision": {
         "approve": _APPROVED,
         "reject": _REJECTED,
+        "answer": _ANSWERED,
     },
     "verdict": {
         "allow": Pill("Allowed", "ok", "check"),

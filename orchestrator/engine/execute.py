@@ -192,8 +192,8 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
             return value
         case Held(action):
             raise _Waits(StepStatus.AWAITING_APPROVAL, f"waiting for people: {action.tool}")
-        case Refused(kind, message):
-            raise _Fails(Failure("policy" if kind == "policy" else "business", message))
+        case Refused(kind, message, evidence):
+            raise _Fails(Failure("policy" if kind == "policy" else "business", message, evidence))
         case Failure(failure_class="unknown_outcome_parked", message=message):
             raise _Waits(StepStatus.UNKNOWN_OUTCOME, message)
         case failure:

@@ -14,7 +14,6 @@ from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest
-from approvals.statuses import RequestStatus
 from audit.lifecycle import move
 from audit.refusals import Refusal
 from orchestrator.engine.advance import advance, wake
@@ -88,8 +87,9 @@ def _time_out(execution_id: Any) -> bool:
 
 def _decided_but_parked() -> Any:
     """A step still waiting although its action was decided: the wake-up was missed."""
-    waiting = Action.objects.filter(step_id=OuterRef("pk"), status__in=[ActionStatus.HELD, ActionStatus.UNKNOWN])
-    asked = ApprovalRequest.objects.filter(subject_id=OuterRef("pk"), status=RequestStatus.PENDING)
+    still_open = [ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.UNKNOWN]
+    waiting = Action.objects.filter(step_id=OuterRef("pk"), status__in=still_open)
+    asked = ApprovalRequest.objects.undecided().filter(subject_id=OuterRef("pk"))
     return Step.objects.filter(
         ~Exists(waiting), ~Exists(asked), status__in=[StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME]
     )
@@ -118,7 +118,7 @@ def _advance(execution_id: Any) -> bool:
 def _orphaned_requests() -> Any:
     """Requests of executions that ended meanwhile: nothing waits for their answer."""
     ended = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
-    return ApprovalRequest.objects.filter(Exists(ended), status=RequestStatus.PENDING)
+    return ApprovalRequest.objects.undecided().filter(Exists(ended))
 
 
 @transaction.atomic

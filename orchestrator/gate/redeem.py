@@ -94,6 +94,8 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
 def _why_not(action: Action) -> str:
     return {
         ActionStatus.HELD: "People have not decided yet.",
+        ActionStatus.SENT_BACK: "A reviewer asked a question that is not answered yet.",
+        ActionStatus.ANSWERED: "A person gave the result; there is nothing to carry out.",
         ActionStatus.REDEEMED: "It was already redeemed; a grant opens one dispatch.",
         ActionStatus.DENIED: "Policy denied it.",
         ActionStatus.REJECTED: "A reviewer rejected it.",

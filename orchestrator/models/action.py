@@ -45,6 +45,9 @@ class Action(Governed):
     occurrence = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=1)
     arguments = models.TextField()
+    proposed = models.TextField(
+        db_default="", default="", help_text="The arguments as the agent proposed them, once a reviewer has edited them"
+    )
     digest = models.CharField(max_length=64)
     record = models.TextField(default="", help_text="Canonical authoritative record as it was when asked")
     business_key = models.TextField(default="")
@@ -97,6 +100,10 @@ class Action(Governed):
 
     def get_absolute_url(self) -> str:
         return reverse("action", args=[self.pk])
+
+    def is_call(self, tool: str, arguments: str) -> bool:
+        """Whether this is what was called for: an agent repeats what it proposed, not what a reviewer made of it."""
+        return (self.tool, self.proposed or self.arguments) == (tool, arguments)
 
     @property
     def stream(self) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from approvals.models import ApprovalRequest, Decision
-from approvals.queries import history
+from approvals.queries import history, signed_by
 from audit import scope
 from audit.actors import Actor
 from audit.models import AuditEvent, AuditStream
@@ -169,7 +169,7 @@ class _Reading:
 
     @property
     def signed(self) -> set[UUID]:
-        return {voice.request_id for voice in self.decisions if voice.person_id == self.actor.user_id}
+        return signed_by(self.actor, self.requests, self.decisions)
 
     def page(self, version: str, selected: Step | None, more: Mapping[str, Any]) -> ExecutionPage:
         execution = self.execution

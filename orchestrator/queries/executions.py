@@ -136,6 +136,6 @@ def ending(execution: Execution) -> Ending:
     live = sum(number for status, number in steps.items() if status not in {*ENDED, StepStatus.BUSINESS_ERROR})
     return Ending(
         execution, steps=live, running=steps.get(StepStatus.IN_PROGRESS, 0),
-        held=actions.get(ActionStatus.HELD, 0) + actions.get(ActionStatus.GRANTED, 0),
+        held=sum(actions.get(one, 0) for one in (ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED)),
         sent=actions.get(ActionStatus.REDEEMED, 0),
     )  # fmt: skip

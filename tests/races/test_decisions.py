@@ -9,7 +9,6 @@ from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, Decision
-from approvals.operations import Voice
 from audit.actors import system
 from audit.models import AuditEvent
 from audit.refusals import Refusal
@@ -17,6 +16,7 @@ from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action
 from orchestrator.operations import executions
 from tests import worlds as make
+from tests.signing import voice
 
 RACES = 200
 ENDINGS = {"approved", "rejected", "expired", "withdrawn", "void"}
@@ -45,10 +45,6 @@ def race(*acts):
     for thread in threads:
         thread.join()
     return outcomes
-
-
-def voice(request):
-    return Voice(digest=request.digest, revision=request.revision, reason_code="evidence_checked")
 
 
 def approve(request, who):

@@ -1,0 +1,47 @@
+"""Whole pages of approvals as frozen dataclasses, every row already fetched."""
+
+from approvals.queries.blind import history, own_voices, sealed, signed_by
+from approvals.queries.queue import (
+    ANY,
+    FOR_ME,
+    WAITING,
+    QueueFilters,
+    QueuePage,
+    QueueRow,
+    arrived_since,
+    choices,
+    effect_of,
+    newest,
+    next_waiting,
+    query_of,
+    queue_page,
+    waiting_for,
+)
+from approvals.queries.review import Review, difference_from, review
+from approvals.queries.work import Waiting, work
+
+__all__ = [
+    "ANY",
+    "FOR_ME",
+    "WAITING",
+    "QueueFilters",
+    "QueuePage",
+    "QueueRow",
+    "Review",
+    "Waiting",
+    "arrived_since",
+    "choices",
+    "difference_from",
+    "effect_of",
+    "history",
+    "newest",
+    "next_waiting",
+    "own_voices",
+    "query_of",
+    "queue_page",
+    "review",
+    "sealed",
+    "signed_by",
+    "waiting_for",
+    "work",
+]
