@@ -9,7 +9,7 @@ from django.db.models import TextChoices
 
 from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
 from approvals.operations import Voice
-from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
+from approvals.queue import ANY, FOR_ME, WAITING, QueueFilters
 from approvals.statuses import RequestStatus
 
 

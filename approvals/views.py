@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import operations, queries
+from approvals import queue as queues
 from approvals.forms import DecisionForm, QueueForm
-from approvals.queries import QueueFilters, Review
+from approvals.queries import Review
+from approvals.queue import QueueFilters
 from audit.refusals import Refusal
 from audit.templatetags._render import short_id
 from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
@@ -23,11 +25,11 @@ ARRIVALS = "arrivals"
 def queue(request: HttpRequest) -> HttpResponse:
     """The queue; the list never moves by itself, a notice offers what has arrived."""
     actor = actor_of(request)
-    form = QueueForm(request.GET, offered=queries.choices(actor))
+    form = QueueForm(request.GET, offered=queues.choices(actor))
     filters = form.filters(timezone.now())
     if request.headers.get("HX-Target", "").endswith(f"#{ARRIVALS}"):
         return _arrivals(request, filters)
-    found = queries.queue_page(actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = queues.queue_page(actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
     return page(request, "approvals/request_list.html", "approvals/_request_rows.html", {
         "form": form,
         "listing": found,
@@ -35,15 +37,15 @@ def queue(request: HttpRequest) -> HttpResponse:
         "chips": chips(request, form),
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
         "news": _news(request, found.version, found.version, 0),
-        "for_me": address(request, state=queries.FOR_ME, after=None, before=None),
+        "for_me": address(request, state=queues.FOR_ME, after=None, before=None),
         "due_soon": address(request, due="1", after=None, before=None),
     })  # fmt: skip
 
 
 def _arrivals(request: HttpRequest, filters: QueueFilters) -> HttpResponse:
     since, actor = request.GET.get("since", ""), actor_of(request)
-    version = queries.newest(actor, filters)
-    count = queries.arrived_since(actor, filters, _uuid(since)) if version != since else 0
+    version = queues.newest(actor, filters)
+    count = queues.arrived_since(actor, filters, _uuid(since)) if version != since else 0
     answer = unchanged(request, version)
     news = _news(request, since, version, count)
     return answer or page(request, "approvals/_arrivals.html", "approvals/_arrivals.html", {"news": news})

@@ -12,8 +12,9 @@ from django.db.models import Q
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest
-from approvals.queries import Waiting, waiting_for
+from approvals.queries import Waiting
 from approvals.queries import work as approvals_work
+from approvals.queue import waiting_for
 from audit.actors import Actor
 from audit.models import AuditEvent
 from audit.queries import counted
