@@ -9,7 +9,7 @@ from django.db.models import TextChoices
 
 from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
 from approvals.operations import Voice
-from approvals.queue import ANY, FOR_ME, WAITING, QueueFilters
+from approvals.queue import ANY, FOR_ME, HELD_BY_ME, HELD_BY_NOBODY, WAITING, QueueFilters
 from approvals.statuses import RequestStatus
 
 
@@ -30,6 +30,8 @@ class State(TextChoices):
 TIERS = [("", "Any"), ("customer_facing", "Customer-facing"), ("financial", "Financial")]
 DUE = [("", "Any time"), ("1", "Within 1 hour"), ("24", "Within 24 hours")]
 
+HELD = [("", "Anybody"), (HELD_BY_ME, "Me, or asked of me"), (HELD_BY_NOBODY, "Nobody")]
+
 
 class QueueForm(forms.Form):
     """The filter bar. What is not a choice is ignored: a shared link never breaks."""
@@ -38,6 +40,8 @@ class QueueForm(forms.Form):
     tier = forms.ChoiceField(choices=TIERS, required=False)
     unit = forms.ChoiceField(required=False)
     action = forms.ChoiceField(required=False)
+    agent = forms.CharField(required=False, max_length=200)
+    held = forms.ChoiceField(choices=HELD, required=False, label="Held by")
     due = forms.ChoiceField(choices=DUE, required=False)
     q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
 

@@ -9,14 +9,16 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals.holds import let_go, refuse_while_held
+from approvals.locks import lock_request
 from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
-from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
+from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
 from approvals.statuses import RequestStatus
-from audit import lifecycle, scope
+from audit import lifecycle
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Invalid, NotVisible, Refusal, Stale
+from audit.refusals import Invalid, Refusal, Stale
 
 
 class Changed(Stale):
@@ -109,7 +111,7 @@ class Voice:
 @transaction.atomic
 def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     """Record one "yes"; the last one needed resolves the request. Repeating one's own yes changes nothing."""
-    request = _lock(request_id, by)
+    request = lock_request(request_id, by)
     if _said_before(request, by, Verdict.APPROVE, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
@@ -122,7 +124,7 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
 @transaction.atomic
 def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     """Record a "no", which is final whatever was said before."""
-    request = _lock(request_id, by)
+    request = lock_request(request_id, by)
     if _said_before(request, by, Verdict.REJECT, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.REJECT)
@@ -209,13 +211,6 @@ def _expire(request_id: UUID, *, by: Actor) -> bool:
     return True
 
 
-def _lock(request_id: UUID, by: Actor) -> ApprovalRequest:
-    request = ApprovalRequest.objects.select_for_update().filter(pk=request_id).first()
-    if request is None or request.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such approval request.")
-    return request
-
-
 def _said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> bool:
     """A double click or a retried POST: the same voice on the same bytes is already recorded."""
     return request.decisions.filter(
@@ -233,6 +228,7 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
     if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
     refuse_second_voice(request, by)
+    refuse_while_held(request, by)
     if voice.reason_code not in FITS[verdict]:
         fitting = ", ".join(sorted(FITS[verdict]))
         raise Invalid(
@@ -245,7 +241,7 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
     Decision.objects.create(
         request=request,
-        person_id=_person_id(by),
+        person_id=person_id(by),
         person_name=by.name,
         verdict=verdict,
         reason_code=voice.reason_code,
@@ -254,18 +250,14 @@ def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> 
         revision=voice.revision,
         viewed=dict(voice.viewed),
     )
+    # Signing uses one's claim up.
+    let_go(request.claims.open().filter(person_id=by.user_id))
     lifecycle.note(
         request,
         f"approval_request.signed_{verdict}",
         by=by,
         data={"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code},
     )
-
-
-def _person_id(by: Actor) -> int:
-    if by.user_id is None:
-        raise TypeError("only a person has a voice")
-    return by.user_id
 
 
 def _usable_until(request: ApprovalRequest) -> Any:

@@ -1,7 +1,9 @@
 """May this person decide on this request? One rule in two shapes: refuse_... raises, may(...) asks for the page."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from approvals.holds import refuse_while_held
 from approvals.models import ApprovalRequest
 from audit import scope
 from audit.actors import Actor
@@ -51,13 +53,28 @@ class Answer:
 
 
 def may_decide(request: ApprovalRequest, by: Actor) -> Answer:
+    """Is the button live now? Others' claims count."""
+    return _asked(request, by, refuse_unless_reviewer, refuse_own, refuse_second_voice, refuse_while_held)
+
+
+def may_sign_at_all(request: ApprovalRequest, by: Actor) -> Answer:
+    """Whoever holds it meanwhile: could this person's signature count?"""
+    return _asked(request, by, refuse_unless_reviewer, refuse_own, refuse_second_voice)
+
+
+def _asked(request: ApprovalRequest, by: Actor, *rules: Callable[[ApprovalRequest, Actor], None]) -> Answer:
     try:
-        refuse_unless_reviewer(request, by)
-        refuse_own(request, by)
-        refuse_second_voice(request, by)
+        for refuse in rules:
+            refuse(request, by)
     except Refusal as refusal:
         return Answer(allowed=False, why=refusal.message)
     return Answer(allowed=True)
+
+
+def person_id(by: Actor) -> int:
+    if by.user_id is None:
+        raise TypeError("only a person has a voice")
+    return by.user_id
 
 
 def still_counts(request: ApprovalRequest, user_id: int, is_active: bool) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from approvals import snapshots
+from approvals.attention import Attention, attention_of
 from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
 from approvals.permissions import Answer, may_decide
 from approvals.queue import QueueRow, effect_of, rows_of, waiting_for
@@ -48,10 +49,16 @@ class Review:
     next: ApprovalRequest | None
     earlier: list[ApprovalRequest]
     history: Story
+    attention: Attention
 
     @property
     def effect(self) -> str:
         return effect_of(self.request)
+
+    @property
+    def may_claim(self) -> bool:
+        """Could the reader take it in hand: they may sign, and hold no claim yet?"""
+        return self.may.allowed and self.attention.mine is None
 
     @property
     def raw(self) -> bytes:
@@ -65,7 +72,7 @@ class Review:
 
     @property
     def version(self) -> str:
-        return f"{self.request.status}.{self.request.revision}.{self.given}"
+        return f"{self.request.status}.{self.request.revision}.{self.given}.{self.attention.version}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -86,6 +93,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         may=_may(request, actor, now),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
+        attention=attention_of([request], actor)[request.pk],
         **_place(actor, request),
     )
 

@@ -1,21 +1,41 @@
 """The queue: which requests a person sees, in which order, and what each row is to them."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from approvals.models import ApprovalRequest, Decision, Verdict
+from approvals.attention import Attention, attention_of
+from approvals.bulk_rules import likeness
+from approvals.flood import Group, fold
+from approvals.models import ApprovalRequest, Assignment, Claim, Decision
 from audit import scope
 from audit.actors import Actor
-from audit.queries import Keyset, Slice, counted
+from audit.queries import Keyset, Slice, counted, visible_or_refuse
 
 DUE_FIRST = Keyset(("decide_by", "-required", "id"))
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
 FOR_ME, WAITING, ANY = "me", "pending", "any"
+HELD_BY_ME, HELD_BY_NOBODY = "me", "nobody"
+CAN_DECIDE = "can decide"
+# What only the review page shows: large, and left in the table when rows are listed.
+NOT_LISTED = ("snapshot", "evidence", "agent_says")
+# Distinct values by jumping from one to the next through an index, not by reading every request there ever was.
+CHOICES = """
+WITH RECURSIVE tools AS (
+  (SELECT tool FROM approvals_approvalrequest WHERE unit_id = ANY(%(units)s) ORDER BY tool LIMIT 1)
+  UNION ALL
+  SELECT (SELECT tool FROM approvals_approvalrequest
+          WHERE unit_id = ANY(%(units)s) AND tool > last.tool ORDER BY tool LIMIT 1)
+  FROM tools AS last WHERE last.tool IS NOT NULL
+)
+(SELECT 'unit', id::text, title FROM budgets_businessunit WHERE id = ANY(%(units)s) ORDER BY title LIMIT 200)
+UNION ALL (SELECT 'action', tool, tool FROM tools WHERE tool IS NOT NULL LIMIT 200)
+"""
 
 
 def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
@@ -45,6 +65,8 @@ class QueueFilters:
     tier: str = ""
     unit: str = ""
     action: str = ""
+    agent: str = ""
+    held: str = ""
     due_before: datetime | None = None
     q: str = ""
 
@@ -58,28 +80,50 @@ class QueueRow:
     """A request, how many have signed, and what it is to the reader."""
 
     request: ApprovalRequest
-    given: int
     yours: str
+    attention: Attention
+
+    @property
+    def given(self) -> int:
+        return self.attention.given
 
     @property
     def effect(self) -> str:
         return effect_of(self.request)
 
+    @property
+    def alike(self) -> str:
+        """Rows with the same mark may be approved together; empty: not this one."""
+        same = likeness(self.request) if self.yours == CAN_DECIDE and not self.attention.others else ""
+        return sha256(same.encode()).hexdigest()[:12] if same else ""
+
+    @property
+    def may_claim(self) -> bool:
+        """Is a signature open that nobody holds, and could the reader give it?"""
+        left = self.request.required - self.given - len(self.attention.others)
+        return self.yours == CAN_DECIDE and self.attention.mine is None and left > 0
+
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
+    """One page of rows; `folded` are the groups that stand for what one agent has too much of."""
+
     rows: list[QueueRow]
     slice: Slice
     total: str
     version: str
-    next_due: datetime | None = None
+    folded: list[Group]
 
 
 def queue_page(actor: Actor, filters: QueueFilters, *, after: str = "", before: str = "") -> QueuePage:
     rows = queue(actor, filters)
     order = DUE_FIRST if filters.by_due_time else NEWEST_FIRST
-    found = order.slice(rows, after=after, before=before)
-    return QueuePage(rows_of(found.rows, actor), found, counted(rows), newest(actor, filters))
+    # Whoever asks for one agent has unfolded it.
+    flood = fold(rows) if filters.by_due_time and not filters.agent else None
+    shown = flood.shown(rows) if flood else rows
+    found = order.slice(shown.defer(*NOT_LISTED), after=after, before=before)
+    total = f"{flood.total:,}" if flood else counted(rows)
+    return QueuePage(rows_of(found.rows, actor), found, total, newest(actor, filters), flood.groups if flood else [])
 
 
 def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
@@ -89,12 +133,24 @@ def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
         "tier": filters.tier,
         "unit_id": filters.unit,
         "tool": filters.action,
+        "agent": filters.agent,
         "decide_by__lt": filters.due_before,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.held:
+        rows = rows.filter(_held(actor, filters.held))
     if filters.q:
         rows = rows.filter(Q(title__icontains=filters.q) | Q(agent=filters.q) | Q(digest__startswith=filters.q))
     return rows
+
+
+def _held(actor: Actor, by: str) -> Q:
+    """Held by the reader, or given to them to look at; or held by nobody."""
+    running = Claim.objects.running().filter(request=OuterRef("pk"))
+    if by == HELD_BY_NOBODY:
+        return ~Q(Exists(running))
+    asked = Assignment.objects.filter(request=OuterRef("pk"), person_id=actor.user_id)
+    return Q(Exists(running.filter(person_id=actor.user_id))) | Q(Exists(asked))
 
 
 def newest(actor: Actor, filters: QueueFilters) -> str:
@@ -108,34 +164,36 @@ def arrived_since(actor: Actor, filters: QueueFilters, version: UUID | None) -> 
     return (rows.filter(id__gt=version) if version else rows).order_by()[:100].count()
 
 
+def one_row(actor: Actor, request_id: UUID) -> QueueRow:
+    """One row again, after something was done to it."""
+    return rows_of([visible_or_refuse(ApprovalRequest.objects.visible_to(actor), request_id, "request")], actor)[0]
+
+
 def rows_of(requests: Iterable[ApprovalRequest], actor: Actor) -> list[QueueRow]:
     requests = list(requests)
-    voices = Decision.objects.filter(request__in=[request.pk for request in requests])
-    yes: Counter[UUID] = Counter()
-    mine: set[UUID] = set()
-    for voice in voices.values_list("request_id", "verdict", "person_id"):
-        yes[voice[0]] += voice[1] == Verdict.APPROVE
-        if voice[2] == actor.user_id:
-            mine.add(voice[0])
     reviewed = scope.unit_ids(actor, "review")
-    return [QueueRow(row, yes[row.pk], _yours(row, actor, reviewed, mine)) for row in requests]
+    told = attention_of(requests, actor)
+    return [QueueRow(row, _yours(row, actor, reviewed, told[row.pk]), told[row.pk]) for row in requests]
 
 
-def _yours(row: ApprovalRequest, actor: Actor, reviewed: frozenset[UUID], mine: set[UUID]) -> str:
-    if row.pk in mine:
+def _yours(row: ApprovalRequest, actor: Actor, reviewed: frozenset[UUID], told: Attention) -> str:
+    if told.signed:
         return "you signed"
     if actor.key == row.requester:
         return "you asked"
     if actor.key in row.excluded:
         return "your agent"
     if row.is_open and row.unit_id in reviewed:
-        return "can decide"
+        return CAN_DECIDE
     return ""
 
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
-    """What the filters offer: units and actions that the reader's requests are about."""
-    rows = ApprovalRequest.objects.visible_to(actor)
-    units = rows.order_by("unit_title").values_list("unit_id", "unit_title").distinct()[:200]
-    tools = rows.order_by("tool").values_list("tool", flat=True).distinct()[:200]
-    return {"unit": [(str(pk), title) for pk, title in units], "action": [(tool, tool) for tool in tools]}
+    """What the filters offer: the reader's units, and the actions that requests in them are about."""
+    units = scope.unit_ids(actor, "view")
+    found: dict[str, list[tuple[str, str]]] = {"unit": [], "action": []}
+    with connection.cursor() as cursor:
+        cursor.execute(CHOICES, {"units": list(units)})
+        for name, value, label in cursor.fetchall():
+            found[name].append((value, label))
+    return found

@@ -16,6 +16,12 @@ class RequestStatus(models.TextChoices):
     VOID = "void"
 
 
+class BulkStatus(models.TextChoices):
+    PREVIEWED = "previewed"
+    RUNNING = "running"
+    DONE = "done"
+
+
 POLICY = definition_lifecycle("approval policy")
 
 REQUEST = Lifecycle(
@@ -44,4 +50,15 @@ REQUEST = Lifecycle(
     initial={RequestStatus.PENDING},
 )
 
-LIFECYCLES = (POLICY, REQUEST)
+BULK = Lifecycle(
+    "bulk operation",
+    {
+        # Running until every item has an outcome: a run that was cut off is taken up again, never begun anew.
+        BulkStatus.PREVIEWED: {BulkStatus.RUNNING},
+        BulkStatus.RUNNING: {BulkStatus.DONE},
+        BulkStatus.DONE: set(),
+    },
+    initial={BulkStatus.PREVIEWED},
+)
+
+LIFECYCLES = (POLICY, REQUEST, BULK)

@@ -2,10 +2,16 @@
 
 from django.urls import path
 
-from approvals import views
+from approvals import bulk_views, claim_views, views
 
 urlpatterns = [
     path("", views.queue, name="approvals"),
+    path("bulk/", bulk_views.choose, name="approval_bulk"),
+    path("bulk/<uuid:pk>/", bulk_views.show, name="approval_bulk"),
+    path("bulk/<uuid:pk>/confirmation/", bulk_views.confirm, name="approval_bulk_confirmation"),
     path("<uuid:pk>/", views.review, name="approval"),
     path("<uuid:pk>/decisions/", views.decide, name="approval_decisions"),
+    path("<uuid:pk>/claim/", claim_views.claim, name="approval_claim"),
+    path("<uuid:pk>/claim/renewal/", claim_views.renew, name="approval_claim_renewal"),
+    path("<uuid:pk>/claim/release/", claim_views.release, name="approval_claim_release"),
 ]

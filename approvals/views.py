@@ -35,6 +35,11 @@ def queue(request: HttpRequest) -> HttpResponse:
         "listing": found,
         "filters": filters,
         "chips": chips(request, form),
+        "folded": [
+            {"group": group, "url": address(request, agent=group.agent, action=group.tool, after=None, before=None)}
+            for group in found.folded
+        ],
+        "query": request.GET.urlencode(),
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
         "news": _news(request, found.version, found.version, 0),
         "for_me": address(request, state=queues.FOR_ME, after=None, before=None),

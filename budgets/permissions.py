@@ -11,6 +11,7 @@ from guardian.shortcuts import assign_perm
 from audit.actors import Actor
 from audit.scope import Permission
 from budgets.models import BusinessUnit
+from budgets.units import lineage
 
 # guardian's own shortcut needs three queries for this, and every page asks it for several permissions.
 HELD = """
@@ -42,3 +43,23 @@ def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
 def grant(to: object, permission: Permission, unit: BusinessUnit) -> None:
     """Give a user or a group a permission on a unit (and so on every unit below it)."""
     assign_perm(f"budgets.{permission}_businessunit", to, unit)
+
+
+# The other way round: who holds a permission on one of these units, by themselves or through a group.
+HOLDERS = """
+SELECT DISTINCT holder.user_id FROM (
+  SELECT user_id, permission_id FROM budgets_unituserpermission WHERE content_object_id = ANY(%(units)s)
+  UNION ALL
+  SELECT auth_user_groups.user_id, permission_id FROM budgets_unitgrouppermission
+  JOIN auth_user_groups USING (group_id) WHERE content_object_id = ANY(%(units)s)
+) AS holder
+JOIN auth_permission ON auth_permission.id = holder.permission_id AND codename = %(codename)s
+JOIN auth_user ON auth_user.id = holder.user_id AND is_active
+"""
+
+
+def holders(permission: Permission, unit_id: UUID) -> set[int]:
+    """Ids of the active people who hold `permission` on the unit: given there, or on a unit above it."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDERS, {"units": lineage(unit_id), "codename": f"{permission}_businessunit"})
+        return {row[0] for row in cursor.fetchall()}

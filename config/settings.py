@@ -129,6 +129,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+# --- The approval queue ----------------------------------------------------------------------------------------
+CLAIM_SECONDS = env.integer("CLAIM_SECONDS", 15 * 60, at_least=60)
+# Beyond this many, an agent's waiting requests are folded into one row per tool.
+QUEUE_SHOWN_PER_AGENT = env.integer("QUEUE_SHOWN_PER_AGENT", 25, at_least=1)
+BULK_LIMIT = env.integer("BULK_LIMIT", 500, at_least=1)
+
 # --- Content security: everything from our own origin, nothing inline ------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

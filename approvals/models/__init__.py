@@ -1,5 +1,7 @@
 """Policies, requests and decisions. Knows the thing decided only as a frozen snapshot."""
 
+from approvals.models.bulk import BulkAct, BulkItem, BulkOperation, Outcome
+from approvals.models.claim import Assignment, Claim
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
@@ -8,8 +10,14 @@ __all__ = [
     "FITS",
     "ApprovalPolicy",
     "ApprovalRequest",
+    "Assignment",
+    "BulkAct",
+    "BulkItem",
+    "BulkOperation",
+    "Claim",
     "Decision",
     "OnTimeout",
+    "Outcome",
     "PolicyVerdict",
     "ReasonCode",
     "Verdict",

@@ -93,6 +93,20 @@ class ApprovalRequest(Governed):
                 fields=["unit_id", "decide_by", "id"],
                 condition=Q(status=RequestStatus.PENDING),
             ),
+            models.Index(
+                name="request_due_first",
+                fields=["decide_by", "-required", "id"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            models.Index(
+                name="request_of_agent",
+                fields=["agent", "decide_by", "-required", "id"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            models.Index(
+                name="request_flood", fields=["unit_id", "agent", "tool"], condition=Q(status=RequestStatus.PENDING)
+            ),
+            models.Index(name="request_tool", fields=["tool", "unit_id"]),
             models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="request_execution", fields=["execution_id"]),
         ]

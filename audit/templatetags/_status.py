@@ -101,6 +101,17 @@ PILLS: dict[str, dict[str, Pill]] = {
         "approve": _APPROVED,
         "reject": _REJECTED,
     },
+    "bulk": {
+        "previewed": Pill("Preview", "info", "eye"),
+        "running": _RUNNING,
+        "done": _DONE,
+    },
+    "bulk_item": {
+        "left_out": Pill("Left out", "neutral", "skip"),
+        "done": _DONE,
+        "refused": Pill("Refused", "wait", "gate"),
+        "failed": _FAILED,
+    },
     "verdict": {
         "allow": Pill("Allowed", "ok", "check"),
         "hold": Pill("Needs a person", "wait", "hand"),

@@ -1,0 +1,46 @@
+"""Asking a colleague to look at a request. It opens no right, and keeps nobody else from signing."""
+
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from approvals.locks import lock_request
+from approvals.models import Assignment
+from approvals.permissions import may_sign_at_all, refuse_unless_reviewer
+from audit import actors, lifecycle
+from audit.actors import Actor
+from audit.refusals import Refusal, Stale
+
+
+class CannotBeAsked(Refusal):
+    """Assigning to somebody whose signature cannot count would only lose time."""
+
+    code = "cannot_be_asked"
+
+
+@transaction.atomic
+def assign(*, request_id: UUID, to: int, by: Actor) -> Assignment:
+    """Ask one person to look at it. Somebody who could not sign it is refused, with the reason."""
+    request = lock_request(request_id, by)
+    refuse_unless_reviewer(request, by)
+    if not request.is_open:
+        raise Stale(f"This request is already {request.status}. There is nothing left to assign.")
+    user = get_user_model().objects.filter(pk=to, is_active=True).first()
+    if user is None:
+        raise CannotBeAsked("There is no such person, or their account is disabled.")
+    asked = actors.person(user.pk, user.get_full_name() or user.get_username())
+    answer = may_sign_at_all(request, asked)
+    if not answer.allowed:
+        raise CannotBeAsked(f"{asked.name} cannot sign this request: {answer.why}")
+    row, _ = Assignment.objects.update_or_create(
+        request=request,
+        defaults={
+            "person": user,
+            "person_name": asked.name,
+            "assigned_by_name": by.name,
+            "assigned_at": lifecycle.database_now(),
+        },
+    )
+    lifecycle.note(request, "approval_request.assigned", by=by, data={"to": asked.key})
+    return row

@@ -1,0 +1,95 @@
+"""Who is on it: signatures, claims and assignments of the requests on a page, all of them in one statement."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from approvals.models import ApprovalRequest, Verdict
+from audit.actors import Actor
+
+# One shape for every kind of mark: whose it is, a word, when.
+MARKS = """
+SELECT request_id, 'voice', person_id, person_name, verdict, at
+FROM approvals_decision WHERE request_id = ANY(%(keys)s)
+UNION ALL
+SELECT request_id, 'claim', person_id, person_name, '', held_until
+FROM approvals_claim WHERE request_id = ANY(%(keys)s) AND ended_at IS NULL AND held_until > now()
+UNION ALL
+SELECT request_id, 'assigned', person_id, person_name, assigned_by_name, assigned_at
+FROM approvals_assignment WHERE request_id = ANY(%(keys)s)
+ORDER BY 6
+"""
+
+
+class Mark(NamedTuple):
+    """Something a person has to do with a request: a signature, a claim (`at`: until when), an assignment (`word`: by whom)."""
+
+    request_id: UUID
+    kind: str
+    person_id: int | None
+    name: str
+    word: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One request, as `reader` (a person's id) is told of it."""
+
+    reader: int | None = None
+    marks: list[Mark] = field(default_factory=list)
+
+    def of_kind(self, kind: str) -> list[Mark]:
+        return [mark for mark in self.marks if mark.kind == kind]
+
+    @property
+    def given(self) -> int:
+        return sum(mark.word == Verdict.APPROVE for mark in self.of_kind("voice"))
+
+    @property
+    def signed(self) -> bool:
+        """Has the reader signed?"""
+        return any(mark.person_id == self.reader for mark in self.of_kind("voice"))
+
+    @property
+    def mine(self) -> Mark | None:
+        """The reader's own running claim."""
+        return next((mark for mark in self.of_kind("claim") if mark.person_id == self.reader), None)
+
+    @property
+    def others(self) -> list[Mark]:
+        return [mark for mark in self.of_kind("claim") if mark.person_id != self.reader]
+
+    @property
+    def assigned(self) -> Mark | None:
+        return next(iter(self.of_kind("assigned")), None)
+
+    @property
+    def renew_every(self) -> int:
+        """Seconds after which a page that is being read asks to hold the claim longer."""
+        return int(settings.CLAIM_SECONDS) // 3
+
+    @property
+    def version(self) -> str:
+        """Changes with what is shown of it."""
+        return "-".join(
+            f"{mark.kind[0]}{mark.person_id}.{mark.at:%d%H%M%S}" for mark in self.marks if mark.kind != "voice"
+        )
+
+
+def attention_of(requests: Iterable[ApprovalRequest], actor: Actor) -> dict[UUID, Attention]:
+    """For each request, what it has of it."""
+    keys = [request.pk for request in requests]
+    found: dict[UUID, list[Mark]] = defaultdict(list)
+    if keys:
+        with connection.cursor() as cursor:
+            cursor.execute(MARKS, {"keys": keys})
+            for row in cursor.fetchall():
+                found[row[0]].append(Mark(*row))
+    return {key: Attention(actor.user_id, found[key]) for key in keys}
