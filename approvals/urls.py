@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from approvals import bulk_views, claim_views, views
+from approvals import bulk_views, claim_views, queue_views, saved_view_views, views
 
 urlpatterns = [
-    path("", views.queue, name="approvals"),
+    path("", queue_views.queue, name="approvals"),
+    path("views/", saved_view_views.save, name="approval_views"),
+    path("views/default/none/", saved_view_views.prefer_none, name="approval_no_default_view"),
+    path("views/<uuid:pk>/default/", saved_view_views.prefer, name="approval_default_view"),
+    path("views/<uuid:pk>/deletion/", saved_view_views.delete, name="approval_view_deletion"),
     path("bulk/", bulk_views.choose, name="approval_bulk"),
     path("bulk/<uuid:pk>/", bulk_views.show, name="approval_bulk"),
     path("bulk/<uuid:pk>/confirmation/", bulk_views.confirm, name="approval_bulk_confirmation"),

@@ -10,66 +10,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import operations, queries
-from approvals import queue as queues
-from approvals.forms import DecisionForm, QueueForm
+from approvals.forms import DecisionForm
 from approvals.queries import Review
-from approvals.queue import QueueFilters
 from audit.refusals import Refusal
 from audit.templatetags._render import short_id
-from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
-
-ARRIVALS = "arrivals"
-
-
-@require_safe
-def queue(request: HttpRequest) -> HttpResponse:
-    """The queue; the list never moves by itself, a notice offers what has arrived."""
-    actor = actor_of(request)
-    form = QueueForm(request.GET, offered=queues.choices(actor))
-    filters = form.filters(timezone.now())
-    if request.headers.get("HX-Target", "").endswith(f"#{ARRIVALS}"):
-        return _arrivals(request, filters)
-    found = queues.queue_page(actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
-    return page(request, "approvals/request_list.html", "approvals/_request_rows.html", {
-        "form": form,
-        "listing": found,
-        "filters": filters,
-        "chips": chips(request, form),
-        "folded": [
-            {"group": group, "url": address(request, agent=group.agent, action=group.tool, after=None, before=None)}
-            for group in found.folded
-        ],
-        "query": request.GET.urlencode(),
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
-        "news": _news(request, found.version, found.version, 0),
-        "for_me": address(request, state=queues.FOR_ME, after=None, before=None),
-        "due_soon": address(request, due="1", after=None, before=None),
-    })  # fmt: skip
-
-
-def _arrivals(request: HttpRequest, filters: QueueFilters) -> HttpResponse:
-    since, actor = request.GET.get("since", ""), actor_of(request)
-    version = queues.newest(actor, filters)
-    count = queues.arrived_since(actor, filters, _uuid(since)) if version != since else 0
-    answer = unchanged(request, version)
-    news = _news(request, since, version, count)
-    return answer or page(request, "approvals/_arrivals.html", "approvals/_arrivals.html", {"news": news})
-
-
-def _news(request: HttpRequest, since: str, version: str, count: int) -> dict[str, Any]:
-    return {
-        "count": count,
-        "version": version,
-        "live": address(request, since=since or "none", after=None, before=None),
-        "show": address(request, since=None, after=None, before=None),
-    }
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+from audit.web import actor_of, crumbs, is_part, page, record_refusal, unchanged
 
 
 @require_safe

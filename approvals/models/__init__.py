@@ -5,6 +5,7 @@ from approvals.models.claim import Assignment, Claim
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
+from approvals.models.saved_view import DefaultView, SavedView
 
 __all__ = [
     "FITS",
@@ -16,9 +17,11 @@ __all__ = [
     "BulkOperation",
     "Claim",
     "Decision",
+    "DefaultView",
     "OnTimeout",
     "Outcome",
     "PolicyVerdict",
     "ReasonCode",
+    "SavedView",
     "Verdict",
 ]
