@@ -7,7 +7,10 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from approvals import vocabulary
+from approvals import (  # escalation_admin registers itself
+    escalation_admin,  # noqa: F401
+    vocabulary,
+)
 from approvals.models import ApprovalPolicy
 from audit import scope
 from audit.conditions import BadCondition

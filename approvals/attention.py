@@ -23,12 +23,15 @@ FROM approvals_claim WHERE request_id = ANY(%(keys)s) AND ended_at IS NULL AND h
 UNION ALL
 SELECT request_id, 'assigned', person_id, person_name, assigned_by_name, assigned_at
 FROM approvals_assignment WHERE request_id = ANY(%(keys)s)
+UNION ALL
+SELECT request_id, 'escalated', person_id, asked_name, step, at
+FROM approvals_escalation WHERE request_id = ANY(%(keys)s) AND kind = 'level'
 ORDER BY 6
 """
 
 
 class Mark(NamedTuple):
-    """Something a person has to do with a request: a signature, a claim (`at`: until when), an assignment (`word`: by whom)."""
+    """What people have to do with a request: a signature, a claim until `at`, an assignment by `word`, a level."""
 
     request_id: UUID
     kind: str
@@ -69,6 +72,11 @@ class Attention:
     @property
     def assigned(self) -> Mark | None:
         return next(iter(self.of_kind("assigned")), None)
+
+    @property
+    def escalated(self) -> list[Mark]:
+        """Levels that were reached, the last one last: who is asked now in addition to the reviewers."""
+        return self.of_kind("escalated")
 
     @property
     def renew_every(self) -> int:

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from approvals import snapshots
 from approvals.attention import Attention, attention_of
+from approvals.escalation import Planned, plan
 from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
 from approvals.permissions import Answer, may_decide
 from approvals.queue import QueueRow, effect_of, rows_of, waiting_for
@@ -50,6 +51,7 @@ class Review:
     earlier: list[ApprovalRequest]
     history: Story
     attention: Attention
+    plan: list[Planned]
 
     @property
     def effect(self) -> str:
@@ -94,6 +96,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
         attention=attention_of([request], actor)[request.pk],
+        plan=plan(request, request.escalations.all()),
         **_place(actor, request),
     )
 

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from approvals.attention import Attention, attention_of
 from approvals.bulk_rules import likeness
 from approvals.flood import Group, fold
-from approvals.models import ApprovalRequest, Assignment, Claim, Decision
+from approvals.models import ApprovalRequest, Assignment, Claim, Decision, Escalation
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, counted, visible_or_refuse
@@ -145,12 +145,15 @@ def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
 
 
 def _held(actor: Actor, by: str) -> Q:
-    """Held by the reader, or given to them to look at; or held by nobody."""
+    """Held by the reader, given to them to look at, or escalated to them; or held by nobody."""
     running = Claim.objects.running().filter(request=OuterRef("pk"))
     if by == HELD_BY_NOBODY:
         return ~Q(Exists(running))
+    escalated = Escalation.objects.filter(
+        Q(person_id=actor.user_id) | Q(group__user=actor.user_id), request=OuterRef("pk")
+    )
     asked = Assignment.objects.filter(request=OuterRef("pk"), person_id=actor.user_id)
-    return Q(Exists(running.filter(person_id=actor.user_id))) | Q(Exists(asked))
+    return Q(Exists(running.filter(person_id=actor.user_id))) | Q(Exists(asked)) | Q(Exists(escalated))
 
 
 def newest(actor: Actor, filters: QueueFilters) -> str:

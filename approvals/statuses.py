@@ -23,6 +23,7 @@ class BulkStatus(models.TextChoices):
 
 
 POLICY = definition_lifecycle("approval policy")
+ESCALATION_LEVEL = definition_lifecycle("escalation level")
 
 REQUEST = Lifecycle(
     "approval request",
@@ -61,4 +62,4 @@ BULK = Lifecycle(
     initial={BulkStatus.PREVIEWED},
 )
 
-LIFECYCLES = (POLICY, REQUEST, BULK)
+LIFECYCLES = (POLICY, REQUEST, BULK, ESCALATION_LEVEL)

@@ -109,6 +109,11 @@ LINES: dict[str, Line] = {
     "approval_request.taken_over": Line("{actor} took over a claim that had lapsed", "info", "hand"),
     "approval_request.released": Line("{actor} released the claim", "neutral", "back"),
     "approval_request.assigned": Line("{actor} asked a colleague to look at it", "neutral", "person"),
+    "approval_request.reminded": Line(
+        "Reminded the reviewers: {percent} % of the time to decide is over", "wait", "clock"
+    ),
+    "approval_request.escalated": Line("Escalated to {asked} after {percent} % of the time", "critical", "up"),
+    "approval_request.overdue": Line("The time to decide is over, and nobody has decided", "critical", "clock-mark"),
     "approval_request.approved": Line("Approved: the signatures are complete", "ok", "check"),
     "approval_request.used": Line("The approval was used, once", "ok", "check"),
     "approval_request.rejected": Line("Rejected", "danger", "cross"),
@@ -131,6 +136,10 @@ LINES: dict[str, Line] = {
     "approval_policy.active": Line("Activated a policy", "ok", "check"),
     "approval_policy.retired": Line("Retired a policy", "neutral", "box"),
     "approval_policy.edited": Line("Edited a policy draft", "neutral", "pencil"),
+    "escalation_level.draft": Line("Drafted an escalation level", "neutral", "pencil"),
+    "escalation_level.active": Line("Activated an escalation level", "ok", "check"),
+    "escalation_level.retired": Line("Retired an escalation level", "neutral", "box"),
+    "escalation_level.edited": Line("Edited an escalation level draft", "neutral", "pencil"),
     "tool.draft": Line("Drafted a tool", "neutral", "pencil"),
     "tool.active": Line("Activated a tool", "ok", "check"),
     "tool.retired": Line("Retired a tool", "neutral", "box"),

@@ -3,6 +3,7 @@
 from approvals.models.bulk import BulkAct, BulkItem, BulkOperation, Outcome
 from approvals.models.claim import Assignment, Claim
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.escalation import Escalation, EscalationLevel, Kind
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 from approvals.models.saved_view import DefaultView, SavedView
@@ -18,6 +19,9 @@ __all__ = [
     "Claim",
     "Decision",
     "DefaultView",
+    "Escalation",
+    "EscalationLevel",
+    "Kind",
     "OnTimeout",
     "Outcome",
     "PolicyVerdict",

@@ -67,6 +67,8 @@ class ApprovalRequest(Governed):
     on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
     created_at = models.DateTimeField(db_default=Now())
     decide_by = models.DateTimeField()
+    # When the next reminder or escalation is due; unknown until the sweep has looked at the request once.
+    next_notice_at = models.DateTimeField(null=True, editable=False)
     use_within_seconds = models.PositiveIntegerField()
     use_by = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
@@ -106,6 +108,7 @@ class ApprovalRequest(Governed):
             models.Index(
                 name="request_flood", fields=["unit_id", "agent", "tool"], condition=Q(status=RequestStatus.PENDING)
             ),
+            models.Index(name="request_notice", fields=["next_notice_at"], condition=Q(status=RequestStatus.PENDING)),
             models.Index(name="request_tool", fields=["tool", "unit_id"]),
             models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="request_execution", fields=["execution_id"]),

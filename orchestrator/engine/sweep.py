@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
+from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
 from approvals.statuses import RequestStatus
 from audit.lifecycle import move
@@ -41,6 +42,7 @@ def sweep() -> int:
         (
             _each(Step.objects.due_timers(), _wake_timer),
             _each(Attempt.objects.abandoned(), _give_up_lease),
+            escalate_due(by=ENGINE),
             approvals.expire_overdue(by=ENGINE),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
             _each(_decided_but_parked(), _resume),
