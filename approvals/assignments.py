@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from approvals.locks import lock_request
-from approvals.models import Assignment
+from approvals.models import Absence, Assignment
 from approvals.permissions import may_sign_at_all, refuse_unless_reviewer
 from audit import actors, lifecycle
 from audit.actors import Actor
@@ -21,7 +21,9 @@ class CannotBeAsked(Refusal):
 
 @transaction.atomic
 def assign(*, request_id: UUID, to: int, by: Actor) -> Assignment:
-    """Ask one person to look at it. Somebody who could not sign it is refused, with the reason."""
+    """Ask one person to look at it. Somebody who could not sign it is refused, with the reason.
+
+    While that person is away, whoever stands in for them is asked instead; when they are back, it is theirs again."""
     request = lock_request(request_id, by)
     refuse_unless_reviewer(request, by)
     if not request.is_open:
@@ -30,6 +32,8 @@ def assign(*, request_id: UUID, to: int, by: Actor) -> Assignment:
     if user is None:
         raise CannotBeAsked("There is no such person, or their account is disabled.")
     asked = actors.person(user.pk, user.get_full_name() or user.get_username())
+    if (away := Absence.objects.running().filter(person=user).first()) and away.stand_in_id is None:
+        raise CannotBeAsked(f"{asked.name} is away, and nobody stands in: choose somebody else.")
     answer = may_sign_at_all(request, asked)
     if not answer.allowed:
         raise CannotBeAsked(f"{asked.name} cannot sign this request: {answer.why}")

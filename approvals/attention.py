@@ -21,8 +21,16 @@ UNION ALL
 SELECT request_id, 'claim', person_id, person_name, '', held_until
 FROM approvals_claim WHERE request_id = ANY(%(keys)s) AND ended_at IS NULL AND held_until > now()
 UNION ALL
-SELECT request_id, 'assigned', person_id, person_name, assigned_by_name, assigned_at
-FROM approvals_assignment WHERE request_id = ANY(%(keys)s)
+SELECT request_id, 'assigned', coalesce(away.stand_in_id, asked.person_id),
+  CASE WHEN away.id IS NULL THEN asked.person_name
+       WHEN away.stand_in_id IS NULL THEN asked.person_name || ' (away)'
+       ELSE away.stand_in_name || ' (for ' || asked.person_name || ', who is away)' END,
+  assigned_by_name, assigned_at
+FROM approvals_assignment AS asked LEFT JOIN LATERAL (
+  SELECT * FROM approvals_absence WHERE person_id = asked.person_id
+    AND revoked_at IS NULL AND away_from <= now() AND away_until > now() ORDER BY away_until DESC LIMIT 1
+) AS away ON true
+WHERE request_id = ANY(%(keys)s)
 UNION ALL
 SELECT request_id, 'escalated', person_id, asked_name, step, at
 FROM approvals_escalation WHERE request_id = ANY(%(keys)s) AND kind = 'level'

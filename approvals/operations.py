@@ -14,11 +14,12 @@ from approvals.locks import lock_request
 from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
+from approvals.standing import refuse_stand_in, right_of
 from approvals.statuses import RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Invalid, Refusal, Stale
+from audit.refusals import Forbidden, Invalid, Refusal, Stale
 
 
 class Changed(Stale):
@@ -185,8 +186,9 @@ def is_still_signed(request: ApprovalRequest) -> bool:
 def _counting_voters(request: ApprovalRequest) -> set[int]:
     voices = request.decisions.filter(
         verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest
-    ).select_related("person")
-    return {voice.person_id for voice in voices if still_counts(request, voice.person_id, voice.person.is_active)}
+    ).select_related("person", "delegation__delegator")
+    # Whoever was signed for counts, not who held the pen: one right is one signature.
+    return {voice.for_person_id or voice.person_id for voice in voices if still_counts(request, voice)}
 
 
 def expire_overdue(*, by: Actor, limit: int = 500) -> int:
@@ -221,6 +223,7 @@ def _said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice
 def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
     refuse_unless_reviewer(request, by)
     refuse_own(request, by)
+    refuse_stand_in(request, by)
     if request.status != RequestStatus.PENDING:
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
     if (request.digest, request.revision) != (voice.digest, voice.revision):
@@ -239,10 +242,17 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
 
 
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
+    right = right_of(request, by)
+    if right is None:
+        raise Forbidden("The right to sign was taken back at this very moment. Nothing was recorded.")
+    lent = right.delegation
     Decision.objects.create(
         request=request,
         person_id=person_id(by),
         person_name=by.name,
+        delegation=lent,
+        for_person_id=lent.delegator_id if lent else None,
+        for_person_name=lent.delegator_name if lent else "",
         verdict=verdict,
         reason_code=voice.reason_code,
         note=voice.note,
@@ -256,7 +266,13 @@ def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> 
         request,
         f"approval_request.signed_{verdict}",
         by=by,
-        data={"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code},
+        why=f"for {lent.delegator_name}, who delegated it" if lent else "",
+        data={
+            "digest": voice.digest,
+            "revision": voice.revision,
+            "reason_code": voice.reason_code,
+            **({"for": f"user:{lent.delegator_id}", "delegation": str(lent.pk)} if lent else {}),
+        },
     )
 
 

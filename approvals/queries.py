@@ -17,6 +17,7 @@ from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
 from approvals.permissions import Answer, may_decide
 from approvals.queue import QueueRow, effect_of, rows_of, waiting_for
 from approvals.snapshots import Change, Evidence, Reading
+from approvals.standing import right_of
 from approvals.statuses import RequestStatus
 from audit.actors import Actor
 from audit.queries import Story, counted, story, visible_or_refuse
@@ -52,6 +53,7 @@ class Review:
     history: Story
     attention: Attention
     plan: list[Planned]
+    signs_for: str
 
     @property
     def effect(self) -> str:
@@ -96,6 +98,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
         attention=attention_of([request], actor)[request.pk],
+        signs_for=right.signs_for if (right := right_of(request, actor)) else "",
         plan=plan(request, request.escalations.all()),
         **_place(actor, request),
     )

@@ -12,7 +12,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from approvals.attention import Attention, attention_of
 from approvals.bulk_rules import likeness
 from approvals.flood import Group, fold
-from approvals.models import ApprovalRequest, Assignment, Claim, Decision, Escalation
+from approvals.models import Absence, ApprovalRequest, Assignment, Claim, Decision, Escalation
+from approvals.standing import review_units
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, counted, visible_or_refuse
@@ -40,12 +41,13 @@ UNION ALL (SELECT 'action', tool, tool FROM tools WHERE tool IS NOT NULL LIMIT 2
 
 def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
     """Requests this person could sign now: theirs to review, not their own, not signed by them."""
+    voices = Decision.objects.filter(Q(person_id=actor.user_id) | Q(for_person_id=actor.user_id))
     return (
-        ApprovalRequest.objects.reviewable_by(actor)
+        ApprovalRequest.objects.filter(unit_id__in=review_units(actor))
         .pending()
         .exclude(requester=actor.key)
         .exclude(excluded__contains=[actor.key])
-        .exclude(pk__in=Decision.objects.filter(person_id=actor.user_id).values("request_id"))
+        .exclude(pk__in=voices.values("request_id"))
     )
 
 
@@ -152,7 +154,9 @@ def _held(actor: Actor, by: str) -> Q:
     escalated = Escalation.objects.filter(
         Q(person_id=actor.user_id) | Q(group__user=actor.user_id), request=OuterRef("pk")
     )
-    asked = Assignment.objects.filter(request=OuterRef("pk"), person_id=actor.user_id)
+    away = Absence.objects.running().filter(person_id=OuterRef("person_id"))
+    mine = Q(person_id=actor.user_id) | Q(Exists(away.filter(stand_in_id=actor.user_id)))
+    asked = Assignment.objects.filter(mine, request=OuterRef("pk"))
     return Q(Exists(running.filter(person_id=actor.user_id))) | Q(Exists(asked)) | Q(Exists(escalated))
 
 
@@ -174,7 +178,7 @@ def one_row(actor: Actor, request_id: UUID) -> QueueRow:
 
 def rows_of(requests: Iterable[ApprovalRequest], actor: Actor) -> list[QueueRow]:
     requests = list(requests)
-    reviewed = scope.unit_ids(actor, "review")
+    reviewed = review_units(actor)
     told = attention_of(requests, actor)
     return [QueueRow(row, _yours(row, actor, reviewed, told[row.pk]), told[row.pk]) for row in requests]
 

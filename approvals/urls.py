@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import bulk_views, claim_views, queue_views, saved_view_views, views
+from approvals import bulk_views, claim_views, queue_views, saved_view_views, standing_views, views
 
 urlpatterns = [
     path("", queue_views.queue, name="approvals"),
@@ -10,6 +10,11 @@ urlpatterns = [
     path("views/default/none/", saved_view_views.prefer_none, name="approval_no_default_view"),
     path("views/<uuid:pk>/default/", saved_view_views.prefer, name="approval_default_view"),
     path("views/<uuid:pk>/deletion/", saved_view_views.delete, name="approval_view_deletion"),
+    path("standing-in/", standing_views.show, name="standing"),
+    path("standing-in/delegations/", standing_views.delegate, name="standing_delegations"),
+    path("standing-in/delegations/<uuid:pk>/revocation/", standing_views.revoke, name="standing_revocation"),
+    path("standing-in/absences/", standing_views.go_away, name="standing_absences"),
+    path("standing-in/absences/<uuid:pk>/return/", standing_views.come_back, name="standing_return"),
     path("bulk/", bulk_views.choose, name="approval_bulk"),
     path("bulk/<uuid:pk>/", bulk_views.show, name="approval_bulk"),
     path("bulk/<uuid:pk>/confirmation/", bulk_views.confirm, name="approval_bulk_confirmation"),

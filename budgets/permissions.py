@@ -72,3 +72,20 @@ def holders(permission: Permission, unit_id: UUID) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(HOLDERS, {"units": lineage(unit_id), "codename": f"{permission}_businessunit"})
         return {row[0] for row in cursor.fetchall()}
+
+
+BELOW = """
+WITH RECURSIVE below (id) AS (
+  VALUES (%(unit)s::uuid)
+  UNION
+  SELECT unit.id FROM budgets_businessunit AS unit JOIN below ON unit.parent_id = below.id
+)
+SELECT id FROM below
+"""
+
+
+def below(unit_id: UUID) -> frozenset[UUID]:
+    """The unit and every unit under it."""
+    with connection.cursor() as cursor:
+        cursor.execute(BELOW, {"unit": unit_id})
+        return frozenset(row[0] for row in cursor.fetchall())

@@ -7,9 +7,11 @@ from approvals.models.escalation import Escalation, EscalationLevel, Kind
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 from approvals.models.saved_view import DefaultView, SavedView
+from approvals.models.standing_in import Absence, Delegation
 
 __all__ = [
     "FITS",
+    "Absence",
     "ApprovalPolicy",
     "ApprovalRequest",
     "Assignment",
@@ -19,6 +21,7 @@ __all__ = [
     "Claim",
     "Decision",
     "DefaultView",
+    "Delegation",
     "Escalation",
     "EscalationLevel",
     "Kind",

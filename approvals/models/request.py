@@ -18,9 +18,6 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def visible_to(self, actor: Actor) -> "ApprovalRequestQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
 
-    def reviewable_by(self, actor: Actor) -> "ApprovalRequestQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "review"))
-
     def pending(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.PENDING)
 
