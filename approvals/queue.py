@@ -6,12 +6,13 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
+from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from approvals.attention import Attention, attention_of
 from approvals.bulk_rules import likeness
-from approvals.flood import Group, fold
+from approvals.flood import Flood, fold
 from approvals.models import Absence, ApprovalRequest, Assignment, Claim, Decision, Escalation
 from approvals.standing import review_units
 from audit import scope
@@ -26,6 +27,11 @@ CAN_DECIDE = "can decide"
 # What only the review page shows: large, and left in the table when rows are listed.
 NOT_LISTED = ("snapshot", "evidence", "agent_says")
 # Distinct values by jumping from one to the next through an index, not by reading every request there ever was.
+NEWEST = """
+SELECT found.id FROM unnest(%(units)s::uuid[]) AS unit(id) CROSS JOIN LATERAL (
+  SELECT id FROM approvals_approvalrequest WHERE unit_id = unit.id ORDER BY created_at DESC, id DESC LIMIT 1
+) AS found ORDER BY found.id DESC LIMIT 1
+"""
 CHOICES = """
 WITH RECURSIVE tools AS (
   (SELECT tool FROM approvals_approvalrequest WHERE unit_id = ANY(%(units)s) ORDER BY tool LIMIT 1)
@@ -40,15 +46,14 @@ UNION ALL (SELECT 'action', tool, tool FROM tools WHERE tool IS NOT NULL LIMIT 2
 
 
 def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
-    """Requests this person could sign now: theirs to review, not their own, not signed by them."""
+    """Requests this person could sign now: theirs to review, not their own, not signed by them.
+
+    What is not theirs is taken away by id, each kind found by an index of its own, so that counting reads no row.
+    """
+    own = ApprovalRequest.objects.pending().filter(Q(requester=actor.key) | Q(excluded__contains=[actor.key]))
     voices = Decision.objects.filter(Q(person_id=actor.user_id) | Q(for_person_id=actor.user_id))
-    return (
-        ApprovalRequest.objects.filter(unit_id__in=review_units(actor))
-        .pending()
-        .exclude(requester=actor.key)
-        .exclude(excluded__contains=[actor.key])
-        .exclude(pk__in=voices.values("request_id"))
-    )
+    rows = ApprovalRequest.objects.pending().filter(unit_id__in=review_units(actor))
+    return rows.exclude(pk__in=own.values("pk")).exclude(pk__in=voices.values("request_id"))
 
 
 def effect_of(request: ApprovalRequest) -> str:
@@ -75,6 +80,11 @@ class QueueFilters:
     @property
     def by_due_time(self) -> bool:
         return self.state in {FOR_ME, WAITING}
+
+    @property
+    def folds(self) -> bool:
+        """Whoever asks for one agent, a text or their own has narrowed the list themselves: nothing is folded there."""
+        return self.by_due_time and not self.agent and not self.q and self.held != HELD_BY_ME
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,24 +118,29 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    """One page of rows; `folded` are the groups that stand for what one agent has too much of."""
+    """One page of rows; `flood` says what is folded because one agent has too much of it."""
 
     rows: list[QueueRow]
     slice: Slice
     total: str
-    version: str
-    folded: list[Group]
+    newest: str
+    flood: Flood | None
 
 
 def queue_page(actor: Actor, filters: QueueFilters, *, after: str = "", before: str = "") -> QueuePage:
     rows = queue(actor, filters)
     order = DUE_FIRST if filters.by_due_time else NEWEST_FIRST
-    # Whoever asks for one agent has unfolded it.
-    flood = fold(rows) if filters.by_due_time and not filters.agent else None
+    flood = fold(rows) if filters.folds else None
     shown = flood.shown(rows) if flood else rows
     found = order.slice(shown.defer(*NOT_LISTED), after=after, before=before)
-    total = f"{flood.total:,}" if flood else counted(rows)
-    return QueuePage(rows_of(found.rows, actor), found, total, newest(actor, filters), flood.groups if flood else [])
+    return QueuePage(rows_of(found.rows, actor), found, _total(rows, flood, found), newest(actor), flood)
+
+
+def _total(rows: QuerySet[ApprovalRequest], flood: Flood | None, found: Slice) -> str:
+    """How many there are in all; where one page holds them, they are on it."""
+    if flood is not None:
+        return f"{flood.total:,}"
+    return counted(rows) if found.newer or found.older else str(len(found.rows))
 
 
 def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
@@ -148,27 +163,29 @@ def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
 
 def _held(actor: Actor, by: str) -> Q:
     """Held by the reader, given to them to look at, or escalated to them; or held by nobody."""
-    running = Claim.objects.running().filter(request=OuterRef("pk"))
+    running = Claim.objects.running()
     if by == HELD_BY_NOBODY:
-        return ~Q(Exists(running))
-    escalated = Escalation.objects.filter(
-        Q(person_id=actor.user_id) | Q(group__user=actor.user_id), request=OuterRef("pk")
-    )
-    away = Absence.objects.running().filter(person_id=OuterRef("person_id"))
-    mine = Q(person_id=actor.user_id) | Q(Exists(away.filter(stand_in_id=actor.user_id)))
-    asked = Assignment.objects.filter(mine, request=OuterRef("pk"))
-    return Q(Exists(running.filter(person_id=actor.user_id))) | Q(Exists(asked)) | Q(Exists(escalated))
+        return ~Q(pk__in=running.values("request_id"))
+    away = Absence.objects.running().filter(stand_in_id=actor.user_id).values("person_id")
+    asked = Assignment.objects.filter(Q(person_id=actor.user_id) | Q(person_id__in=away))
+    groups = Group.objects.filter(user=actor.user_id).values("pk")
+    escalated = Escalation.objects.filter(Q(person_id=actor.user_id) | Q(group_id__in=groups))
+    mine = running.filter(person_id=actor.user_id)
+    return Q(pk__in=mine.values("request_id").union(asked.values("request_id"), escalated.values("request_id")))
 
 
-def newest(actor: Actor, filters: QueueFilters) -> str:
-    """The id of the youngest request of this list; ids grow with time, so it is also the list's version."""
-    return str(queue(actor, filters).order_by("-id").values_list("id", flat=True).first() or "")
+def newest(actor: Actor) -> str:
+    """The id of the youngest request in the reader's units: what arrives later has a greater one."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST, {"units": list(scope.unit_ids(actor, "view"))})
+        found = cursor.fetchone()
+    return str(found[0]) if found else ""
 
 
-def arrived_since(actor: Actor, filters: QueueFilters, version: UUID | None) -> int:
-    """How many requests of this list are younger than the version a page holds."""
+def arrived_since(actor: Actor, filters: QueueFilters, newest: UUID | None) -> int:
+    """How many requests of this list are younger than the youngest that a page knew of."""
     rows = queue(actor, filters)
-    return (rows.filter(id__gt=version) if version else rows).order_by()[:100].count()
+    return (rows.filter(id__gt=newest) if newest else rows).order_by()[:100].count()
 
 
 def one_row(actor: Actor, request_id: UUID) -> QueueRow:

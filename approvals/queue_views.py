@@ -20,6 +20,7 @@ from audit.web import actor_of, address, chips, is_part, neighbours, page, uncha
 ARRIVALS = "arrivals"
 # The bare address leads to the default view of whoever has one, so "all that waits" has an address of its own.
 CLEARED = "state=pending"
+NOTHING_YET = "none"
 
 
 @require_safe
@@ -42,10 +43,10 @@ def queue(request: HttpRequest) -> HttpResponse:
         "listing": found,
         "filters": filters,
         "chips": chips(request, form),
-        "folded": [_folded(request, group) for group in found.folded],
+        "folded": [_folded(request, group) for group in found.flood.groups] if found.flood else [],
         "query": request.GET.urlencode(),
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
-        "news": _news(request, found.version, found.version, 0),
+        "news": _news(request, found.newest, f"{found.newest or NOTHING_YET}.0", 0),
         "clear_url": f"{request.path}?{CLEARED}",
         "for_me": address(request, state=queues.FOR_ME, after=None, before=None),
         "due_soon": address(request, due="1", after=None, before=None),
@@ -69,8 +70,8 @@ def _folded(request: HttpRequest, group: Group) -> dict[str, Any]:
 
 def _arrivals(request: HttpRequest, filters: QueueFilters) -> HttpResponse:
     since, actor = request.GET.get("since", ""), actor_of(request)
-    version = queues.newest(actor, filters)
-    count = queues.arrived_since(actor, filters, _uuid(since)) if version != since else 0
+    count = queues.arrived_since(actor, filters, _uuid(since))
+    version = f"{since}.{count}"
     answer = unchanged(request, version)
     news = _news(request, since, version, count)
     return answer or page(request, "approvals/_arrivals.html", "approvals/_arrivals.html", {"news": news})
@@ -80,7 +81,7 @@ def _news(request: HttpRequest, since: str, version: str, count: int) -> dict[st
     return {
         "count": count,
         "version": version,
-        "live": address(request, since=since or "none", after=None, before=None),
+        "live": address(request, since=since or NOTHING_YET, after=None, before=None),
         "show": address(request, since=None, after=None, before=None),
     }
 

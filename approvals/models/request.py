@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -103,8 +104,19 @@ class ApprovalRequest(Governed):
                 condition=Q(status=RequestStatus.PENDING),
             ),
             models.Index(
-                name="request_flood", fields=["unit_id", "agent", "tool"], condition=Q(status=RequestStatus.PENDING)
+                name="request_flood",
+                fields=["unit_id", "agent", "tool"],
+                include=["id"],
+                condition=Q(status=RequestStatus.PENDING),
             ),
+            models.Index(name="request_asker", fields=["requester"], condition=Q(status=RequestStatus.PENDING)),
+            GinIndex(
+                name="request_excluded",
+                fields=["excluded"],
+                opclasses=["jsonb_path_ops"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            models.Index(name="request_by_status", fields=["status", "-created_at", "-id"]),
             models.Index(name="request_notice", fields=["next_notice_at"], condition=Q(status=RequestStatus.PENDING)),
             models.Index(name="request_tool", fields=["tool", "unit_id"]),
             models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
