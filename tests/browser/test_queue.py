@@ -1,6 +1,9 @@
 """The queue by keyboard, without script, on a narrow screen, while others claim and new requests arrive."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from approvals import claims
 from approvals.models import ApprovalRequest, Claim
@@ -182,3 +185,25 @@ class TestLooks:
         assert person.axe() == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.screenshot(path=tmp_path / "review.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+class TestStandingIn:
+    @pytest.mark.parametrize("width", [390, 1280])
+    def test_lends_and_takes_back_by_keyboard_and_has_no_violation(self, four, opened, scheme, width):
+        make.person("vera", "view", of=make.unit())
+        person = opened("grace", viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = person.page
+        page.goto("/approvals/standing-in/")
+        assert person.axe() == []
+        page.select_option("#delegation_unit", label="Finance")
+        page.select_option("#delegation_to", label="vera")
+        page.fill("#delegation_ends_at", f"{timezone.localtime() + timedelta(days=3):%Y-%m-%dT%H:%M}")
+        page.locator("#delegation_ends_at").focus()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("#given >> text=vera")
+        assert person.axe() == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.locator("#given button").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=Nobody signs for you")
