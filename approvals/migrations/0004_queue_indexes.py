@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             model_name='approvalrequest',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['unit_id', 'agent', 'tool'], include=('id',), name='request_flood'),
+            index=models.Index(condition=models.Q(('status', 'pending')), fields=['unit_id', 'agent', 'tool'], include=('id', 'tier', 'decide_by'), name='request_flood'),
         ),
         AddIndexConcurrently(
             model_name='approvalrequest',

@@ -106,7 +106,7 @@ class ApprovalRequest(Governed):
             models.Index(
                 name="request_flood",
                 fields=["unit_id", "agent", "tool"],
-                include=["id"],
+                include=["id", "tier", "decide_by"],
                 condition=Q(status=RequestStatus.PENDING),
             ),
             models.Index(name="request_asker", fields=["requester"], condition=Q(status=RequestStatus.PENDING)),

@@ -127,8 +127,10 @@ ADDRESSES = {
 
 
 class TestQueue:
-    def test_answers_within_its_time(self):
+    def test_answers_within_its_time(self, monkeypatch):
         """Reading it as grace, who reviews in 20 units, and as dora, who does in one."""
+        # The test client keeps a copy of every template's context: that is its own cost, not the page's.
+        monkeypatch.setattr("django.test.client.store_rendered_templates", lambda *_, **__: None)
         people, figures = _world(), []
         gc.collect()
         gc.freeze()  # as config/gunicorn.py does when a worker starts
