@@ -9,6 +9,7 @@ from approvals.models import BulkAct, BulkItem, BulkOperation, Outcome
 from approvals.queue import effect_of
 from approvals.snapshots import Value
 from approvals.statuses import BulkStatus
+from audit import scope
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from budgets.permissions import holders
@@ -51,10 +52,11 @@ class BulkPage:
 
 
 def bulk_page(actor: Actor, operation_id: UUID) -> BulkPage:
-    """A person's own bulk operation. Raises NotVisible for everybody else's."""
+    """A person's own bulk operation, without what they may no longer see. Raises NotVisible for everybody else's."""
     own = BulkOperation.objects.filter(person_id=actor.user_id)
     operation: BulkOperation = visible_or_refuse(own, operation_id, "bulk operation")
-    items = list(operation.items.select_related("request").order_by("place"))
+    seen = operation.items.filter(request__unit_id__in=scope.unit_ids(actor, "view"))
+    items = list(seen.select_related("request").order_by("place"))
     signing = operation.act == BulkAct.APPROVE
     rows = [BulkRow(item, snapshots.read(item.request.snapshot).arguments if signing else []) for item in items]
     counts = Counter(item.outcome for item in items)
