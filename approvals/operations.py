@@ -9,10 +9,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals import clocks
 from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
 from approvals.statuses import RequestStatus
+from approvals.stopped import covering_request, refuse_stopped
 from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.lifecycle import move
@@ -89,6 +91,7 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalReques
         use_within_seconds=asked.use_within_seconds,
         **{**columns, "excluded": list(subject.excluded)},
     )
+    request.frozen_at = now if covering_request(request) else None
     lifecycle.born(
         request, by=by, data={"digest": subject.digest, "required": asked.required, "subject": str(subject.id)}
     )
@@ -113,6 +116,7 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     if _said_before(request, by, Verdict.APPROVE, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
+    refuse_stopped(request)
     _record(request, by, Verdict.APPROVE, voice)
     if is_still_signed(request):
         _resolve(request, RequestStatus.APPROVED, by=by, use_by=_usable_until(request))
@@ -196,6 +200,8 @@ def expire_overdue(*, by: Actor, limit: int = 500) -> int:
 
 @transaction.atomic
 def _expire(request_id: UUID, *, by: Actor) -> bool:
+    # A stop that was engaged a moment ago may not have reached this row yet.
+    clocks.freeze([request_id])
     request = (
         (ApprovalRequest.objects.overdue() | ApprovalRequest.objects.lapsed())
         .select_for_update(skip_locked=True)
@@ -230,7 +236,11 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
     if (request.digest, request.revision) != (voice.digest, voice.revision):
         raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
-    if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
+    if (
+        request.frozen_at is None
+        and request.on_timeout == OnTimeout.REJECT
+        and lifecycle.database_now() >= request.decide_by
+    ):
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
     refuse_second_voice(request, by)
     if voice.reason_code not in FITS[verdict]:

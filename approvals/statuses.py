@@ -16,6 +16,11 @@ class RequestStatus(models.TextChoices):
     VOID = "void"
 
 
+class StopStatus(models.TextChoices):
+    ENGAGED = "engaged"
+    LIFTED = "lifted"
+
+
 POLICY = definition_lifecycle("approval policy")
 
 REQUEST = Lifecycle(
@@ -44,4 +49,11 @@ REQUEST = Lifecycle(
     initial={RequestStatus.PENDING},
 )
 
-LIFECYCLES = (POLICY, REQUEST)
+# A stop that was lifted stays lifted: stopping again is a new row with its own reason.
+STOP = Lifecycle(
+    "stop",
+    {StopStatus.ENGAGED: {StopStatus.LIFTED}, StopStatus.LIFTED: set()},
+    initial={StopStatus.ENGAGED},
+)
+
+LIFECYCLES = (POLICY, REQUEST, STOP)

@@ -3,6 +3,7 @@
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
+from approvals.models.stop import Stop, StopScope
 
 __all__ = [
     "FITS",
@@ -12,5 +13,7 @@ __all__ = [
     "OnTimeout",
     "PolicyVerdict",
     "ReasonCode",
+    "Stop",
+    "StopScope",
     "Verdict",
 ]

@@ -26,10 +26,14 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
 
     def overdue(self) -> "ApprovalRequestQuerySet":
         """Past their time by the database's clock, and of the kind that time ends."""
-        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
+        return self.pending().running().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
 
     def lapsed(self) -> "ApprovalRequestQuerySet":
-        return self.filter(status=RequestStatus.APPROVED, use_by__lte=Now())
+        return self.running().filter(status=RequestStatus.APPROVED, use_by__lte=Now())
+
+    def running(self) -> "ApprovalRequestQuerySet":
+        """Their clocks run: no stop covers them. Whatever acts on time asks for these only."""
+        return self.filter(frozen_at=None)
 
     def due_first(self) -> "ApprovalRequestQuerySet":
         return self.order_by("decide_by", "-required", "id")
@@ -69,6 +73,8 @@ class ApprovalRequest(Governed):
     decide_by = models.DateTimeField()
     use_within_seconds = models.PositiveIntegerField()
     use_by = models.DateTimeField(null=True)
+    # Since when a stop has kept its clocks still; lifting moves decide_by and use_by by the time since then.
+    frozen_at = models.DateTimeField(null=True, editable=False)
     resolved_at = models.DateTimeField(null=True)
 
     objects: Any = ApprovalRequestQuerySet.as_manager()
@@ -95,6 +101,11 @@ class ApprovalRequest(Governed):
             ),
             models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="request_execution", fields=["execution_id"]),
+            models.Index(
+                name="request_frozen",
+                fields=["id"],
+                condition=Q(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED], frozen_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -102,6 +113,11 @@ class ApprovalRequest(Governed):
 
     def get_absolute_url(self) -> str:
         return reverse("approval", args=[self.pk])
+
+    @property
+    def is_frozen(self) -> bool:
+        """A decision ends the matter, frozen or not."""
+        return self.frozen_at is not None and self.status in {RequestStatus.PENDING, RequestStatus.APPROVED}
 
     @property
     def is_open(self) -> bool:

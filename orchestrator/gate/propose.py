@@ -27,6 +27,7 @@ from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
+from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Execution, Tool
 from orchestrator.statuses import ActionStatus
 
@@ -265,12 +266,15 @@ def _earlier(action: Action) -> Action | None:
 
 def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Action:
     facts = {"digest": action.digest, "tool": action.tool, "agent": action.agent, "key": action.idempotency_key}
+    wait_while_stopped(action)
     lifecycle.born(action, by=by, data=facts)
     why = "; ".join(action.reasons)[:1000]
     if action.verdict == "deny":
         move(action, to=ActionStatus.DENIED, by=by, why=why, finished_at=lifecycle.Now())
     elif action.verdict == "allow":
         move(action, to=ActionStatus.GRANTED, by=by, why=why)
+    elif not action.required:
+        move(action, to=ActionStatus.HELD, by=by, why=why)
     else:
         request = _ask(action, judged, by, unit)
         move(action, to=ActionStatus.HELD, by=by, why=why, approval_id=request.pk)

@@ -89,6 +89,11 @@ class Action(Governed):
         indexes = [
             models.Index(name="action_unit_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="action_execution", fields=["execution_id", "created_at"]),
+            models.Index(
+                name="action_held_by_a_stop",
+                fields=["unit_id"],
+                condition=Q(status=ActionStatus.HELD, approval_id__isnull=True),
+            ),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
         ]
 
