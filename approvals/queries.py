@@ -12,10 +12,11 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from approvals import snapshots
-from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
+from approvals.models import ApprovalRequest, Decision, OnTimeout, Stop, Verdict
 from approvals.permissions import Answer, may_decide
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.statuses import RequestStatus
+from approvals.stopped import covering_request
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
@@ -177,10 +178,16 @@ class Review:
     next: ApprovalRequest | None
     earlier: list[ApprovalRequest]
     history: Story
+    stops: list[Stop]
 
     @property
     def effect(self) -> str:
         return effect_of(self.request)
+
+    @property
+    def stoppable_tool(self) -> str:
+        """The tool that would be called; a request about a step of a workflow is about none."""
+        return self.request.tool if self.request.agent else ""
 
     @property
     def raw(self) -> bytes:
@@ -194,7 +201,8 @@ class Review:
 
     @property
     def version(self) -> str:
-        return f"{self.request.status}.{self.request.revision}.{self.given}"
+        frozen = ".frozen" if self.request.is_frozen else ""
+        return f"{self.request.status}.{self.request.revision}.{self.given}{frozen}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -215,6 +223,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         may=_may(request, actor, now),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
+        stops=covering_request(request) if request.is_frozen else [],
         **_place(actor, request),
     )
 
@@ -253,7 +262,7 @@ def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
 def _may(request: ApprovalRequest, actor: Actor, now: datetime) -> Answer:
     if not request.is_open:
         return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
-    if request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
+    if not request.is_frozen and request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
         return Answer(allowed=False, why="The time to decide is over.")
     return may_decide(request, actor)
 

@@ -53,7 +53,7 @@ def engage(*, target: Target, by: Actor, reason: str) -> Stop:
     _shut_the_gate()
     same = Stop.objects.engaged().filter(**_identity(target)).first()
     if same is not None:
-        return same  # type: ignore[no-any-return]
+        return same
     stop = Stop(
         **_identity(target),
         unit_title=unit.title if unit else "",
@@ -72,7 +72,8 @@ def engage(*, target: Target, by: Actor, reason: str) -> Stop:
 def lift(*, stop_id: UUID, by: Actor, why: str) -> Stop:
     """Let what waited go on, and its clocks run again by as much as they stood still. Needs a reason.
 
-    A stop of everything is lifted by another administrator than the one who engaged it. Raises Invalid, NotVisible, Forbidden, Stale.
+    A stop of everything is lifted by another administrator than the one who engaged it.
+    Raises Invalid, NotVisible, Forbidden, Stale.
     """
     stop: Stop | None = Stop.objects.select_for_update().filter(pk=stop_id).first()
     if stop is None or not is_visible(stop, by):

@@ -52,3 +52,13 @@ def above(unit_ids: Iterable[UUID]) -> set[UUID]:
             found.add(parent)
             parent = parents.get(parent)
     return found
+
+
+def below(unit_id: UUID) -> set[UUID]:
+    """The unit and every unit below it."""
+    parents = dict(BusinessUnit.objects.values_list("pk", "parent_id"))
+    found, fresh = {unit_id}, {unit_id}
+    while fresh:
+        fresh = {pk for pk, parent in parents.items() if parent in fresh and pk not in found}
+        found |= fresh
+    return found

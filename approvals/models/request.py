@@ -35,6 +35,10 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         """Their clocks run: no stop covers them. Whatever acts on time asks for these only."""
         return self.filter(frozen_at=None)
 
+    def frozen(self) -> "ApprovalRequestQuerySet":
+        """Live, and a stop keeps their clocks still."""
+        return self.filter(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED], frozen_at__isnull=False)
+
     def due_first(self) -> "ApprovalRequestQuerySet":
         return self.order_by("decide_by", "-required", "id")
 

@@ -1,5 +1,6 @@
 """What a stop does at the gate: nothing goes out, what is proposed waits, and what waited is let go on afterwards."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from django.db import transaction
 from django.db.models.expressions import RawSQL
 
 from approvals import stopped
+from approvals.models import Stop
 from approvals.stopped import COVERS, Stopped
 from audit.actors import system
 from audit.lifecycle import move
@@ -37,6 +39,18 @@ def wait_while_stopped(action: Action) -> None:
     stops = stopped.covering(unit_id=action.unit_id, agents=[action.agent], tool=action.tool)
     if stops:
         action.verdict, action.reasons = "hold", [stops[0].sentence, *action.reasons]
+
+
+def stops_on(actions: Iterable[Action]) -> dict[UUID, Stop]:
+    """The stop that each of these waits for, where there is one. One statement while nothing is stopped."""
+    if not Stop.objects.engaged().exists():
+        return {}
+    waiting = [action for action in actions if action.status in {ActionStatus.HELD, ActionStatus.GRANTED}]
+    found = {
+        action.pk: stopped.covering(unit_id=action.unit_id, agents=[action.agent], tool=action.tool)
+        for action in waiting
+    }
+    return {pk: stops[0] for pk, stops in found.items() if stops}
 
 
 def released() -> Any:

@@ -16,7 +16,7 @@ from approvals.queries import Waiting, waiting_for
 from approvals.queries import work as approvals_work
 from audit.actors import Actor
 from audit.models import AuditEvent
-from audit.queries import counted
+from audit.queries import counted, counted_at_once
 from budgets.models import BusinessUnit
 from orchestrator.models import Action, DeadLetter, Execution
 from orchestrator.queries.executions import ExecutionRow, rows_of
@@ -81,10 +81,8 @@ class Counts:
 
 
 def counts(actor: Actor) -> Counts:
-    return Counts(
-        approvals=waiting_for(actor).order_by()[:1000].count(),
-        letters=DeadLetter.objects.visible_to(actor).open().order_by()[:1000].count(),
-    )
+    letters = DeadLetter.objects.visible_to(actor).open()
+    return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in (waiting_for(actor), letters))))
 
 
 def units(ids: frozenset[UUID]) -> list[BusinessUnit]:

@@ -69,8 +69,9 @@ def target(request, world):
     draft(group, by=make.SETUP)
     activate(group, by=make.SETUP)
     BusinessUnit.objects.filter(pk=world.unit.pk).update(parent=group)
-    from budgets.permissions import grant
     from django.contrib.auth import get_user_model
+
+    from budgets.permissions import grant
 
     grant(get_user_model().objects.get(username="ada"), "operate", group)
     return {
