@@ -313,7 +313,10 @@ def _consequences(request: ApprovalRequest, given: int, now: datetime) -> list[C
     reject = Consequence(
         "If you reject", "The act is refused for good, whatever others said. The agent is told your reason and note."
     )
-    if request.on_timeout == OnTimeout.REJECT:
+    if request.is_frozen:
+        silence = Consequence("If nobody decides", "Nothing, while the clocks stand still. The time that was left runs on "
+                              "when the stop is lifted. Silence never approves.")  # fmt: skip
+    elif request.on_timeout == OnTimeout.REJECT:
         silence = Consequence(
             "If nobody decides", "The act is refused at", request.decide_by, "Silence never approves."
         )

@@ -118,7 +118,8 @@ def counted(rows: QuerySet[Any], *, up_to: int = COUNTED_UP_TO) -> str:
 
 def counted_at_once(*shelves: QuerySet[Any]) -> list[int]:
     """How many rows each of these has, in one statement."""
-    parts, params = [], []
+    parts: list[str] = []
+    params: list[Any] = []
     for rows in shelves:
         try:
             sql, values = rows.values("pk").query.sql_with_params()

@@ -120,6 +120,22 @@ class TestTheBand:
 
         assert REASON in text(browser_of(root).get(reverse("admin:index")))
 
+    def test_stands_beside_the_state_of_agents_and_tools_in_the_admin(self, ada, unit):
+        from django.contrib.auth.models import Permission
+
+        stopped(ada, unit, scope=StopScope.AGENT, agent="poster")
+        stopped(ada, unit, scope=StopScope.TOOL, tool="erp.post_adjustment")
+        root = make.person("root", "view", of=unit, staff=True)
+        root.user_permissions.set(Permission.objects.filter(codename__in=["view_agent", "view_tool"]))
+        rows = {"agent": make.agent(), "tool": make.tool()}
+
+        for kind, row in rows.items():
+            page = text(browser_of(root).get(reverse(f"admin:orchestrator_{kind}_change", args=[row.pk])))
+            assert "in Finance and below" in page.split("Stopped:")[-1]
+            assert "in Finance and below" in text(
+                browser_of(root).get(reverse(f"admin:orchestrator_{kind}_changelist"))
+            )
+
     def test_names_three_and_counts_the_rest(self, as_ada, ada, unit):
         for name in "abcde":
             stopped(ada, unit, scope=StopScope.AGENT, agent=name)
