@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from approvals import vocabulary
-from approvals.models import ApprovalPolicy
+from approvals.models import ApprovalPolicy, Bypass
 from audit import scope
 from audit.conditions import BadCondition
 from audit.web import actor_of
@@ -51,3 +51,23 @@ class ApprovalPolicyAdmin(InUnitAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         seen = scope.unit_ids(actor_of(request), "view")
         return super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))
+
+
+@admin.register(Bypass)
+class BypassAdmin(InUnitAdmin):
+    """Drafting is proposing, activating is agreeing, and the second person is never the first."""
+
+    unit_is_required = False
+    versioned = False
+    list_display = ["name", "state", "tool", "agent", "unit", "tier", "ends"]
+    fields = ("name", "tool", "agent", "unit_id", "tier", "minutes", "reason")
+    who_and_when = (*InUnitAdmin.who_and_when, "ends")
+    search_fields = ["name", "tool", "agent", "reason"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        seen = scope.unit_ids(actor_of(request), "view")
+        return super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))
+
+    @admin.display(description="Ends")
+    def ends(self, row: Bypass) -> Any:
+        return row.ends_at or "when it is activated, its time begins"

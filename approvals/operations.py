@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals import clocks
-from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
+from approvals.models import FITS, ApprovalRequest, BreakGlass, Decision, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
 from approvals.statuses import RequestStatus
@@ -118,9 +118,14 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
     refuse_stopped(request)
     _record(request, by, Verdict.APPROVE, voice)
+    complete(request, by=by)
+    return request
+
+
+def complete(request: ApprovalRequest, *, by: Actor) -> None:
+    """Approved as soon as the signatures are there; until then it waits for the next one."""
     if is_still_signed(request):
         _resolve(request, RequestStatus.APPROVED, by=by, use_by=_usable_until(request))
-    return request
 
 
 @transaction.atomic
@@ -181,10 +186,17 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
 
 def is_still_signed(request: ApprovalRequest) -> bool:
     """Do the signatures it was approved with still count? Asked again before every further dispatch of the same grant."""
-    return len(_counting_voters(request)) >= request.required
+    voters = counting_voters(request)
+    return len(voters) >= request.required or _signed_alone(request, voters)
 
 
-def _counting_voters(request: ApprovalRequest) -> set[int]:
+def _signed_alone(request: ApprovalRequest, voters: set[int]) -> bool:
+    """One of them broke the glass over exactly this (approvals.emergencies)."""
+    same = BreakGlass.objects.filter(request=request, revision=request.revision, digest=request.digest)
+    return bool(voters) and same.filter(person_id__in=voters).exists()
+
+
+def counting_voters(request: ApprovalRequest) -> set[int]:
     voices = request.decisions.filter(
         verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest
     ).select_related("person")
@@ -236,12 +248,7 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
     if (request.digest, request.revision) != (voice.digest, voice.revision):
         raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
-    if (
-        request.frozen_at is None
-        and request.on_timeout == OnTimeout.REJECT
-        and lifecycle.database_now() >= request.decide_by
-    ):
-        raise TooLate("The time to decide on this request is over. Nothing was recorded.")
+    refuse_too_late(request)
     refuse_second_voice(request, by)
     if voice.reason_code not in FITS[verdict]:
         fitting = ", ".join(sorted(FITS[verdict]))
@@ -252,10 +259,17 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
         raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
 
 
+def refuse_too_late(request: ApprovalRequest) -> None:
+    """By the database's clock, and only where silence ends it; a clock that stands still ends nothing."""
+    runs_out = request.frozen_at is None and request.on_timeout == OnTimeout.REJECT
+    if runs_out and lifecycle.database_now() >= request.decide_by:
+        raise TooLate("The time to decide on this request is over. Nothing was recorded.")
+
+
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
     Decision.objects.create(
         request=request,
-        person_id=_person_id(by),
+        person_id=person_id(by),
         person_name=by.name,
         verdict=verdict,
         reason_code=voice.reason_code,
@@ -272,7 +286,7 @@ def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> 
     )
 
 
-def _person_id(by: Actor) -> int:
+def person_id(by: Actor) -> int:
     if by.user_id is None:
         raise TypeError("only a person has a voice")
     return by.user_id

@@ -21,6 +21,12 @@ class StopStatus(models.TextChoices):
     LIFTED = "lifted"
 
 
+class BreakGlassStatus(models.TextChoices):
+    OPEN = "open"  # nobody else has looked at it yet
+    JUSTIFIED = "justified"
+    OBJECTED = "objected"
+
+
 POLICY = definition_lifecycle("approval policy")
 
 REQUEST = Lifecycle(
@@ -56,4 +62,17 @@ STOP = Lifecycle(
     initial={StopStatus.ENGAGED},
 )
 
-LIFECYCLES = (POLICY, REQUEST, STOP)
+# What one person did alone is judged by another afterwards, once. The act itself is not undone by it.
+BREAK_GLASS = Lifecycle(
+    "break glass",
+    {
+        BreakGlassStatus.OPEN: {BreakGlassStatus.JUSTIFIED, BreakGlassStatus.OBJECTED},
+        BreakGlassStatus.JUSTIFIED: set(),
+        BreakGlassStatus.OBJECTED: set(),
+    },
+    initial={BreakGlassStatus.OPEN},
+)
+
+BYPASS = definition_lifecycle("bypass")
+
+LIFECYCLES = (POLICY, REQUEST, STOP, BREAK_GLASS, BYPASS)

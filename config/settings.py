@@ -150,6 +150,8 @@ WORKERS = env.integer("WORKERS", max(2, os.cpu_count() or 2))
 CLAIM_BATCH = WORKERS * 2
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 1)
+# One reviewer may sign alone in an emergency; a second one looks at it afterwards. Off means: never.
+BREAK_GLASS = env.flag("BREAK_GLASS", True)
 RUNS_DIR = VAR_DIR / "runs"
 RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]

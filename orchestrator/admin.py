@@ -23,7 +23,8 @@ class Stoppable:
         rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
         named = {rows.model._meta.model_name: OuterRef("name")}
         stops = Stop.objects.filter(pk__in=[stop.pk for stop in engaged(actor_of(request))], **named)
-        return rows.annotate(stopped_in=ArraySubquery(stops.values("unit_title")))
+        annotated: QuerySet[Any] = rows.annotate(stopped_in=ArraySubquery(stops.values("unit_title")))
+        return annotated
 
     @admin.display(description="Stopped")
     def stopped(self, row: Any) -> str:

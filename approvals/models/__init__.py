@@ -1,6 +1,7 @@
 """Policies, requests and decisions. Knows the thing decided only as a frozen snapshot."""
 
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 from approvals.models.stop import Stop, StopScope
@@ -9,6 +10,8 @@ __all__ = [
     "FITS",
     "ApprovalPolicy",
     "ApprovalRequest",
+    "BreakGlass",
+    "Bypass",
     "Decision",
     "OnTimeout",
     "PolicyVerdict",

@@ -116,6 +116,11 @@ PILLS: dict[str, dict[str, Pill]] = {
         "fixed": Pill("Fixed", "ok", "check"),
         "discarded": Pill("Discarded", "neutral", "bin"),
     },
+    "break_glass": {
+        "open": Pill("Needs a second look", "critical", "warning"),
+        "justified": Pill("Justified", "ok", "check"),
+        "objected": Pill("Objected to", "danger", "flag"),
+    },
     "stop": {
         "engaged": Pill("Stopped", "critical", "octagon"),
         "lifted": Pill("Lifted", "ok", "check"),

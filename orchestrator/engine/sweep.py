@@ -12,7 +12,7 @@ from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from approvals import clocks
+from approvals import bypasses, clocks
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest
 from approvals.statuses import RequestStatus
@@ -47,6 +47,7 @@ def sweep() -> int:
             clocks.freeze(),
             clocks.thaw(),
             approvals.expire_overdue(by=ENGINE),
+            bypasses.end_overdue(by=ENGINE),
             _each(gate.released(), release),
             _each(going_on(), go_on),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),

@@ -12,9 +12,10 @@ from django.db import connection, transaction
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from approvals import bypasses
 from approvals import operations as approvals
-from approvals.models import ApprovalPolicy, ApprovalRequest
-from approvals.policies import TIERS, Requirement, match
+from approvals.models import ApprovalPolicy, ApprovalRequest, Bypass
+from approvals.policies import TIERS, Requirement
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical
@@ -57,6 +58,7 @@ class Judged:
     agent: Agent | None
     requirement: Requirement
     denials: tuple[str, ...]
+    bypass: Bypass | None = None
 
     @property
     def verdict(self) -> str:
@@ -84,13 +86,15 @@ def judge(
     units = lineage(unit_id)
     # An agent of another unit is answered like one that does not exist.
     found_agent = Agent.objects.active().select_related("owner").filter(name=agent, unit_id__in=units).first()
-    requirement = match(
+    bypass = bypasses.for_call(tool=tool, agent=agent, unit_ids=units)
+    requirement, bypass = bypasses.match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
         facts=_facts(found_tool, found_agent, arguments, unit_id, facts or {}),
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
+        bypass=bypass,
     )
     denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments))
-    return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials)
+    return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials, bypass=bypass)
 
 
 def facts_of(execution: Execution, step_key: str) -> dict[str, Any]:
@@ -184,6 +188,7 @@ def propose(
         reasons=list(judged.denials or judged.requirement.reasons),
         required=judged.requirement.required,
         policy_version=judged.requirement.policy_version,
+        bypass_id=judged.bypass.pk if judged.bypass else None,
         undoes_id=undoes.pk if undoes else None,
         **_asker(by, place),
     )
@@ -266,6 +271,8 @@ def _earlier(action: Action) -> Action | None:
 
 def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Action:
     facts = {"digest": action.digest, "tool": action.tool, "agent": action.agent, "key": action.idempotency_key}
+    if judged.bypass:
+        facts["bypass"] = str(judged.bypass.pk)
     wait_while_stopped(action)
     lifecycle.born(action, by=by, data=facts)
     why = "; ".join(action.reasons)[:1000]

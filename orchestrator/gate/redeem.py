@@ -141,9 +141,15 @@ def _refuse_changed_agent(action: Action) -> None:
 
 
 def _refuse_stricter_policy(action: Action) -> None:
-    """A policy put in force since the action was judged is asked as well. One that was taken back gives nothing away."""
+    """A policy put in force since the action was judged is asked as well. One that was taken back gives nothing away.
+
+    What a bypass let through is judged again in any case: a bypass that has ended lets nothing through.
+    """
     since = action.created_at - JUDGING_TAKES
-    if not ApprovalPolicy.objects.active().filter(tool__in=[action.tool, "*"], activated_at__gt=since).exists():
+    if (
+        not action.bypass_id
+        and not ApprovalPolicy.objects.active().filter(tool__in=[action.tool, "*"], activated_at__gt=since).exists()
+    ):
         return
     execution = Execution.objects.get(pk=action.execution_id) if action.step_id and action.execution_id else None
     judged = judge(

@@ -54,6 +54,8 @@ class Action(Governed):
     reasons = models.JSONField(default=list)
     required = models.PositiveSmallIntegerField(default=0)
     policy_version = models.TextField(default="")
+    # The lowered tier that let it through with fewer signatures than its tool's tier asks for.
+    bypass_id = models.UUIDField(null=True)
     requester = models.TextField()
     requester_name = models.TextField()
     approval_id = models.UUIDField(null=True)

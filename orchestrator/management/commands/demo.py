@@ -34,7 +34,7 @@ PEOPLE = {
     "admin2": "administrators",
     "auditor": "auditors",
 }
-CONFIGURABLE = ("approvalpolicy", "tool", "agent", "businessunit", "servicetoken")
+CONFIGURABLE = ("approvalpolicy", "bypass", "tool", "agent", "businessunit", "servicetoken")
 
 
 class Command(BaseCommand):
