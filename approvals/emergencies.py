@@ -134,3 +134,11 @@ def refuse_looking(glass: BreakGlass, by: Actor) -> None:
     refuse_own(glass.request, by)
     if not glass.is_open:
         raise Stale("Somebody has already looked at it.")
+
+
+def may_look(glass: BreakGlass, by: Actor) -> bool:
+    try:
+        refuse_looking(glass, by)
+    except Refusal:
+        return False
+    return True

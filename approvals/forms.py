@@ -7,7 +7,9 @@ from typing import Any
 from django import forms
 from django.db.models import TextChoices
 
+from approvals.emergencies import SHORTEST_NOTE
 from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
+from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
 from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
 from approvals.statuses import RequestStatus
@@ -144,6 +146,37 @@ class DecisionForm(forms.Form):
             note=given["note"],
             viewed={"sections": given["viewed"], "reading": _reading(given["reading"])},
         )
+
+
+class BreakGlassForm(forms.Form):
+    """Signing alone: over what stood on the page, and why it cannot wait."""
+
+    digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    reason = forms.CharField(
+        min_length=SHORTEST_REASON, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="Why can it not wait for a second person?", error_messages={"required": "Say why it cannot wait."},
+        help_text="At least 20 characters. Every reviewer and administrator is told, and one of them looks at it afterwards.",
+    )  # fmt: skip
+
+    def voice(self) -> Voice:
+        given = self.cleaned_data
+        return Voice(
+            digest=given["digest"], revision=given["revision"], reason_code=ReasonCode.OTHER, note=given["reason"]
+        )
+
+
+class LookForm(forms.Form):
+    """What a second person thinks of it afterwards."""
+
+    verdict = forms.ChoiceField(
+        choices=[("justified", "It was justified"), ("objected", "I object")], widget=forms.RadioSelect,
+        label="What do you think?", error_messages={"required": "Choose one answer."},
+    )  # fmt: skip
+    note = forms.CharField(
+        min_length=SHORTEST_NOTE, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="What did you look at?", error_messages={"required": "Say what you looked at."},
+    )  # fmt: skip
 
 
 def _reading(text: str) -> dict[str, Any]:

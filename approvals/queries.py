@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from approvals import snapshots
-from approvals.models import ApprovalRequest, Decision, OnTimeout, Stop, Verdict
+from approvals.emergencies import may_break, may_look
+from approvals.models import ApprovalRequest, BreakGlass, Decision, OnTimeout, Stop, Verdict
 from approvals.permissions import Answer, may_decide
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.statuses import RequestStatus
@@ -179,6 +180,9 @@ class Review:
     earlier: list[ApprovalRequest]
     history: Story
     stops: list[Stop]
+    glass: BreakGlass | None
+    may_break: bool
+    may_look: bool
 
     @property
     def effect(self) -> str:
@@ -202,7 +206,8 @@ class Review:
     @property
     def version(self) -> str:
         frozen = ".frozen" if self.request.is_frozen else ""
-        return f"{self.request.status}.{self.request.revision}.{self.given}{frozen}"
+        glass = f".{self.glass.status}" if self.glass else ""
+        return f"{self.request.status}.{self.request.revision}.{self.given}{frozen}{glass}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -212,6 +217,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     decisions = list(request.decisions.order_by("at"))
     given = sum(voice.verdict == Verdict.APPROVE and voice.revision == request.revision for voice in decisions)
     mine = next((voice for voice in decisions if voice.person_id == actor.user_id), None)
+    glass = BreakGlass.objects.filter(request=request).order_by("-broken_at").first() if request.required > 1 else None
     return Review(
         request=request,
         reading=reading,
@@ -224,6 +230,9 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
         stops=covering_request(request) if request.is_frozen else [],
+        glass=glass,
+        may_break=request.required > 1 and may_break(request, actor).allowed,
+        may_look=glass is not None and may_look(glass, actor),
         **_place(actor, request),
     )
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from approvals import stops as verbs
 from approvals.administrators import is_administrator
-from approvals.models import ApprovalRequest, Stop
+from approvals.models import ApprovalRequest, Bypass, Stop
 from audit import scope
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
@@ -30,6 +30,7 @@ class Band:
     """What stands on top of every page of whoever sees something that is stopped."""
 
     stops: list[Stop]
+    bypasses: list[Bypass]
 
     @property
     def shown(self) -> list[Stop]:
@@ -42,11 +43,12 @@ class Band:
     @property
     def version(self) -> str:
         """Part of an address and of a header, so no more than one id and a number."""
-        return f"{len(self.stops)}.{max((stop.pk for stop in self.stops), default='')}"
+        rows = [*self.stops, *self.bypasses]
+        return f"{len(rows)}.{max((row.pk for row in rows), default='')}"
 
 
 def band(actor: Actor) -> Band:
-    return Band(engaged(actor))
+    return Band(engaged(actor), list(Bypass.objects.in_force().visible_to(actor).order_by("activated_at")[:20]))
 
 
 def engaged(actor: Actor) -> list[Stop]:

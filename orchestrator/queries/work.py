@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.urls import reverse
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
 from approvals.queries import Waiting, waiting_for
 from approvals.queries import work as approvals_work
 from audit.actors import Actor
@@ -78,11 +78,22 @@ class Counts:
 
     approvals: int
     letters: int
+    # What the bands on top speak of, and broken glass that waits for this person's look.
+    stops: int = 0
+    bypasses: int = 0
+    emergencies: int = 0
 
 
 def counts(actor: Actor) -> Counts:
     letters = DeadLetter.objects.visible_to(actor).open()
-    return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in (waiting_for(actor), letters))))
+    shelves = (
+        waiting_for(actor),
+        letters,
+        Stop.objects.engaged(),
+        Bypass.objects.in_force(),
+        BreakGlass.objects.waiting_for(actor),
+    )
+    return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
 
 
 def units(ids: frozenset[UUID]) -> list[BusinessUnit]:

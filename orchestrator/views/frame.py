@@ -55,6 +55,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "scope": once(unit_scope, request),
             "stop_band": once(stop_band, request),
             "operates": once(operates, request),
+            "emergencies": once(lambda asked: _counts(asked).emergencies, request),
         }
     return context
 
@@ -139,9 +140,11 @@ def nav_version(request: HttpRequest) -> str:
 
 
 def stop_band(request: HttpRequest) -> Band:
-    """What is stopped, for the top of every page; looked up once a request."""
+    """What is stopped or bypassed, for the top of every page; looked up once a request, and only if there is anything."""
     if not hasattr(request, "_stop_band"):
-        request._stop_band = band(actor_of(request))  # type: ignore[attr-defined]
+        numbers = _counts(request)
+        found = band(actor_of(request)) if numbers.stops or numbers.bypasses else Band([], [])
+        request._stop_band = found  # type: ignore[attr-defined]
     return request._stop_band  # type: ignore[attr-defined,no-any-return]
 
 
