@@ -56,6 +56,11 @@ class Scene:
         soon = Now() + timedelta(milliseconds=self.number % 8)
         ApprovalRequest.objects.filter(pk=self.request.pk).update(decide_by=soon)
 
+    def revoke(self):
+        """One statement is always faster than a decision, so it starts a little later, by 0 to 28 ms."""
+        time.sleep(self.number % 8 * 0.004)
+        get_user_model().objects.filter(username="linus").update(is_active=False)
+
     def restore(self):
         """Ready for the next race in the same world."""
         get_user_model().objects.filter(username="linus").update(is_active=True)
@@ -70,7 +75,7 @@ VERBS = {
     "expire": lambda s: approvals.expire_overdue(by=CLOCK),
     "cancel": lambda s: executions.cancel(execution_id=s.execution.pk, by=s.world.ada, why="race"),
     "withdraw": lambda s: withdraw(action_id=s.request.subject_id, by=CLOCK, why="race"),
-    "revoke reviewer": lambda s: get_user_model().objects.filter(username="linus").update(is_active=False),
+    "revoke reviewer": lambda s: s.revoke(),
     "break glass": lambda s: emergencies.break_glass(
         request_id=s.request.pk, by=s.world.linus, voice=voice(s.request), reason="nobody else answers in time"
     ),
