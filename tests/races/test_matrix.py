@@ -57,8 +57,8 @@ class Scene:
         ApprovalRequest.objects.filter(pk=self.request.pk).update(decide_by=soon)
 
     def revoke(self):
-        """One statement is always faster than a decision, so it starts a little later, by 0 to 28 ms."""
-        time.sleep(self.number % 8 * 0.004)
+        """One statement is always faster than a decision, so it starts a little later, by 0 to 105 ms."""
+        time.sleep(self.number % 8 * 0.015)
         get_user_model().objects.filter(username="linus").update(is_active=False)
 
     def restore(self):
