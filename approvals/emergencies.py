@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals import operations
-from approvals.models import ApprovalRequest, BreakGlass
+from approvals import notices, operations
+from approvals.models import ApprovalRequest, BreakGlass, NoticeKind
 from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
 from approvals.permissions import Answer, refuse_own, refuse_unless_reviewer
@@ -58,6 +58,7 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
         refuse_stopped(request)
         operations.refuse_too_late(request)
         operations.complete(request, by=by)
+    notices.tell_of_request(NoticeKind.EMERGENCY, request, by=by)
     lifecycle.note(request, "approval_request.glass_broken", by=by, why=glass.reason, data={"emergency": str(glass.pk)})
     return request
 

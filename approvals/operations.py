@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals import clocks
-from approvals.models import FITS, ApprovalRequest, BreakGlass, Decision, OnTimeout, ReasonCode, Verdict
+from approvals import clocks, notices
+from approvals.models import FITS, ApprovalRequest, BreakGlass, Decision, NoticeKind, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
 from approvals.statuses import RequestStatus
@@ -95,6 +95,7 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalReques
     lifecycle.born(
         request, by=by, data={"digest": subject.digest, "required": asked.required, "subject": str(subject.id)}
     )
+    notices.tell_of_request(NoticeKind.WAITING, request, by=by)
     return request
 
 
@@ -298,4 +299,5 @@ def _usable_until(request: ApprovalRequest) -> Any:
 
 def _resolve(request: ApprovalRequest, to: str, *, by: Actor, why: str = "", **columns: Any) -> None:
     move(request, to=to, by=by, why=why, data={"digest": request.digest}, resolved_at=Now(), **columns)
+    notices.tell_of_request(NoticeKind.DECIDED, request, by=by)
     request_resolved.send(ApprovalRequest, request=request)

@@ -9,9 +9,9 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from approvals import clocks
+from approvals import clocks, notices
 from approvals.administrators import is_administrator
-from approvals.models import Stop, StopScope
+from approvals.models import NoticeKind, Stop, StopScope
 from approvals.statuses import StopStatus
 from approvals.stopped import GATE_LOCK, look_again
 from audit import lifecycle, scope
@@ -62,6 +62,7 @@ def engage(*, target: Target, by: Actor, reason: str) -> Stop:
         engaged_by_name=by.name,
     )
     lifecycle.born(stop, by=by, why=stop.reason, data=_facts(stop))
+    notices.tell_of_stop(NoticeKind.STOPPED, stop, by=by)
     # A first batch at once; with many thousands waiting the sweep goes on, and no clock loses a second by it.
     clocks.freeze()
     look_again()
@@ -93,6 +94,7 @@ def lift(*, stop_id: UUID, by: Actor, why: str) -> Stop:
         lifted_at=Now(),
         lifted_why=why.strip()[:1000],
     )
+    notices.tell_of_stop(NoticeKind.LIFTED, stop, by=by)
     clocks.thaw()
     look_again()
     return stop

@@ -204,6 +204,22 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+# --- Notifications ---------------------------------------------------------------------------------------------
+# Where people reach the site: the links in messages begin with it.
+SITE_URL = env.text("SITE_URL", "http://localhost:8000")
+# Without a mail server messages are printed by whoever sends them, which is what one wants while developing.
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_PORT = env.integer("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("EMAIL_TLS", True)
+EMAIL_TIMEOUT = 10
+EMAIL_SUBJECT_PREFIX = "[Holdpoint] "
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "holdpoint@localhost")
+# Webhooks go to public addresses over https. On for tests, or where the receiver stands in the same network.
+WEBHOOK_PRIVATE_TARGETS = env.flag("WEBHOOK_PRIVATE_TARGETS", False)
+
 # --- Language, time, files -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.text("TIME_ZONE", "UTC")

@@ -2,6 +2,7 @@
 
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
 from approvals.models.emergency import BreakGlass, Bypass
+from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationChoice, WebhookEndpoint
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 from approvals.models.stop import Stop, StopScope
@@ -13,10 +14,15 @@ __all__ = [
     "BreakGlass",
     "Bypass",
     "Decision",
+    "Delivery",
+    "Notice",
+    "NoticeKind",
+    "NotificationChoice",
     "OnTimeout",
     "PolicyVerdict",
     "ReasonCode",
     "Stop",
     "StopScope",
     "Verdict",
+    "WebhookEndpoint",
 ]

@@ -34,7 +34,16 @@ PEOPLE = {
     "admin2": "administrators",
     "auditor": "auditors",
 }
-CONFIGURABLE = ("approvalpolicy", "bypass", "tool", "agent", "businessunit", "servicetoken")
+CONFIGURABLE = (
+    "approvalpolicy",
+    "bypass",
+    "webhookendpoint",
+    "delivery",
+    "tool",
+    "agent",
+    "businessunit",
+    "servicetoken",
+)
 
 
 class Command(BaseCommand):
