@@ -11,7 +11,7 @@ from approvals.stopped import COVERS
 from audit.ids import new_id
 from audit.lifecycle import run
 
-BATCH = 500
+BATCH, BATCHES_A_ROUND = 500, 20
 _LIVE = "r.status IN ('pending', 'approved')"
 
 
@@ -60,18 +60,37 @@ picked AS MATERIALIZED (
 """
 
 
+_ANYTHING_TO_KEEP = """
+SELECT EXISTS (SELECT 1 FROM approvals_stop WHERE status = 'engaged') OR EXISTS (
+  SELECT 1 FROM approvals_approvalrequest WHERE status IN ('pending', 'approved') AND frozen_at IS NOT NULL)
+"""
+
+
+def keep() -> int:
+    """The sweep's duty: catch up with whatever a race, or a stop of many thousands, has left. Usually one small question."""
+    if not run(_ANYTHING_TO_KEEP, [])[0][0]:
+        return 0
+    kept = 0
+    for _ in range(BATCHES_A_ROUND):
+        kept += (moved := freeze())
+        if moved < BATCH:
+            break
+    return kept + thaw()
+
+
 def freeze(only: Iterable[UUID] | None = None) -> int:
     """Stop the clocks of up to a batch of requests that a stop covers. A row that somebody holds is left to the sweep."""
-    return len(run(_FREEZE, {**_batch(), "only": None if only is None else list(only)}))
+    wanted = None if only is None else list(only)
+    return len(run(_FREEZE, {**_batch(BATCH if wanted is None else len(wanted)), "only": wanted}))
 
 
 def thaw() -> int:
     """Let the clocks of requests run again that no stop covers any more: one statement a batch, until none is left."""
     thawed = 0
-    while moved := len(run(_THAW, _batch())):
+    while moved := len(run(_THAW, _batch(BATCH))):
         thawed += moved
     return thawed
 
 
-def _batch() -> dict[str, object]:
-    return {"limit": BATCH, "ids": [str(new_id()) for _ in range(BATCH)]}
+def _batch(size: int) -> dict[str, object]:
+    return {"limit": size, "ids": [str(new_id()) for _ in range(size)]}

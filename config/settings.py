@@ -207,9 +207,10 @@ SPECTACULAR_SETTINGS = {
 # --- Notifications ---------------------------------------------------------------------------------------------
 # Where people reach the site: the links in messages begin with it.
 SITE_URL = env.text("SITE_URL", "http://localhost:8000")
-# Without a mail server messages are printed by whoever sends them, which is what one wants while developing.
+# Without a mail server each message becomes a file: a log is no place for what people are told.
 EMAIL_HOST = env.text("EMAIL_HOST", "")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = VAR_DIR / "mail"
 EMAIL_PORT = env.integer("EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.text("EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD", "")

@@ -44,8 +44,7 @@ def sweep() -> int:
         (
             _each(Step.objects.due_timers(), _wake_timer),
             _each(Attempt.objects.abandoned(), _give_up_lease),
-            clocks.freeze(),
-            clocks.thaw(),
+            clocks.keep(),
             approvals.expire_overdue(by=ENGINE),
             bypasses.end_overdue(by=ENGINE),
             _each(gate.released(), release),

@@ -46,3 +46,42 @@ class TestEverybodyElse:
 
         grace.page.get_by_role("region", name="Stopped now").wait_for(timeout=30_000)
         assert grace.page.get_by_text(REASON).is_visible()
+
+
+class TestAnEmergency:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_is_signed_alone_and_looked_at_by_another(self, opened, people, unit, scheme):
+        make.policy()
+        request = make.request("2000.00")
+        grace = opened("grace", color_scheme=scheme)
+        grace.page.goto(request.get_absolute_url())
+        grace.page.get_by_text("Break glass: sign alone").click()
+        grace.page.get_by_label("Why can it not wait").fill("The bank closes in ten minutes, nobody answers")
+        assert grace.axe() == []
+        grace.page.get_by_role("button", name="Sign alone").click()
+        grace.page.get_by_text("You signed alone.").wait_for()
+        assert grace.axe() == []
+
+        linus = opened("linus", color_scheme=scheme)
+        linus.page.goto("/")
+        linus.page.get_by_role("link", name="1 emergency to look at afterwards").click()
+        assert linus.axe() == []
+        linus.page.get_by_role("link", name="Post 2000.00 EUR").click()
+        assert linus.axe() == []
+        linus.page.get_by_label("It was justified").check()
+        linus.page.get_by_label("What did you look at?").fill("I called the bank myself")
+        linus.page.get_by_role("button", name="Record my look").click()
+        linus.page.get_by_text("Your look at it is recorded.").wait_for()
+        assert linus.page.get_by_text("Justified").is_visible()
+
+
+class TestNotifications:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_are_chosen_on_a_page(self, opened, people, unit, scheme):
+        grace = opened("grace", color_scheme=scheme)
+        grace.page.goto("/preferences/")
+        grace.page.get_by_role("link", name="Notifications").click()
+        assert grace.axe() == []
+        grace.page.get_by_label("Together, once an hour").check()
+        grace.page.get_by_role("button", name="Save").click()
+        grace.page.get_by_text("How you are told is saved.").wait_for()
