@@ -107,8 +107,8 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         seen = scope.unit_ids(actor_of(request), "view")
         rows = super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))
-        open_ones = Q(delivery__sent_at=None, delivery__dropped_at=None, delivery__id__isnull=False)
-        counted: QuerySet[Any] = rows.annotate(open_deliveries=Count("delivery", filter=open_ones))
+        open_ones = Q(deliveries__sent_at=None, deliveries__dropped_at=None, deliveries__id__isnull=False)
+        counted: QuerySet[Any] = rows.annotate(open_deliveries=Count("deliveries", filter=open_ones))
         return counted
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
