@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import emergency_views, notification_views, views
+from approvals import emergency_views, views
 
 urlpatterns = [
     path("", views.queue, name="approvals"),
@@ -11,5 +11,4 @@ urlpatterns = [
     path("break-glass/", emergency_views.glass_list, name="emergencies"),
     path("<uuid:pk>/break-glass/", emergency_views.break_glass, name="break_glass"),
     path("break-glass/<uuid:pk>/looks/", emergency_views.looks, name="emergency_looks"),
-    path("notifications/", notification_views.notifications, name="notifications"),
 ]

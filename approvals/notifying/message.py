@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 
 from approvals.models.notice import Notice
 from audit.templatetags._visible import pieces
@@ -41,7 +42,7 @@ def text_of(notices: list[Notice]) -> str:
         ) if line)
         for notice in notices
     ]  # fmt: skip
-    end = f"How you are told: {settings.SITE_URL.rstrip('/')}/approvals/notifications/"
+    end = f"How you are told: {settings.SITE_URL.rstrip('/')}{reverse('notifications')}"
     return "\n\n".join([*paragraphs, end])
 
 

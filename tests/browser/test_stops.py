@@ -33,7 +33,7 @@ class TestAnOperator:
         ada.page.get_by_role("region", name="Stopped now").get_by_role("link").first.click()
         ada.page.get_by_label("Why is it safe to go on?").fill("The release was rolled back")
         ada.page.get_by_role("button", name="Lift the stop").click()
-        ada.page.get_by_text("The stop is lifted.").wait_for()
+        ada.page.locator("#messages").get_by_text("The stop is lifted.").wait_for()
         assert ada.page.get_by_role("region", name="Stopped now").count() == 0
 
 
@@ -59,7 +59,7 @@ class TestAnEmergency:
         grace.page.get_by_label("Why can it not wait").fill("The bank closes in ten minutes, nobody answers")
         assert grace.axe() == []
         grace.page.get_by_role("button", name="Sign alone").click()
-        grace.page.get_by_text("You signed alone.").wait_for()
+        grace.page.locator("#messages").get_by_text("You signed alone.").wait_for()
         assert grace.axe() == []
 
         linus = opened("linus", color_scheme=scheme)
@@ -71,7 +71,7 @@ class TestAnEmergency:
         linus.page.get_by_label("It was justified").check()
         linus.page.get_by_label("What did you look at?").fill("I called the bank myself")
         linus.page.get_by_role("button", name="Record my look").click()
-        linus.page.get_by_text("Your look at it is recorded.").wait_for()
+        linus.page.locator("#messages").get_by_text("Your look at it is recorded.").wait_for()
         assert linus.page.get_by_text("Justified").is_visible()
 
 
@@ -84,4 +84,4 @@ class TestNotifications:
         assert grace.axe() == []
         grace.page.get_by_label("Together, once an hour").check()
         grace.page.get_by_role("button", name="Save").click()
-        grace.page.get_by_text("How you are told is saved.").wait_for()
+        grace.page.locator("#messages").get_by_text("How you are told is saved.").wait_for()
