@@ -16,6 +16,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.definitions import Definition
 from audit.lifecycle import Governed, Lifecycle
+from budgets.units import above
 
 SHORTEST_REASON = 20
 LONGEST_BYPASS_MINUTES = 4 * 60
@@ -99,7 +100,9 @@ class BypassQuerySet(models.QuerySet["Bypass"]):
         return self.filter(status="active", activated_at__lte=Now() - _LASTS)
 
     def visible_to(self, actor: Actor) -> "BypassQuerySet":
-        return self.filter(Q(unit_id=None) | Q(unit_id__in=scope.unit_ids(actor, "view")))
+        """What holds in a unit they see, be it by a unit above; what holds everywhere is everybody's business."""
+        seen = scope.unit_ids(actor, "view")
+        return self.filter(Q(unit_id=None) | Q(unit_id__in={*seen, *above(seen)}))
 
 
 class Bypass(Definition):

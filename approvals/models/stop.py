@@ -9,8 +9,6 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from approvals.statuses import STOP, StopStatus
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
 
 
@@ -26,13 +24,6 @@ class StopScope(models.TextChoices):
 class StopQuerySet(models.QuerySet["Stop"]):
     def engaged(self) -> "StopQuerySet":
         return self.filter(status=StopStatus.ENGAGED)
-
-    def visible_to(self, actor: Actor) -> "StopQuerySet":
-        """What holds in a unit they see; what holds everywhere is everybody's business."""
-        return self.filter(Q(unit_id=None) | Q(unit_id__in=scope.unit_ids(actor, "view")))
-
-    def newest_first(self) -> "StopQuerySet":
-        return self.order_by("-engaged_at", "-id")
 
 
 class Stop(Governed):

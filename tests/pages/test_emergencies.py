@@ -125,6 +125,14 @@ class TestABypass:
         assert "Half the reviewers are ill today" in page
         assert make.action().status == "granted"
 
+    def test_of_a_unit_above_is_seen_below_it(self, administrators, unit):
+        below = make.unit("below", "Below", parent=unit)
+        self.propose(administrators[0], unit_id=str(unit.pk))
+        administrators[1].post(reverse("admin:approvals_bypass_activate", args=[Bypass.objects.get().pk]))
+
+        browser = browser_of(make.person("zoe", "view", of=below))
+        assert "Bypassed now" in text(browser.get(reverse("work")))
+
     @pytest.mark.parametrize("wrong", [{"minutes": "241"}, {"minutes": "0"}, {"reason": "ill"}, {"tier": "financial"}])
     def test_without_a_limit_a_reason_or_a_lower_tier_is_refused(self, administrators, wrong):
         assert self.propose(administrators[0], **wrong).status_code == 200
