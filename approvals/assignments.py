@@ -5,8 +5,9 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from approvals import notices
 from approvals.locks import lock_request
-from approvals.models import Absence, Assignment
+from approvals.models import Absence, Assignment, NoticeKind
 from approvals.permissions import may_sign_at_all, refuse_unless_reviewer
 from audit import actors, lifecycle
 from audit.actors import Actor
@@ -47,4 +48,5 @@ def assign(*, request_id: UUID, to: int, by: Actor) -> Assignment:
         },
     )
     lifecycle.note(request, "approval_request.assigned", by=by, data={"to": asked.key})
+    notices.tell_of_request(NoticeKind.ASSIGNED, request, by=by, asked=notices.Asked(person_id=user.pk))
     return row

@@ -12,7 +12,7 @@ from approvals.statuses import BulkStatus
 from audit import scope
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
-from budgets.permissions import holders
+from budgets.permissions import people_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +66,5 @@ def bulk_page(actor: Actor, operation_id: UUID) -> BulkPage:
 def assignable(page: BulkPage) -> set[int]:
     """People who review in every unit these items are of."""
     units = {row.item.request.unit_id for row in page.rows}
-    found = [holders("review", unit) for unit in units]
+    found = [people_with("review", unit) for unit in units]
     return set.intersection(*found) if found else set()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from approvals.models import ApprovalRequest, BulkAct, Claim
 from approvals.permissions import may_decide, refuse_unless_reviewer
+from approvals.stopped import refuse_stopped
 from audit.actors import Actor
 from audit.refusals import Refusal
 
@@ -21,7 +22,7 @@ class NotAlike(Refusal):
 
 def likeness(request: ApprovalRequest) -> str:
     """Requests with the same likeness may be approved together; empty where that is out of the question."""
-    if request.required != 1 or request.tier not in FIRST_TIER or not request.is_open:
+    if request.required != 1 or request.tier not in FIRST_TIER or not request.is_open or request.is_frozen:
         return ""
     return " ".join([request.tool, request.tool_version, request.tier, request.policy_version, str(request.unit_id)])
 
@@ -36,7 +37,7 @@ def refuse_unlike(requests: list[ApprovalRequest], by: Actor) -> None:
         in_the_way.append("they are not the same action under the same policy version, tier and unit")
     asking = replace(by, answers={})
     for request in requests[:APPROVE_AT_MOST]:
-        why = _not_first_tier(request) or may_decide(request, asking).why
+        why = _not_first_tier(request) or _approves(request, asking)
         if why:
             in_the_way.append(f"“{request.title}”: {why}")
     if in_the_way:
@@ -63,6 +64,15 @@ def _decides(request: ApprovalRequest, by: Actor) -> str:
     return may_decide(request, by).why
 
 
+def _approves(request: ApprovalRequest, by: Actor) -> str:
+    """Nothing is approved that is stopped, in bulk as little as one by one; rejecting is possible."""
+    try:
+        refuse_stopped(request)
+    except Refusal as refusal:
+        return refusal.message
+    return may_decide(request, by).why
+
+
 def _holds(request: ApprovalRequest, by: Actor) -> str:
     held = Claim.objects.open().filter(request=request, person_id=by.user_id).exists()
     return "" if held else "You do not hold it."
@@ -81,5 +91,5 @@ _RULES: dict[BulkAct, Callable[[ApprovalRequest, Actor], str]] = {
     BulkAct.RELEASE: _holds,
     BulkAct.ASSIGN: _assigns,
     BulkAct.REJECT: _decides,
-    BulkAct.APPROVE: _decides,
+    BulkAct.APPROVE: _approves,
 }

@@ -1,8 +1,9 @@
 """What is due when nobody decides: reminders, levels, the mark "overdue". By the database's clock, each once per request.
 
-Nothing here decides or ends a request. The engine's sweep calls `escalate_due`; any number of sweeps may do so at once,
-and after a stop of any length the next one takes every step that has become due, with the time it was due beside the
-time it was taken.
+Nothing here decides or ends a request, and no step is taken while a stop keeps a request's clock still: the time it
+stood still is counted out. The engine's sweep calls `escalate_due`; any number of sweeps may do so at once, and after
+an outage of any length the next one takes every step that has become due, with the time it was due beside the time it
+was taken.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from approvals.models import ApprovalRequest, Escalation, EscalationLevel, Kind, OnTimeout
+from approvals import clocks, notices
+from approvals.models import ApprovalRequest, Escalation, EscalationLevel, Kind, NoticeKind, OnTimeout
 from audit import lifecycle
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
@@ -23,6 +25,7 @@ from budgets.units import lineage
 REMINDERS = (50, 90)
 # Nothing is left to do for this request.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+TOLD = {Kind.REMINDER: NoticeKind.REMINDER, Kind.LEVEL: NoticeKind.ESCALATED, Kind.OVERDUE: NoticeKind.OVERDUE}
 EVENTS = {Kind.REMINDER: "reminded", Kind.LEVEL: "escalated", Kind.OVERDUE: "overdue"}
 
 
@@ -36,7 +39,7 @@ class Rung:
     level: EscalationLevel | None = None
 
     def due_at(self, request: ApprovalRequest) -> datetime:
-        return request.created_at + (request.decide_by - request.created_at) * self.percent / 100
+        return request.after(self.percent)
 
     @property
     def asks(self) -> str:
@@ -75,7 +78,7 @@ class Ladders:
 
 def escalate_due(*, by: Actor, limit: int = 500) -> int:
     """Take every step that is due, each request in its own transaction. Returns how many steps were taken."""
-    due = ApprovalRequest.objects.pending().filter(_notice_is_due())
+    due = ApprovalRequest.objects.pending().running().filter(_notice_is_due())
     keys = [*due.order_by("next_notice_at").values_list("pk", flat=True)[:limit]]
     ladders = Ladders() if keys else None
     return sum(_escalate(key, ladders, by) for key in keys if ladders)
@@ -88,10 +91,12 @@ def _notice_is_due() -> Q:
 
 @transaction.atomic
 def _escalate(request_id: UUID, ladders: Ladders, by: Actor) -> int:
-    rows = ApprovalRequest.objects.pending().select_for_update(skip_locked=True)
+    # A stop that was engaged a moment ago may not have reached this row yet.
+    clocks.freeze([request_id])
+    rows = ApprovalRequest.objects.pending().running().select_for_update(skip_locked=True)
     request = rows.filter(_notice_is_due(), pk=request_id).first()
     if request is None:
-        return 0  # decided meanwhile, or another sweep has it
+        return 0  # decided or stopped meanwhile, or another sweep has it
     now, rungs = lifecycle.database_now(), ladders.of(request)
     taken = set(request.escalations.values_list("step", flat=True))
     due = [rung for rung in rungs if rung.key not in taken and rung.due_at(request) <= now]
@@ -113,6 +118,8 @@ def _take(request: ApprovalRequest, rung: Rung, now: datetime, by: Actor) -> Non
         request, f"approval_request.{EVENTS[Kind(rung.kind)]}", by=by,
         data={"step": rung.key, "percent": rung.percent, "due_at": due_at.isoformat(), "asked": rung.asks or "reviewers"},
     )  # fmt: skip
+    asked = notices.Asked(person_id=level.person_id, group_id=level.group_id) if level else None
+    notices.tell_of_request(TOLD[Kind(rung.kind)], request, by=by, asked=asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from approvals.models import EscalationLevel
 from audit import scope
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin
-from budgets.permissions import holders
+from budgets.permissions import people_with
 
 FIELDS = ["name", "unit_id", "after_percent", "group", "person"]
 
@@ -29,7 +29,7 @@ class LevelForm(forms.ModelForm):  # type: ignore[type-arg]
         person, unit = data.get("person"), data.get("unit_id")
         if bool(data.get("group")) == bool(person):
             self.add_error("group", "Choose a group or a person, one of the two.")
-        elif person is not None and unit and person.pk not in holders("review", unit):
+        elif person is not None and unit and person.pk not in people_with("review", unit):
             self.add_error("person", "This person does not review in the unit: asking them would only lose time.")
         return data
 

@@ -7,10 +7,13 @@ from typing import Any
 from django import forms
 from django.db.models import TextChoices
 
-from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
+from approvals.emergencies import SHORTEST_NOTE
+from approvals.models import FITS, ApprovalRequest, NotificationChoice, ReasonCode, Verdict
+from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
 from approvals.queue import ANY, FOR_ME, HELD_BY_ME, HELD_BY_NOBODY, WAITING, QueueFilters
 from approvals.statuses import RequestStatus
+from audit.preferences import zones_by_place
 
 
 class State(TextChoices):
@@ -148,6 +151,68 @@ class DecisionForm(forms.Form):
             note=given["note"],
             viewed={"sections": given["viewed"], "reading": _reading(given["reading"])},
         )
+
+
+class BreakGlassForm(forms.Form):
+    """Signing alone: over what stood on the page, and why it cannot wait."""
+
+    digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    reason = forms.CharField(
+        min_length=SHORTEST_REASON, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="Why can it not wait for a second person?", error_messages={"required": "Say why it cannot wait."},
+        help_text="At least 20 characters. Every reviewer and administrator is told, and one of them looks at it afterwards.",
+    )  # fmt: skip
+
+    def voice(self) -> Voice:
+        given = self.cleaned_data
+        return Voice(
+            digest=given["digest"], revision=given["revision"], reason_code=ReasonCode.OTHER, note=given["reason"]
+        )
+
+
+class LookForm(forms.Form):
+    """What a second person thinks of it afterwards."""
+
+    verdict = forms.ChoiceField(
+        choices=[("justified", "It was justified"), ("objected", "I object")], widget=forms.RadioSelect,
+        label="What do you think?", error_messages={"required": "Choose one answer."},
+    )  # fmt: skip
+    note = forms.CharField(
+        min_length=SHORTEST_NOTE, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="What did you look at?", error_messages={"required": "Say what you looked at."},
+    )  # fmt: skip
+
+
+class NotificationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How one person wants to be told."""
+
+    time_zone = forms.ChoiceField(help_text="In which the hours above are meant.")
+
+    class Meta:
+        model = NotificationChoice
+        fields = ["pace", "quiet_from", "quiet_to", "time_zone"]
+        labels = {"pace": "E-mail", "quiet_from": "Quiet from", "quiet_to": "Quiet until"}
+        help_texts = {
+            "pace": "Emergencies and stops are told at once, unless you choose “Not at all”.",
+            "quiet_to": "Messages of the quiet hours arrive when they end.",
+        }
+        widgets = {
+            "pace": forms.RadioSelect,
+            "quiet_from": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+            "quiet_to": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = [("UTC", "UTC"), *((zone, zone) for zone in zones_by_place())]
+        self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(given.get("quiet_from")) != bool(given.get("quiet_to")):
+            self.add_error("quiet_to", "Quiet hours need a beginning and an end, or neither.")
+        return given
 
 
 def _reading(text: str) -> dict[str, Any]:

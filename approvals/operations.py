@@ -9,13 +9,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals import clocks, notices
 from approvals.holds import let_go, refuse_while_held
 from approvals.locks import lock_request
-from approvals.models import FITS, ApprovalRequest, Decision, OnTimeout, ReasonCode, Verdict
+from approvals.models import FITS, ApprovalRequest, BreakGlass, Decision, NoticeKind, OnTimeout, ReasonCode, Verdict
 from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer, still_counts
 from approvals.signals import request_resolved
 from approvals.standing import refuse_stand_in, right_of
 from approvals.statuses import RequestStatus
+from approvals.stopped import covering_request, refuse_stopped
 from audit import lifecycle
 from audit.actors import Actor
 from audit.lifecycle import move
@@ -92,9 +94,11 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalReques
         use_within_seconds=asked.use_within_seconds,
         **{**columns, "excluded": list(subject.excluded)},
     )
+    request.frozen_at = now if covering_request(request) else None
     lifecycle.born(
         request, by=by, data={"digest": subject.digest, "required": asked.required, "subject": str(subject.id)}
     )
+    notices.tell_of_request(NoticeKind.WAITING, request, by=by)
     return request
 
 
@@ -116,10 +120,16 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     if _said_before(request, by, Verdict.APPROVE, voice):
         return request
     _refuse_unless_open(request, by, voice, Verdict.APPROVE)
+    refuse_stopped(request)
     _record(request, by, Verdict.APPROVE, voice)
+    complete(request, by=by)
+    return request
+
+
+def complete(request: ApprovalRequest, *, by: Actor) -> None:
+    """Approved as soon as the signatures are there; until then it waits for the next one."""
     if is_still_signed(request):
         _resolve(request, RequestStatus.APPROVED, by=by, use_by=_usable_until(request))
-    return request
 
 
 @transaction.atomic
@@ -180,10 +190,17 @@ def use(*, subject_id: UUID, digest: str, by: Actor) -> ApprovalRequest:
 
 def is_still_signed(request: ApprovalRequest) -> bool:
     """Do the signatures it was approved with still count? Asked again before every further dispatch of the same grant."""
-    return len(_counting_voters(request)) >= request.required
+    voters = counting_voters(request)
+    return len(voters) >= request.required or _signed_alone(request, voters)
 
 
-def _counting_voters(request: ApprovalRequest) -> set[int]:
+def _signed_alone(request: ApprovalRequest, voters: set[int]) -> bool:
+    """One of them broke the glass over exactly this (approvals.emergencies)."""
+    same = BreakGlass.objects.filter(request=request, revision=request.revision, digest=request.digest)
+    return bool(voters) and same.filter(person_id__in=voters).exists()
+
+
+def counting_voters(request: ApprovalRequest) -> set[int]:
     voices = request.decisions.filter(
         verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest
     ).select_related("person", "delegation__delegator")
@@ -200,6 +217,8 @@ def expire_overdue(*, by: Actor, limit: int = 500) -> int:
 
 @transaction.atomic
 def _expire(request_id: UUID, *, by: Actor) -> bool:
+    # A stop that was engaged a moment ago may not have reached this row yet.
+    clocks.freeze([request_id])
     request = (
         (ApprovalRequest.objects.overdue() | ApprovalRequest.objects.lapsed())
         .select_for_update(skip_locked=True)
@@ -228,8 +247,7 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
     if (request.digest, request.revision) != (voice.digest, voice.revision):
         raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
-    if request.on_timeout == OnTimeout.REJECT and lifecycle.database_now() >= request.decide_by:
-        raise TooLate("The time to decide on this request is over. Nothing was recorded.")
+    refuse_too_late(request)
     refuse_second_voice(request, by)
     refuse_while_held(request, by)
     if voice.reason_code not in FITS[verdict]:
@@ -239,6 +257,13 @@ def _refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdi
         )
     if voice.reason_code == ReasonCode.OTHER and not voice.note.strip():
         raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
+
+
+def refuse_too_late(request: ApprovalRequest) -> None:
+    """By the database's clock, and only where silence ends it; a clock that stands still ends nothing."""
+    runs_out = request.frozen_at is None and request.on_timeout == OnTimeout.REJECT
+    if runs_out and lifecycle.database_now() >= request.decide_by:
+        raise TooLate("The time to decide on this request is over. Nothing was recorded.")
 
 
 def _record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> None:
@@ -282,4 +307,5 @@ def _usable_until(request: ApprovalRequest) -> Any:
 
 def _resolve(request: ApprovalRequest, to: str, *, by: Actor, why: str = "", **columns: Any) -> None:
     move(request, to=to, by=by, why=why, data={"digest": request.digest}, resolved_at=Now(), **columns)
+    notices.tell_of_request(NoticeKind.DECIDED, request, by=by)
     request_resolved.send(ApprovalRequest, request=request)

@@ -12,13 +12,15 @@ from django.db.models import Q
 
 from approvals import snapshots
 from approvals.attention import Attention, attention_of
+from approvals.emergencies import may_break, may_look
 from approvals.escalation import Planned, plan
-from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
+from approvals.models import ApprovalRequest, BreakGlass, Decision, OnTimeout, Stop, Verdict
 from approvals.permissions import Answer, may_decide
 from approvals.queue import QueueRow, effect_of, rows_of, waiting_for
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.standing import right_of
 from approvals.statuses import RequestStatus
+from approvals.stopped import covering_request
 from audit.actors import Actor
 from audit.queries import Story, counted, story, visible_or_refuse
 
@@ -54,6 +56,10 @@ class Review:
     attention: Attention
     plan: list[Planned]
     signs_for: str
+    stops: list[Stop]
+    glass: BreakGlass | None
+    may_break: bool
+    may_look: bool
 
     @property
     def effect(self) -> str:
@@ -63,6 +69,11 @@ class Review:
     def may_claim(self) -> bool:
         """Could the reader take it in hand: they may sign, and hold no claim yet?"""
         return self.may.allowed and self.attention.mine is None
+
+    @property
+    def stoppable_tool(self) -> str:
+        """The tool that would be called; a request about a step of a workflow is about none."""
+        return self.request.tool if self.request.agent else ""
 
     @property
     def raw(self) -> bytes:
@@ -76,7 +87,10 @@ class Review:
 
     @property
     def version(self) -> str:
-        return f"{self.request.status}.{self.request.revision}.{self.given}.{self.attention.version}"
+        frozen = ".frozen" if self.request.is_frozen else ""
+        glass = f".{self.glass.status}" if self.glass else ""
+        said = f"{self.request.status}.{self.request.revision}.{self.given}{frozen}{glass}"
+        return f"{said}.{self.attention.version}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -86,6 +100,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     decisions = list(request.decisions.order_by("at"))
     given = sum(voice.verdict == Verdict.APPROVE and voice.revision == request.revision for voice in decisions)
     mine = next((voice for voice in decisions if voice.person_id == actor.user_id), None)
+    glass = BreakGlass.objects.filter(request=request).order_by("-broken_at").first() if request.required > 1 else None
     return Review(
         request=request,
         reading=reading,
@@ -100,6 +115,10 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         attention=attention_of([request], actor)[request.pk],
         signs_for=right.signs_for if (right := right_of(request, actor)) else "",
         plan=plan(request, request.escalations.all()),
+        stops=covering_request(request) if request.is_frozen else [],
+        glass=glass,
+        may_break=request.required > 1 and may_break(request, actor).allowed,
+        may_look=glass is not None and may_look(glass, actor),
         **_place(actor, request),
     )
 
@@ -138,7 +157,7 @@ def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
 def _may(request: ApprovalRequest, actor: Actor, now: datetime) -> Answer:
     if not request.is_open:
         return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
-    if request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
+    if not request.is_frozen and request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
         return Answer(allowed=False, why="The time to decide is over.")
     return may_decide(request, actor)
 
@@ -189,7 +208,10 @@ def _consequences(request: ApprovalRequest, given: int, now: datetime) -> list[C
     reject = Consequence(
         "If you reject", "The act is refused for good, whatever others said. The agent is told your reason and note."
     )
-    if request.on_timeout == OnTimeout.REJECT:
+    if request.is_frozen:
+        silence = Consequence("If nobody decides", "Nothing, while the clocks stand still. The time that was left runs on "
+                              "when the stop is lifted. Silence never approves.")  # fmt: skip
+    elif request.on_timeout == OnTimeout.REJECT:
         silence = Consequence(
             "If nobody decides", "The act is refused at", request.decide_by, "Silence never approves."
         )

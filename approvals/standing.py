@@ -13,8 +13,7 @@ from approvals.models import ApprovalRequest, Decision, Delegation
 from audit import actors, scope
 from audit.actors import Actor
 from audit.refusals import Forbidden
-from budgets.permissions import below
-from budgets.units import lineage
+from budgets.units import below, lineage
 
 
 class StandsIn(Forbidden):
@@ -106,4 +105,4 @@ def review_units(actor: Actor) -> frozenset[UUID]:
 
 
 def _lent_units(lent: Delegation) -> frozenset[UUID]:
-    return below(lent.unit_id) & scope.unit_ids(actors.person(lent.delegator_id, lent.delegator_name), "review")
+    return scope.unit_ids(actors.person(lent.delegator_id, lent.delegator_name), "review") & below(lent.unit_id)

@@ -9,7 +9,7 @@ from approvals.models import Absence, Delegation
 from audit import scope
 from audit.actors import Actor
 from budgets.models import BusinessUnit
-from budgets.permissions import holders
+from budgets.permissions import people_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,6 @@ def standing(actor: Actor) -> StandingPage:
 
 def _colleagues(actor: Actor) -> list[tuple[int, str]]:
     """Everybody else who may look into a unit where the reader reviews."""
-    ids = {person for unit in scope.unit_ids(actor, "review") for person in holders("view", unit)}
+    ids = {person for unit in scope.unit_ids(actor, "review") for person in people_with("view", unit)}
     users = get_user_model().objects.filter(pk__in=ids - {actor.user_id})
     return sorted(((user.pk, user.get_full_name() or user.get_username()) for user in users), key=lambda one: one[1])

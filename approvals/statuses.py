@@ -22,6 +22,17 @@ class BulkStatus(models.TextChoices):
     DONE = "done"
 
 
+class StopStatus(models.TextChoices):
+    ENGAGED = "engaged"
+    LIFTED = "lifted"
+
+
+class BreakGlassStatus(models.TextChoices):
+    OPEN = "open"  # nobody else has looked at it yet
+    JUSTIFIED = "justified"
+    OBJECTED = "objected"
+
+
 POLICY = definition_lifecycle("approval policy")
 ESCALATION_LEVEL = definition_lifecycle("escalation level")
 
@@ -62,4 +73,24 @@ BULK = Lifecycle(
     initial={BulkStatus.PREVIEWED},
 )
 
-LIFECYCLES = (POLICY, REQUEST, BULK, ESCALATION_LEVEL)
+# A stop that was lifted stays lifted: stopping again is a new row with its own reason.
+STOP = Lifecycle(
+    "stop",
+    {StopStatus.ENGAGED: {StopStatus.LIFTED}, StopStatus.LIFTED: set()},
+    initial={StopStatus.ENGAGED},
+)
+
+# What one person did alone is judged by another afterwards, once. The act itself is not undone by it.
+BREAK_GLASS = Lifecycle(
+    "break glass",
+    {
+        BreakGlassStatus.OPEN: {BreakGlassStatus.JUSTIFIED, BreakGlassStatus.OBJECTED},
+        BreakGlassStatus.JUSTIFIED: set(),
+        BreakGlassStatus.OBJECTED: set(),
+    },
+    initial={BreakGlassStatus.OPEN},
+)
+
+BYPASS = definition_lifecycle("bypass")
+
+LIFECYCLES = (POLICY, REQUEST, BULK, ESCALATION_LEVEL, STOP, BREAK_GLASS, BYPASS)

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from approvals import bulk_views, claim_views, queue_views, saved_view_views, standing_views, views
+from approvals import (
+    bulk_views,
+    claim_views,
+    emergency_views,
+    queue_views,
+    saved_view_views,
+    standing_views,
+    views,
+)
 
 urlpatterns = [
     path("", queue_views.queue, name="approvals"),
@@ -23,4 +31,7 @@ urlpatterns = [
     path("<uuid:pk>/claim/", claim_views.claim, name="approval_claim"),
     path("<uuid:pk>/claim/renewal/", claim_views.renew, name="approval_claim_renewal"),
     path("<uuid:pk>/claim/release/", claim_views.release, name="approval_claim_release"),
+    path("break-glass/", emergency_views.glass_list, name="emergencies"),
+    path("<uuid:pk>/break-glass/", emergency_views.break_glass, name="break_glass"),
+    path("break-glass/<uuid:pk>/looks/", emergency_views.looks, name="emergency_looks"),
 ]

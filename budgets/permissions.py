@@ -57,35 +57,20 @@ def grant(to: object, permission: Permission, unit: BusinessUnit) -> None:
 # The other way round: who holds a permission on one of these units, by themselves or through a group.
 HOLDERS = """
 SELECT DISTINCT holder.user_id FROM (
-  SELECT user_id, permission_id FROM budgets_unituserpermission WHERE content_object_id = ANY(%(units)s)
+  SELECT user_id, permission_id, content_object_id FROM budgets_unituserpermission
   UNION ALL
-  SELECT auth_user_groups.user_id, permission_id FROM budgets_unitgrouppermission
-  JOIN auth_user_groups USING (group_id) WHERE content_object_id = ANY(%(units)s)
+  SELECT auth_user_groups.user_id, permission_id, content_object_id FROM budgets_unitgrouppermission
+  JOIN auth_user_groups USING (group_id)
 ) AS holder
 JOIN auth_permission ON auth_permission.id = holder.permission_id AND codename = %(codename)s
 JOIN auth_user ON auth_user.id = holder.user_id AND is_active
+WHERE %(units)s::uuid[] IS NULL OR content_object_id = ANY(%(units)s::uuid[])
 """
 
 
-def holders(permission: Permission, unit_id: UUID) -> set[int]:
-    """Ids of the active people who hold `permission` on the unit: given there, or on a unit above it."""
+def people_with(permission: Permission, unit_id: UUID | None) -> set[int]:
+    """Ids of the active people who hold `permission` on the unit: given there or on a unit above it. None: on any at all."""
+    units = None if unit_id is None else lineage(unit_id)
     with connection.cursor() as cursor:
-        cursor.execute(HOLDERS, {"units": lineage(unit_id), "codename": f"{permission}_businessunit"})
+        cursor.execute(HOLDERS, {"units": units, "codename": f"{permission}_businessunit"})
         return {row[0] for row in cursor.fetchall()}
-
-
-BELOW = """
-WITH RECURSIVE below (id) AS (
-  VALUES (%(unit)s::uuid)
-  UNION
-  SELECT unit.id FROM budgets_businessunit AS unit JOIN below ON unit.parent_id = below.id
-)
-SELECT id FROM below
-"""
-
-
-def below(unit_id: UUID) -> frozenset[UUID]:
-    """The unit and every unit under it."""
-    with connection.cursor() as cursor:
-        cursor.execute(BELOW, {"unit": unit_id})
-        return frozenset(row[0] for row in cursor.fetchall())

@@ -1,5 +1,6 @@
 """Reading the unit tree: few rows, asked by everybody."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -38,4 +39,26 @@ def lineage(unit_id: UUID) -> list[UUID]:
     while here is not None and here not in found:
         found.append(here)
         here = parents.get(here)
+    return found
+
+
+def above(unit_ids: Iterable[UUID]) -> set[UUID]:
+    """Every unit that any of these stands below."""
+    parents = dict(BusinessUnit.objects.values_list("pk", "parent_id"))
+    found: set[UUID] = set()
+    for here in unit_ids:
+        parent = parents.get(here)
+        while parent is not None and parent not in found:
+            found.add(parent)
+            parent = parents.get(parent)
+    return found
+
+
+def below(unit_id: UUID) -> set[UUID]:
+    """The unit and every unit below it."""
+    parents = dict(BusinessUnit.objects.values_list("pk", "parent_id"))
+    found, fresh = {unit_id}, {unit_id}
+    while fresh:
+        fresh = {pk for pk, parent in parents.items() if parent in fresh and pk not in found}
+        found |= fresh
     return found

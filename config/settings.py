@@ -156,6 +156,8 @@ WORKERS = env.integer("WORKERS", max(2, os.cpu_count() or 2))
 CLAIM_BATCH = WORKERS * 2
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 1)
+# One reviewer may sign alone in an emergency; a second one looks at it afterwards. Off means: never.
+BREAK_GLASS = env.flag("BREAK_GLASS", True)
 RUNS_DIR = VAR_DIR / "runs"
 RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]
@@ -207,6 +209,23 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+
+# --- Notifications ---------------------------------------------------------------------------------------------
+# Where people reach the site: the links in messages begin with it.
+SITE_URL = env.text("SITE_URL", "http://localhost:8000")
+# Without a mail server each message becomes a file: a log is no place for what people are told.
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_PORT = env.integer("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("EMAIL_TLS", True)
+EMAIL_TIMEOUT = 10
+EMAIL_SUBJECT_PREFIX = "[Holdpoint] "
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "holdpoint@localhost")
+# Webhooks go to public addresses over https. On for tests, or where the receiver stands in the same network.
+WEBHOOK_PRIVATE_TARGETS = env.flag("WEBHOOK_PRIVATE_TARGETS", False)
 
 # --- Language, time, files -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

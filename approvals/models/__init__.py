@@ -3,11 +3,14 @@
 from approvals.models.bulk import BulkAct, BulkItem, BulkOperation, Outcome
 from approvals.models.claim import Assignment, Claim
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.escalation import Escalation, EscalationLevel, Kind
+from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationChoice, WebhookEndpoint
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 from approvals.models.saved_view import DefaultView, SavedView
 from approvals.models.standing_in import Absence, Delegation
+from approvals.models.stop import Stop, StopScope
 
 __all__ = [
     "FITS",
@@ -15,20 +18,29 @@ __all__ = [
     "ApprovalPolicy",
     "ApprovalRequest",
     "Assignment",
+    "BreakGlass",
     "BulkAct",
     "BulkItem",
     "BulkOperation",
+    "Bypass",
     "Claim",
     "Decision",
     "DefaultView",
     "Delegation",
+    "Delivery",
     "Escalation",
     "EscalationLevel",
     "Kind",
+    "Notice",
+    "NoticeKind",
+    "NotificationChoice",
     "OnTimeout",
     "Outcome",
     "PolicyVerdict",
     "ReasonCode",
     "SavedView",
+    "Stop",
+    "StopScope",
     "Verdict",
+    "WebhookEndpoint",
 ]

@@ -1,5 +1,6 @@
 """A request: a frozen snapshot of the thing decided. It needs no other app to be read."""
 
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.postgres.indexes import GinIndex
@@ -24,10 +25,18 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
 
     def overdue(self) -> "ApprovalRequestQuerySet":
         """Past their time by the database's clock, and of the kind that time ends."""
-        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
+        return self.pending().running().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
 
     def lapsed(self) -> "ApprovalRequestQuerySet":
-        return self.filter(status=RequestStatus.APPROVED, use_by__lte=Now())
+        return self.running().filter(status=RequestStatus.APPROVED, use_by__lte=Now())
+
+    def running(self) -> "ApprovalRequestQuerySet":
+        """Their clocks run: no stop covers them. Whatever acts on time asks for these only."""
+        return self.filter(frozen_at=None)
+
+    def frozen(self) -> "ApprovalRequestQuerySet":
+        """Live, and a stop keeps their clocks still."""
+        return self.filter(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED], frozen_at__isnull=False)
 
     def due_first(self) -> "ApprovalRequestQuerySet":
         return self.order_by("decide_by", "-required", "id")
@@ -69,6 +78,10 @@ class ApprovalRequest(Governed):
     next_notice_at = models.DateTimeField(null=True, editable=False)
     use_within_seconds = models.PositiveIntegerField()
     use_by = models.DateTimeField(null=True)
+    # Since when a stop has kept its clocks still; lifting moves decide_by and use_by by the time since then.
+    frozen_at = models.DateTimeField(null=True, editable=False)
+    # How long earlier stops kept them still, all in all: steps on the way to decide_by count it out.
+    stood = models.DurationField(default=timedelta(), db_default=timedelta(), editable=False)
     resolved_at = models.DateTimeField(null=True)
 
     objects: Any = ApprovalRequestQuerySet.as_manager()
@@ -117,10 +130,19 @@ class ApprovalRequest(Governed):
                 condition=Q(status=RequestStatus.PENDING),
             ),
             models.Index(name="request_by_status", fields=["status", "-created_at", "-id"]),
-            models.Index(name="request_notice", fields=["next_notice_at"], condition=Q(status=RequestStatus.PENDING)),
+            models.Index(
+                name="request_next_notice",
+                fields=["next_notice_at"],
+                condition=Q(status=RequestStatus.PENDING, frozen_at__isnull=True),
+            ),
             models.Index(name="request_tool", fields=["tool", "unit_id"]),
             models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="request_execution", fields=["execution_id"]),
+            models.Index(
+                name="request_frozen",
+                fields=["id"],
+                condition=Q(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED], frozen_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -128,6 +150,16 @@ class ApprovalRequest(Governed):
 
     def get_absolute_url(self) -> str:
         return reverse("approval", args=[self.pk])
+
+    @property
+    def is_frozen(self) -> bool:
+        """A decision ends the matter, frozen or not."""
+        return self.frozen_at is not None and self.status in {RequestStatus.PENDING, RequestStatus.APPROVED}
+
+    def after(self, percent: int) -> datetime:
+        """When so much of the time to decide is over; the time that stops took is counted out."""
+        begins = self.created_at + self.stood
+        return begins + (self.decide_by - begins) * percent / 100
 
     @property
     def is_open(self) -> bool:

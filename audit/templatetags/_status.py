@@ -57,6 +57,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "dead_letter": _DEAD_LETTERED,
         "awaiting_approval": _WAITING_FOR_APPROVAL,
         "budget_hold": Pill("Budget hold", "wait", "lock"),
+        "stopped": Pill("Stopped", "critical", "octagon"),
         "unknown_outcome": _UNKNOWN_OUTCOME,
         "cancelled": _CANCELLED,
         "skipped": Pill("Skipped", "neutral", "skip"),
@@ -125,6 +126,15 @@ PILLS: dict[str, dict[str, Pill]] = {
         "redriven": Pill("Redriven", "progress", "arrow"),
         "fixed": Pill("Fixed", "ok", "check"),
         "discarded": Pill("Discarded", "neutral", "bin"),
+    },
+    "break_glass": {
+        "open": Pill("Needs a second look", "critical", "warning"),
+        "justified": Pill("Justified", "ok", "check"),
+        "objected": Pill("Objected to", "danger", "flag"),
+    },
+    "stop": {
+        "engaged": Pill("Stopped", "critical", "octagon"),
+        "lifted": Pill("Lifted", "ok", "check"),
     },
     "definition": {
         "draft": _DRAFT,

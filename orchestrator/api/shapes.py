@@ -13,6 +13,7 @@ from rest_framework.reverse import reverse
 from approvals.models import ApprovalRequest, Decision
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
+from orchestrator.gate.stopped import stops_on
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step
 
 OBJECT = {"type": "object", "additionalProperties": True}
@@ -56,6 +57,14 @@ class ApprovalOfAction(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
+class StopOfAction(serializers.Serializer[Any]):
+    """A person has stopped what this action would do. It waits, and nothing is lost."""
+
+    id = serializers.UUIDField()
+    reason = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
 class Failure(serializers.Serializer[Any]):
     """Why something did not work: the class decides what may follow, the message is for people."""
 
@@ -71,13 +80,14 @@ class ActionShape(Shape):
     undoes = serializers.UUIDField(source="undoes_id", allow_null=True)
     approval = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
+    stopped = serializers.SerializerMethodField()
 
     class Meta:
         model = Action
         fields = (
             "id", "verdict", "status", "digest", "tier", "effect", "reasons", "required", "approval", "policy_version",
             "tool", "tool_version", "arguments", "agent", "unit", "business_key", "execution", "context", "revision",
-            "requester", "requester_name", "result", "error", "undoes", "use_by",
+            "requester", "requester_name", "result", "error", "stopped", "undoes", "use_by",
             "created_at", "redeemed_at", "finished_at",
         )  # fmt: skip
 
@@ -102,11 +112,16 @@ class ActionShape(Shape):
     def get_error(self, action: Action) -> Any:
         return {"class": action.failure_class, "message": action.message} if action.failure_class else None
 
+    @extend_schema_field(StopOfAction(allow_null=True))
+    def get_stopped(self, action: Action) -> Any:
+        stop = self.context["stops"].get(action.pk)
+        return {"id": stop.pk, "reason": stop.reason, "since": stop.engaged_at} if stop else None
+
 
 def show_actions(actions: Iterable[Action], request: Request) -> list[Any]:
     actions = list(actions)
     approvals = ApprovalRequest.objects.in_bulk([action.approval_id for action in actions if action.approval_id])
-    return show(ActionShape, actions, request, approvals=approvals)
+    return show(ActionShape, actions, request, approvals=approvals, stops=stops_on(actions))
 
 
 class TicketShape(serializers.Serializer[Any]):
@@ -178,7 +193,7 @@ class ApprovalShape(Shape):
             "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
             "reversible", "snapshot", "digest", "revision", "tier", "required", "policy_version", "reasons",
             "evidence", "agent_says", "requester", "requester_name", "on_timeout", "decisions", "created_at",
-            "decide_by", "use_by", "resolved_at",
+            "decide_by", "use_by", "frozen_at", "resolved_at",
         )  # fmt: skip
 
     @extend_schema_field(OBJECT)

@@ -10,13 +10,14 @@ from audit.conditions import compile_condition
 from audit.lifecycle import database_now
 from audit.refusals import Stale
 from orchestrator.engine import caps, heartbeat
-from orchestrator.engine.calls import Held, Refused, Returned, call, usages_of
+from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.people import ask_about_step
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
 from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import Ask, charge, settle_failure, settle_parked, settle_success
+from orchestrator.engine.stopped import why_stopped
 from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.models import Execution, Step
 from orchestrator.statuses import StepStatus
@@ -122,6 +123,8 @@ def _scope(segment: Segment) -> dict[str, Any]:
 
 
 def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
+    if why := why_stopped(segment):
+        raise _Waits(StepStatus.STOPPED, why)
     _refuse_over_caps(segment)
     match segment.spec.kind:
         case "agent":
@@ -193,6 +196,8 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
             return value
         case Held(action):
             raise _Waits(StepStatus.AWAITING_APPROVAL, f"waiting for people: {action.tool}")
+        case Halted(why):
+            raise _Waits(StepStatus.STOPPED, why)
         case Refused(kind, message):
             raise _Fails(Failure("policy" if kind == "policy" else "business", message))
         case Failure(failure_class="unknown_outcome_parked", message=message):

@@ -34,7 +34,17 @@ PEOPLE = {
     "admin2": "administrators",
     "auditor": "auditors",
 }
-CONFIGURABLE = ("approvalpolicy", "escalationlevel", "tool", "agent", "businessunit", "servicetoken")
+CONFIGURABLE = (
+    "approvalpolicy",
+    "escalationlevel",
+    "bypass",
+    "webhookendpoint",
+    "delivery",
+    "tool",
+    "agent",
+    "businessunit",
+    "servicetoken",
+)
 
 
 class Command(BaseCommand):
