@@ -30,11 +30,18 @@ def consequences_of(request: ApprovalRequest, stands: Standing, now: datetime) -
     reject = Consequence(
         "If you reject", "The act is refused for good, whatever others said. The agent is told your reason and note."
     )
+    return [approve, reject, _silence(request)]
+
+
+def _silence(request: ApprovalRequest) -> Consequence:
+    if request.is_frozen:
+        says = (
+            "Nothing, while the clocks stand still. The time that was left runs on when the stop is lifted. "
+            "Silence never approves."
+        )
+        return Consequence("If nobody decides", says)
     counted = f"Counted in the hours of {request.calendar}. " if request.calendar else ""
-    silence = Consequence(
-        "If nobody decides", silence_of(request), request.decide_by, f"{counted}Silence never approves."
-    )
-    return [approve, reject, silence]
+    return Consequence("If nobody decides", silence_of(request), request.decide_by, f"{counted}Silence never approves.")
 
 
 def _span(seconds: int) -> str:

@@ -12,11 +12,14 @@ from django.db.models import TextChoices
 
 from approvals import showing
 from approvals.answers import offered
-from approvals.models import ApprovalRequest, Verdict
+from approvals.emergencies import SHORTEST_NOTE
+from approvals.models import ApprovalRequest, NotificationChoice, ReasonCode, Verdict
+from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
-from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
+from approvals.queue import ANY, FOR_ME, HELD_BY_ME, HELD_BY_NOBODY, WAITING, QueueFilters
 from approvals.showing import SECTIONS
 from approvals.statuses import RequestStatus
+from audit.preferences import zones_by_place
 from audit.refusals import Invalid
 
 
@@ -39,6 +42,8 @@ class State(TextChoices):
 TIERS = [("", "Any"), ("customer_facing", "Customer-facing"), ("financial", "Financial")]
 DUE = [("", "Any time"), ("1", "Within 1 hour"), ("24", "Within 24 hours")]
 
+HELD = [("", "Anybody"), (HELD_BY_ME, "Me, or asked of me"), (HELD_BY_NOBODY, "Nobody")]
+
 
 class QueueForm(forms.Form):
     """The filter bar. What is not a choice is ignored: a shared link never breaks."""
@@ -47,6 +52,8 @@ class QueueForm(forms.Form):
     tier = forms.ChoiceField(choices=TIERS, required=False)
     unit = forms.ChoiceField(required=False)
     action = forms.ChoiceField(required=False)
+    agent = forms.CharField(required=False, max_length=200)
+    held = forms.ChoiceField(choices=HELD, required=False, label="Held by")
     due = forms.ChoiceField(choices=DUE, required=False)
     q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
 
@@ -82,6 +89,8 @@ OPENED = TimestampSigner(salt="approvals.opened")
 
 class DecisionForm(forms.Form):
     """One person's voice, over the digest and revision that stood on their page."""
+
+    prefix_of_ids, prefix_of_checks = "decision", ""
 
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     revision = forms.IntegerField(widget=forms.HiddenInput)
@@ -120,10 +129,11 @@ class DecisionForm(forms.Form):
             "view": showing.view_digest(approval),
             "opened": OPENED.sign(str(approval.pk)),
         }
-        kwargs |= {"initial": shown, "auto_id": "decision_%s"}
+        kwargs |= {"initial": shown, "auto_id": f"{self.prefix_of_ids}_%s"}
         super().__init__(*args, **kwargs)
         self.approval = approval
-        self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
+        if "reason_code" in self.fields:
+            self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
         for number, check in enumerate(approval.checks):
             self.fields[f"check_{number}"] = forms.ChoiceField(
                 label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
@@ -195,6 +205,72 @@ def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:
         return None
     made = b62_decode(opened.rsplit(":", 2)[1])
     return max(0, int(time.time()) - made)
+
+
+class BreakGlassForm(DecisionForm):
+    """Signing alone: everything a signature is asked for, and why it cannot wait."""
+
+    prefix_of_ids, prefix_of_checks = "glass", "glass-"
+    verdict = reason_code = note = None  # type: ignore[assignment]
+    reason = forms.CharField(
+        min_length=SHORTEST_REASON, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="Why can it not wait for a second person?", error_messages={"required": "Say why it cannot wait."},
+        help_text="At least 20 characters. Every reviewer and administrator is told, and one of them looks at it afterwards.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "critical" in self.fields:
+            # Whoever has signed already has typed it; of everybody else the verb asks for it.
+            self.fields["critical"].required = False
+
+    def voice(self) -> Voice:
+        self.cleaned_data |= {"reason_code": ReasonCode.OTHER, "note": self.cleaned_data["reason"]}
+        return super().voice()
+
+
+class LookForm(forms.Form):
+    """What a second person thinks of it afterwards."""
+
+    verdict = forms.ChoiceField(
+        choices=[("justified", "It was justified"), ("objected", "I object")], widget=forms.RadioSelect,
+        label="What do you think?", error_messages={"required": "Choose one answer."},
+    )  # fmt: skip
+    note = forms.CharField(
+        min_length=SHORTEST_NOTE, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="What did you look at?", error_messages={"required": "Say what you looked at."},
+    )  # fmt: skip
+
+
+class NotificationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How one person wants to be told."""
+
+    time_zone = forms.ChoiceField(help_text="In which the hours above are meant.")
+
+    class Meta:
+        model = NotificationChoice
+        fields = ["pace", "quiet_from", "quiet_to", "time_zone"]
+        labels = {"pace": "E-mail", "quiet_from": "Quiet from", "quiet_to": "Quiet until"}
+        help_texts = {
+            "pace": "Emergencies and stops are told at once, unless you choose “Not at all”.",
+            "quiet_to": "Messages of the quiet hours arrive when they end.",
+        }
+        widgets = {
+            "pace": forms.RadioSelect,
+            "quiet_from": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+            "quiet_to": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = [("UTC", "UTC"), *((zone, zone) for zone in zones_by_place())]
+        self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(given.get("quiet_from")) != bool(given.get("quiet_to")):
+            self.add_error("quiet_to", "Quiet hours need a beginning and an end, or neither.")
+        return given
 
 
 def _reading(text: str) -> dict[str, Any]:

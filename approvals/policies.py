@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.clocks import Clock
+from approvals.deadlines import Clock
 from approvals.models import ApprovalPolicy, OnTimeout, PolicyVerdict, ReasonCode
 from approvals.quorum import Need, people_of, union
 from audit.conditions import POLICY_VARIABLES, compile_condition

@@ -4,8 +4,10 @@ from uuid import UUID
 
 from django.db import transaction
 
+from approvals.holds import let_go
+from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Remark, RemarkKind
-from approvals.operations import lock, refuse_unless_waiting
+from approvals.operations import refuse_unless_waiting
 from approvals.permissions import refuse_unless_answerer
 from approvals.signals import request_turned
 from approvals.statuses import RequestStatus
@@ -19,12 +21,13 @@ LONGEST = 2_000
 @transaction.atomic
 def send_back(*, request_id: UUID, by: Actor, digest: str, revision: int, question: str) -> ApprovalRequest:
     """Ask the asker. Nobody decides until it is answered; the time to decide runs on. Asking the same twice is once."""
-    request = lock(request_id, by)
+    request = lock_request(request_id, by)
     if request.status == RequestStatus.SENT_BACK and _last_said(request, RemarkKind.QUESTION, by, question):
         return request
     refuse_unless_waiting(request, by, digest=digest, revision=revision)
     _refuse_unsaid(question, "/question", "Write what you want to know.")
     _say(request, RemarkKind.QUESTION, by, question)
+    let_go(request.claims.open().filter(person_id=by.user_id))
     move(request, to=RequestStatus.SENT_BACK, by=by, why=question)
     request_turned.send(ApprovalRequest, request=request)
     return request
@@ -36,7 +39,7 @@ def reply(*, request_id: UUID, by: Actor, text: str) -> ApprovalRequest:
 
     Whoever answers speaks for the act, and so does not sign for it. Raises Forbidden, Stale, Invalid, NotVisible.
     """
-    request = lock(request_id, by)
+    request = lock_request(request_id, by)
     if request.status == RequestStatus.PENDING and _last_said(request, RemarkKind.REPLY, by, text):
         return request
     refuse_unless_answerer(request, by)

@@ -24,10 +24,29 @@ class RequestStatus(models.TextChoices):
 # Nobody has decided yet: who has signed so far stays between those who have.
 UNDECIDED = (RequestStatus.PENDING, RequestStatus.SENT_BACK)
 
+
+class BulkStatus(models.TextChoices):
+    PREVIEWED = "previewed"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class StopStatus(models.TextChoices):
+    ENGAGED = "engaged"
+    LIFTED = "lifted"
+
+
+class BreakGlassStatus(models.TextChoices):
+    OPEN = "open"  # nobody else has looked at it yet
+    JUSTIFIED = "justified"
+    OBJECTED = "objected"
+
+
 POLICY = definition_lifecycle("approval policy")
 GROUP = definition_lifecycle("reviewer group")
 CALENDAR = definition_lifecycle("business calendar")
 ACCOUNTS = definition_lifecycle("linked accounts")
+ESCALATION_LEVEL = definition_lifecycle("escalation level")
 
 REQUEST = Lifecycle(
     "approval request",
@@ -65,4 +84,46 @@ REQUEST = Lifecycle(
     initial={RequestStatus.PENDING},
 )
 
-LIFECYCLES = (POLICY, GROUP, CALENDAR, ACCOUNTS, REQUEST)
+BULK = Lifecycle(
+    "bulk operation",
+    {
+        # Running until every item has an outcome: a run that was cut off is taken up again, never begun anew.
+        BulkStatus.PREVIEWED: {BulkStatus.RUNNING},
+        BulkStatus.RUNNING: {BulkStatus.DONE},
+        BulkStatus.DONE: set(),
+    },
+    initial={BulkStatus.PREVIEWED},
+)
+
+# A stop that was lifted stays lifted: stopping again is a new row with its own reason.
+STOP = Lifecycle(
+    "stop",
+    {StopStatus.ENGAGED: {StopStatus.LIFTED}, StopStatus.LIFTED: set()},
+    initial={StopStatus.ENGAGED},
+)
+
+# What one person did alone is judged by another afterwards, once. The act itself is not undone by it.
+BREAK_GLASS = Lifecycle(
+    "break glass",
+    {
+        BreakGlassStatus.OPEN: {BreakGlassStatus.JUSTIFIED, BreakGlassStatus.OBJECTED},
+        BreakGlassStatus.JUSTIFIED: set(),
+        BreakGlassStatus.OBJECTED: set(),
+    },
+    initial={BreakGlassStatus.OPEN},
+)
+
+BYPASS = definition_lifecycle("bypass")
+
+LIFECYCLES = (
+    POLICY,
+    GROUP,
+    CALENDAR,
+    ACCOUNTS,
+    REQUEST,
+    BULK,
+    ESCALATION_LEVEL,
+    STOP,
+    BREAK_GLASS,
+    BYPASS,
+)

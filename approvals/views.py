@@ -12,63 +12,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals import operations, queries
 from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
-from approvals.forms import DecisionForm, QueueForm
-from approvals.queries import QueueFilters, Review
+from approvals.forms import BreakGlassForm, DecisionForm
+from approvals.queries import Review
 from approvals.questions import reply, send_back
-from approvals.statuses import RequestStatus
 from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
-from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
+from audit.web import actor_of, crumbs, is_part, page, record_refusal, unchanged
 
-ARRIVALS = "arrivals"
 BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
-
-
-@require_safe
-def queue(request: HttpRequest) -> HttpResponse:
-    """The queue; the list never moves by itself, a notice offers what has arrived."""
-    actor = actor_of(request)
-    form = QueueForm(request.GET, offered=queries.choices(actor))
-    filters = form.filters(timezone.now())
-    if request.headers.get("HX-Target", "").endswith(f"#{ARRIVALS}"):
-        return _arrivals(request, filters)
-    found = queries.queue_page(actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
-    return page(request, "approvals/request_list.html", "approvals/_request_rows.html", {
-        "form": form,
-        "listing": found,
-        "filters": filters,
-        "chips": chips(request, form),
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
-        "news": _news(request, found.version, found.version, 0),
-        "for_me": address(request, state=queries.FOR_ME, after=None, before=None),
-        "sent_back": address(request, state=RequestStatus.SENT_BACK, after=None, before=None),
-        "due_soon": address(request, due="1", after=None, before=None),
-    })  # fmt: skip
-
-
-def _arrivals(request: HttpRequest, filters: QueueFilters) -> HttpResponse:
-    since, actor = request.GET.get("since", ""), actor_of(request)
-    version = queries.newest(actor, filters)
-    count = queries.arrived_since(actor, filters, _uuid(since)) if version != since else 0
-    answer = unchanged(request, version)
-    news = _news(request, since, version, count)
-    return answer or page(request, "approvals/_arrivals.html", "approvals/_arrivals.html", {"news": news})
-
-
-def _news(request: HttpRequest, since: str, version: str, count: int) -> dict[str, Any]:
-    return {
-        "count": count,
-        "version": version,
-        "live": address(request, since=since or "none", after=None, before=None),
-        "show": address(request, since=None, after=None, before=None),
-    }
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 @require_safe
@@ -76,7 +27,7 @@ def review(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One request, read in the fixed order: act, change, evidence, policy, and last the agent's own words."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     form = DecisionForm(approval=shown.request)
-    return unchanged(request, shown.version) or _review_page(request, shown, form)
+    return unchanged(request, shown.version) or review_page(request, shown, form)
 
 
 @require_POST
@@ -86,15 +37,15 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     shown = queries.review(actor, pk, now=timezone.now())
     form = DecisionForm(request.POST, approval=shown.request)
     if not form.is_valid():
-        return _review_page(request, shown, form, status=422)
+        return review_page(request, shown, form, status=422)
     act = operations.approve if form.says_yes else operations.reject
     try:
         act(request_id=pk, by=actor, voice=form.voice())
     except Refusal as refusal:
-        return _refused(request, pk, form, refusal)
+        return refused(request, pk, form, refusal)
     if is_part(request):
         shown = queries.review(actor, pk, now=timezone.now())
-        return _review_page(request, shown, DecisionForm(approval=shown.request), just_decided=True)
+        return review_page(request, shown, DecisionForm(approval=shown.request), just_decided=True)
     messages.success(request, "Your decision is recorded.")
     return redirect(shown.request)
 
@@ -126,11 +77,11 @@ def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any],
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     form = kind(request.POST, **_given(kind, shown))
     if not form.is_valid():
-        return _review_page(request, shown, _fresh(shown), status=422, **{_name(kind): form})
+        return review_page(request, shown, _fresh(shown), status=422, **{_name(kind): form})
     try:
         act(form)
     except Refusal as refusal:
-        return _refused(request, pk, form, refusal)
+        return refused(request, pk, form, refusal)
     messages.success(request, done)
     return redirect(shown.request)
 
@@ -148,7 +99,7 @@ def _fresh(shown: Review) -> DecisionForm:
     return DecisionForm(approval=shown.request)
 
 
-def _refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> HttpResponse:
+def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> HttpResponse:
     """The same page with the refusal in it: typed text stays, and what was read is compared with what waits."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     read = form.cleaned_data["digest"]
@@ -158,7 +109,7 @@ def _refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Htt
     typed = {} if is_decision else {_name(type(form)): form, "unrecorded": form.typed}
     if isinstance(refusal, Invalid) and is_decision:
         form.blame(refusal)
-    answer = _review_page(
+    answer = review_page(
         request, shown, form if is_decision else _fresh(shown), status=refusal.status_code, refusal=refusal,
         reference=record_refusal(request, refusal),
         read=read if read != shown.request.digest else "",
@@ -181,11 +132,12 @@ def _read_again(form: Any, shown: Review) -> Any:
     return type(form)(data, **_given(type(form), shown))
 
 
-def _review_page(
+def review_page(
     request: HttpRequest, shown: Review, form: DecisionForm, *, status: int = 200, **more: Any
 ) -> HttpResponse:
     next_one = queries.next_waiting(actor_of(request), but=shown.request.pk) if shown.mine else None
     place = crumbs("Approvals", "approvals", f"APR-{short_id(shown.request.pk)}")
     context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one}
     context |= {_name(kind): kind(**_given(kind, shown)) for kind in BESIDE}
+    context["glass_form"] = BreakGlassForm(approval=shown.request) if shown.may_break else None
     return page(request, "approvals/request_detail.html", "approvals/_review.html", {**context, **more}, status=status)

@@ -83,7 +83,9 @@ def _words(request: ApprovalRequest) -> str:
     if request.status == RequestStatus.EXPIRED:
         return "Nobody decided in time." if request.use_by is None else "The approval was not used in time."
     voices = [
-        f"{voice.get_verdict_display().lower()} by {voice.person_name}: {voice.reason_code}"
+        f"{voice.get_verdict_display().lower()} by {voice.person_name}"
+        + (f" for {voice.for_person_name}" if voice.for_person_name else "")
+        + f": {voice.reason_code}"
         + (f" ({voice.note})" if voice.note else "")
         for voice in request.decisions.order_by("at")
     ]

@@ -18,6 +18,7 @@ class StepStatus(models.TextChoices):
     DEAD_LETTER = "dead_letter"  # exhausted or not retriable: somebody owns it now
     AWAITING_APPROVAL = "awaiting_approval"  # a person's time, which does not count as work
     BUDGET_HOLD = "budget_hold"
+    STOPPED = "stopped"  # a person has stopped what it would do; goes on by itself when the stop is lifted
     UNKNOWN_OUTCOME = "unknown_outcome"  # sent, no answer, and nobody can look it up: a person says what happened
     CANCELLED = "cancelled"
     SKIPPED = "skipped"  # branch not taken
@@ -76,12 +77,13 @@ STEP = Lifecycle(
         _S.PENDING: {_S.IN_PROGRESS, _S.SKIPPED, _S.CANCELLED, _S.BUSINESS_ERROR, _S.BUDGET_HOLD},
         _S.IN_PROGRESS: {
             _S.SUCCESS, _S.BUSINESS_ERROR, _S.SYSTEM_ERROR, _S.AWAITING_APPROVAL, _S.UNKNOWN_OUTCOME,
-            _S.BUDGET_HOLD, _S.PENDING, _S.CANCELLED,
+            _S.BUDGET_HOLD, _S.STOPPED, _S.PENDING, _S.CANCELLED,
         },
         _S.SYSTEM_ERROR: {_S.SCHEDULED, _S.DEAD_LETTER, _S.AWAITING_APPROVAL},
         _S.SCHEDULED: {_S.PENDING, _S.CANCELLED},
         _S.AWAITING_APPROVAL: {_S.PENDING, _S.SUCCESS, _S.BUSINESS_ERROR, _S.CANCELLED},
         _S.BUDGET_HOLD: {_S.PENDING, _S.CANCELLED},
+        _S.STOPPED: {_S.PENDING, _S.CANCELLED},
         _S.UNKNOWN_OUTCOME: {_S.PENDING, _S.DEAD_LETTER, _S.CANCELLED},
         _S.DEAD_LETTER: {_S.PENDING, _S.CANCELLED},
         _S.SUCCESS: set(),

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from approvals.models.request import ApprovalRequest
+from approvals.models.standing_in import Delegation
 from audit.ids import new_id
 
 
@@ -44,6 +45,12 @@ class Decision(models.Model):
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     person_name = models.TextField()
+    # Whose right it was, where the person signed with one that was lent to them.
+    for_person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    for_person_name = models.TextField(default="", blank=True)
+    delegation = models.ForeignKey(Delegation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reason_code = models.CharField(max_length=30, choices=ReasonCode.choices)
     note = models.TextField(default="", blank=True)
@@ -58,6 +65,11 @@ class Decision(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(name="one_voice_per_person_and_revision", fields=["request", "person", "revision"])
+        ]
+        indexes = [
+            models.Index(
+                name="decision_for_person", fields=["for_person"], condition=models.Q(for_person__isnull=False)
+            )
         ]
 
     def __str__(self) -> str:

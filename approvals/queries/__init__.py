@@ -1,7 +1,9 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
-from approvals.queries.blind import history, own_voices, sealed, signed_by
-from approvals.queries.queue import (
+from approvals.blind import history, own_voices, sealed, signed_by
+from approvals.queries.review import Review, difference_from, review
+from approvals.queries.work import Waiting, work
+from approvals.queue import (
     ANY,
     FOR_ME,
     WAITING,
@@ -13,12 +15,9 @@ from approvals.queries.queue import (
     effect_of,
     newest,
     next_waiting,
-    query_of,
     queue_page,
     waiting_for,
 )
-from approvals.queries.review import Review, difference_from, review
-from approvals.queries.work import Waiting, work
 
 __all__ = [
     "ANY",
@@ -37,7 +36,6 @@ __all__ = [
     "newest",
     "next_waiting",
     "own_voices",
-    "query_of",
     "queue_page",
     "review",
     "sealed",

@@ -6,18 +6,25 @@ from typing import Any
 from uuid import UUID
 
 from approvals import snapshots
+from approvals.attention import Attention, attention_of
+from approvals.blind import history
 from approvals.consequences import Consequence, consequences_of
+from approvals.eligible import Answer, may_decide
+from approvals.emergencies import may_break, may_look
+from approvals.escalation import Planned, plan
 from approvals.evidence import evidence_of
-from approvals.models import ApprovalRequest, Decision, Edit, OnTimeout, Remark
-from approvals.permissions import Answer, may_decide, may_reply
-from approvals.queries.blind import history
-from approvals.queries.queue import effect_of, waiting_for
+from approvals.models import ApprovalRequest, BreakGlass, Decision, Edit, OnTimeout, Remark, Stop
+from approvals.permissions import may_reply
+from approvals.queue import effect_of, waiting_for
 from approvals.showing import Lock, Row, lock_of, rows_of
-from approvals.signers import NotNeeded, Standing, refuse_unless_needed, standing
+from approvals.signers import NotNeeded, Standing, right_to_sign, standing
 from approvals.snapshots import Change, Evidence, Reading
+from approvals.standing import Right, right_of
+from approvals.stopped import covering_request
 from audit import people
 from audit.actors import Actor
 from audit.queries import Story, visible_or_refuse
+from audit.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,13 @@ class Review:
     next: ApprovalRequest | None
     earlier: list[ApprovalRequest]
     history: Story
+    attention: Attention
+    plan: list[Planned]
+    signs_for: str
+    stops: list[Stop]
+    glass: BreakGlass | None
+    may_break: bool
+    may_look: bool
     lock: Lock | None = None
     remarks: list[Remark] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
@@ -73,6 +87,16 @@ class Review:
         return effect_of(self.request)
 
     @property
+    def may_claim(self) -> bool:
+        """Could the reader take it in hand: they may sign, and hold no claim yet?"""
+        return self.may.allowed and self.attention.mine is None
+
+    @property
+    def stoppable_tool(self) -> str:
+        """The tool that would be called; a request about a step of a workflow is about none."""
+        return self.request.tool if self.request.agent else ""
+
+    @property
     def given(self) -> int:
         """Signatures that fill a seat and still count."""
         return self.stands.given
@@ -93,7 +117,10 @@ class Review:
 
     @property
     def version(self) -> str:
-        return f"{self.request.status}.{self.request.revision}.{self.given}.{len(self.decisions)}.{len(self.remarks)}"
+        frozen = ".frozen" if self.request.is_frozen else ""
+        glass = f".{self.glass.status}" if self.glass else ""
+        said = f"{self.request.status}.{self.request.revision}.{self.given}.{len(self.decisions)}.{len(self.remarks)}"
+        return f"{said}{frozen}{glass}.{self.attention.version}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -104,8 +131,11 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     decisions = list(request.decisions.order_by("at"))
     stands = standing(request)
     # A voice over an earlier revision is history: what it was about is not what waits now.
-    own = [one for one in decisions if one.person_id in people.accounts_behind(actor)]
+    accounts = people.accounts_behind(actor)
+    own = [one for one in decisions if {one.person_id, one.for_person_id} & accounts]
     mine = next((one for one in own if one.revision == request.revision), None)
+    glass = BreakGlass.objects.filter(request=request).order_by("-broken_at").first() if request.required > 1 else None
+    right = _right(request, actor, stands)
     return Review(
         request=request,
         reading=reading,
@@ -122,6 +152,13 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
+        attention=attention_of([request], actor)[request.pk],
+        signs_for=right.signs_for if right else "",
+        plan=plan(request, request.escalations.all()),
+        stops=covering_request(request) if request.is_frozen else [],
+        glass=glass,
+        may_break=request.required > 1 and may_break(request, actor).allowed,
+        may_look=glass is not None and may_look(glass, actor),
         **_place(actor, request),
     )
 
@@ -136,18 +173,28 @@ def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
     return snapshots.difference(read, request.snapshot) if read else []
 
 
+def _right(request: ApprovalRequest, actor: Actor, stands: Standing) -> Right | None:
+    """With which right the reader would sign; where no signature of theirs is needed, with which they would reject."""
+    try:
+        return right_to_sign(request, actor, stands)
+    except Refusal:
+        return right_of(request, actor)
+
+
 def _may(request: ApprovalRequest, actor: Actor, stands: Standing, now: datetime) -> Answer:
     if request.is_open and not request.is_pending:
         return Answer(allowed=False, why="It was sent back with a question and comes back with the answer.")
     if not request.is_open:
         return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
-    if request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
+    if not request.is_frozen and request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
         return Answer(allowed=False, why="The time to decide is over.")
     answer = may_decide(request, actor)
+    if answer.why:
+        return answer
     try:
-        refuse_unless_needed(request, actor, stands)
+        right_to_sign(request, actor, stands)
     except NotNeeded as refusal:
-        return Answer(answer.allowed, answer.why or f"{refusal.message} {refusal.remedy}")
+        return Answer(answer.allowed, f"{refusal.message} {refusal.remedy}")
     return answer
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, Window
 
 from approvals.models import ApprovalRequest, Decision
-from approvals.queries.queue import QueueRow, rows_for, waiting_for
+from approvals.queue import NOT_LISTED, QueueRow, rows_of, waiting_for
 from approvals.statuses import UNDECIDED
 from audit.actors import Actor
 
@@ -24,6 +24,6 @@ def work(actor: Actor, *, size: int = 8) -> Waiting:
     voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
     decided = list(voices.order_by("-at", "-id")[:size])
     # Listed and counted in one statement.
-    rows = waiting_for(actor).annotate(waiting=Window(Count("pk")))
+    rows = waiting_for(actor).defer(*NOT_LISTED).annotate(waiting=Window(Count("pk")))
     due = list(rows.order_by("decide_by", "-required", "id")[:size])
-    return Waiting(rows_for(due, actor), f"{due[0].waiting if due else 0:,}", decided)
+    return Waiting(rows_of(due, actor), f"{due[0].waiting if due else 0:,}", decided)

@@ -58,6 +58,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "dead_letter": _DEAD_LETTERED,
         "awaiting_approval": _WAITING_FOR_APPROVAL,
         "budget_hold": Pill("Budget hold", "wait", "lock"),
+        "stopped": Pill("Stopped", "critical", "octagon"),
         "unknown_outcome": _UNKNOWN_OUTCOME,
         "cancelled": _CANCELLED,
         "skipped": Pill("Skipped", "neutral", "skip"),
@@ -106,6 +107,17 @@ PILLS: dict[str, dict[str, Pill]] = {
         "reject": _REJECTED,
         "answer": _ANSWERED,
     },
+    "bulk": {
+        "previewed": Pill("Preview", "info", "eye"),
+        "running": _RUNNING,
+        "done": _DONE,
+    },
+    "bulk_item": {
+        "left_out": Pill("Left out", "neutral", "skip"),
+        "done": _DONE,
+        "refused": Pill("Refused", "wait", "gate"),
+        "failed": _FAILED,
+    },
     "verdict": {
         "allow": Pill("Allowed", "ok", "check"),
         "hold": Pill("Needs a person", "wait", "hand"),
@@ -119,6 +131,15 @@ PILLS: dict[str, dict[str, Pill]] = {
         "redriven": Pill("Redriven", "progress", "arrow"),
         "fixed": Pill("Fixed", "ok", "check"),
         "discarded": Pill("Discarded", "neutral", "bin"),
+    },
+    "break_glass": {
+        "open": Pill("Needs a second look", "critical", "warning"),
+        "justified": Pill("Justified", "ok", "check"),
+        "objected": Pill("Objected to", "danger", "flag"),
+    },
+    "stop": {
+        "engaged": Pill("Stopped", "critical", "octagon"),
+        "lifted": Pill("Lifted", "ok", "check"),
     },
     "definition": {
         "draft": _DRAFT,

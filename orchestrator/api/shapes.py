@@ -17,6 +17,7 @@ from approvals.permissions import told
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
 from orchestrator.api.base import actor_of
+from orchestrator.gate.stopped import stops_on
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step
 
 OBJECT = {"type": "object", "additionalProperties": True}
@@ -63,6 +64,14 @@ class ApprovalOfAction(serializers.Serializer[Any]):
     note = serializers.CharField(allow_null=True)
 
 
+class StopOfAction(serializers.Serializer[Any]):
+    """A person has stopped what this action would do. It waits, and nothing is lost."""
+
+    id = serializers.UUIDField()
+    reason = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
 class Failure(serializers.Serializer[Any]):
     """Why something did not work: the class decides what may follow, the message is for people."""
 
@@ -79,13 +88,14 @@ class ActionShape(Shape):
     undoes = serializers.UUIDField(source="undoes_id", allow_null=True)
     approval = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
+    stopped = serializers.SerializerMethodField()
 
     class Meta:
         model = Action
         fields = (
             "id", "verdict", "status", "digest", "tier", "effect", "reasons", "required", "approval", "policy_version",
             "tool", "tool_version", "arguments", "proposed_arguments", "agent", "unit", "business_key",
-            "execution", "context", "revision", "requester", "requester_name", "result", "error", "undoes", "use_by",
+            "execution", "context", "revision", "requester", "requester_name", "result", "error", "stopped", "undoes", "use_by",
             "created_at", "redeemed_at", "finished_at",
         )  # fmt: skip
 
@@ -117,6 +127,11 @@ class ActionShape(Shape):
     def get_error(self, action: Action) -> Any:
         return {"class": action.failure_class, "message": action.message} if action.failure_class else None
 
+    @extend_schema_field(StopOfAction(allow_null=True))
+    def get_stopped(self, action: Action) -> Any:
+        stop = self.context["stops"].get(action.pk)
+        return {"id": stop.pk, "reason": stop.reason, "since": stop.engaged_at} if stop else None
+
 
 def _question(approval: ApprovalRequest) -> str | None:
     """The open question, if it was sent back with one."""
@@ -138,7 +153,7 @@ def show_actions(actions: Iterable[Action], request: Request) -> list[Any]:
         "decisions", Prefetch("remarks", Remark.objects.order_by("at", "id"))
     )
     approvals = rows.in_bulk([action.approval_id for action in actions if action.approval_id])
-    return show(ActionShape, actions, request, approvals=approvals)
+    return show(ActionShape, actions, request, approvals=approvals, stops=stops_on(actions))
 
 
 class TicketShape(serializers.Serializer[Any]):
@@ -228,8 +243,8 @@ class ApprovalShape(Shape):
             "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
             "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
             "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
-            "escalate_to", "decisions", "remarks", "edits", "created_at", "decide_by", "use_by", "resolved_at", "view",
-            "must_view", "must_type", "lock",
+            "escalate_to", "decisions", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
+            "resolved_at", "view", "must_view", "must_type", "lock",
         )  # fmt: skip
 
     @extend_schema_field(OBJECT)

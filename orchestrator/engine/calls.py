@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from approvals.models import Decision, Verdict
+from approvals.stopped import Stopped
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
@@ -57,7 +58,14 @@ class Held:
     action: Action
 
 
-CallOutcome = Returned | Refused | Held | Failure
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A person has stopped this: it waits until they let it go on."""
+
+    why: str
+
+
+CallOutcome = Returned | Refused | Held | Halted | Failure
 
 
 def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: int) -> CallOutcome:
@@ -192,7 +200,7 @@ def _from_record(action: Action) -> CallOutcome:
         case ActionStatus.SUCCEEDED | ActionStatus.UNDONE | ActionStatus.ANSWERED:
             return Returned(action.result or {})
         case ActionStatus.HELD | ActionStatus.SENT_BACK:
-            return Held(action)
+            return Held(action) if action.approval_id else Halted(action.reasons[0])
         case ActionStatus.DENIED:
             return Refused("policy", "; ".join(action.reasons))
         case ActionStatus.FAILED:
@@ -248,6 +256,8 @@ def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
         ticket = redeem(action_id=action.pk, by=ENGINE, fence=segment.fence)
     except Void:
         return None
+    except Stopped as refusal:
+        return Halted(refusal.message)
     return _dispatch(segment, ticket)
 
 
@@ -342,4 +352,4 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     return Failure("unknown_outcome", ran.message, evidence)
 
 
-__all__ = ["CallOutcome", "Held", "Refused", "Returned", "call", "usages_of"]
+__all__ = ["CallOutcome", "Halted", "Held", "Refused", "Returned", "call", "usages_of"]

@@ -12,7 +12,9 @@ from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from approvals import bypasses, clocks
 from approvals import operations as approvals
+from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
 from audit.lifecycle import move
 from audit.refusals import Refusal
@@ -22,6 +24,8 @@ from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
+from orchestrator.engine.stopped import go_on, going_on, release
+from orchestrator.gate import stopped as gate
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
@@ -40,7 +44,12 @@ def sweep() -> int:
         (
             _each(Step.objects.due_timers(), _wake_timer),
             _each(Attempt.objects.abandoned(), _give_up_lease),
+            clocks.keep(),
+            escalate_due(by=ENGINE),
             approvals.expire_overdue(by=ENGINE),
+            bypasses.end_overdue(by=ENGINE),
+            _each(gate.released(), release),
+            _each(going_on(), go_on),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
             _each(_decided_but_parked(), _resume),
             _each(_stalled(), _advance),

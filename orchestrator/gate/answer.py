@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import operations as approvals
+from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical
@@ -25,7 +26,7 @@ class NotAnswerable(Refusal):
 @transaction.atomic
 def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, result: dict[str, Any]) -> ApprovalRequest:
     """End a held call with this person's result. Raises Invalid when it does not fit what the tool promises."""
-    request = approvals.lock(request_id, by)
+    request = lock_request(request_id, by)
     if not Action.objects.filter(pk=request.subject_id).exists():
         raise NotAnswerable("Only a tool call can be answered. Decide on this as it is.")
     action = lock_action(request.subject_id)

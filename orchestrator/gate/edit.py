@@ -12,6 +12,7 @@ from django.db import transaction
 
 from approvals import operations as approvals
 from approvals.edits import Amended, amend
+from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Edit
 from approvals.policies import Requirement
 from approvals.quorum import Need, people_of, union
@@ -41,7 +42,7 @@ def edit(
 
     Raises Invalid (another shape, not within the schema), NotEditable, Stale, Forbidden, NotVisible.
     """
-    request = approvals.lock(request_id, by)
+    request = lock_request(request_id, by)
     text = canonical_arguments(arguments)
     if _did_it_before(request, by, digest, text):
         return request

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from approvals import bypasses
 from approvals import operations as approvals
-from approvals.models import ApprovalPolicy, ApprovalRequest
-from approvals.policies import TIERS, Requirement, match
+from approvals.models import ApprovalPolicy, ApprovalRequest, Bypass
+from approvals.policies import TIERS, Requirement
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical
@@ -25,6 +26,7 @@ from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
+from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Execution, Tool
 from orchestrator.statuses import ActionStatus
 
@@ -56,6 +58,7 @@ class Judged:
     agent: Agent | None
     requirement: Requirement
     denials: tuple[str, ...]
+    bypass: Bypass | None = None
 
     @property
     def verdict(self) -> str:
@@ -83,13 +86,15 @@ def judge(
     units = lineage(unit_id)
     # An agent of another unit is answered like one that does not exist.
     found_agent = Agent.objects.active().select_related("owner").filter(name=agent, unit_id__in=units).first()
-    requirement = match(
+    bypass = bypasses.for_call(tool=tool, agent=agent, unit_ids=units)
+    requirement, bypass = bypasses.match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
         facts=facts_about(found_tool, found_agent, arguments, _unit_facts(unit_id), facts or {}),
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
+        bypass=bypass,
     )
     denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments))
-    return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials)
+    return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials, bypass=bypass)
 
 
 def facts_of(execution: Execution, step_key: str) -> dict[str, Any]:
@@ -180,6 +185,7 @@ def propose(
         reasons=list(judged.denials or judged.requirement.reasons),
         required=judged.requirement.required,
         policy_version=judged.requirement.policy_version,
+        bypass_id=judged.bypass.pk if judged.bypass else None,
         undoes_id=undoes.pk if undoes else None,
         **_asker(by, place),
     )
@@ -265,12 +271,17 @@ def _earlier(action: Action) -> Action | None:
 
 def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, place: Place | None) -> Action:
     facts = {"digest": action.digest, "tool": action.tool, "agent": action.agent, "key": action.idempotency_key}
+    if judged.bypass:
+        facts["bypass"] = str(judged.bypass.pk)
+    wait_while_stopped(action)
     lifecycle.born(action, by=by, data=facts)
     why = "; ".join(action.reasons)[:1000]
     if action.verdict == "deny":
         move(action, to=ActionStatus.DENIED, by=by, why=why, finished_at=lifecycle.Now())
     elif action.verdict == "allow":
         move(action, to=ActionStatus.GRANTED, by=by, why=why)
+    elif not action.required:
+        move(action, to=ActionStatus.HELD, by=by, why=why)
     else:
         request = _ask(action, judged, by, unit, replaces=place.replaces if place else None)
         move(action, to=ActionStatus.HELD, by=by, why=why, approval_id=request.pk)

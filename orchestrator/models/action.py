@@ -57,6 +57,8 @@ class Action(Governed):
     reasons = models.JSONField(default=list)
     required = models.PositiveSmallIntegerField(default=0)
     policy_version = models.TextField(default="")
+    # The lowered tier that let it through with fewer signatures than its tool's tier asks for.
+    bypass_id = models.UUIDField(null=True)
     requester = models.TextField()
     requester_name = models.TextField()
     approval_id = models.UUIDField(null=True)
@@ -92,6 +94,11 @@ class Action(Governed):
         indexes = [
             models.Index(name="action_unit_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="action_execution", fields=["execution_id", "created_at"]),
+            models.Index(
+                name="action_held_by_a_stop",
+                fields=["unit_id"],
+                condition=Q(status=ActionStatus.HELD, approval_id__isnull=True),
+            ),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
         ]
 

@@ -24,7 +24,13 @@ from orchestrator.queries.story import condensed
 from orchestrator.statuses import ActionStatus, ExecutionStatus, StepStatus
 
 TROUBLE = (StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER, StepStatus.SYSTEM_ERROR, StepStatus.UNKNOWN_OUTCOME)
-PRESENT = (StepStatus.AWAITING_APPROVAL, StepStatus.SCHEDULED, StepStatus.BUDGET_HOLD, StepStatus.IN_PROGRESS)
+PRESENT = (
+    StepStatus.STOPPED,
+    StepStatus.AWAITING_APPROVAL,
+    StepStatus.SCHEDULED,
+    StepStatus.BUDGET_HOLD,
+    StepStatus.IN_PROGRESS,
+)
 SHOWN_ACTIONS = 100
 SMOOTH = {ActionStatus.SUCCEEDED, ActionStatus.UNDONE}
 

@@ -21,6 +21,7 @@ WAITING_FOR = {
     StepStatus.SCHEDULED: "a retry",
     StepStatus.UNKNOWN_OUTCOME: "an answer",
     StepStatus.BUDGET_HOLD: "budget",
+    StepStatus.STOPPED: "a stop to be lifted",
 }
 ENDED = {StepStatus.SUCCESS, StepStatus.SKIPPED}  # nothing left to stop; done is only what succeeded
 

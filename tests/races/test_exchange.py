@@ -7,14 +7,16 @@ import pytest
 from approvals import questions
 from approvals.models import Decision
 from approvals.operations import is_still_signed
+from audit.actors import system
 from audit.canonical import digest_text
+from audit.refusals import Refusal
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.snapshot import snapshot_of
 from orchestrator.models import Action
 from tests import worlds as make
-from tests.races.test_decisions import Refusal, approve, race, system
+from tests.races.racing import approve, race
 from tests.signing import voice
 
 RACES = 100

@@ -12,10 +12,10 @@ from audit.queries import Story, story
 
 
 def own_voices(reader: Actor) -> QuerySet[Decision]:
-    """For a subquery on requests: what this person has said, under any account, about the request as it stands."""
-    return Decision.objects.filter(
-        request_id=OuterRef("pk"), revision=OuterRef("revision"), person_id__in=people.accounts_behind(reader)
-    )
+    """For a subquery on requests: what this person has said, under any account, or somebody for them, as the request stands."""
+    own = people.accounts_behind(reader)
+    theirs = Q(person_id__in=own) | Q(for_person_id__in=own)
+    return Decision.objects.filter(theirs, request_id=OuterRef("pk"), revision=OuterRef("revision"))
 
 
 def signed_by(actor: Actor, requests: Iterable[ApprovalRequest], voices: Iterable[Decision]) -> set[UUID]:
@@ -23,7 +23,8 @@ def signed_by(actor: Actor, requests: Iterable[ApprovalRequest], voices: Iterabl
     revisions = {row.pk: row.revision for row in requests}
     own = people.accounts_behind(actor)
     return {
-        one.request_id for one in voices if one.person_id in own and one.revision == revisions.get(one.request_id)
+        one.request_id for one in voices
+        if {one.person_id, one.for_person_id} & own and one.revision == revisions.get(one.request_id)
     }  # fmt: skip
 
 
