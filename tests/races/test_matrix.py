@@ -15,8 +15,10 @@ from django.db.models.functions import Now
 
 from approvals import emergencies, stops
 from approvals import operations as approvals
-from approvals.models import ApprovalRequest, BreakGlass, Stop, StopScope
+from approvals.escalation import escalate_due
+from approvals.models import ApprovalRequest, BreakGlass, Escalation, Notice, Stop, StopScope
 from audit.actors import system
+from audit.models import AuditEvent
 from audit.refusals import Refusal
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.withdraw import withdraw
@@ -56,6 +58,10 @@ class Scene:
         soon = Now() + timedelta(milliseconds=self.number % 8 * 15)
         ApprovalRequest.objects.filter(pk=self.request.pk).update(decide_by=soon)
 
+    def steps_are_due(self):
+        """Both reminders: more than nine tenths of a month are over."""
+        ApprovalRequest.objects.filter(pk=self.request.pk).update(created_at=Now() - timedelta(days=30))
+
     def revoke(self):
         """One statement is always faster than a decision, so it starts a little later, by 0 to 105 ms."""
         time.sleep(self.number % 8 * 0.015)
@@ -82,8 +88,9 @@ VERBS = {
     "stop": lambda s: stops.engage(
         target=stops.Target(scope=StopScope.UNIT, unit_id=s.world.unit.pk), by=s.world.ada, reason="race"
     ),
+    "escalate": lambda s: escalate_due(by=CLOCK),
 }
-PREPARE = {"expire": Scene.time_is_nearly_over}
+PREPARE = {"expire": Scene.time_is_nearly_over, "escalate": Scene.steps_are_due}
 PAIRS = list(combinations(VERBS, 2))
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
@@ -120,6 +127,8 @@ def judge(scene, pair):
         end_of_time(request)
     request.refresh_from_db()
     assert endings_of(request) in legal(request.status, pair)
+    if "escalate" in pair:
+        assert_steps_agree(request)
     action = Action.objects.get(pk=request.subject_id)
     assert action.status == BECOMES[request.status]
     if "cancel" in pair:
@@ -127,6 +136,14 @@ def judge(scene, pair):
         assert (scene.execution.status, request.status in {"pending", "approved"}) == ("cancelled", False)
     else:
         assert_gate_agrees(request, action)
+
+
+def assert_steps_agree(request):
+    """Every step that was taken was recorded once and told once; none was taken without the other."""
+    taken = Escalation.objects.filter(request=request).count()
+    assert taken in {0, 2}
+    assert AuditEvent.objects.filter(object_id=request.pk, event="approval_request.reminded").count() == taken
+    assert Notice.objects.filter(request=request, kind="reminder").count() == taken
 
 
 def legal(status, pair):
