@@ -57,7 +57,7 @@ class Kind(models.TextChoices):
 class Escalation(models.Model):
     """A step that was taken: once per request and step, never edited, never deleted (enforced by trigger).
 
-    Whoever sends notices reads these rows in the order of their ids; nothing else has to be kept.
+    What people are told of it stands in the outbox, written in the same transaction (approvals.notices).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -4,8 +4,8 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
-from approvals import emergencies, stops
-from approvals.models import Bypass
+from approvals import bulk, emergencies, stops
+from approvals.models import Bypass, EscalationLevel
 from audit.lifecycle import Governed
 from orchestrator.models import Attempt, DeadLetter, Step
 from tests import worlds as make
@@ -32,6 +32,8 @@ def rows(world, governed, provider):
     for name in ("ReviewerGroup", "BusinessCalendar", "LinkedAccounts"):
         make.draft(apps.get_model("approvals", name)(name="p"), by=make.SETUP)
     make.draft(Bypass(name="b", tool="wire", tier="customer_facing", reason="half of us are ill"), by=make.SETUP)
+    make.draft(EscalationLevel(name="head", after_percent=50, person_id=world.grace.user_id), by=make.SETUP)
+    bulk.preview(act="claim", requests=[make.request(world)], by=world.grace)
     alone = make.request(world, tool="wire")
     emergencies.break_glass(
         request_id=alone.pk, by=world.grace, voice=voice(alone), reason="nobody else answers in time"

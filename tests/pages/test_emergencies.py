@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from approvals import claims
 from approvals.models import BreakGlass, Bypass
 from tests import make
 from tests.pages.asking import browser_of
@@ -31,6 +32,19 @@ class TestBreakGlass:
         assert "Sign alone" in text(as_grace.get(two_must_sign.get_absolute_url()))
         assert "Sign alone" not in text(as_vera.get(two_must_sign.get_absolute_url()))
         assert "Sign alone" not in text(as_grace.get(make.request().get_absolute_url()))
+
+    def test_is_offered_while_others_hold_every_signature(self, two_must_sign, unit, as_grace, linus):
+        mary = make.actor(make.person("mary", "view", "review", of=unit))
+        for holder in (make.actor(linus), mary):
+            claims.claim(request_id=two_must_sign.pk, by=holder)
+        page = text(as_grace.get(two_must_sign.get_absolute_url()))
+        assert "This request is held by" in page
+        assert "Sign alone" in page
+
+        break_glass(as_grace, two_must_sign)
+
+        two_must_sign.refresh_from_db()
+        assert two_must_sign.status == "approved"
 
     def test_signs_alone_and_leaves_an_open_item(self, two_must_sign, as_grace, as_linus):
         answer = break_glass(as_grace, two_must_sign)

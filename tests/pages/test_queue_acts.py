@@ -76,7 +76,8 @@ class TestClaim:
 
     def test_changes_the_version_that_other_pages_hold(self, as_grace, as_linus, request_):
         def version():
-            return text(as_linus.get(request_.get_absolute_url())).split('data-live-version="')[2].split('"')[0]
+            review = text(as_linus.get(request_.get_absolute_url())).split('id="review"')[1]
+            return review.split('data-live-version="')[1].split('"')[0]
 
         before = version()
         claim(as_grace, request_)

@@ -17,8 +17,9 @@ from django.db.models.functions import Now
 from approvals import emergencies, stops
 from approvals import operations as approvals
 from approvals.escalation import escalate_due
-from approvals.models import ApprovalRequest, BreakGlass, Stop, StopScope
+from approvals.models import ApprovalRequest, BreakGlass, Escalation, Notice, Stop, StopScope
 from audit.actors import system
+from audit.models import AuditEvent
 from audit.refusals import Refusal
 from orchestrator.gate.edit import edit
 from orchestrator.gate.redeem import redeem
@@ -60,9 +61,9 @@ class Scene:
         soon = Now() + timedelta(milliseconds=self.number % 8 * 15)
         ApprovalRequest.objects.filter(pk=self.request.pk).update(decide_by=soon)
 
-    def half_of_the_time_is_over(self):
-        """A reminder is due."""
-        ApprovalRequest.objects.filter(pk=self.request.pk).update(created_at=Now() - timedelta(days=2))
+    def steps_are_due(self):
+        """Both reminders: more than nine tenths of a month are over."""
+        ApprovalRequest.objects.filter(pk=self.request.pk).update(created_at=Now() - timedelta(days=30))
 
     @property
     def amount(self):
@@ -94,13 +95,13 @@ VERBS = {
     "stop": lambda s: stops.engage(
         target=stops.Target(scope=StopScope.UNIT, unit_id=s.world.unit.pk), by=s.world.ada, reason="race"
     ),
+    "escalate": lambda s: escalate_due(by=CLOCK),
     "edit": lambda s: edit(
         request_id=s.request.pk, by=s.mary, digest=s.request.digest, revision=s.request.revision,
         arguments={"amount": s.amount + 1_000_000},
     ),
-    "escalate": lambda s: escalate_due(by=CLOCK),
 }  # fmt: skip
-PREPARE = {"expire": Scene.time_is_nearly_over, "escalate": Scene.half_of_the_time_is_over}
+PREPARE = {"expire": Scene.time_is_nearly_over, "escalate": Scene.steps_are_due}
 PAIRS = list(combinations(VERBS, 2))
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
@@ -137,6 +138,8 @@ def judge(scene, pair):
         end_of_time(request)
     request.refresh_from_db()
     assert endings_of(request) in legal(request.status, pair)
+    if "escalate" in pair:
+        assert_steps_agree(request)
     action = Action.objects.get(pk=request.subject_id)
     assert action.status == BECOMES[request.status]
     if "cancel" in pair:
@@ -144,6 +147,14 @@ def judge(scene, pair):
         assert (scene.execution.status, request.status in {"pending", "approved"}) == ("cancelled", False)
     else:
         assert_gate_agrees(request, action)
+
+
+def assert_steps_agree(request):
+    """Every step that was taken was recorded once and told once; none was taken without the other."""
+    taken = Escalation.objects.filter(request=request).count()
+    assert taken in {0, 2}
+    assert AuditEvent.objects.filter(object_id=request.pk, event="approval_request.reminded").count() == taken
+    assert Notice.objects.filter(request=request, kind="reminder").count() == taken
 
 
 def legal(status, pair):
