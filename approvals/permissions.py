@@ -60,8 +60,8 @@ def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
 
 def told(request: ApprovalRequest, voices: Iterable[Decision], reader: Actor) -> bool:
     """Whether this reader learns who signed and why: while it is open, only somebody who has signed it, too."""
-    own = people.accounts_behind(reader)
-    return not request.is_open or any(voice.person_id in own and voice.revision == request.revision for voice in voices)
+    signers = {voice.person_id for voice in voices if voice.revision == request.revision}
+    return not request.is_open or bool(signers and signers & people.accounts_behind(reader))
 
 
 def refuse_unless_answerer(request: ApprovalRequest, by: Actor) -> None:
