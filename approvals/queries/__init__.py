@@ -1,7 +1,8 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
 from approvals.queries.blind import history, own_voices, sealed, signed_by
-from approvals.queries.queue import (
+from approvals.queries.reviewing import Review, difference_from, review
+from approvals.queries.waiting import (
     ANY,
     FOR_ME,
     WAITING,
@@ -14,10 +15,10 @@ from approvals.queries.queue import (
     newest,
     next_waiting,
     query_of,
+    queue,
     queue_page,
     waiting_for,
 )
-from approvals.queries.review import Review, difference_from, review
 from approvals.queries.work import Waiting, work
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "next_waiting",
     "own_voices",
     "query_of",
+    "queue",
     "queue_page",
     "review",
     "sealed",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, Window
 
 from approvals.models import ApprovalRequest, Decision
-from approvals.queries.queue import QueueRow, rows_for, waiting_for
+from approvals.queries.waiting import QueueRow, rows_for, waiting_for
 from approvals.statuses import UNDECIDED
 from audit.actors import Actor
 

@@ -11,7 +11,7 @@ from approvals.evidence import evidence_of
 from approvals.models import ApprovalRequest, Decision, Edit, OnTimeout, Remark
 from approvals.permissions import Answer, may_decide, may_reply
 from approvals.queries.blind import history
-from approvals.queries.queue import effect_of, waiting_for
+from approvals.queries.waiting import effect_of, waiting_for
 from approvals.showing import Lock, Row, lock_of, rows_of
 from approvals.signers import NotNeeded, Standing, refuse_unless_needed, standing
 from approvals.snapshots import Change, Evidence, Reading
@@ -98,7 +98,9 @@ class Review:
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     """Everything the review page shows. Raises NotVisible."""
-    request: ApprovalRequest = visible_or_refuse(ApprovalRequest.objects.visible_to(actor), request_id, "request")
+    # Every form of the page carries the digest of what the page says, remarks included: they are fetched once.
+    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("remarks")
+    request: ApprovalRequest = visible_or_refuse(rows, request_id, "request")
     reading = snapshots.read(request.snapshot, source=request.tool)
     lock = lock_of(request, reading)
     decisions = list(request.decisions.order_by("at"))
@@ -116,7 +118,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         mine=mine,
         may=_may(request, actor, stands, now),
         lock=lock,
-        remarks=list(request.remarks.order_by("at", "id")),
+        remarks=sorted(request.remarks.all(), key=lambda remark: (remark.at, remark.pk)),
         replaced=ApprovalRequest.objects.filter(pk=request.replaces).first() if request.replaces else None,
         edits=list(request.edits.order_by("revision")),
         may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
