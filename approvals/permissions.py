@@ -61,10 +61,10 @@ def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
 
 def told(request: ApprovalRequest, voices: Iterable[Decision], reader: Actor) -> bool:
     """Whether this reader learns who signed and why: while it is open, only somebody who has signed it, too."""
-    own = people.accounts_behind(reader)
-    return not request.is_open or any(
-        {voice.person_id, voice.for_person_id} & own and voice.revision == request.revision for voice in voices
-    )
+    signers = {
+        pk for voice in voices if voice.revision == request.revision for pk in (voice.person_id, voice.for_person_id)
+    }
+    return not request.is_open or bool(signers and signers & people.accounts_behind(reader))
 
 
 def refuse_unless_answerer(request: ApprovalRequest, by: Actor) -> None:

@@ -1,7 +1,7 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
 from approvals.blind import history, own_voices, sealed, signed_by
-from approvals.queries.review import Review, difference_from, review
+from approvals.queries.reviewing import Review, difference_from, review
 from approvals.queries.work import Waiting, work
 from approvals.queue import (
     ANY,
@@ -15,6 +15,7 @@ from approvals.queue import (
     effect_of,
     newest,
     next_waiting,
+    queue,
     queue_page,
     waiting_for,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "newest",
     "next_waiting",
     "own_voices",
+    "queue",
     "queue_page",
     "review",
     "sealed",

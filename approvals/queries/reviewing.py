@@ -125,7 +125,9 @@ class Review:
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     """Everything the review page shows. Raises NotVisible."""
-    request: ApprovalRequest = visible_or_refuse(ApprovalRequest.objects.visible_to(actor), request_id, "request")
+    # Every form of the page carries the digest of what the page says, remarks included: they are fetched once.
+    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("remarks")
+    request: ApprovalRequest = visible_or_refuse(rows, request_id, "request")
     reading = snapshots.read(request.snapshot, source=request.tool)
     lock = lock_of(request, reading)
     decisions = list(request.decisions.order_by("at"))
@@ -146,7 +148,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         mine=mine,
         may=_may(request, actor, stands, now),
         lock=lock,
-        remarks=list(request.remarks.order_by("at", "id")),
+        remarks=sorted(request.remarks.all(), key=lambda remark: (remark.at, remark.pk)),
         replaced=ApprovalRequest.objects.filter(pk=request.replaces).first() if request.replaces else None,
         edits=list(request.edits.order_by("revision")),
         may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
