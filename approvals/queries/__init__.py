@@ -4,7 +4,9 @@ from approvals.queries.blind import history, own_voices, sealed, signed_by
 from approvals.queries.reviewing import Review, difference_from, review
 from approvals.queries.waiting import (
     ANY,
+    DUE_FIRST,
     FOR_ME,
+    NEWEST_FIRST,
     WAITING,
     QueueFilters,
     QueuePage,
@@ -23,7 +25,9 @@ from approvals.queries.work import Waiting, work
 
 __all__ = [
     "ANY",
+    "DUE_FIRST",
     "FOR_ME",
+    "NEWEST_FIRST",
     "WAITING",
     "QueueFilters",
     "QueuePage",
