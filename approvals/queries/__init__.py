@@ -5,7 +5,9 @@ from approvals.queries.reviewing import Review, difference_from, review
 from approvals.queries.work import Waiting, work
 from approvals.queue import (
     ANY,
+    DUE_FIRST,
     FOR_ME,
+    NEWEST_FIRST,
     WAITING,
     QueueFilters,
     QueuePage,
@@ -22,7 +24,9 @@ from approvals.queue import (
 
 __all__ = [
     "ANY",
+    "DUE_FIRST",
     "FOR_ME",
+    "NEWEST_FIRST",
     "WAITING",
     "QueueFilters",
     "QueuePage",
