@@ -6,6 +6,8 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals.accounts import accounts_of  # noqa: PLC0415
-        from audit import people  # noqa: PLC0415
+        from approvals.queries import sealed  # noqa: PLC0415
+        from audit import people, sealing  # noqa: PLC0415
 
         people.answer_with(accounts_of)
+        sealing.answer_with(sealed)

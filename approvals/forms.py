@@ -1,17 +1,26 @@
 """What people type: the queue's filters, and a decision."""
 
 import json
+import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.core.signing import BadSignature, TimestampSigner, b62_decode
 from django.db.models import TextChoices
 
+from approvals import showing
 from approvals.answers import offered
-from approvals.models import ApprovalRequest, Verdict
+from approvals.emergencies import SHORTEST_NOTE
+from approvals.models import ApprovalRequest, NotificationChoice, ReasonCode, Verdict
+from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
-from approvals.queries import ANY, FOR_ME, WAITING, QueueFilters
+from approvals.queue import ANY, FOR_ME, HELD_BY_ME, HELD_BY_NOBODY, WAITING, QueueFilters
+from approvals.showing import SECTIONS
 from approvals.statuses import RequestStatus
+from audit.preferences import zones_by_place
+from audit.refusals import Invalid
 
 
 class State(TextChoices):
@@ -19,9 +28,11 @@ class State(TextChoices):
 
     WAITING = WAITING, "Waiting"
     FOR_ME = FOR_ME, "Waiting for me"
+    SENT_BACK = RequestStatus.SENT_BACK, "Sent back with a question"
     APPROVED = RequestStatus.APPROVED, "Approved, not yet used"
     USED = RequestStatus.USED, "Approved and used"
     REJECTED = RequestStatus.REJECTED, "Rejected"
+    ANSWERED = RequestStatus.ANSWERED, "Answered by a person"
     EXPIRED = RequestStatus.EXPIRED, "Expired"
     WITHDRAWN = RequestStatus.WITHDRAWN, "Withdrawn"
     VOID = RequestStatus.VOID, "Void"
@@ -31,6 +42,8 @@ class State(TextChoices):
 TIERS = [("", "Any"), ("customer_facing", "Customer-facing"), ("financial", "Financial")]
 DUE = [("", "Any time"), ("1", "Within 1 hour"), ("24", "Within 24 hours")]
 
+HELD = [("", "Anybody"), (HELD_BY_ME, "Me, or asked of me"), (HELD_BY_NOBODY, "Nobody")]
+
 
 class QueueForm(forms.Form):
     """The filter bar. What is not a choice is ignored: a shared link never breaks."""
@@ -39,6 +52,8 @@ class QueueForm(forms.Form):
     tier = forms.ChoiceField(choices=TIERS, required=False)
     unit = forms.ChoiceField(required=False)
     action = forms.ChoiceField(required=False)
+    agent = forms.CharField(required=False, max_length=200)
+    held = forms.ChoiceField(choices=HELD, required=False, label="Held by")
     due = forms.ChoiceField(choices=DUE, required=False)
     q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
 
@@ -69,21 +84,18 @@ def reasons(approval: ApprovalRequest) -> list[Any]:
     return [("", "Choose a reason"), *named]
 
 
-SECTIONS = {
-    "act": "What will happen",
-    "change": "Change against the record",
-    "evidence": "Evidence",
-    "policy": "Policy",
-}
+OPENED = TimestampSigner(salt="approvals.opened")
 
 
 class DecisionForm(forms.Form):
     """One person's voice, over the digest and revision that stood on their page."""
 
+    prefix_of_ids, prefix_of_checks = "decision", ""
+
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     revision = forms.IntegerField(widget=forms.HiddenInput)
     verdict = forms.ChoiceField(
-        choices=Verdict.choices,
+        choices=[(one.value, one.label) for one in (Verdict.APPROVE, Verdict.REJECT)],
         widget=forms.RadioSelect,
         label="Your answer",
         error_messages={"required": "Choose Approve or Reject."},
@@ -99,16 +111,39 @@ class DecisionForm(forms.Form):
         choices=[*SECTIONS.items()], required=False, widget=forms.CheckboxSelectMultiple, label="Viewed"
     )
     reading = forms.CharField(required=False, max_length=4_000, widget=forms.HiddenInput)
+    view = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    opened = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+    critical = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Type the value as you read it."},
+    )
 
-    def __init__(self, *args: Any, approval: ApprovalRequest, **kwargs: Any) -> None:
-        kwargs |= {"initial": {"digest": approval.digest, "revision": approval.revision}, "auto_id": "decision_%s"}
+    def __init__(
+        self, *args: Any, approval: ApprovalRequest, kept: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        shown = {
+            **(kept or {}),
+            "digest": approval.digest,
+            "revision": approval.revision,
+            "view": showing.view_digest(approval),
+            "opened": OPENED.sign(str(approval.pk)),
+        }
+        kwargs |= {"initial": shown, "auto_id": f"{self.prefix_of_ids}_%s"}
         super().__init__(*args, **kwargs)
         self.approval = approval
-        self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
+        if "reason_code" in self.fields:
+            self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
         for number, check in enumerate(approval.checks):
             self.fields[f"check_{number}"] = forms.ChoiceField(
                 label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
             )
+        value = showing.critical_value(approval)
+        if value is None:
+            del self.fields["critical"]
+        else:
+            self.fields["critical"].label = f"Type the value of {showing.spoken(value.label)}, as you read it"
+            self.fields["critical"].help_text = "Both reviewers do. Grouping and currency do not matter."
 
     @property
     def checks(self) -> list[forms.BoundField]:
@@ -125,13 +160,6 @@ class DecisionForm(forms.Form):
     def must_view(self) -> bool:
         """An act that needs two people is signed only by somebody who has opened every part of it."""
         return self.approval.required > 1
-
-    def clean_viewed(self) -> list[str]:
-        viewed: list[str] = self.cleaned_data["viewed"]
-        missing = [title for name, title in SECTIONS.items() if name not in viewed]
-        if self.must_view and missing:
-            raise forms.ValidationError(f"Still to view: {', '.join(missing)}.")
-        return viewed
 
     def clean_reason_code(self) -> str:
         code: str = self.cleaned_data["reason_code"]
@@ -152,8 +180,97 @@ class DecisionForm(forms.Form):
             reason_code=given["reason_code"],
             note=given["note"],
             answers=self.answers,
-            viewed={"sections": given["viewed"], "reading": _reading(given["reading"])},
+            critical=given.get("critical", ""),
+            viewed={
+                "sections": given["viewed"],
+                "reading": _reading(given["reading"]),
+                "view": given["view"],
+                "seconds": _seconds_since(given["opened"], self.approval),
+            },
         )
+
+    def blame(self, refusal: Invalid) -> None:
+        """Put what the verb says about a field beside that field."""
+        for pointer, _, message in refusal.errors:
+            name = pointer.split("/")[1]
+            self.add_error(name if name in self.fields else None, message)
+
+
+def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:
+    """How long the page was open, by the server's own signed note of when it made it; None where there is none."""
+    try:
+        if OPENED.unsign(opened) != str(approval.pk):
+            return None
+    except BadSignature:
+        return None
+    made = b62_decode(opened.rsplit(":", 2)[1])
+    return max(0, int(time.time()) - made)
+
+
+class BreakGlassForm(DecisionForm):
+    """Signing alone: everything a signature is asked for, and why it cannot wait."""
+
+    prefix_of_ids, prefix_of_checks = "glass", "glass-"
+    verdict = reason_code = note = None  # type: ignore[assignment]
+    reason = forms.CharField(
+        min_length=SHORTEST_REASON, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="Why can it not wait for a second person?", error_messages={"required": "Say why it cannot wait."},
+        help_text="At least 20 characters. Every reviewer and administrator is told, and one of them looks at it afterwards.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "critical" in self.fields:
+            # Whoever has signed already has typed it; of everybody else the verb asks for it.
+            self.fields["critical"].required = False
+
+    def voice(self) -> Voice:
+        self.cleaned_data |= {"reason_code": ReasonCode.OTHER, "note": self.cleaned_data["reason"]}
+        return super().voice()
+
+
+class LookForm(forms.Form):
+    """What a second person thinks of it afterwards."""
+
+    verdict = forms.ChoiceField(
+        choices=[("justified", "It was justified"), ("objected", "I object")], widget=forms.RadioSelect,
+        label="What do you think?", error_messages={"required": "Choose one answer."},
+    )  # fmt: skip
+    note = forms.CharField(
+        min_length=SHORTEST_NOTE, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="What did you look at?", error_messages={"required": "Say what you looked at."},
+    )  # fmt: skip
+
+
+class NotificationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How one person wants to be told."""
+
+    time_zone = forms.ChoiceField(help_text="In which the hours above are meant.")
+
+    class Meta:
+        model = NotificationChoice
+        fields = ["pace", "quiet_from", "quiet_to", "time_zone"]
+        labels = {"pace": "E-mail", "quiet_from": "Quiet from", "quiet_to": "Quiet until"}
+        help_texts = {
+            "pace": "Emergencies and stops are told at once, unless you choose “Not at all”.",
+            "quiet_to": "Messages of the quiet hours arrive when they end.",
+        }
+        widgets = {
+            "pace": forms.RadioSelect,
+            "quiet_from": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+            "quiet_to": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = [("UTC", "UTC"), *((zone, zone) for zone in zones_by_place())]
+        self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(given.get("quiet_from")) != bool(given.get("quiet_to")):
+            self.add_error("quiet_to", "Quiet hours need a beginning and an end, or neither.")
+        return given
 
 
 def _reading(text: str) -> dict[str, Any]:

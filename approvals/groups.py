@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import TextField
@@ -33,7 +34,13 @@ def in_force(names: Iterable[str]) -> Groups:
     return Groups({row.name: frozenset(row.member_ids) for row in rows}, {row.name: row.title for row in rows})
 
 
-def of_person(user_id: int | None) -> ArraySubquery:
-    """Names of every group in force this account is a member of, inside the statement that asks."""
-    mine = ReviewerGroup.objects.active().filter(member_ids__contains=[user_id])
-    return ArraySubquery(mine.annotate(called=Cast("name", TextField())).values("called"))
+def of_people(user_ids: Iterable[int | None]) -> ArraySubquery:
+    """Names of every group in force one of these accounts is a member of, inside the statement that asks."""
+    known = sorted({pk for pk in user_ids if pk is not None})
+    theirs = ReviewerGroup.objects.active().filter(member_ids__overlap=known)
+    return ArraySubquery(theirs.annotate(called=Cast("name", TextField())).values("called"))
+
+
+def names_of(user_id: int | None) -> Any:
+    """The same of one account, as a subquery of rows."""
+    return ReviewerGroup.objects.active().filter(member_ids__contains=[user_id]).values("name")

@@ -1,8 +1,10 @@
-"""May this person decide on this request? One rule in two shapes: refuse_... raises, may(...) asks for the page."""
+"""Whose voice may be heard on a request? Each rule raises the refusal that says why not."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from datetime import datetime
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Decision, Delegation
+from approvals.standing import lender_is_eligible, refuse_stand_in, right_of
 from audit import people, scope
 from audit.actors import Actor
 from audit.refusals import Forbidden, Refusal
@@ -23,21 +25,17 @@ class AlreadySigned(Refusal):
 def refuse_unless_reviewer(request: ApprovalRequest, by: Actor) -> None:
     if not by.is_person:
         raise Forbidden("Only people decide. An agent or a token cannot approve or reject.", code="people_only")
-    if request.unit_id not in scope.unit_ids(by, "review"):
+    if right_of(request, by) is None:
+        refuse_stand_in(request, by)  # says more exactly why a right that was lent does not reach here
         raise Forbidden(
             f"You need the reviewer role in {request.unit_title} to decide here. Ask an administrator of that unit.",
             code="not_a_reviewer",
         )
 
 
-def keys_of(by: Actor) -> list[str]:
-    """The keys of all accounts of this person, their own first."""
-    return [by.key, *(f"user:{pk}" for pk in sorted(people.accounts_behind(by)) if pk != by.user_id)]
-
-
 def refuse_own(request: ApprovalRequest, by: Actor) -> None:
     """Whoever asked, owns, or last had a hand in what is decided on, under whichever account."""
-    for key in keys_of(by):
+    for key in people.keys_of(by):
         under = "" if key == by.key else " under another account of yours"
         if key == request.requester:
             raise OwnRequest(f"You asked for this action{under}, so somebody else has to decide on it.")
@@ -47,32 +45,46 @@ def refuse_own(request: ApprovalRequest, by: Actor) -> None:
 
 
 def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
+    """One person is one signature: under whichever account, and whether they held the pen or it was signed for them."""
     accounts = people.accounts_behind(by)
-    signed = set(
-        request.decisions.filter(person_id__in=accounts, revision=request.revision).values_list("person_id", flat=True)
-    )
+    voices = list(request.decisions.filter(revision=request.revision).order_by("at", "id"))
+    signed = {voice.person_id for voice in voices} & accounts
     if by.user_id in signed:
         raise AlreadySigned("You have already signed this request. The other signature must be another person's.")
     if signed:
         raise AlreadySigned("You have already signed this request under another account of yours.")
+    if lent := next((voice for voice in voices if voice.for_person_id in accounts), None):
+        raise AlreadySigned(
+            f"{lent.person_name} has signed this request for you. The other signature must be another's."
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """For a page: is the button live, and if not, why?"""
+def told(request: ApprovalRequest, voices: Iterable[Decision], reader: Actor) -> bool:
+    """Whether this reader learns who signed and why: while it is open, only somebody who has signed it, too."""
+    signers = {
+        pk for voice in voices if voice.revision == request.revision for pk in (voice.person_id, voice.for_person_id)
+    }
+    return not request.is_open or bool(signers and signers & people.accounts_behind(reader))
 
-    allowed: bool
-    why: str = ""
+
+def refuse_unless_answerer(request: ApprovalRequest, by: Actor) -> None:
+    """The agent whose act it is, whoever asked for it, and the unit's operators."""
+    if by.key == request.requester or (by.kind == "agent" and by.name == request.agent):
+        return
+    if by.is_person and request.unit_id in scope.unit_ids(by, "operate"):
+        return
+    raise Forbidden(
+        f"The question is for whoever asked, or an operator of {request.unit_title}.", code="not_asked",
+        remedy="Ask an administrator of that unit for the operator role.",
+    )  # fmt: skip
 
 
-def may_decide(request: ApprovalRequest, by: Actor) -> Answer:
+def may_reply(request: ApprovalRequest, by: Actor) -> bool:
     try:
-        refuse_unless_reviewer(request, by)
-        refuse_own(request, by)
-        refuse_second_voice(request, by)
-    except Refusal as refusal:
-        return Answer(allowed=False, why=refusal.message)
-    return Answer(allowed=True)
+        refuse_unless_answerer(request, by)
+    except Refusal:
+        return False
+    return True
 
 
 def voter(user_id: int) -> Actor:
@@ -80,15 +92,32 @@ def voter(user_id: int) -> Actor:
     return Actor(key=f"user:{user_id}", name="", kind="person", user_id=user_id, answers={})
 
 
-def still_counts(request: ApprovalRequest, by: Actor, is_active: bool) -> bool:
-    """Asked again at dispatch: a disabled or no longer permitted reviewer's signature has stopped counting."""
-    return is_active and may_decide_ignoring_voice(request, by)
+def still_counts(request: ApprovalRequest, voice: Decision, pen: Actor, also_excluded: frozenset[str]) -> bool:
+    """Asked again at dispatch: a disabled or no longer permitted reviewer's signature has stopped counting.
 
-
-def may_decide_ignoring_voice(request: ApprovalRequest, by: Actor) -> bool:
-    try:
-        refuse_unless_reviewer(request, by)
-        refuse_own(request, by)
-    except Refusal:
+    One given with a lent right counts as long as its lender could sign; that the delegation has ended since is no matter,
+    because it ran when the person signed. Duties, and the keys in `also_excluded`, are asked of both persons.
+    """
+    if not voice.person.is_active or not _has_no_duty(request, pen, also_excluded):
         return False
-    return True
+    if voice.delegation is None:
+        return request.unit_id in scope.unit_ids(pen, "review")
+    return _ran_at(voice.delegation, voice.at) and lender_is_eligible(request, voice.delegation, also_excluded)
+
+
+def _has_no_duty(request: ApprovalRequest, by: Actor, also_excluded: frozenset[str]) -> bool:
+    try:
+        refuse_own(request, by)
+    except OwnRequest:
+        return False
+    return also_excluded.isdisjoint(people.keys_of(by))
+
+
+def _ran_at(lent: Delegation, moment: datetime) -> bool:
+    return lent.starts_at <= moment < min(lent.ends_at, lent.revoked_at or lent.ends_at)
+
+
+def person_id(by: Actor) -> int:
+    if by.user_id is None:
+        raise TypeError("only a person has a voice")
+    return by.user_id

@@ -1,10 +1,10 @@
 """Who must approve, and how many? Pure: facts and policies in, a requirement out. The stricter rule wins."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.clocks import Clock
+from approvals.deadlines import Clock
 from approvals.models import ApprovalPolicy, OnTimeout, PolicyVerdict, ReasonCode
 from approvals.quorum import Need, people_of, union
 from audit.conditions import POLICY_VARIABLES, compile_condition
@@ -64,7 +64,7 @@ def _together(floor: int, policies: list[ApprovalPolicy]) -> dict[str, Any]:
     return {
         "required": people_of(max([floor, *(policy.required for policy in asking)]), needs),
         "needs": needs,
-        "reason_codes": _codes(policy.reason_codes for policy in asking),
+        "reason_codes": codes_of(policy.reason_codes for policy in asking),
         "checks": tuple(dict.fromkeys(check for policy in asking for check in policy.checks)),
         "decide_within_seconds": min([policy.decide_within_seconds for policy in asking], default=DAY),
         "use_within_seconds": min([policy.use_within_seconds for policy in asking], default=HOUR),
@@ -74,7 +74,7 @@ def _together(floor: int, policies: list[ApprovalPolicy]) -> dict[str, Any]:
     }
 
 
-def _codes(lists: Iterable[list[str]]) -> tuple[str, ...]:
+def codes_of(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """The reasons that every policy offers; one that lists none offers all. “Other”, with its note, is always left."""
     narrowed = [set(codes) for codes in lists if codes]
     return tuple(sorted(set.intersection(*narrowed) | {ReasonCode.OTHER})) if narrowed else ()

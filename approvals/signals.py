@@ -1,6 +1,8 @@
-"""The one message that travels upwards: "your request was decided", sent inside the deciding transaction."""
+"""The messages that travel upwards: "your request was decided", "... was sent back"; sent inside the deciding transaction."""
 
 from django.dispatch import Signal
 
 # Sent with: request (ApprovalRequest, already moved). A failing receiver undoes the decision.
 request_resolved = Signal()
+# Sent with: request, when a question sent it back, and when the answer brought it back to the reviewers.
+request_turned = Signal()

@@ -1,6 +1,7 @@
 """Whose signatures count on a request, who is still needed, and whether one more person would help.
 
-Everything is asked anew each time: role, duties, membership and linked accounts may change between signature and dispatch.
+The one place that counts: decision, dispatch, emergency, claims and pages ask it. Everything is asked anew each time, because
+role, duties, membership and linked accounts may change between signature and dispatch.
 """
 
 from collections.abc import Iterable
@@ -8,9 +9,10 @@ from dataclasses import dataclass
 
 from approvals import groups, quorum
 from approvals.groups import Groups
-from approvals.models import ApprovalRequest, OnTimeout, Verdict
-from approvals.permissions import keys_of, still_counts, voter
+from approvals.models import ApprovalRequest, BreakGlass, Decision, OnTimeout, Verdict
+from approvals.permissions import still_counts, voter
 from approvals.quorum import Need, Seat
+from approvals.standing import Right, right_of, rights_of
 from audit import people
 from audit.actors import Actor
 from audit.refusals import Forbidden
@@ -24,15 +26,20 @@ class NotNeeded(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a request stands: its seats, and who has signed in a way that still counts (person -> their groups)."""
+    """Where a request stands: its seats, and whose signatures still count (person -> their groups).
+
+    `alone` are people who broke the glass over exactly this (approvals.emergencies): the counting signature of one of
+    them is enough.
+    """
 
     seats: list[Seat]
     signers: dict[int, frozenset[str]]
     groups: Groups
+    alone: frozenset[int] = frozenset()
 
     @property
     def complete(self) -> bool:
-        return len(quorum.assign(self.seats, self.signers)) == len(self.seats)
+        return self.given == len(self.seats) or not self.alone.isdisjoint(self.signers)
 
     @property
     def given(self) -> int:
@@ -40,7 +47,7 @@ class Standing:
 
     @property
     def missing(self) -> str:
-        return quorum.words(self.seats, self.signers, self.groups.titles)
+        return "" if self.complete else quorum.words(self.seats, self.signers, self.groups.titles)
 
     @property
     def open_to(self) -> list[str] | None:
@@ -49,6 +56,15 @@ class Standing:
 
     def would_help(self, user_id: int | None) -> bool:
         return quorum.would_help(self.seats, self.signers, self.groups.of(user_id))
+
+    def has_signed(self, by: Actor) -> bool:
+        return min(people.accounts_behind(by), default=None) in self.signers
+
+    def is_full_with(self, by: Actor) -> bool:
+        """Would this person's signature fill the last seat, or does it already?"""
+        person = min(people.accounts_behind(by))
+        signers = {**self.signers, person: self.signers.get(person, frozenset()) | self.groups.of(by.user_id)}
+        return len(quorum.assign(self.seats, signers)) == len(self.seats)
 
 
 def named_in(request: ApprovalRequest) -> set[str]:
@@ -62,32 +78,63 @@ def seats_of(request: ApprovalRequest) -> list[Seat]:
 
 def standing(request: ApprovalRequest, *, also_excluded: frozenset[str] = frozenset()) -> Standing:
     """Judged by who is who now. Two accounts of one person are one signer; `also_excluded` are keys of no signer."""
-    voices = request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest)
-    people_by_time = [voice.person for voice in voices.select_related("person").order_by("at", "id")]
-    voters = [(voter(person.pk), person.is_active) for person in people_by_time]
-    counting = [
-        by for by, is_active in voters if still_counts(request, by, is_active) and also_excluded.isdisjoint(keys_of(by))
-    ]
+    said = request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest)
+    voices = said.select_related("person", "delegation__delegator").order_by("at", "id")
     found = groups.in_force(named_in(request))
-    return Standing(seats_of(request), _by_person(counting, found), found)
+    counting = [
+        (voice, pen) for voice in voices if still_counts(request, voice, pen := voter(voice.person_id), also_excluded)
+    ]
+    return Standing(seats_of(request), _by_person(counting, found), found, _alone(request))
 
 
-def _by_person(voters: Iterable[Actor], found: Groups) -> dict[int, frozenset[str]]:
+def _by_person(voices: Iterable[tuple[Decision, Actor]], found: Groups) -> dict[int, frozenset[str]]:
+    """Whoever was signed for counts, with their groups, not who held the pen; and one pen writes one signature."""
     signers: dict[int, frozenset[str]] = {}
-    for by in voters:
-        person = min(people.accounts_behind(by))
-        signers[person] = signers.get(person, frozenset()) | found.of(by.user_id)
+    written: dict[int, int] = {}
+    for voice, pen in voices:
+        writer = min(people.accounts_behind(pen))
+        signer = min(people.accounts_of(voice.for_person_id)) if voice.for_person_id else writer
+        if written.setdefault(writer, signer) == signer:
+            groups_of_theirs = found.of(voice.for_person_id or voice.person_id)
+            signers[signer] = signers.get(signer, frozenset()) | groups_of_theirs
     return signers
 
 
-def refuse_unless_needed(request: ApprovalRequest, by: Actor, stands: Standing) -> None:
-    """Only a signature that fills a seat is taken. Rejecting is open to every reviewer."""
-    if stands.complete or stands.would_help(by.user_id):
-        return
-    raise NotNeeded(
-        f"Your signature would not count here: still needed is {stands.missing}, and you are in no such group.",
-        remedy="You can still reject. Who is in a group is kept by the administrators, under Policies.",
-    )
+def _alone(request: ApprovalRequest) -> frozenset[int]:
+    if request.required < 2:
+        return frozenset()
+    same = BreakGlass.objects.filter(request=request, revision=request.revision, digest=request.digest)
+    return frozenset(min(people.accounts_of(pk)) for pk in same.values_list("person_id", flat=True))
+
+
+def right_to_sign(request: ApprovalRequest, by: Actor, stands: Standing) -> Right:
+    """The right with which this signature fills a seat: one's own where that does, else one that was lent.
+
+    Raises NotNeeded when none does.
+    """
+    rights = rights_of(request, by)
+    if not rights:
+        raise Forbidden("The right to sign was taken back at this very moment. Nothing was recorded.")
+    breaks = min(people.accounts_behind(by)) in stands.alone
+    helping = (right for right in rights if breaks or stands.complete or stands.would_help(right.voter_id(by)))
+    if (right := next(helping, None)) is None:
+        raise NotNeeded(
+            f"Your signature would not count here: still needed is {stands.missing}, and you are in no such group.",
+            remedy="You can still reject. Who is in a group is kept by the administrators, under Policies.",
+        )
+    return right
+
+
+def refuse_unless_needed(request: ApprovalRequest, by: Actor) -> None:
+    right_to_sign(request, by, standing(request))
+
+
+def right_to_reject(request: ApprovalRequest, by: Actor) -> Right:
+    """Rejecting is open to every reviewer, and fills no seat."""
+    right = right_of(request, by)
+    if right is None:
+        raise Forbidden("The right to sign was taken back at this very moment. Nothing was recorded.")
+    return right
 
 
 def group_title(name: str) -> str:

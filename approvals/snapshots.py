@@ -1,13 +1,20 @@
 """The frozen bytes as rows for people: every scalar, exactly as digested, beside the record it is held against. Pure.
 
 Numbers keep their digits (they are never parsed to floats) and empty containers are shown, so nothing that was
-signed is missing from the page.
+signed is missing from the page. `rebuilt` puts the rows together again: what comes out must be the very bytes.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
+
+from audit.canonical import canonical
+
+Path = tuple[str | int, ...]
+# What holds nothing is said in words; the kind tells the words from a text that reads the same.
+EMPTY: Mapping[str, Any] = {"(empty text)": "", "(empty object)": {}, "(empty list)": [], "(null)": None}
 
 
 class Number(str):
@@ -18,15 +25,24 @@ class Number(str):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One scalar: where it stands, and its text. `kind` says what JSON type it had."""
+    """One scalar: where it stands (a number is a place in a list), and its text. `kind` says what JSON type it had."""
 
-    path: tuple[str, ...]
+    path: Path
     text: str
     kind: str
 
     @property
     def label(self) -> str:
-        return " / ".join(self.path)
+        return label_of(self.path)
+
+    @property
+    def raw(self) -> Any:
+        """The JSON value the text and kind stand for."""
+        if self.kind == "number":
+            return json.loads(self.text)
+        if self.kind == "yes/no":
+            return self.text == "yes"
+        return EMPTY[self.text] if self.kind == "nothing" else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,9 @@ class Evidence:
     source: str
     origin: str
     matches: bool | None = None
+    path: Path = ()
+    kind: str = "text"
+    cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +80,24 @@ class Reading:
     has_record: bool
 
     @property
+    def scalars(self) -> list[Value]:
+        """Every scalar of the snapshot, each in its full place."""
+        return [
+            *(Value(("arguments", *value.path), value.text, value.kind) for value in self.arguments),
+            *self.bound,
+            *(Value(("record", *row.path), row.value, row.kind) for row in self.record),
+        ]
+
+    @property
+    def rebuilt(self) -> str:
+        """The canonical bytes, put together from nothing but the rows."""
+        empty: dict[str, Any] = {"arguments": {}, "record": {} if self.has_record else None}
+        return canonical(empty | tree_of([(value.path, value.raw) for value in self.scalars]))
+
+    @property
     def amount(self) -> tuple[str, str] | None:
         """The money at stake, where the arguments name an amount and its currency."""
-        top = {value.path[0]: value.text for value in self.arguments if len(value.path) == 1}
+        top = {value.label: value.text for value in self.arguments if len(value.path) == 1}
         return (top["amount"], top["currency"]) if top.keys() >= {"amount", "currency"} else None
 
     @property
@@ -94,24 +128,41 @@ def difference(before: str, after: str) -> list[Change]:
     """What differs between two snapshots: the one somebody read and the one that waits now."""
     old, new = _flat(before), _flat(after)
     return [
-        Change(" / ".join(path), old.get(path), new.get(path, ""), origin="")
+        Change(label_of(path), old.get(path), new.get(path, ""), origin="")
         for path in [*old, *(path for path in new if path not in old)]
         if old.get(path) != new.get(path)
     ]
 
 
-def _flat(snapshot: str) -> dict[tuple[str, ...], str]:
+def label_of(path: Path) -> str:
+    """The place in words; lists count from one."""
+    return " / ".join(str(part + 1) if isinstance(part, int) else part for part in path)
+
+
+def tree_of(rows: list[tuple[Path, Any]]) -> Any:
+    """Rows that stand next to each other, as the object, list or scalar they came from."""
+    if not rows:
+        return {}
+    if not rows[0][0]:
+        return rows[0][1]
+    parts = {head: [(path[1:], raw) for path, raw in group] for head, group in groupby(rows, lambda row: row[0][0])}
+    if isinstance(rows[0][0][0], int):
+        return [tree_of(part) for part in parts.values()]
+    return {head: tree_of(part) for head, part in parts.items()}
+
+
+def _flat(snapshot: str) -> dict[Path, str]:
     whole = json.loads(snapshot, parse_int=Number, parse_float=Number)
     return {value.path: value.text for value in _scalars(whole)}
 
 
-def _scalars(value: Any, path: tuple[str, ...] = ()) -> Iterator[Value]:
+def _scalars(value: Any, path: Path = ()) -> Iterator[Value]:
     if isinstance(value, dict) and value:
         for name, part in value.items():
             yield from _scalars(part, (*path, name))
     elif isinstance(value, list) and value:
         for index, part in enumerate(value):
-            yield from _scalars(part, (*path, str(index + 1)))
+            yield from _scalars(part, (*path, index))
     elif path:
         yield Value(path, *_written(value))
 
@@ -133,7 +184,7 @@ def _in_record(record: Any, value: Value) -> str | None:
     """The record's value in the same place; where an object stands there, its member that names the same thing."""
     here = record
     for name in value.path:
-        here = here.get(name) if isinstance(here, dict) else None
+        here = _member(here, name)
     if here is None:
         return None
     if not isinstance(here, dict):
@@ -141,9 +192,17 @@ def _in_record(record: Any, value: Value) -> str | None:
     members = {member.path[-1]: member.text for member in _scalars(here)}
     if value.text in members.values():
         return value.text
-    return next((text for name, text in members.items() if value.path[-1].endswith(name)), None)
+    return next((text for name, text in members.items() if str(value.path[-1]).endswith(str(name))), None)
+
+
+def _member(here: Any, name: str | int) -> Any:
+    if isinstance(here, dict) and isinstance(name, str):
+        return here.get(name)
+    return here[name] if isinstance(here, list) and isinstance(name, int) and name < len(here) else None
 
 
 def _evidence(value: Value, arguments: list[Value], source: str) -> Evidence:
     same = any(value.text == argument.text and value.path[0] == argument.path[0] for argument in arguments)
-    return Evidence(value.label, value.text, source, "record", matches=True if same else None)
+    return Evidence(
+        value.label, value.text, source, "record", matches=True if same else None, path=value.path, kind=value.kind
+    )

@@ -11,18 +11,42 @@ from audit.lifecycle import Lifecycle
 
 class RequestStatus(models.TextChoices):
     PENDING = "pending"
+    SENT_BACK = "sent_back"  # a reviewer has asked something; nobody decides until it is answered
     APPROVED = "approved"
     USED = "used"
     REJECTED = "rejected"
+    ANSWERED = "answered"  # a person gave the result; nothing is carried out
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     VOID = "void"
+
+
+# Nobody has decided yet: who has signed so far stays between those who have.
+UNDECIDED = (RequestStatus.PENDING, RequestStatus.SENT_BACK)
+
+
+class BulkStatus(models.TextChoices):
+    PREVIEWED = "previewed"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class StopStatus(models.TextChoices):
+    ENGAGED = "engaged"
+    LIFTED = "lifted"
+
+
+class BreakGlassStatus(models.TextChoices):
+    OPEN = "open"  # nobody else has looked at it yet
+    JUSTIFIED = "justified"
+    OBJECTED = "objected"
 
 
 POLICY = definition_lifecycle("approval policy")
 GROUP = definition_lifecycle("reviewer group")
 CALENDAR = definition_lifecycle("business calendar")
 ACCOUNTS = definition_lifecycle("linked accounts")
+ESCALATION_LEVEL = definition_lifecycle("escalation level")
 
 REQUEST = Lifecycle(
     "approval request",
@@ -30,6 +54,15 @@ REQUEST = Lifecycle(
         RequestStatus.PENDING: {
             RequestStatus.APPROVED,
             RequestStatus.REJECTED,
+            RequestStatus.ANSWERED,
+            RequestStatus.SENT_BACK,
+            RequestStatus.EXPIRED,
+            RequestStatus.WITHDRAWN,
+            RequestStatus.VOID,
+        },
+        # The time to decide runs on: a question nobody answers ends like silence does.
+        RequestStatus.SENT_BACK: {
+            RequestStatus.PENDING,
             RequestStatus.EXPIRED,
             RequestStatus.WITHDRAWN,
             RequestStatus.VOID,
@@ -43,6 +76,7 @@ REQUEST = Lifecycle(
         },
         RequestStatus.USED: set(),
         RequestStatus.REJECTED: set(),
+        RequestStatus.ANSWERED: set(),
         RequestStatus.EXPIRED: set(),
         RequestStatus.WITHDRAWN: set(),
         RequestStatus.VOID: set(),
@@ -50,4 +84,46 @@ REQUEST = Lifecycle(
     initial={RequestStatus.PENDING},
 )
 
-LIFECYCLES = (POLICY, GROUP, CALENDAR, ACCOUNTS, REQUEST)
+BULK = Lifecycle(
+    "bulk operation",
+    {
+        # Running until every item has an outcome: a run that was cut off is taken up again, never begun anew.
+        BulkStatus.PREVIEWED: {BulkStatus.RUNNING},
+        BulkStatus.RUNNING: {BulkStatus.DONE},
+        BulkStatus.DONE: set(),
+    },
+    initial={BulkStatus.PREVIEWED},
+)
+
+# A stop that was lifted stays lifted: stopping again is a new row with its own reason.
+STOP = Lifecycle(
+    "stop",
+    {StopStatus.ENGAGED: {StopStatus.LIFTED}, StopStatus.LIFTED: set()},
+    initial={StopStatus.ENGAGED},
+)
+
+# What one person did alone is judged by another afterwards, once. The act itself is not undone by it.
+BREAK_GLASS = Lifecycle(
+    "break glass",
+    {
+        BreakGlassStatus.OPEN: {BreakGlassStatus.JUSTIFIED, BreakGlassStatus.OBJECTED},
+        BreakGlassStatus.JUSTIFIED: set(),
+        BreakGlassStatus.OBJECTED: set(),
+    },
+    initial={BreakGlassStatus.OPEN},
+)
+
+BYPASS = definition_lifecycle("bypass")
+
+LIFECYCLES = (
+    POLICY,
+    GROUP,
+    CALENDAR,
+    ACCOUNTS,
+    REQUEST,
+    BULK,
+    ESCALATION_LEVEL,
+    STOP,
+    BREAK_GLASS,
+    BYPASS,
+)

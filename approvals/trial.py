@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from approvals import groups, quorum
-from approvals.clocks import Clock, deadline_in
+from approvals.deadlines import Clock, deadline_in
 from approvals.models import ApprovalPolicy, BusinessCalendar, Decision
 from approvals.policies import Requirement, match
 from approvals.quorum import Need, seats_of

@@ -1,5 +1,6 @@
 """The pages of deciding. Each view translates in, calls once, translates out."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,59 +11,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import operations, queries
-from approvals.forms import DecisionForm, QueueForm
-from approvals.queries import QueueFilters, Review
-from audit.refusals import Refusal
+from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
+from approvals.forms import BreakGlassForm, DecisionForm
+from approvals.queries import Review
+from approvals.questions import reply, send_back
+from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
-from audit.web import actor_of, address, chips, crumbs, is_part, neighbours, page, record_refusal, unchanged
+from audit.web import actor_of, crumbs, is_part, page, record_refusal, unchanged
 
-ARRIVALS = "arrivals"
-
-
-@require_safe
-def queue(request: HttpRequest) -> HttpResponse:
-    """The queue; the list never moves by itself, a notice offers what has arrived."""
-    actor = actor_of(request)
-    form = QueueForm(request.GET, offered=queries.choices(actor))
-    filters = form.filters(timezone.now())
-    if request.headers.get("HX-Target", "").endswith(f"#{ARRIVALS}"):
-        return _arrivals(request, filters)
-    found = queries.queue_page(actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
-    return page(request, "approvals/request_list.html", "approvals/_request_rows.html", {
-        "form": form,
-        "listing": found,
-        "filters": filters,
-        "chips": chips(request, form),
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
-        "news": _news(request, found.version, found.version, 0),
-        "for_me": address(request, state=queries.FOR_ME, after=None, before=None),
-        "due_soon": address(request, due="1", after=None, before=None),
-    })  # fmt: skip
-
-
-def _arrivals(request: HttpRequest, filters: QueueFilters) -> HttpResponse:
-    since, actor = request.GET.get("since", ""), actor_of(request)
-    version = queries.newest(actor, filters)
-    count = queries.arrived_since(actor, filters, _uuid(since)) if version != since else 0
-    answer = unchanged(request, version)
-    news = _news(request, since, version, count)
-    return answer or page(request, "approvals/_arrivals.html", "approvals/_arrivals.html", {"news": news})
-
-
-def _news(request: HttpRequest, since: str, version: str, count: int) -> dict[str, Any]:
-    return {
-        "count": count,
-        "version": version,
-        "live": address(request, since=since or "none", after=None, before=None),
-        "show": address(request, since=None, after=None, before=None),
-    }
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
 
 
 @require_safe
@@ -70,7 +27,7 @@ def review(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One request, read in the fixed order: act, change, evidence, policy, and last the agent's own words."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     form = DecisionForm(approval=shown.request)
-    return unchanged(request, shown.version) or _review_page(request, shown, form)
+    return unchanged(request, shown.version) or review_page(request, shown, form)
 
 
 @require_POST
@@ -80,38 +37,107 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     shown = queries.review(actor, pk, now=timezone.now())
     form = DecisionForm(request.POST, approval=shown.request)
     if not form.is_valid():
-        return _review_page(request, shown, form, status=422)
+        return review_page(request, shown, form, status=422)
     act = operations.approve if form.says_yes else operations.reject
     try:
         act(request_id=pk, by=actor, voice=form.voice())
     except Refusal as refusal:
-        return _refused(request, pk, form, refusal)
+        return refused(request, pk, form, refusal)
     if is_part(request):
         shown = queries.review(actor, pk, now=timezone.now())
-        return _review_page(request, shown, DecisionForm(approval=shown.request), just_decided=True)
+        return review_page(request, shown, DecisionForm(approval=shown.request), just_decided=True)
     messages.success(request, "Your decision is recorded.")
     return redirect(shown.request)
 
 
-def _refused(request: HttpRequest, pk: UUID, form: DecisionForm, refusal: Refusal) -> HttpResponse:
+@require_POST
+def questions(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Send the request back with a question."""
+
+    def ask(form: QuestionForm) -> None:
+        given = form.cleaned_data
+        send_back(request_id=pk, by=actor_of(request), digest=given["digest"], revision=given["revision"],
+                  question=given["question"])  # fmt: skip
+
+    return beside(request, pk, QuestionForm, ask, "Your question is sent. It comes back with the answer.")
+
+
+@require_POST
+def replies(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Answer the question that sent it back."""
+    return beside(
+        request, pk, ReplyForm,
+        lambda form: reply(request_id=pk, by=actor_of(request), text=form.cleaned_data["reply"]),
+        "Your answer is recorded. The reviewers have it now.",
+    )  # fmt: skip
+
+
+def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any], object], done: str) -> HttpResponse:
+    """What is done beside signing: one form, one verb, and the review page again. A "no" keeps what was typed."""
+    shown = queries.review(actor_of(request), pk, now=timezone.now())
+    form = kind(request.POST, **_given(kind, shown))
+    if not form.is_valid():
+        return review_page(request, shown, _fresh(shown), status=422, **{_name(kind): form})
+    try:
+        act(form)
+    except Refusal as refusal:
+        return refused(request, pk, form, refusal)
+    messages.success(request, done)
+    return redirect(shown.request)
+
+
+def _given(kind: type[Any], shown: Review) -> dict[str, Any]:
+    values = {"values": shown.reading.arguments} if kind is EditForm else {}
+    return {"approval": shown.request, **values}
+
+
+def _name(kind: type[Any]) -> str:
+    return f"{kind.__name__.removesuffix('Form').lower()}_form"
+
+
+def _fresh(shown: Review) -> DecisionForm:
+    return DecisionForm(approval=shown.request)
+
+
+def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> HttpResponse:
     """The same page with the refusal in it: typed text stays, and what was read is compared with what waits."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     read = form.cleaned_data["digest"]
-    answer = _review_page(
-        request, shown, form, status=refusal.status_code, refusal=refusal,
+    is_decision = isinstance(form, DecisionForm)
+    if isinstance(refusal, operations.Changed):
+        form = _read_again(form, shown)
+    typed = {} if is_decision else {_name(type(form)): form, "unrecorded": form.typed}
+    if isinstance(refusal, Invalid) and is_decision:
+        form.blame(refusal)
+    answer = review_page(
+        request, shown, form if is_decision else _fresh(shown), status=refusal.status_code, refusal=refusal,
         reference=record_refusal(request, refusal),
         read=read if read != shown.request.digest else "",
-        difference=queries.difference_from(shown.request, read),
+        difference=queries.difference_from(shown.request, read), **typed,
     )  # fmt: skip
     # Said in its own place: without this, htmx would put the refusal among the page's messages.
     answer["HX-Retarget"], answer["HX-Reswap"] = "#review", "outerHTML"
     return answer
 
 
-def _review_page(
+def _read_again(form: Any, shown: Review) -> Any:
+    """The same words over what waits now, which this page shows. A decision is to be made anew, and parts read anew."""
+    if isinstance(form, DecisionForm):
+        return DecisionForm(
+            approval=shown.request, kept={name: form.data.get(name) for name in ("note", "reason_code")}
+        )
+    fresh = type(form)(**_given(type(form), shown))
+    data = form.data.copy()
+    data.update({name: fresh[name].initial for name in ("digest", "revision", "view") if name in fresh.fields})
+    return type(form)(data, **_given(type(form), shown))
+
+
+def review_page(
     request: HttpRequest, shown: Review, form: DecisionForm, *, status: int = 200, **more: Any
 ) -> HttpResponse:
     next_one = queries.next_waiting(actor_of(request), but=shown.request.pk) if shown.mine else None
     place = crumbs("Approvals", "approvals", f"APR-{short_id(shown.request.pk)}")
     context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one}
+    context |= {_name(kind): kind(**_given(kind, shown)) for kind in BESIDE}
+    context["glass_form"] = BreakGlassForm(approval=shown.request) if shown.may_break else None
     return page(request, "approvals/request_detail.html", "approvals/_review.html", {**context, **more}, status=status)

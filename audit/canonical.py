@@ -138,7 +138,11 @@ def read_strict(raw: bytes, *, max_bytes: int = 1_048_576, max_depth: int = 40) 
     _refuse_depth(text, max_depth)
     try:
         value = json.loads(
-            text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_exact_integer
+            text,
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_int=_exact_integer,
+            parse_float=_readable_float,
         )
         canonical(value)
     except json.JSONDecodeError as error:
@@ -174,6 +178,14 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise BadJSON(f"{name} is not JSON.")
+
+
+def _readable_float(digits: str) -> float:
+    """2.5e18 is written 2500000000000000000, which is then read as a whole number beyond 2^53."""
+    value = float(digits)
+    if MAX_EXACT_INTEGER < abs(value) < 1e21:
+        raise BadJSON("A number is beyond 2^53; send it as text.")
+    return value
 
 
 def _exact_integer(digits: str) -> int:

@@ -28,3 +28,8 @@ def accounts_behind(actor: Actor) -> frozenset[int]:
     if _KEPT not in actor.answers:
         actor.answers[_KEPT] = accounts_of(actor.user_id)
     return actor.answers[_KEPT]
+
+
+def keys_of(actor: Actor) -> list[str]:
+    """The keys of all accounts of this person, their own first."""
+    return [actor.key, *(f"user:{pk}" for pk in sorted(accounts_behind(actor)) if pk != actor.user_id)]

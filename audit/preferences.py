@@ -49,12 +49,12 @@ class PreferencesForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zones = [("", "UTC"), *((zone, zone) for zone in _zones())]
+        zones = [("", "UTC"), *((zone, zone) for zone in zones_by_place())]
         self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
 
 
 @cache
-def _zones() -> list[str]:
+def zones_by_place() -> list[str]:
     """Zones named after places. Reading the list walks hundreds of files, so once per process."""
     return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
-from audit import scope
+from audit import scope, sealing
 from audit.actors import Actor
 from audit.events import SECURITY_STREAM
 from audit.models import AuditEvent
@@ -114,6 +116,22 @@ def counted(rows: QuerySet[Any], *, up_to: int = COUNTED_UP_TO) -> str:
     return f"{up_to:,}+" if number > up_to else f"{number:,}"
 
 
+def counted_at_once(*shelves: QuerySet[Any]) -> list[int]:
+    """How many rows each of these has, in one statement."""
+    parts: list[str] = []
+    params: list[Any] = []
+    for rows in shelves:
+        try:
+            sql, values = rows.values("pk").query.sql_with_params()
+        except EmptyResultSet:  # Django knows without asking: somebody with no unit
+            sql, values = "SELECT 1 WHERE false", ()
+        parts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")
+        params += values
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", params)
+        return list(cursor.fetchone())
+
+
 def visible_or_refuse(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:
     """The row, or the one answer for "not there" and "not yours to see"."""
     row = rows.filter(pk=pk).first()
@@ -177,7 +195,7 @@ BY_TIME = Keyset(("-at", "-id"))
 def visible_events(reader: Actor, *, site: bool) -> QuerySet[AuditEvent]:
     """Events of the units the reader audits; those of no unit (sign-ins, refusals) only for a reader of the site's trail."""
     in_units = Q(unit_id__in=scope.unit_ids(reader, "audit"))
-    return AuditEvent.objects.filter(in_units | Q(unit_id=None) if site else in_units)
+    return AuditEvent.objects.filter(sealing.unsealed(reader), in_units | Q(unit_id=None) if site else in_units)
 
 
 def trail_page(reader: Actor, filters: TrailFilters, *, site: bool, after: str = "", before: str = "") -> TrailPage:
@@ -204,7 +222,8 @@ def _narrowed(rows: QuerySet[AuditEvent], filters: TrailFilters) -> QuerySet[Aud
 def event_kinds(reader: Actor, *, site: bool) -> list[str]:
     """Nouns that can be filtered by: the first words of the events' names."""
     nouns = ["execution", "step", "attempt", "action", "approval_request", "dead_letter", "approval_policy", "reviewer_group",
-             "business_calendar", "linked_accounts", "tool", "agent", "business_unit"]  # fmt: skip
+             "business_calendar", "linked_accounts", "tool", "agent", "business_unit", "stop", "break_glass",
+             "bypass"]  # fmt: skip
     return [*nouns, "person", "request"] if site else nouns
 
 

@@ -52,13 +52,13 @@ def page(
     """
     template = full
     if is_part(request):
-        template = part if isinstance(part, str) else part.get(_target(request), part[""])
+        template = part if isinstance(part, str) else part.get(target_of(request), part[""])
     response = render(request, template, dict(context), status=status)
     patch_vary_headers(response, ["HX-Request", "HX-Boosted", "HX-Target"])
     return response
 
 
-def _target(request: HttpRequest) -> str:
+def target_of(request: HttpRequest) -> str:
     """The id of the element that will be swapped; htmx 4 sends `tag#id`."""
     return (request.headers.get("HX-Target") or "").rpartition("#")[2]
 
@@ -120,12 +120,12 @@ def record_refusal(request: HttpRequest, refusal: Refusal) -> str:
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """The answer to a refused request, after everything it began was rolled back."""
-    context = {"refusal": refusal, "reference": record_refusal(request, refusal), "back": _came_from(request)}
+    context = {"refusal": refusal, "reference": record_refusal(request, refusal), "back": came_from(request)}
     full = WHOLE_PAGES.get(refusal.status_code, "409.html")
     return page(request, full, "_refusal.html", context, status=refusal.status_code)
 
 
-def _came_from(request: HttpRequest) -> str:
+def came_from(request: HttpRequest) -> str:
     """The page of ours that the request was sent from, as a path."""
     parts = urlsplit(request.headers.get("Referer", ""))
     if parts.netloc != request.get_host():
@@ -177,6 +177,6 @@ def _sign_in_url(request: HttpRequest) -> str:
     if is_part(request):
         back = request.htmx.current_url_abs_path  # type: ignore[attr-defined]
     else:
-        back = request.get_full_path() if request.method in READING else _came_from(request)
+        back = request.get_full_path() if request.method in READING else came_from(request)
     query = f"?{urlencode({'next': back})}" if back else ""
     return f"{resolve_url(settings.LOGIN_URL)}{query}"

@@ -55,3 +55,15 @@ def _upwards(unit_id: UUID, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
         found.append(here)
         here = parents.get(here)
     return found
+
+
+def above(unit_ids: Iterable[UUID]) -> set[UUID]:
+    """Every unit that any of these stands below."""
+    parents = dict(BusinessUnit.objects.values_list("pk", "parent_id"))
+    found: set[UUID] = set()
+    for here in unit_ids:
+        parent = parents.get(here)
+        while parent is not None and parent not in found:
+            found.add(parent)
+            parent = parents.get(parent)
+    return found

@@ -131,6 +131,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+# --- The approval queue ----------------------------------------------------------------------------------------
+CLAIM_SECONDS = env.integer("CLAIM_SECONDS", 15 * 60, at_least=60)
+# Beyond this many, an agent's waiting requests are folded into one row per tool.
+QUEUE_SHOWN_PER_AGENT = env.integer("QUEUE_SHOWN_PER_AGENT", 25, at_least=1)
+BULK_LIMIT = env.integer("BULK_LIMIT", 500, at_least=1)
+
 # --- Content security: everything from our own origin, nothing inline ------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -154,6 +160,8 @@ HANDS = env.integer("HANDS", 8)
 PACKAGES = WORKERS
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 1)
+# One reviewer may sign alone in an emergency; a second one looks at it afterwards. Off means: never.
+BREAK_GLASS = env.flag("BREAK_GLASS", True)
 RUNS_DIR = VAR_DIR / "runs"
 RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]
@@ -205,6 +213,23 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+
+# --- Notifications ---------------------------------------------------------------------------------------------
+# Where people reach the site: the links in messages begin with it.
+SITE_URL = env.text("SITE_URL", "http://localhost:8000")
+# Without a mail server each message becomes a file: a log is no place for what people are told.
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_PORT = env.integer("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("EMAIL_TLS", True)
+EMAIL_TIMEOUT = 10
+EMAIL_SUBJECT_PREFIX = "[Holdpoint] "
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "holdpoint@localhost")
+# Webhooks go to public addresses over https. On for tests, or where the receiver stands in the same network.
+WEBHOOK_PRIVATE_TARGETS = env.flag("WEBHOOK_PRIVATE_TARGETS", False)
 
 # --- Language, time, files -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

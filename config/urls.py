@@ -4,12 +4,15 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from approvals.notification_views import notifications
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("api/v1/", include("orchestrator.api.urls")),
     path("approvals/", include("approvals.urls")),
+    path("preferences/notifications/", notifications, name="notifications"),
     path("", include("audit.urls")),
     path("", include("orchestrator.urls")),
 ]

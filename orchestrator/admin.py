@@ -3,19 +3,38 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
+from approvals.models import Stop
 from audit import scope
 from audit.admin import DefinitionAdmin
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin
 from orchestrator.models import Agent, ServiceToken, Tool
+from orchestrator.queries.stops import engaged
+
+
+class Stoppable:
+    """Beside the state of a definition stands what is stopped of it, in units the administrator sees."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        named = {rows.model._meta.model_name: OuterRef("name")}
+        stops = Stop.objects.filter(pk__in=[stop.pk for stop in engaged(actor_of(request))], **named)
+        annotated: QuerySet[Any] = rows.annotate(stopped_in=ArraySubquery(stops.values("unit_title")))
+        return annotated
+
+    @admin.display(description="Stopped")
+    def stopped(self, row: Any) -> str:
+        return "; ".join(f"in {title} and below" if title else "everywhere" for title in row.stopped_in) or "no"
 
 
 @admin.register(Tool)
-class ToolAdmin(DefinitionAdmin):
-    list_display = ["name", "version", "state", "effect", "idempotency_class", "tier", "owner"]
+class ToolAdmin(Stoppable, DefinitionAdmin):
+    who_and_when = (*DefinitionAdmin.who_and_when, "stopped")
+    list_display = ["name", "version", "state", "stopped", "effect", "idempotency_class", "tier", "owner"]
     list_filter = ["status", "effect", "tier"]
     search_fields = ["name", "description"]
     fieldsets = [
@@ -37,8 +56,9 @@ class ToolAdmin(DefinitionAdmin):
 
 
 @admin.register(Agent)
-class AgentAdmin(InUnitAdmin):
-    list_display = ["name", "version", "state", "unit", "owner", "last_used_at"]
+class AgentAdmin(Stoppable, InUnitAdmin):
+    who_and_when = (*DefinitionAdmin.who_and_when, "stopped")
+    list_display = ["name", "version", "state", "stopped", "unit", "owner", "last_used_at"]
     search_fields = ["name", "description"]
     autocomplete_fields = ["owner"]
     readonly_fields = ["version", "last_used_at"]

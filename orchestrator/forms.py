@@ -2,9 +2,12 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 
+from approvals.models import StopScope
+from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import ExecutionFilters
@@ -86,6 +89,54 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Kept in the audit trail. The owner reads it.", error_messages={"required": "Say why."},
+    )  # fmt: skip
+
+
+class StopForm(forms.Form):
+    """What a person stops, and why. Everything else about it the system knows."""
+
+    what = forms.ChoiceField(
+        choices=StopScope.choices, widget=forms.RadioSelect, label="Stop",
+        error_messages={"required": "Choose what to stop."},
+    )  # fmt: skip
+    agent = forms.ChoiceField(required=False, label="Which agent", help_text="workflow:… are a workflow's own steps.")
+    tool = forms.ChoiceField(required=False, label="Which tool")
+    unit = forms.ChoiceField(required=False, label="Where")
+    reason = forms.CharField(
+        max_length=1_000, widget=forms.Textarea(attrs={"rows": 2}), error_messages={"required": "Say why."},
+        help_text="Everybody who meets the stop reads it.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, options in offered.items():
+            self.fields[name].choices = options  # type: ignore[attr-defined]
+        if ("", "Every business unit") not in offered["unit"]:
+            kept = [(value, label) for value, label in StopScope.choices if value != StopScope.EVERYTHING]
+            self.fields["what"].choices = kept  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        what = given.get("what", "")
+        if what in {StopScope.AGENT, StopScope.TOOL} and not given.get(what):
+            self.add_error(what, f"Choose the {what}.")
+        if what == StopScope.UNIT and not given.get("unit"):
+            self.add_error("unit", "Choose the unit, or stop everything.")
+        return given
+
+    def target(self) -> Target:
+        given = self.cleaned_data
+        unit = UUID(given["unit"]) if given["unit"] and given["what"] != StopScope.EVERYTHING else None
+        return Target(scope=given["what"], agent=given["agent"], tool=given["tool"], unit_id=unit)
+
+
+class LiftForm(forms.Form):
+    """Why it is safe to go on."""
+
+    reason = forms.CharField(
+        min_length=SHORTEST_REASON_TO_LIFT, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="Why is it safe to go on?", error_messages={"required": "Say why it is safe to go on."},
+        help_text="For example what was wrong, and what was changed. Kept with the stop.",
     )  # fmt: skip
 
 

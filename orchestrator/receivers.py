@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.dispatch import receiver
 
 from approvals.models import ApprovalRequest
-from approvals.signals import request_resolved
+from approvals.signals import request_resolved, request_turned
 from approvals.statuses import RequestStatus
 from audit.actors import system
 from audit.lifecycle import move
@@ -21,8 +21,10 @@ APPROVALS = system("approvals")
 ACTION_BECOMES = {
     RequestStatus.APPROVED: ActionStatus.GRANTED,
     RequestStatus.REJECTED: ActionStatus.REJECTED,
+    RequestStatus.ANSWERED: ActionStatus.ANSWERED,
     RequestStatus.EXPIRED: ActionStatus.EXPIRED,
 }
+UNDECIDED = (ActionStatus.HELD, ActionStatus.SENT_BACK)
 
 
 @receiver(request_resolved)
@@ -33,6 +35,16 @@ def resume_what_waited(request: ApprovalRequest, **_: Any) -> None:
         _resolve_step(request)
 
 
+@receiver(request_turned)
+def turn_what_waits(request: ApprovalRequest, **_: Any) -> None:
+    """A question, or its answer: the agent learns of it, and our own steps wait on."""
+    if Action.objects.filter(pk=request.subject_id).exists():
+        action = lock_action(request.subject_id)
+        to = ActionStatus.SENT_BACK if request.status == RequestStatus.SENT_BACK else ActionStatus.HELD
+        move(action, to=to, by=APPROVALS)
+        announce(action)
+
+
 def _resolve_action(request: ApprovalRequest) -> None:
     action = lock_action(request.subject_id)
     to = ACTION_BECOMES[RequestStatus(request.status)]
@@ -40,7 +52,7 @@ def _resolve_action(request: ApprovalRequest) -> None:
     if action.status == ActionStatus.GRANTED and to == ActionStatus.EXPIRED:
         # Approved, but not used in time: the act is asked for again rather than lost.
         move(action, to=ActionStatus.VOID, by=APPROVALS, why=why, finished_at=Now())
-    elif action.status == ActionStatus.HELD:
+    elif action.status in UNDECIDED:
         ended: dict[str, Any] = {} if to == ActionStatus.GRANTED else {"finished_at": Now(), "message": why}
         move(action, to=to, by=APPROVALS, why=why, reasons=[*action.reasons, why] if ended else action.reasons, **ended)
     announce(action)
@@ -71,7 +83,9 @@ def _words(request: ApprovalRequest) -> str:
     if request.status == RequestStatus.EXPIRED:
         return "Nobody decided in time." if request.use_by is None else "The approval was not used in time."
     voices = [
-        f"{voice.get_verdict_display().lower()} by {voice.person_name}: {voice.reason_code}"
+        f"{voice.get_verdict_display().lower()} by {voice.person_name}"
+        + (f" for {voice.for_person_name}" if voice.for_person_name else "")
+        + f": {voice.reason_code}"
         + (f" ({voice.note})" if voice.note else "")
         for voice in request.decisions.order_by("at")
     ]

@@ -18,6 +18,7 @@ class StepStatus(models.TextChoices):
     DEAD_LETTER = "dead_letter"  # exhausted or not retriable: somebody owns it now
     AWAITING_APPROVAL = "awaiting_approval"  # a person's time, which does not count as work
     BUDGET_HOLD = "budget_hold"
+    STOPPED = "stopped"  # a person has stopped what it would do; goes on by itself when the stop is lifted
     UNKNOWN_OUTCOME = "unknown_outcome"  # sent, no answer, and nobody can look it up: a person says what happened
     CANCELLED = "cancelled"
     SKIPPED = "skipped"  # branch not taken
@@ -46,6 +47,7 @@ class AttemptStatus(models.TextChoices):
 class ActionStatus(models.TextChoices):
     PROPOSED = "proposed"
     HELD = "held"
+    SENT_BACK = "sent_back"  # a reviewer asked something: the asker has the next word
     GRANTED = "granted"
     REDEEMED = "redeemed"
     SUCCEEDED = "succeeded"
@@ -53,6 +55,7 @@ class ActionStatus(models.TextChoices):
     UNKNOWN = "unknown"
     DENIED = "denied"
     REJECTED = "rejected"
+    ANSWERED = "answered"  # a person gave the result; nothing was carried out
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     VOID = "void"
@@ -74,12 +77,13 @@ STEP = Lifecycle(
         _S.PENDING: {_S.IN_PROGRESS, _S.SKIPPED, _S.CANCELLED, _S.BUSINESS_ERROR, _S.BUDGET_HOLD},
         _S.IN_PROGRESS: {
             _S.SUCCESS, _S.BUSINESS_ERROR, _S.SYSTEM_ERROR, _S.AWAITING_APPROVAL, _S.UNKNOWN_OUTCOME,
-            _S.BUDGET_HOLD, _S.PENDING, _S.CANCELLED,
+            _S.BUDGET_HOLD, _S.STOPPED, _S.PENDING, _S.CANCELLED,
         },
         _S.SYSTEM_ERROR: {_S.SCHEDULED, _S.DEAD_LETTER, _S.AWAITING_APPROVAL},
         _S.SCHEDULED: {_S.PENDING, _S.CANCELLED},
         _S.AWAITING_APPROVAL: {_S.PENDING, _S.SUCCESS, _S.BUSINESS_ERROR, _S.CANCELLED},
         _S.BUDGET_HOLD: {_S.PENDING, _S.CANCELLED},
+        _S.STOPPED: {_S.PENDING, _S.CANCELLED},
         _S.UNKNOWN_OUTCOME: {_S.PENDING, _S.DEAD_LETTER, _S.CANCELLED},
         _S.DEAD_LETTER: {_S.PENDING, _S.CANCELLED},
         _S.SUCCESS: set(),
@@ -122,7 +126,8 @@ ACTION = Lifecycle(
     "action",
     {
         _A.PROPOSED: {_A.GRANTED, _A.HELD, _A.DENIED},
-        _A.HELD: {_A.GRANTED, _A.REJECTED, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
+        _A.HELD: {_A.GRANTED, _A.REJECTED, _A.ANSWERED, _A.SENT_BACK, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
+        _A.SENT_BACK: {_A.HELD, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
         _A.GRANTED: {_A.REDEEMED, _A.EXPIRED, _A.WITHDRAWN, _A.VOID},
         _A.REDEEMED: {_A.SUCCEEDED, _A.FAILED, _A.UNKNOWN},
         # An authorised retry grants the same action again: same bytes, same key.
@@ -131,6 +136,7 @@ ACTION = Lifecycle(
         _A.SUCCEEDED: {_A.UNDONE},
         _A.DENIED: set(),
         _A.REJECTED: set(),
+        _A.ANSWERED: set(),
         _A.EXPIRED: set(),
         _A.WITHDRAWN: set(),
         _A.VOID: set(),

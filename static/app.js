@@ -142,7 +142,11 @@
     sessionStorage.removeItem(draftKey);
     const lost = texts.filter(([form, name, value]) => {
       const field = typed().find((one) => one.form.id === form && one.name === name);
-      if (field && field.value !== value) field.value = value;
+      if (field && field.value !== value) {
+        field.value = value;
+        const fold = field.closest("details");
+        if (fold) fold.open = true;
+      }
       return !field;
     });
     if (texts.length > lost.length) say("What you had typed is back.");

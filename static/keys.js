@@ -33,7 +33,8 @@
 
   /* A link is followed, an answer is chosen, a button only gets the focus: pressing it stays a decision of its own. */
   function choose(key) {
-    const control = all("[aria-keyshortcuts]").find((one) => one.getAttribute("aria-keyshortcuts").split(" ").includes(key) && one.offsetParent !== null);
+    const named = all("[aria-keyshortcuts]").filter((one) => one.getAttribute("aria-keyshortcuts").split(" ").includes(key) && one.offsetParent !== null);
+    const control = named.find((one) => current()?.contains(one)) || named[0]; // in a list: the row one stands on
     if (!control) return null;
     return () => {
       if (control.matches("a[href]")) return control.click();

@@ -33,6 +33,7 @@ from orchestrator.models import Action, Agent, DeadLetter, Execution, Tool
 from orchestrator.operations import executions
 from orchestrator.releases.bundle import publish
 from orchestrator.statuses import StepStatus
+from tests import signing
 
 MAKER = actors.system("tests")
 PASSWORD = "correct horse battery staple"
@@ -182,8 +183,7 @@ def voice(
     note: str = "",
     answers: dict[str, Any] | None = None,
 ) -> Voice:
-    given = dict.fromkeys(approval.checks, True) if answers is None else answers
-    return Voice(digest=approval.digest, revision=approval.revision, reason_code=reason_code, note=note, answers=given)
+    return signing.voice(approval, reason_code, note, **({} if answers is None else {"answers": answers}))
 
 
 def approved(approval: ApprovalRequest, *people: Any) -> ApprovalRequest:

@@ -21,7 +21,6 @@ from django.db import DatabaseError, connection
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest
-from approvals.operations import Voice
 from audit.actors import Actor
 from audit.refusals import Refusal
 from orchestrator.models import Execution
@@ -30,6 +29,7 @@ from orchestrator.releases.folders import folder_of, install
 from orchestrator.statuses import EXECUTION
 from tests import make as people
 from tests import worlds as make
+from tests.signing import voice
 from tests.unit.example_world import ERP, LEDGER, System, running
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -225,8 +225,7 @@ def _sign_what_waits(*signers: Actor) -> None:
 
 def sign(request: ApprovalRequest, by: Actor) -> None:
     """A person approves exactly what they see."""
-    voice = Voice(digest=request.digest, revision=request.revision, reason_code="evidence_checked")
-    approvals.approve(request_id=request.pk, by=by, voice=voice)
+    approvals.approve(request_id=request.pk, by=by, voice=voice(request))
 
 
 # --- Ways to die -----------------------------------------------------------------------------------------------

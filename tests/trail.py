@@ -19,6 +19,8 @@ NOUNS = {
     "orchestrator_action": "action",
     "orchestrator_deadletter": "dead_letter",
     "approvals_approvalrequest": "approval_request",
+    "approvals_stop": "stop",
+    "approvals_breakglass": "break_glass",
 }
 # Born inside another event: steps with their execution, attempts with the claim of their step.
 BORN_QUIETLY = ("step", "attempt")

@@ -1,5 +1,5 @@
-"""Approval policies, and what they refer to, in the admin."""
+"""Approval policies, what they refer to, and what else administrators configure, in the admin."""
 
-from approvals.admin import policies, references
+from approvals.admin import bypasses, endpoints, escalation, policies, references
 
-__all__ = ["policies", "references"]
+__all__ = ["bypasses", "endpoints", "escalation", "policies", "references"]

@@ -1,22 +1,56 @@
 """Policies, requests and decisions. Knows the thing decided only as a frozen snapshot."""
 
 from approvals.models.accounts import LinkedAccounts
+from approvals.models.bulk import BulkAct, BulkItem, BulkOperation, Outcome
 from approvals.models.calendar import BusinessCalendar
+from approvals.models.claim import Assignment, Claim
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.emergency import BreakGlass, Bypass
+from approvals.models.escalation import Escalation, EscalationLevel, Kind
+from approvals.models.exchange import Edit, Remark, RemarkKind
 from approvals.models.group import ReviewerGroup
+from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationChoice, WebhookEndpoint
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
+from approvals.models.saved_view import DefaultView, SavedView
+from approvals.models.standing_in import Absence, Delegation
+from approvals.models.stop import Stop, StopScope
 
 __all__ = [
     "FITS",
+    "Absence",
     "ApprovalPolicy",
     "ApprovalRequest",
+    "Assignment",
+    "BreakGlass",
+    "BulkAct",
+    "BulkItem",
+    "BulkOperation",
     "BusinessCalendar",
+    "Bypass",
+    "Claim",
     "Decision",
+    "DefaultView",
+    "Delegation",
+    "Delivery",
+    "Edit",
+    "Escalation",
+    "EscalationLevel",
+    "Kind",
     "LinkedAccounts",
+    "Notice",
+    "NoticeKind",
+    "NotificationChoice",
     "OnTimeout",
+    "Outcome",
     "PolicyVerdict",
     "ReasonCode",
+    "Remark",
+    "RemarkKind",
     "ReviewerGroup",
+    "SavedView",
+    "Stop",
+    "StopScope",
     "Verdict",
+    "WebhookEndpoint",
 ]

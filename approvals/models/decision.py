@@ -7,12 +7,14 @@ from django.db import models
 from django.db.models.functions import Now
 
 from approvals.models.request import ApprovalRequest
+from approvals.models.standing_in import Delegation
 from audit.ids import new_id
 
 
 class Verdict(models.TextChoices):
     APPROVE = "approve"
     REJECT = "reject"
+    ANSWER = "answer", "Answered"
 
 
 class ReasonCode(models.TextChoices):
@@ -31,6 +33,7 @@ class ReasonCode(models.TextChoices):
 # Which reasons speak for which verdict; asked by the operation, so that page and API give one answer.
 FITS = {
     Verdict.APPROVE: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.OTHER},
+    Verdict.ANSWER: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.DUPLICATE, ReasonCode.OTHER},
     Verdict.REJECT: set(ReasonCode) - {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY},
 }
 
@@ -42,6 +45,12 @@ class Decision(models.Model):
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     person_name = models.TextField()
+    # Whose right it was, where the person signed with one that was lent to them.
+    for_person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    for_person_name = models.TextField(default="", blank=True)
+    delegation = models.ForeignKey(Delegation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reason_code = models.CharField(max_length=30, choices=ReasonCode.choices)
     note = models.TextField(default="", blank=True)
@@ -56,6 +65,11 @@ class Decision(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(name="one_voice_per_person_and_revision", fields=["request", "person", "revision"])
+        ]
+        indexes = [
+            models.Index(
+                name="decision_for_person", fields=["for_person"], condition=models.Q(for_person__isnull=False)
+            )
         ]
 
     def __str__(self) -> str:

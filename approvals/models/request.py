@@ -1,15 +1,17 @@
 """A request: a frozen snapshot of the thing decided. It needs no other app to be read."""
 
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
 from approvals.models.policy import OnTimeout
-from approvals.statuses import REQUEST, RequestStatus
+from approvals.statuses import REQUEST, UNDECIDED, RequestStatus
 from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
@@ -19,22 +21,26 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def visible_to(self, actor: Actor) -> "ApprovalRequestQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
 
-    def reviewable_by(self, actor: Actor) -> "ApprovalRequestQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "review"))
-
     def pending(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.PENDING)
 
+    def undecided(self) -> "ApprovalRequestQuerySet":
+        return self.filter(status__in=UNDECIDED)
+
     def overdue(self) -> "ApprovalRequestQuerySet":
         """Past their time by the database's clock, and of the kind that time ends."""
-        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
-
-    def overdue_unnoted(self) -> "ApprovalRequestQuerySet":
-        """Past their time, of the kind that is asked further, and nobody has written that down yet."""
-        return self.pending().filter(decide_by__lte=Now(), on_timeout=OnTimeout.ESCALATE, overdue_noted_at__isnull=True)
+        return self.undecided().running().filter(decide_by__lte=Now(), on_timeout=OnTimeout.REJECT)
 
     def lapsed(self) -> "ApprovalRequestQuerySet":
-        return self.filter(status=RequestStatus.APPROVED, use_by__lte=Now())
+        return self.running().filter(status=RequestStatus.APPROVED, use_by__lte=Now())
+
+    def running(self) -> "ApprovalRequestQuerySet":
+        """Their clocks run: no stop covers them. Whatever acts on time asks for these only."""
+        return self.filter(frozen_at=None)
+
+    def frozen(self) -> "ApprovalRequestQuerySet":
+        """Live, and a stop keeps their clocks still."""
+        return self.filter(status__in=[*UNDECIDED, RequestStatus.APPROVED], frozen_at__isnull=False)
 
     def due_first(self) -> "ApprovalRequestQuerySet":
         return self.order_by("decide_by", "-required", "id")
@@ -51,6 +57,7 @@ class ApprovalRequest(Governed):
     unit_title = models.TextField()
     subject_id = models.UUIDField()
     execution_id = models.UUIDField(null=True)
+    replaces = models.UUIDField(null=True, help_text="The request that was void, so that this one had to be asked")
     title = models.TextField()
     tool = models.TextField()
     tool_version = models.TextField()
@@ -81,12 +88,17 @@ class ApprovalRequest(Governed):
     )
     calendar = models.TextField(default="", db_default="", help_text="The calendar that set the time to decide")
     escalate_to = models.TextField(default="", db_default="")
-    overdue_noted_at = models.DateTimeField(null=True)
     on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
     created_at = models.DateTimeField(db_default=Now())
     decide_by = models.DateTimeField()
+    # When the next reminder or escalation is due; unknown until the sweep has looked at the request once.
+    next_notice_at = models.DateTimeField(null=True, editable=False)
     use_within_seconds = models.PositiveIntegerField()
     use_by = models.DateTimeField(null=True)
+    # Since when a stop has kept its clocks still; lifting moves decide_by and use_by by the time since then.
+    frozen_at = models.DateTimeField(null=True, editable=False)
+    # How long earlier stops kept them still, all in all: steps on the way to decide_by count it out.
+    stood = models.DurationField(default=timedelta(), db_default=timedelta(), editable=False)
     resolved_at = models.DateTimeField(null=True)
 
     objects: Any = ApprovalRequestQuerySet.as_manager()
@@ -94,9 +106,9 @@ class ApprovalRequest(Governed):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="request_resolved_at_iff_not_pending",
-                condition=Q(status=RequestStatus.PENDING, resolved_at__isnull=True)
-                | (~Q(status=RequestStatus.PENDING) & Q(resolved_at__isnull=False)),
+                name="request_resolved_at_iff_decided",
+                condition=Q(status__in=UNDECIDED, resolved_at__isnull=True)
+                | (~Q(status__in=UNDECIDED) & Q(resolved_at__isnull=False)),
             ),
             models.CheckConstraint(name="request_needs_1_to_20_people", condition=Q(required__range=(1, 20))),
             models.CheckConstraint(
@@ -107,7 +119,7 @@ class ApprovalRequest(Governed):
             models.UniqueConstraint(
                 name="one_live_request_per_subject",
                 fields=["subject_id"],
-                condition=Q(status__in=[RequestStatus.PENDING, RequestStatus.APPROVED]),
+                condition=Q(status__in=[*UNDECIDED, RequestStatus.APPROVED]),
             ),
         ]
         indexes = [
@@ -116,8 +128,47 @@ class ApprovalRequest(Governed):
                 fields=["unit_id", "decide_by", "id"],
                 condition=Q(status=RequestStatus.PENDING),
             ),
+            models.Index(
+                name="request_due_first",
+                fields=["decide_by", "-required", "id"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            models.Index(
+                name="request_of_agent",
+                fields=["agent", "decide_by", "-required", "id"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            models.Index(
+                name="request_flood",
+                fields=["unit_id", "agent", "tool"],
+                include=["id", "tier", "decide_by"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            models.Index(name="request_asker", fields=["requester"], condition=Q(status=RequestStatus.PENDING)),
+            GinIndex(
+                name="request_excluded",
+                fields=["excluded"],
+                opclasses=["jsonb_path_ops"],
+                condition=Q(status=RequestStatus.PENDING),
+            ),
+            # Those that not every reviewer could sign: taken away from a reviewer's list by id.
+            models.Index(
+                name="request_open_to", fields=["id"], condition=Q(status=RequestStatus.PENDING, open_to__isnull=False)
+            ),
+            models.Index(name="request_by_status", fields=["status", "-created_at", "-id"]),
+            models.Index(
+                name="request_next_notice",
+                fields=["next_notice_at"],
+                condition=Q(status__in=UNDECIDED, frozen_at__isnull=True),
+            ),
+            models.Index(name="request_tool", fields=["tool", "unit_id"]),
             models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="request_execution", fields=["execution_id"]),
+            models.Index(
+                name="request_frozen",
+                fields=["id"],
+                condition=Q(status__in=[*UNDECIDED, RequestStatus.APPROVED], frozen_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -127,5 +178,26 @@ class ApprovalRequest(Governed):
         return reverse("approval", args=[self.pk])
 
     @property
+    def is_frozen(self) -> bool:
+        """A decision ends the matter, frozen or not."""
+        return self.frozen_at is not None and self.status in {*UNDECIDED, RequestStatus.APPROVED}
+
+    def after(self, percent: int) -> datetime:
+        """When so much of the time to decide is over; the time that stops took is counted out."""
+        begins = self.created_at + self.stood
+        return begins + (self.decide_by - begins) * percent / 100
+
+    @property
     def is_open(self) -> bool:
+        """Nobody has decided yet."""
+        return self.status in UNDECIDED
+
+    @property
+    def is_call(self) -> bool:
+        """About a tool call, which has arguments and a result; else about a step that people let go on."""
+        return not self.tool.startswith("step:")
+
+    @property
+    def is_pending(self) -> bool:
+        """It waits for reviewers, not for an answer to a question of theirs."""
         return self.status == RequestStatus.PENDING

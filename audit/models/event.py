@@ -5,14 +5,14 @@ from uuid import UUID
 
 from django.db import models
 
-from audit import scope
+from audit import scope, sealing
 from audit.actors import Actor
 from audit.ids import new_id
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def visible_to(self, actor: Actor) -> "AuditEventQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "audit"))
+        return self.filter(sealing.unsealed(actor), unit_id__in=scope.unit_ids(actor, "audit"))
 
     def alerts(self, actor: Actor) -> "AuditEventQuerySet":
         """What went wrong quietly and must not stay quiet, for whoever works in the unit."""

@@ -13,8 +13,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from audit.templatetags._diff import DIGIT, SAME, Part
-from audit.templatetags._visible import pieces
+from audit.templatetags._visible import Piece, exact_pieces, pieces
 
+NO_NAME = format_html('<span class="char">{}</span>', "[no name]")
 _KEY = re.compile(r'^(\s*)("(?:[^"\\]|\\.)*")(:.*)$', re.DOTALL)
 
 
@@ -30,6 +31,28 @@ def spelled(text: object) -> SafeString:
     """Escaped text in which hidden, bidirectional and look-alike characters are named in `<span class="char">`."""
     shapes = {False: "{}", True: '<span class="char">{}</span>'}
     return _join(format_html(shapes[piece.spelled], piece.text) for piece in pieces(str(text)))
+
+
+def exact(text: object) -> SafeString:
+    """Escaped text that could be typed back from the screen: nothing in it is hidden, doubled or moved."""
+    return _join(_exact_piece(piece) for piece in exact_pieces(str(text)))
+
+
+def _exact_piece(piece: Piece) -> SafeString:
+    if piece.spelled:
+        return format_html('<span class="char">{}</span>', piece.text)
+    return format_html("<bdi>{}</bdi>" if piece.apart else "{}", piece.text)
+
+
+def path(parts: Iterable[str | int]) -> SafeString:
+    """Where a value stands: names exactly as they are, places in lists set apart from names that are numbers."""
+    return _join((_step(part) for part in parts), format_html("{}", " / "))
+
+
+def _step(part: str | int) -> SafeString:
+    if isinstance(part, int):
+        return format_html('<span class="muted" data-place>item {}</span>', part + 1)
+    return format_html("<span data-name>{}</span>", exact(part) if part else NO_NAME)
 
 
 def icon(name: str, label: str = "") -> SafeString:

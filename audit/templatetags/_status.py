@@ -24,6 +24,7 @@ _UNKNOWN_OUTCOME = Pill("Unknown outcome", "wait", "question")
 _DEAD_LETTERED = Pill("Dead-lettered", "critical", "octagon")
 _REJECTED = Pill("Rejected", "danger", "cross")
 _APPROVED = Pill("Approved", "ok", "check")
+_ANSWERED = Pill("Answered by a person", "info", "person")
 _EXPIRED = Pill("Expired", "neutral", "dash")
 _WITHDRAWN = Pill("Withdrawn", "neutral", "back")
 _VOID = Pill("Void", "neutral", "swap")
@@ -57,6 +58,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "dead_letter": _DEAD_LETTERED,
         "awaiting_approval": _WAITING_FOR_APPROVAL,
         "budget_hold": Pill("Budget hold", "wait", "lock"),
+        "stopped": Pill("Stopped", "critical", "octagon"),
         "unknown_outcome": _UNKNOWN_OUTCOME,
         "cancelled": _CANCELLED,
         "skipped": Pill("Skipped", "neutral", "skip"),
@@ -79,6 +81,8 @@ PILLS: dict[str, dict[str, Pill]] = {
         "unknown": _UNKNOWN_OUTCOME,
         "denied": _DENIED,
         "rejected": _REJECTED,
+        "sent_back": Pill("Sent back with a question", "info", "speech"),
+        "answered": _ANSWERED,
         "expired": _EXPIRED,
         "withdrawn": _WITHDRAWN,
         "void": _VOID,
@@ -91,6 +95,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "used": Pill("Approved, used", "ok", "check"),
         "rejected": _REJECTED,
         "sent_back": Pill("Sent back", "info", "speech"),
+        "answered": _ANSWERED,
         "escalated": Pill("Escalated", "critical", "up"),
         "overdue": Pill("Overdue", "critical", "clock-mark"),
         "expired": _EXPIRED,
@@ -100,6 +105,18 @@ PILLS: dict[str, dict[str, Pill]] = {
     "decision": {
         "approve": _APPROVED,
         "reject": _REJECTED,
+        "answer": _ANSWERED,
+    },
+    "bulk": {
+        "previewed": Pill("Preview", "info", "eye"),
+        "running": _RUNNING,
+        "done": _DONE,
+    },
+    "bulk_item": {
+        "left_out": Pill("Left out", "neutral", "skip"),
+        "done": _DONE,
+        "refused": Pill("Refused", "wait", "gate"),
+        "failed": _FAILED,
     },
     "verdict": {
         "allow": Pill("Allowed", "ok", "check"),
@@ -114,6 +131,15 @@ PILLS: dict[str, dict[str, Pill]] = {
         "redriven": Pill("Redriven", "progress", "arrow"),
         "fixed": Pill("Fixed", "ok", "check"),
         "discarded": Pill("Discarded", "neutral", "bin"),
+    },
+    "break_glass": {
+        "open": Pill("Needs a second look", "critical", "warning"),
+        "justified": Pill("Justified", "ok", "check"),
+        "objected": Pill("Objected to", "danger", "flag"),
+    },
+    "stop": {
+        "engaged": Pill("Stopped", "critical", "octagon"),
+        "lifted": Pill("Lifted", "ok", "check"),
     },
     "definition": {
         "draft": _DRAFT,

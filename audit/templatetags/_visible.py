@@ -23,17 +23,29 @@ BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\u034f")
 VARIATION_SELECTORS = ("\u180b", "\u180f"), ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef")
 PHONETIC = ("\u0250", "\u02af"), ("\u1d00", "\u1dbf"), ("\u01c0", "\u01c2")
 # Control characters have no name in the Unicode database; these are the ones people meet.
-CONTROLS = {"\0": "NULL", "\a": "BELL", "\b": "BACKSPACE", "\r": "CARRIAGE RETURN", "\x1b": "ESCAPE", "\x7f": "DELETE"}
+CONTROLS = {
+    "\0": "NULL",
+    "\a": "BELL",
+    "\b": "BACKSPACE",
+    "\t": "TAB",
+    "\r": "CARRIAGE RETURN",
+    "\x1b": "ESCAPE",
+    "\x7f": "DELETE",
+}
 MARKS_ALLOWED = 2  # consecutive combining marks; more is a pile that hides its neighbours
+LINE_END = "↵"
+# Blanks that a reader could miss: two and more, and those at either end of a line.
+_BLANKS = re.compile(r" {2,}|(?:^|(?<=\n)) | (?=\n|\Z)")
 _WORD = re.compile(r"[^\W_]+(?:[^\W_]|[\u0300-\u036f])*")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of ordinary text, or one spelled-out character."""
+    """A run of ordinary text, or one spelled-out character; `apart` is a run written from right to left."""
 
     text: str
     spelled: bool = False
+    apart: bool = False
 
 
 def pieces(text: str) -> Iterator[Piece]:
@@ -54,10 +66,76 @@ def pieces(text: str) -> Iterator[Piece]:
         yield Piece(text[start:])
 
 
-def spelling(character: str) -> str:
-    """`[U+202E RIGHT-TO-LEFT OVERRIDE]`."""
+def exact_pieces(text: str) -> Iterator[Piece]:
+    """The text so that it could be typed back from the screen: also blanks, tabs and line ends can be seen.
+
+    A line end is a spelled-out arrow before the break; a run of one strange character is named once, with its
+    length. What is written from right to left stands apart, so that it moves nothing beside it.
+    """
+    strange = {index for index, character in enumerate(text) if character in "\t\r"}
+    for blanks in _BLANKS.finditer(text):
+        strange |= set(range(*blanks.span()))
+    if not text.isascii() or _hidden_ascii(text):
+        strange |= _strange_positions(text)
+    start = 0
+    while start < len(text):
+        end = _end_of_run(text, start, strange)
+        if start in strange:
+            yield Piece(spelling(text[start], end - start), spelled=True)
+        elif text[start] == "\n":
+            yield Piece(LINE_END, spelled=True)
+            yield Piece("\n")
+        else:
+            yield from _directions(text[start:end])
+        start = end
+
+
+def _end_of_run(text: str, start: int, strange: set[int]) -> int:
+    """Where the run that begins at `start` ends: of one strange character, of one line end, or of ordinary text."""
+    if text[start] == "\n":
+        return start + 1
+    end = start + 1
+    while end < len(text) and text[end] != "\n" and (end in strange) == (start in strange):
+        if start in strange and text[end] != text[start]:
+            break
+        end += 1
+    return end
+
+
+def _directions(text: str) -> Iterator[Piece]:
+    """Ordinary text, what is written from right to left apart from the rest."""
+    if text.isascii():
+        yield Piece(text)
+        return
+    start = 0
+    for run in _rtl_runs(text):
+        if run[0] > start:
+            yield Piece(text[start : run[0]])
+        yield Piece(text[slice(*run)], apart=True)
+        start = run[1]
+    if start < len(text):
+        yield Piece(text[start:])
+
+
+def _rtl_runs(text: str) -> Iterator[tuple[int, int]]:
+    first = last = -1
+    for index, character in enumerate(text):
+        kind = unicodedata.bidirectional(character)
+        if kind in {"R", "AL", "AN"}:
+            first, last = (index if first < 0 else first), index + 1
+        elif kind == "NSM" and last == index:
+            last = index + 1
+        elif first >= 0 and character != " ":
+            yield first, last
+            first = last = -1
+    if first >= 0:
+        yield first, last
+
+
+def spelling(character: str, times: int = 1) -> str:
+    """`[U+202E RIGHT-TO-LEFT OVERRIDE]`, and `[U+0020 SPACE x9]` for nine of them."""
     name = unicodedata.name(character, "") or CONTROLS.get(character) or _kind(character)
-    return f"[U+{ord(character):04X} {name}]"
+    return f"[U+{ord(character):04X} {name}{f' x{times}' if times > 1 else ''}]"
 
 
 def is_plain(text: str) -> bool:

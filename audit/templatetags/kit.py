@@ -63,6 +63,18 @@ def visible(text: object) -> SafeString:
     return _render.spelled(text)
 
 
+@register.filter
+def exact(text: object) -> SafeString:
+    """A value somebody signs: also its blanks, tabs and line ends can be seen, and nothing in it moves."""
+    return _render.exact(text)
+
+
+@register.filter
+def path(parts: Iterable[str | int]) -> SafeString:
+    """Where a value stands inside of an object: `lines / item 2 / amount`."""
+    return _render.path(parts)
+
+
 # --- Numbers ---------------------------------------------------------------------------------------------------
 
 

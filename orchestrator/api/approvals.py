@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from approvals import operations
 from approvals.models import ApprovalRequest, ReasonCode
+from approvals.questions import reply, send_back
 from approvals.statuses import RequestStatus
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
@@ -21,6 +22,8 @@ from orchestrator.api.fields import Body, Object, Text, Whole, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
 from orchestrator.api.shapes import ApprovalShape, show, show_one
+from orchestrator.gate.answer import answer_instead
+from orchestrator.gate.edit import edit
 
 READ = either("executions:read", "actions:propose")
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
@@ -49,12 +52,43 @@ class DecisionBody(Body):
     answers = Object(
         required=False, help_text="The policy's checks: question to true or false. Approving needs every yes"
     )
-    viewed = Object(required=False, help_text="What was opened and for how long, as the browser saw it")
+    viewed = Object(required=False, help_text="`sections` that were opened, and `view`: the digest of what was read")
+    critical = Text(max_length=200, required=False, allow_blank=True, help_text="The value named by `must_type`")
+
+
+class EditBody(Body):
+    """The whole arguments as they shall be: the same names, lengths and types, other values."""
+
+    digest = Text(max_length=64)
+    revision = Whole(min_value=1, max_value=2**31 - 1)
+    arguments = Object()
+    note = Text(max_length=2_000, required=False, allow_blank=True)
+
+
+class QuestionBody(Body):
+    digest = Text(max_length=64)
+    revision = Whole(min_value=1, max_value=2**31 - 1)
+    question = Text(max_length=2_000)
+
+
+class ReplyBody(Body):
+    reply = Text(max_length=2_000)
+
+
+class ResultBody(Body):
+    """A person's result in the tool's place."""
+
+    digest = Text(max_length=64)
+    revision = Whole(min_value=1, max_value=2**31 - 1)
+    result = Object(help_text="Has to fit the tool's output schema")
+    reason_code = serializers.ChoiceField(ReasonCode.choices)
+    note = Text(max_length=5_000, required=False, allow_blank=True)
+    viewed = Object(required=False)
 
 
 def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:
     """People see their units' requests; an agent sees those about its own actions."""
-    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("decisions")
+    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("decisions", "remarks", "edits")
     return rows if actor.is_person else rows.filter(agent=actor.name)
 
 
@@ -100,6 +134,55 @@ def _decide(request: Request, request_id: UUID, body: dict[str, Any]) -> Answer:
     decide = {"approve": operations.approve, "reject": operations.reject}[body.pop("verdict")]
     decide(request_id=request_id, by=by, voice=operations.Voice(**body))
     return Answer(201, show_one(ApprovalShape, visible_to(by).get(pk=request_id), request))
+
+
+class Edits(ApiView):
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(
+        request=EditBody, responses={201: ApprovalShape}, summary="Edit the arguments: signed-in people only"
+    )
+    def post(self, request: Request, request_id: UUID) -> HttpResponse:
+        body, by = read(EditBody, request.data), actor_of(request)
+        return once(request, lambda: _then_show(request, edit(request_id=request_id, by=by, **body)))
+
+
+class Questions(ApiView):
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(request=QuestionBody, responses={201: ApprovalShape}, summary="Send it back with a question")
+    def post(self, request: Request, request_id: UUID) -> HttpResponse:
+        body, by = read(QuestionBody, request.data), actor_of(request)
+        return once(request, lambda: _then_show(request, send_back(request_id=request_id, by=by, **body)))
+
+
+class Replies(ApiView):
+    doors = {"POST": either("actions:propose")}
+
+    @extend_schema(request=ReplyBody, responses={201: ApprovalShape}, summary="Answer the question that sent it back")
+    def post(self, request: Request, request_id: UUID) -> HttpResponse:
+        body, by = read(ReplyBody, request.data), actor_of(request)
+        visible_or_refuse(visible_to(by), request_id, "approval request")
+        return once(request, lambda: _then_show(request, reply(request_id=request_id, by=by, text=body["reply"])))
+
+
+class Results(ApiView):
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(request=ResultBody, responses={201: ApprovalShape}, summary="Give the result in the tool's place")
+    def post(self, request: Request, request_id: UUID) -> HttpResponse:
+        body, by = read(ResultBody, request.data), actor_of(request)
+        result = body.pop("result")
+        voice = operations.Voice(**body)
+        return once(
+            request,
+            lambda: _then_show(request, answer_instead(request_id=request_id, by=by, voice=voice, result=result)),
+        )
+
+
+def _then_show(request: Request, changed: ApprovalRequest) -> Answer:
+    found = visible_to(actor_of(request)).get(pk=changed.pk)
+    return Answer(201, show_one(ApprovalShape, found, request))
 
 
 def etag(request: ApprovalRequest) -> str:

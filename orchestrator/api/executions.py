@@ -146,7 +146,9 @@ class Evidence(ApiView):
         execution = _visible(request, execution_id)
         events = list(AuditEvent.objects.filter(stream=execution.stream).oldest_first()[: MOST_EVENTS + 1])
         actions = Action.objects.filter(execution_id=execution.pk).order_by("created_at", "id")
-        approvals = ApprovalRequest.objects.filter(execution_id=execution.pk).prefetch_related("decisions")
+        approvals = ApprovalRequest.objects.filter(execution_id=execution.pk).prefetch_related(
+            "decisions", "remarks", "edits"
+        )
         pack = {
             "execution": show_one(ExecutionShape, execution, request),
             "steps": _steps(execution, request),

@@ -43,6 +43,8 @@ OTHERS: list[tuple[type[Exception], int, str, str]] = [
     (OperationalError, 503, "busy", "The database did not answer in time. Nothing was recorded."),
 ]
 RETRY_SECONDS = "1"
+# Refusals that time alone will mend.
+ASK_AGAIN = {"still_running": RETRY_SECONDS, "stopped": "5"}
 
 
 def problem(
@@ -98,7 +100,7 @@ def _refused(refusal: Refusal, request: Any, context: dict[str, Any]) -> HttpRes
     return problem(
         refusal.status_code, refusal.code, refusal.message, instance=_recorded(refusal.code, request, context),
         remedy=refusal.remedy, errors=errors,
-        headers={"Retry-After": RETRY_SECONDS} if refusal.code == "still_running" else {},
+        headers={"Retry-After": ASK_AGAIN[refusal.code]} if refusal.code in ASK_AGAIN else {},
     )  # fmt: skip
 
 

@@ -5,14 +5,19 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
-from approvals.models import ApprovalRequest, Decision
+from approvals import showing, snapshots
+from approvals.models import ApprovalRequest, Decision, Edit, Remark, RemarkKind, Verdict
+from approvals.permissions import told
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
+from orchestrator.api.base import actor_of
+from orchestrator.gate.stopped import stops_on
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step
 
 OBJECT = {"type": "object", "additionalProperties": True}
@@ -54,6 +59,17 @@ class ApprovalOfAction(serializers.Serializer[Any]):
     status = serializers.CharField()
     required = serializers.IntegerField()  # type: ignore[assignment]
     expires_at = serializers.DateTimeField(allow_null=True)
+    question = serializers.CharField(allow_null=True, help_text="Asked by a reviewer; `replies/` answers it")
+    reason_code = serializers.CharField(allow_null=True, help_text="Why it was rejected or answered")
+    note = serializers.CharField(allow_null=True)
+
+
+class StopOfAction(serializers.Serializer[Any]):
+    """A person has stopped what this action would do. It waits, and nothing is lost."""
+
+    id = serializers.UUIDField()
+    reason = serializers.CharField()
+    since = serializers.DateTimeField()
 
 
 class Failure(serializers.Serializer[Any]):
@@ -67,23 +83,30 @@ class Failure(serializers.Serializer[Any]):
 
 class ActionShape(Shape):
     arguments = serializers.SerializerMethodField()
+    proposed_arguments = serializers.SerializerMethodField()
     execution = serializers.UUIDField(source="execution_id", allow_null=True)
     undoes = serializers.UUIDField(source="undoes_id", allow_null=True)
     approval = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
+    stopped = serializers.SerializerMethodField()
 
     class Meta:
         model = Action
         fields = (
             "id", "verdict", "status", "digest", "tier", "effect", "reasons", "required", "approval", "policy_version",
-            "tool", "tool_version", "arguments", "agent", "unit", "business_key", "execution", "context", "revision",
-            "requester", "requester_name", "result", "error", "undoes", "use_by",
+            "tool", "tool_version", "arguments", "proposed_arguments", "agent", "unit", "business_key",
+            "execution", "context", "revision", "requester", "requester_name", "result", "error", "stopped", "undoes", "use_by",
             "created_at", "redeemed_at", "finished_at",
         )  # fmt: skip
 
     @extend_schema_field(OBJECT)
     def get_arguments(self, action: Action) -> Any:
         return json.loads(action.arguments)
+
+    @extend_schema_field({**OBJECT, "type": ["object", "null"]})
+    def get_proposed_arguments(self, action: Action) -> Any:
+        """What was proposed, where a reviewer has edited it since; `arguments` is what will be handed out."""
+        return json.loads(action.proposed) if action.proposed else None
 
     @extend_schema_field(ApprovalOfAction(allow_null=True))
     def get_approval(self, action: Action) -> Any:
@@ -96,17 +119,41 @@ class ActionShape(Shape):
             "status": approval.status,
             "required": approval.required,
             "expires_at": approval.decide_by if approval.is_open else approval.use_by,
+            "question": _question(approval),
+            **_reason(approval),
         }
 
     @extend_schema_field(Failure(allow_null=True))
     def get_error(self, action: Action) -> Any:
         return {"class": action.failure_class, "message": action.message} if action.failure_class else None
 
+    @extend_schema_field(StopOfAction(allow_null=True))
+    def get_stopped(self, action: Action) -> Any:
+        stop = self.context["stops"].get(action.pk)
+        return {"id": stop.pk, "reason": stop.reason, "since": stop.engaged_at} if stop else None
+
+
+def _question(approval: ApprovalRequest) -> str | None:
+    """The open question, if it was sent back with one."""
+    asked = [one.text for one in approval.remarks.all() if one.kind == RemarkKind.QUESTION]
+    return asked[-1] if asked and approval.is_open and not approval.is_pending else None
+
+
+def _reason(approval: ApprovalRequest) -> dict[str, str | None]:
+    """The coded reason of whoever ended it with a "no" or with a result of their own."""
+    ended = [one for one in approval.decisions.all() if one.verdict != Verdict.APPROVE and not approval.is_open]
+    return (
+        {"reason_code": ended[-1].reason_code, "note": ended[-1].note} if ended else {"reason_code": None, "note": None}
+    )
+
 
 def show_actions(actions: Iterable[Action], request: Request) -> list[Any]:
     actions = list(actions)
-    approvals = ApprovalRequest.objects.in_bulk([action.approval_id for action in actions if action.approval_id])
-    return show(ActionShape, actions, request, approvals=approvals)
+    rows = ApprovalRequest.objects.prefetch_related(
+        "decisions", Prefetch("remarks", Remark.objects.order_by("at", "id"))
+    )
+    approvals = rows.in_bulk([action.approval_id for action in actions if action.approval_id])
+    return show(ActionShape, actions, request, approvals=approvals, stops=stops_on(actions))
 
 
 class TicketShape(serializers.Serializer[Any]):
@@ -163,14 +210,32 @@ class StepShape(Shape):
 class DecisionShape(serializers.ModelSerializer[Decision]):
     class Meta:
         model = Decision
-        fields = ("person_name", "verdict", "reason_code", "note", "answers", "digest", "revision", "at")
+        fields = ("person_name", "verdict", "reason_code", "note", "answers", "digest", "revision", "viewed", "at")
+
+
+class RemarkShape(serializers.ModelSerializer[Remark]):
+    class Meta:
+        model = Remark
+        fields = ("kind", "author_name", "text", "at")
+
+
+class EditShape(serializers.ModelSerializer[Edit]):
+    class Meta:
+        model = Edit
+        fields = ("revision", "person_name", "note", "before_digest", "after_digest", "changes", "at")
 
 
 class ApprovalShape(Shape):
     action = serializers.UUIDField(source="subject_id")
     execution = serializers.UUIDField(source="execution_id", allow_null=True)
     snapshot = serializers.SerializerMethodField()
-    decisions = DecisionShape(many=True)
+    decisions = serializers.SerializerMethodField()
+    remarks = RemarkShape(many=True)
+    edits = EditShape(many=True)
+    view = serializers.SerializerMethodField()
+    must_view = serializers.SerializerMethodField()
+    must_type = serializers.SerializerMethodField()
+    lock = serializers.SerializerMethodField()
 
     class Meta:
         model = ApprovalRequest
@@ -178,12 +243,35 @@ class ApprovalShape(Shape):
             "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
             "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
             "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
-            "escalate_to", "decisions", "created_at", "decide_by", "use_by", "resolved_at",
+            "escalate_to", "decisions", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
+            "resolved_at", "view", "must_view", "must_type", "lock",
         )  # fmt: skip
 
     @extend_schema_field(OBJECT)
     def get_snapshot(self, request: ApprovalRequest) -> Any:
         return json.loads(request.snapshot)
+
+    @extend_schema_field(DecisionShape(many=True))
+    def get_decisions(self, request: ApprovalRequest) -> Any:
+        voices = list(request.decisions.all())
+        return DecisionShape(voices if told(request, voices, actor_of(self.context["request"])) else [], many=True).data
+
+    def get_view(self, request: ApprovalRequest) -> str:
+        """Digest of what the review page shows; a decision may name it, and then counts for nothing else."""
+        return showing.view_digest(request)
+
+    def get_must_view(self, request: ApprovalRequest) -> list[str]:
+        return list(showing.SECTIONS) if request.required > 1 else []
+
+    def get_must_type(self, request: ApprovalRequest) -> str | None:
+        """The argument whose value a decision has to repeat as `critical`."""
+        value = showing.critical_value(request)
+        return value.label if value else None
+
+    def get_lock(self, request: ApprovalRequest) -> str | None:
+        """Why nobody can approve this, in words."""
+        lock = showing.lock_of(request, snapshots.read(request.snapshot))
+        return lock.why if lock else None
 
 
 # --- Dead letters, money, the trail ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from orchestrator.workflows.plan import Plan, plan
 from orchestrator.workflows.spec import WorkflowSpec
 
 BUSY = {StepStatus.IN_PROGRESS, StepStatus.SCHEDULED, StepStatus.SYSTEM_ERROR}
-PARKED = {StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD}
+PARKED = {StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD, StepStatus.STOPPED}
 
 
 def wake(execution_id: UUID) -> None:

@@ -4,10 +4,12 @@ Everything is answered from the record where there is a record, so a re-entered 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from approvals.models import Decision, Verdict
+from approvals.stopped import Stopped
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
@@ -46,6 +48,7 @@ class Refused:
 
     kind: str
     message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,21 @@ class Held:
     action: Action
 
 
-CallOutcome = Returned | Refused | Held | Failure
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A person has stopped this: it waits until they let it go on."""
+
+    why: str
+
+
+CallOutcome = Returned | Refused | Held | Halted | Failure
 
 
 def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: int) -> CallOutcome:
     """Bring the call at this place of the step to an outcome. Raises Stale when the lease is lost."""
     for _ in range(MAX_ROUNDS):
         action = _standing(segment, occurrence)
-        if action is not None and (action.tool, action.arguments) != (tool, canonical(arguments)):
+        if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
         if action is None:
             proposed = _propose(segment, tool, arguments, occurrence)
@@ -87,12 +97,14 @@ def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
         "determinism",
         f"Call {occurrence + 1} was {action.tool} before and is {tool} with other arguments now: "
         "code between calls must be deterministic.",
-        {"tool": tool, "recorded_digest": digest(json.loads(action.arguments))},
+        {"tool": tool, "recorded_digest": digest(json.loads(action.proposed or action.arguments))},
     )
 
 
 def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence: int) -> Action | Failure:
     execution, agent = segment.execution, segment.spec.agent or f"{WORKFLOW}{segment.execution.workflow}"
+    voided = list(Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).order_by("created_at", "id"))
+    arguments, proposed = _as_edited(voided, tool, arguments)
     facts = facts_of(execution, segment.key)
     judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)
     pinned = segment.released.tools[tool]["version"]
@@ -108,7 +120,6 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     business_key = _business_key(segment)
     if isinstance(business_key, Failure):
         return business_key
-    voided = list(Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).order_by("revision"))
     return propose(
         tool=tool,
         arguments=arguments,
@@ -119,15 +130,25 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         record=record,
         business_key=business_key,
         context={"release": segment.released.digest, "step": segment.key},
+        proposed=proposed,
         place=Place(
             execution=execution,
             step_id=segment.step_id,
             step_key=segment.key,
             occurrence=occurrence,
             revision=len(voided) + 1,
+            replaces=voided[-1].approval_id if voided else None,
             sent_under=next((action.idempotency_key for action in voided if action.redeemed_at), ""),
         ),
     )
+
+
+def _as_edited(voided: list[Action], tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a reviewer made of this call stays when it is asked again, now beside the record of the edited arguments."""
+    last = voided[-1] if voided else None
+    if last is None or not last.proposed or not last.is_call(tool, canonical(arguments)):
+        return arguments, ""
+    return json.loads(last.arguments), last.proposed
 
 
 def _business_key(segment: Segment) -> str | Failure:
@@ -161,7 +182,9 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
 _ANSWERED = {
     ActionStatus.SUCCEEDED,
     ActionStatus.UNDONE,
+    ActionStatus.ANSWERED,
     ActionStatus.HELD,
+    ActionStatus.SENT_BACK,
     ActionStatus.DENIED,
     ActionStatus.REJECTED,
     ActionStatus.EXPIRED,
@@ -174,16 +197,29 @@ def _from_record(action: Action) -> CallOutcome:
         case ActionStatus.SUCCEEDED | ActionStatus.UNDONE if action.failure_class:
             # It took effect but broke its contract: asking again gives the same answer, never a silent pass.
             return Failure(action.failure_class, action.message, {"tool": action.tool})
-        case ActionStatus.SUCCEEDED | ActionStatus.UNDONE:
+        case ActionStatus.SUCCEEDED | ActionStatus.UNDONE | ActionStatus.ANSWERED:
             return Returned(action.result or {})
-        case ActionStatus.HELD:
-            return Held(action)
+        case ActionStatus.HELD | ActionStatus.SENT_BACK:
+            return Held(action) if action.approval_id else Halted(action.reasons[0])
         case ActionStatus.DENIED:
             return Refused("policy", "; ".join(action.reasons))
         case ActionStatus.FAILED:
             return Refused("business", action.message)
         case status:
-            return Refused(status, action.message)
+            return Refused(status, action.message, _rejection(action))
+
+
+def _rejection(action: Action) -> dict[str, Any]:
+    """The coded reason of whoever rejected it: a workflow's author counts and routes by codes, not by notes."""
+    voice = Decision.objects.filter(request_id=action.approval_id, verdict=Verdict.REJECT).order_by("at").first()
+    if voice is None:
+        return {}
+    return {
+        "action": str(action.pk),
+        "rejected_by": voice.person_name,
+        "reason_code": voice.reason_code,
+        "note": voice.note,
+    }
 
 
 def _reconcile(segment: Segment, action: Action) -> CallOutcome | None:
@@ -220,6 +256,8 @@ def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
         ticket = redeem(action_id=action.pk, by=ENGINE, fence=segment.fence)
     except Void:
         return None
+    except Stopped as refusal:
+        return Halted(refusal.message)
     return _dispatch(segment, ticket)
 
 
@@ -314,4 +352,4 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     return Failure("unknown_outcome", ran.message, evidence)
 
 
-__all__ = ["CallOutcome", "Held", "Refused", "Returned", "call", "usages_of"]
+__all__ = ["CallOutcome", "Halted", "Held", "Refused", "Returned", "call", "usages_of"]

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest
-from approvals.statuses import RequestStatus
+from approvals.statuses import UNDECIDED, RequestStatus
 from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
@@ -17,7 +17,7 @@ from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Action, Attempt
 from orchestrator.statuses import EXECUTION, STEP, ActionStatus, AttemptStatus, StepStatus
 
-LIVE_REQUESTS = [RequestStatus.PENDING, RequestStatus.APPROVED]
+LIVE_REQUESTS = [*UNDECIDED, RequestStatus.APPROVED]
 
 
 def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> bool:
@@ -47,7 +47,7 @@ def _end_attempts(execution_id: UUID, by: Actor, why: str) -> None:
 def _end_actions(execution_id: UUID, by: Actor, why: str) -> None:
     """Not yet sent: taken back. Sent (redeemed) ones stay open for their report, because their effect is real."""
     open_actions = Action.objects.select_for_update().filter(
-        execution_id=execution_id, status__in=[ActionStatus.HELD, ActionStatus.GRANTED]
+        execution_id=execution_id, status__in=[ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED]
     )
     for action in open_actions:
         move(action, to=ActionStatus.WITHDRAWN, by=by, why=why, finished_at=Now())

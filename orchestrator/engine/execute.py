@@ -9,7 +9,7 @@ from audit.conditions import compile_condition
 from audit.lifecycle import database_now
 from audit.refusals import Stale
 from orchestrator.engine import caps, heartbeat
-from orchestrator.engine.calls import Held, Refused, Returned, call, usages_of
+from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.people import ask_about_step
@@ -17,6 +17,7 @@ from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
 from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import charge, settle_failure, settle_success
+from orchestrator.engine.stopped import why_stopped
 from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.models import Execution, Step
 from orchestrator.statuses import StepStatus
@@ -121,6 +122,8 @@ def _scope(segment: Segment) -> dict[str, Any]:
 
 
 def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
+    if why := why_stopped(segment):
+        raise _Waits(StepStatus.STOPPED, why)
     _refuse_over_caps(segment)
     match segment.spec.kind:
         case "agent":
@@ -192,8 +195,10 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
             return value
         case Held(action):
             raise _Waits(StepStatus.AWAITING_APPROVAL, f"waiting for people: {action.tool}")
-        case Refused(kind, message):
-            raise _Fails(Failure("policy" if kind == "policy" else "business", message))
+        case Halted(why):
+            raise _Waits(StepStatus.STOPPED, why)
+        case Refused(kind, message, evidence):
+            raise _Fails(Failure("policy" if kind == "policy" else "business", message, evidence))
         case Failure(failure_class="unknown_outcome_parked", message=message):
             raise _Waits(StepStatus.UNKNOWN_OUTCOME, message)
         case failure:

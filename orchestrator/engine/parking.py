@@ -80,4 +80,4 @@ def _park_a_chain(segment: Segment, *, to: str, why: str, input: dict[str, Any],
 
 
 def _is_anybody_asked(step: Step) -> bool:
-    return Action.objects.filter(step_id=step.pk, status=ActionStatus.HELD).exists()
+    return Action.objects.filter(step_id=step.pk, status__in=[ActionStatus.HELD, ActionStatus.SENT_BACK]).exists()

@@ -12,7 +12,7 @@ from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Step
 from orchestrator.statuses import StepStatus
 
-PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD)
+PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD, StepStatus.STOPPED)
 
 
 def resume_step(*, step_id: UUID, by: Actor, why: str) -> None:

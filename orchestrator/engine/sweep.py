@@ -12,9 +12,10 @@ from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from approvals import bypasses, clocks
 from approvals import operations as approvals
+from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
-from approvals.statuses import RequestStatus
 from audit.lifecycle import move
 from audit.refusals import Refusal
 from orchestrator.engine.advance import advance, wake
@@ -23,6 +24,8 @@ from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
+from orchestrator.engine.stopped import go_on, going_on, release
+from orchestrator.gate import stopped as gate
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
@@ -41,7 +44,12 @@ def sweep() -> int:
         (
             _each(Step.objects.due_timers(), _wake_timer),
             _each(Attempt.objects.abandoned(), _give_up_lease),
+            clocks.keep(),
+            escalate_due(by=ENGINE),
             approvals.expire_overdue(by=ENGINE),
+            bypasses.end_overdue(by=ENGINE),
+            _each(gate.released(), release),
+            _each(going_on(), go_on),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
             _each(_decided_but_parked(), _resume),
             _each(_stalled(), _advance),
@@ -88,8 +96,9 @@ def _time_out(execution_id: Any) -> bool:
 
 def _decided_but_parked() -> Any:
     """A step still waiting although its action was decided: the wake-up was missed."""
-    waiting = Action.objects.filter(step_id=OuterRef("pk"), status__in=[ActionStatus.HELD, ActionStatus.UNKNOWN])
-    asked = ApprovalRequest.objects.filter(subject_id=OuterRef("pk"), status=RequestStatus.PENDING)
+    still_open = [ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.UNKNOWN]
+    waiting = Action.objects.filter(step_id=OuterRef("pk"), status__in=still_open)
+    asked = ApprovalRequest.objects.undecided().filter(subject_id=OuterRef("pk"))
     return Step.objects.filter(
         ~Exists(waiting), ~Exists(asked), status__in=[StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME]
     )
@@ -118,7 +127,7 @@ def _advance(execution_id: Any) -> bool:
 def _orphaned_requests() -> Any:
     """Requests of executions that ended meanwhile: nothing waits for their answer."""
     ended = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
-    return ApprovalRequest.objects.filter(Exists(ended), status=RequestStatus.PENDING)
+    return ApprovalRequest.objects.undecided().filter(Exists(ended))
 
 
 @transaction.atomic

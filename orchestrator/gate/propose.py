@@ -7,12 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
+from approvals import bypasses
 from approvals import operations as approvals
-from approvals.models import ApprovalPolicy, ApprovalRequest
-from approvals.policies import TIERS, Requirement, match
+from approvals.models import ApprovalPolicy, ApprovalRequest, Bypass
+from approvals.policies import TIERS, Requirement
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical
@@ -23,9 +22,11 @@ from audit.refusals import Invalid, NotVisible
 from budgets.models import BusinessUnit
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
+from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Execution, Tool
 from orchestrator.statuses import ActionStatus
 
@@ -45,6 +46,8 @@ class Place:
     revision: int = 1
     # The key of an earlier revision that was sent: what may have happened under it must not happen under another.
     sent_under: str = ""
+    # The approval of an earlier revision that is void now: its reviewers are shown what has changed since.
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Judged:
     agent: Agent | None
     requirement: Requirement
     denials: tuple[str, ...]
+    bypass: Bypass | None = None
 
     @property
     def verdict(self) -> str:
@@ -82,13 +86,15 @@ def judge(
     units = lineage(unit_id)
     # An agent of another unit is answered like one that does not exist.
     found_agent = Agent.objects.active().select_related("owner").filter(name=agent, unit_id__in=units).first()
-    requirement = match(
+    bypass = bypasses.for_call(tool=tool, agent=agent, unit_ids=units)
+    requirement, bypass = bypasses.match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
         facts=facts_about(found_tool, found_agent, arguments, _unit_facts(unit_id), facts or {}),
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
+        bypass=bypass,
     )
     denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments))
-    return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials)
+    return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials, bypass=bypass)
 
 
 def facts_of(execution: Execution, step_key: str) -> dict[str, Any]:
@@ -128,18 +134,8 @@ def _denials(names: tuple[str, str], tool: Tool | None, agent: Agent | None, arg
     denials = []
     if agent is not None and not agent.may_call(tool.name):
         denials.append(f"The agent “{agent.name}” is not allowed to call “{tool.name}”.")
-    problems = list(Draft202012Validator(tool.input_schema).iter_errors(arguments))[:5] if tool.input_schema else []
-    return denials + [
-        f"Arguments do not fit the tool's schema at /{'/'.join(map(str, problem.absolute_path))}: {_rule(problem)}"
-        for problem in problems
-    ]
-
-
-def _rule(problem: ValidationError) -> str:
-    """The rule that was broken, without the value that broke it: reasons are copied into the audit trail."""
-    if problem.validator == "required":
-        return problem.message[:200]
-    return f"{problem.validator} {problem.validator_value}"[:200]
+    problems = problems_with(arguments, tool.input_schema)
+    return denials + [f"Arguments do not fit the tool's schema at {where}: {rule}" for where, rule in problems]
 
 
 @transaction.atomic
@@ -158,6 +154,7 @@ def propose(
     judged: Judged | None = None,
     record: dict[str, Any] | None = None,
     undoes: Action | None = None,
+    proposed: str = "",
 ) -> Action:
     """Store the proposal with its verdict, and open the approval request when it is held.
 
@@ -179,14 +176,16 @@ def propose(
         effect=judged.tool.effect if judged.tool else "",
         tier=judged.tool.tier if judged.tool else STRICTEST_TIER,
         execution_id=place.execution.pk if place else execution_id,
-        arguments=_canonical_arguments(arguments),
+        arguments=canonical_arguments(arguments),
+        proposed=proposed,
         record=canonical(record) if record is not None else "",
-        business_key=business_key or _business_key(judged.tool, arguments),
+        business_key=business_key or business_key_of(judged.tool, arguments),
         context=context or {},
         verdict=judged.verdict,
         reasons=list(judged.denials or judged.requirement.reasons),
         required=judged.requirement.required,
         policy_version=judged.requirement.policy_version,
+        bypass_id=judged.bypass.pk if judged.bypass else None,
         undoes_id=undoes.pk if undoes else None,
         **_asker(by, place),
     )
@@ -196,16 +195,19 @@ def propose(
     if idempotency_hint:
         _one_at_a_time(action.idempotency_key)
         earlier = _earlier(action)
-    return earlier or _store(action, judged, by, unit)
+    return earlier or _store(action, judged, by, unit, place)
 
 
-def _canonical_arguments(arguments: dict[str, Any]) -> str:
+def canonical_arguments(arguments: dict[str, Any]) -> str:
     try:
-        return canonical(arguments)
+        text = canonical(arguments)
+        # Digests are taken over what is read back, so what cannot be read back is refused here.
+        canonical(json.loads(text))
     except NotCanonical as error:
         raise Invalid(
             "The arguments cannot be stored exactly.", errors=[("/arguments", "not_exact", str(error))]
         ) from None
+    return text
 
 
 def _asker(by: Actor, place: Place | None) -> dict[str, Any]:
@@ -220,7 +222,7 @@ def _asker(by: Actor, place: Place | None) -> dict[str, Any]:
     }
 
 
-def _business_key(tool: Tool | None, arguments: dict[str, Any]) -> str:
+def business_key_of(tool: Tool | None, arguments: dict[str, Any]) -> str:
     """The name the outside world knows this effect by, from the tool's template; "" when it has none."""
     if tool is None or not tool.business_key:
         return ""
@@ -259,7 +261,7 @@ def _earlier(action: Action) -> Action | None:
         .exclude(status__in=[ActionStatus.VOID, ActionStatus.WITHDRAWN])
         .first()
     )
-    if earlier is not None and earlier.arguments != action.arguments:
+    if earlier is not None and not earlier.is_call(action.tool, action.arguments):
         raise Invalid(
             "This hint was used for a call with other arguments.",
             errors=[("/idempotency_hint", "mismatch", f"Action {earlier.pk} holds other arguments under this hint.")],
@@ -267,22 +269,27 @@ def _earlier(action: Action) -> Action | None:
     return earlier
 
 
-def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Action:
+def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, place: Place | None) -> Action:
     facts = {"digest": action.digest, "tool": action.tool, "agent": action.agent, "key": action.idempotency_key}
+    if judged.bypass:
+        facts["bypass"] = str(judged.bypass.pk)
+    wait_while_stopped(action)
     lifecycle.born(action, by=by, data=facts)
     why = "; ".join(action.reasons)[:1000]
     if action.verdict == "deny":
         move(action, to=ActionStatus.DENIED, by=by, why=why, finished_at=lifecycle.Now())
     elif action.verdict == "allow":
         move(action, to=ActionStatus.GRANTED, by=by, why=why)
+    elif not action.required:
+        move(action, to=ActionStatus.HELD, by=by, why=why)
     else:
-        request = _ask(action, judged, by, unit)
+        request = _ask(action, judged, by, unit, replaces=place.replaces if place else None)
         move(action, to=ActionStatus.HELD, by=by, why=why, approval_id=request.pk)
     announce(action)
     return action
 
 
-def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> ApprovalRequest:
+def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, *, replaces: UUID | None) -> ApprovalRequest:
     tool = judged.known_tool()
     need = judged.requirement
     arguments = json.loads(action.arguments)
@@ -293,6 +300,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             unit_id=action.unit_id,
             unit_title=unit.title,
             execution_id=action.execution_id,
+            replaces=replaces,
             title=title_of(tool, arguments),
             tool=action.tool,
             tool_version=action.tool_version,
@@ -302,7 +310,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
             snapshot=snapshot_of(action),
             digest=action.digest,
             revision=action.revision,
-            tier=_tier_of(need.required, action.tier),
+            tier=tier_of(need.required, action.tier),
             requester=action.requester,
             requester_name=action.requester_name,
             duties=duties_of(action, tool=tool, requirement=need),
@@ -325,7 +333,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit) -> Appro
     )
 
 
-def _tier_of(required: int, floor: str) -> str:
+def tier_of(required: int, floor: str) -> str:
     """A policy that asks for two or more makes it a two-person act, whatever the tool's own tier says."""
     wanted = min(max(required, TIERS[floor]), max(TIERS.values()))
     return next(tier for tier, people in TIERS.items() if people == wanted)

@@ -24,6 +24,7 @@ from orchestrator.gate.duties import duties_of_agents
 from orchestrator.gate.locks import lock_action, refuse_foreign
 from orchestrator.gate.propose import WORKFLOW, facts_of, judge
 from orchestrator.gate.snapshot import digest_of
+from orchestrator.gate.stopped import refuse_stopped
 from orchestrator.models import Action, Agent, Attempt, Execution, Tool
 from orchestrator.statuses import ActionStatus, AttemptStatus
 
@@ -57,7 +58,7 @@ class Ticket:
 def redeem(*, action_id: UUID, by: Actor, fence: UUID | None = None) -> Ticket:
     """Hand out the stored arguments once per grant. `fence` is the attempt of one of our own steps.
 
-    Raises NotGranted, Stale (the attempt lost its lease), Void (and the action is then void), NotVisible.
+    Raises NotGranted, Stopped, Stale (the attempt lost its lease), Void (and the action is then void), NotVisible.
     """
     try:
         return _redeem(action_id, by, fence)
@@ -71,7 +72,10 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
     action = lock_action(action_id)
     refuse_foreign(action, by)
     if action.status != ActionStatus.GRANTED:
+        if action.status == ActionStatus.HELD:
+            refuse_stopped(action)
         raise NotGranted(_why_not(action), code=f"action_{action.status}")
+    refuse_stopped(action)
     _refuse_without_lease(action, fence)
     _refuse_changed(action)
     _refuse_stricter_policy(action)
@@ -94,6 +98,8 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
 def _why_not(action: Action) -> str:
     return {
         ActionStatus.HELD: "People have not decided yet.",
+        ActionStatus.SENT_BACK: "A reviewer asked a question that is not answered yet.",
+        ActionStatus.ANSWERED: "A person gave the result; there is nothing to carry out.",
         ActionStatus.REDEEMED: "It was already redeemed; a grant opens one dispatch.",
         ActionStatus.DENIED: "Policy denied it.",
         ActionStatus.REJECTED: "A reviewer rejected it.",
@@ -139,9 +145,15 @@ def _refuse_changed_agent(action: Action) -> None:
 
 
 def _refuse_stricter_policy(action: Action) -> None:
-    """A policy put in force since the action was judged is asked as well. One that was taken back gives nothing away."""
+    """A policy put in force since the action was judged is asked as well. One that was taken back gives nothing away.
+
+    What a bypass let through is judged again in any case: a bypass that has ended lets nothing through.
+    """
     since = action.created_at - JUDGING_TAKES
-    if not ApprovalPolicy.objects.active().filter(tool__in=[action.tool, "*"], activated_at__gt=since).exists():
+    if (
+        not action.bypass_id
+        and not ApprovalPolicy.objects.active().filter(tool__in=[action.tool, "*"], activated_at__gt=since).exists()
+    ):
         return
     execution = Execution.objects.get(pk=action.execution_id) if action.step_id and action.execution_id else None
     judged = judge(

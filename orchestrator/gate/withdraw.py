@@ -26,7 +26,7 @@ def withdraw(*, action_id: UUID, by: Actor, why: str) -> Action:
     """Raises NotVisible, TooLateToWithdraw."""
     action = lock_action(action_id)
     refuse_foreign(action, by)
-    if action.status not in {ActionStatus.HELD, ActionStatus.GRANTED}:
+    if action.status not in {ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED}:
         raise TooLateToWithdraw(f"The action is {action.status}; there is nothing to take back.")
     approvals.withdraw(subject_id=action.pk, by=by, why=why)
     move(action, to=ActionStatus.WITHDRAWN, by=by, why=why, finished_at=Now())

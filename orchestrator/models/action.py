@@ -45,6 +45,9 @@ class Action(Governed):
     occurrence = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=1)
     arguments = models.TextField()
+    proposed = models.TextField(
+        db_default="", default="", help_text="The arguments as the agent proposed them, once a reviewer has edited them"
+    )
     digest = models.CharField(max_length=64)
     record = models.TextField(default="", help_text="Canonical authoritative record as it was when asked")
     business_key = models.TextField(default="")
@@ -54,6 +57,8 @@ class Action(Governed):
     reasons = models.JSONField(default=list)
     required = models.PositiveSmallIntegerField(default=0)
     policy_version = models.TextField(default="")
+    # The lowered tier that let it through with fewer signatures than its tool's tier asks for.
+    bypass_id = models.UUIDField(null=True)
     requester = models.TextField()
     requester_name = models.TextField()
     approval_id = models.UUIDField(null=True)
@@ -89,6 +94,11 @@ class Action(Governed):
         indexes = [
             models.Index(name="action_unit_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="action_execution", fields=["execution_id", "created_at"]),
+            models.Index(
+                name="action_held_by_a_stop",
+                fields=["unit_id"],
+                condition=Q(status=ActionStatus.HELD, approval_id__isnull=True),
+            ),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
         ]
 
@@ -97,6 +107,10 @@ class Action(Governed):
 
     def get_absolute_url(self) -> str:
         return reverse("action", args=[self.pk])
+
+    def is_call(self, tool: str, arguments: str) -> bool:
+        """Whether this is what was called for: an agent repeats what it proposed, not what a reviewer made of it."""
+        return (self.tool, self.proposed or self.arguments) == (tool, arguments)
 
     @property
     def stream(self) -> str:

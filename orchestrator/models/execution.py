@@ -137,6 +137,7 @@ class Step(Governed):
                 fields=["execution"],
                 condition=Q(status__in=["awaiting_approval", "unknown_outcome", "budget_hold"]),
             ),
+            models.Index(name="step_stopped", fields=["unit_id"], condition=Q(status=StepStatus.STOPPED)),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 
 from approvals import snapshots
 from approvals.models import ApprovalRequest, Decision
-from approvals.queries import history
+from approvals.queries import history, signed_by
 from approvals.snapshots import Reading
 from audit import scope
 from audit.actors import Actor
@@ -183,7 +183,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
     tool = tools.get((action.tool, action.tool_version))
     requests = list(ApprovalRequest.objects.filter(subject_id=action.pk).order_by("created_at"))
     decisions = list(Decision.objects.filter(request__in=requests).order_by("at"))
-    signed = {voice.request_id for voice in decisions if voice.person_id == actor.user_id}
+    signed = signed_by(actor, requests, decisions)
     name, snapshot = title(action, tools), snapshot_of(action)
     return ActionPage(
         action=action,

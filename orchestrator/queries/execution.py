@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from approvals.models import ApprovalRequest, Decision
-from approvals.queries import history
+from approvals.queries import history, signed_by
 from audit import scope
 from audit.actors import Actor
 from audit.models import AuditEvent, AuditStream
@@ -24,7 +24,13 @@ from orchestrator.queries.story import condensed
 from orchestrator.statuses import ActionStatus, ExecutionStatus, StepStatus
 
 TROUBLE = (StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER, StepStatus.SYSTEM_ERROR, StepStatus.UNKNOWN_OUTCOME)
-PRESENT = (StepStatus.AWAITING_APPROVAL, StepStatus.SCHEDULED, StepStatus.BUDGET_HOLD, StepStatus.IN_PROGRESS)
+PRESENT = (
+    StepStatus.STOPPED,
+    StepStatus.AWAITING_APPROVAL,
+    StepStatus.SCHEDULED,
+    StepStatus.BUDGET_HOLD,
+    StepStatus.IN_PROGRESS,
+)
 SHOWN_ACTIONS = 100
 SMOOTH = {ActionStatus.SUCCEEDED, ActionStatus.UNDONE}
 
@@ -169,7 +175,7 @@ class _Reading:
 
     @property
     def signed(self) -> set[UUID]:
-        return {voice.request_id for voice in self.decisions if voice.person_id == self.actor.user_id}
+        return signed_by(self.actor, self.requests, self.decisions)
 
     def page(self, version: str, selected: Step | None, more: Mapping[str, Any]) -> ExecutionPage:
         execution = self.execution

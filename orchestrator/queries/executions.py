@@ -21,6 +21,7 @@ WAITING_FOR = {
     StepStatus.SCHEDULED: "a retry",
     StepStatus.UNKNOWN_OUTCOME: "an answer",
     StepStatus.BUDGET_HOLD: "budget",
+    StepStatus.STOPPED: "a stop to be lifted",
 }
 ENDED = {StepStatus.SUCCESS, StepStatus.SKIPPED}  # nothing left to stop; done is only what succeeded
 
@@ -136,6 +137,6 @@ def ending(execution: Execution) -> Ending:
     live = sum(number for status, number in steps.items() if status not in {*ENDED, StepStatus.BUSINESS_ERROR})
     return Ending(
         execution, steps=live, running=steps.get(StepStatus.IN_PROGRESS, 0),
-        held=actions.get(ActionStatus.HELD, 0) + actions.get(ActionStatus.GRANTED, 0),
+        held=sum(actions.get(one, 0) for one in (ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED)),
         sent=actions.get(ActionStatus.REDEEMED, 0),
     )  # fmt: skip

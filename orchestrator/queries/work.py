@@ -11,12 +11,13 @@ from uuid import UUID
 from django.db.models import Q
 from django.urls import reverse
 
-from approvals.models import ApprovalRequest
-from approvals.queries import Waiting, waiting_for
+from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
+from approvals.queries import Waiting
 from approvals.queries import work as approvals_work
+from approvals.queue import waiting_for
 from audit.actors import Actor
 from audit.models import AuditEvent
-from audit.queries import counted
+from audit.queries import counted, counted_at_once
 from budgets.models import BusinessUnit
 from orchestrator.models import Action, DeadLetter, Execution
 from orchestrator.queries.executions import ExecutionRow, rows_of
@@ -78,13 +79,22 @@ class Counts:
 
     approvals: int
     letters: int
+    # What the bands on top speak of, and broken glass that waits for this person's look.
+    stops: int = 0
+    bypasses: int = 0
+    emergencies: int = 0
 
 
 def counts(actor: Actor) -> Counts:
-    return Counts(
-        approvals=waiting_for(actor).order_by()[:1000].count(),
-        letters=DeadLetter.objects.visible_to(actor).open().order_by()[:1000].count(),
+    letters = DeadLetter.objects.visible_to(actor).open()
+    shelves = (
+        waiting_for(actor),
+        letters,
+        Stop.objects.engaged(),
+        Bypass.objects.in_force(),
+        BreakGlass.objects.waiting_for(actor),
     )
+    return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
 
 
 def units(ids: frozenset[UUID]) -> list[BusinessUnit]:

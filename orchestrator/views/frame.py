@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_safe
 from audit import scope
 from audit.preferences import preferences_of
 from audit.web import actor_of, address, is_part, unchanged
+from orchestrator.queries.stops import Band, band
 from orchestrator.queries.work import Counts, counts, units
 
 # Lists that a unit narrows; elsewhere the unit menu leads to the executions of that unit.
@@ -51,6 +53,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "nav_version": once(nav_version, request),
             "nav_url": reverse("nav"),
             "scope": once(unit_scope, request),
+            "stop_band": once(stop_band, request),
+            "operates": once(operates, request),
+            "emergencies": once(lambda asked: _counts(asked).emergencies, request),
         }
     return context
 
@@ -69,6 +74,7 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Executions", "executions", "e", None),
         ("Actions", "actions", "c", None),
         ("Dead letters", "dead_letters", "d", numbers.letters),
+        ("Stops", "stops", "t", len(stop_band(request).stops)),
     ]
     if scope.unit_ids(actor_of(request), "audit"):
         lines.append(("Audit", "audit", "u", None))
@@ -130,7 +136,21 @@ def unit_scope(request: HttpRequest) -> Scope | None:
 
 def nav_version(request: HttpRequest) -> str:
     numbers = _counts(request)
-    return f"{numbers.approvals}.{numbers.letters}"
+    return f"{numbers.approvals}.{numbers.letters}.{len(stop_band(request).stops)}"
+
+
+def stop_band(request: HttpRequest) -> Band:
+    """What is stopped or bypassed, for the top of every page; looked up once a request, and only if there is anything."""
+    if not hasattr(request, "_stop_band"):
+        numbers = _counts(request)
+        found = band(actor_of(request)) if numbers.stops or numbers.bypasses else Band([], [])
+        request._stop_band = found  # type: ignore[attr-defined]
+    return request._stop_band  # type: ignore[attr-defined,no-any-return]
+
+
+def operates(request: HttpRequest) -> frozenset[UUID]:
+    """Where this person may stop things: their pages offer it."""
+    return scope.unit_ids(actor_of(request), "operate")
 
 
 def _counts(request: HttpRequest) -> Counts:

@@ -154,5 +154,6 @@ def voice(approval, verdict="approve", **more):
         "digest": approval["digest"],
         "revision": approval["revision"],
         "reason_code": "evidence_checked",
+        "viewed": {"sections": approval["must_view"], "view": approval["view"]},
         **more,
     }

@@ -23,8 +23,8 @@ class TestEveryEditor:
         edit(row, by=make.actor(bob), changed=["reason"])
         in_force = make.policy()
 
-        for number in ("0002", "0004"):
-            call_command("migrate", "approvals", number, verbosity=0)
+        call_command("migrate", "approvals", "0002", verbosity=0)
+        call_command("migrate", verbosity=0)
 
         row.refresh_from_db()
         in_force.refresh_from_db()

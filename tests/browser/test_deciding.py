@@ -14,6 +14,8 @@ def request_of_two(unit, people):
 
 def fill_in(page, note="checked against the invoice"):
     page.check("#decision_verdict_approve")
+    if page.locator("#decision_critical").count():
+        page.fill("#decision_critical", "4,860")
     page.select_option("#decision_reason_code", "evidence_checked")
     page.fill("#decision_note", note)
 
@@ -30,6 +32,8 @@ class TestByKeyboard:
             page.wait_for_timeout(1300)
             page.keyboard.press("PageDown")
         page.keyboard.press("a")
+        page.keyboard.press("Tab")
+        page.keyboard.type("4860.00")
         page.keyboard.press("Tab")
         page.keyboard.type("Evidence")
         page.keyboard.press("Control+Enter")

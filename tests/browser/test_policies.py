@@ -62,6 +62,7 @@ class TestTheReviewPage:
             box.check()
         page.check("#decision_verdict_approve")
         page.select_option("#decision_reason_code", "evidence_checked")
+        page.fill("#decision_critical", "4,860")
 
         page.check("input[name=check_0][value=no]")
         page.click("text=Record decision")

@@ -4,7 +4,6 @@ from django.db import connection
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest
-from approvals.operations import Voice
 from audit.actors import Actor
 from orchestrator.engine.claims import ENGINE, Claim, claim_due
 from orchestrator.engine.segment import Segment, begin
@@ -12,6 +11,7 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate.propose import Place, propose
 from orchestrator.gate.redeem import redeem
 from orchestrator.models import Action, Attempt, Execution, Step
+from tests import signing
 from tests import worlds as make
 
 DEAD = "UPDATE orchestrator_attempt SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = %s"
@@ -92,15 +92,11 @@ def asked(execution: Execution) -> ApprovalRequest:
 
 
 def approve(request: ApprovalRequest, by: Actor) -> None:
-    approvals.approve(request_id=request.pk, by=by, voice=_voice(request, "evidence_checked"))
+    approvals.approve(request_id=request.pk, by=by, voice=signing.voice(request))
 
 
 def reject(request: ApprovalRequest, by: Actor) -> None:
-    approvals.reject(request_id=request.pk, by=by, voice=_voice(request, "missing_evidence"))
-
-
-def _voice(request: ApprovalRequest, reason: str) -> Voice:
-    return Voice(digest=request.digest, revision=request.revision, reason_code=reason)
+    approvals.reject(request_id=request.pk, by=by, voice=signing.voice(request, "missing_evidence"))
 
 
 def _run(statement: str, *parameters: object) -> int:

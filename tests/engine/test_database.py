@@ -4,10 +4,13 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
+from approvals import bulk, emergencies, stops
+from approvals.models import Bypass, EscalationLevel
 from audit.lifecycle import Governed
 from orchestrator.models import Attempt, DeadLetter, Step
 from tests import worlds as make
 from tests.engine.driving import drive
+from tests.signing import voice
 
 GOVERNED = [model for model in apps.get_models() if issubclass(model, Governed)]
 
@@ -28,6 +31,15 @@ def rows(world, governed, provider):
     make.draft(policy, by=make.SETUP)
     for name in ("ReviewerGroup", "BusinessCalendar", "LinkedAccounts"):
         make.draft(apps.get_model("approvals", name)(name="p"), by=make.SETUP)
+    make.draft(Bypass(name="b", tool="wire", tier="customer_facing", reason="half of us are ill"), by=make.SETUP)
+    make.draft(EscalationLevel(name="head", after_percent=50, person_id=world.grace.user_id), by=make.SETUP)
+    bulk.preview(act="claim", requests=[make.request(world)], by=world.grace)
+    alone = make.request(world, tool="wire")
+    emergencies.break_glass(
+        request_id=alone.pk, by=world.grace, voice=voice(alone), reason="nobody else answers in time"
+    )
+    unit = stops.Target(scope="unit", unit_id=world.unit.pk)
+    stops.engage(target=unit, by=world.ada, reason="the books do not agree")
 
 
 def refused(row, before, after):

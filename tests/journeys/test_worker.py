@@ -4,8 +4,10 @@ import signal
 
 import psutil
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 
+from approvals import stops
 from orchestrator.models import Attempt
 from tests import trail
 from tests.plant import kill_the_cluster, running_plant
@@ -82,6 +84,24 @@ class TestASupervisorThatIsKilled:
 
         assert psutil.wait_procs(family, timeout=20)[1] == []
         plant.worker.start()
+        assert plant.wait_for(execution).status == "succeeded"
+
+
+class TestAStop:
+    def test_is_kept_by_a_worker_which_tells_people_and_goes_on_afterwards(self, plant, tmp_path):
+        get_user_model().objects.filter(username="grace").update(email="grace@example.com")
+        plant.wait_for(plant.order(10, "fee"))
+        unit = stops.Target(scope="unit", unit_id=plant.world.unit.pk)
+        engaged = stops.engage(target=unit, by=plant.world.ada, reason="the books do not agree")
+
+        execution = plant.order(11, "fee")
+        wait_until(lambda: execution.steps.filter(status="stopped").exists(), seconds=20)
+        mails = tmp_path / "var" / "mail"
+        wait_until(
+            lambda: mails.is_dir() and any("Was stopped" in one.read_text() for one in mails.iterdir()), seconds=20
+        )
+
+        stops.lift(stop_id=engaged.pk, by=plant.world.ada, why="the books agree again")
         assert plant.wait_for(execution).status == "succeeded"
 
 

@@ -5,9 +5,13 @@ from datetime import timedelta
 import pytest
 
 from approvals import operations as approvals
-from approvals.models import ApprovalPolicy, ApprovalRequest, Decision
+from approvals.escalation import escalate_due
+from approvals.models import ApprovalPolicy, ApprovalRequest, Decision, Notice
+from approvals.notifying.spread import concerned
 from approvals.open_hours import after
-from approvals.queries import review
+from approvals.queries import QueueFilters, review
+from approvals.questions import send_back
+from approvals.queue import queue
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Invalid
@@ -103,12 +107,33 @@ class TestTimeOut:
         return asked
 
     def test_that_escalates_leaves_the_request_waiting_and_says_so_once(self, escalating):
-        ended = [approvals.expire_overdue(by=make.MAKER) for _ in range(3)]
+        ended = []
+        for _ in range(3):
+            escalate_due(by=make.MAKER)
+            ended.append(approvals.expire_overdue(by=make.MAKER))
 
         escalating.refresh_from_db()
         assert (ended, escalating.status) == ([0, 0, 0], "pending")
-        (event,) = AuditEvent.objects.filter(event="approval_request.overdue", object_id=escalating.pk)
-        assert "seniors" in event.data
+        assert AuditEvent.objects.filter(event="approval_request.overdue", object_id=escalating.pk).count() == 1
+        (event,) = AuditEvent.objects.filter(event="approval_request.escalated", object_id=escalating.pk)
+        assert "Seniors" in event.data
+
+    def test_that_escalates_asks_the_group_next_and_tells_its_members(self, escalating, grace):
+        escalate_due(by=make.MAKER)
+
+        (step,) = escalating.escalations.filter(kind="level")
+        assert (step.step, step.reviewers, step.asked_name) == ("asked-next", "seniors", "Seniors")
+        notice = Notice.objects.get(kind="escalated", request=escalating)
+        assert concerned(notice) == {grace.pk}
+        assert queue(make.actor(grace), QueueFilters(held="me")).get() == escalating
+
+    def test_goes_on_while_the_asker_is_asked_something(self, escalating, grace):
+        """Sending back pauses nothing."""
+        send_back(request_id=escalating.pk, by=make.actor(grace), digest=escalating.digest, revision=1, question="Why?")
+
+        escalate_due(by=make.MAKER)
+
+        assert escalating.escalations.filter(kind="level").count() == 1
 
     def test_that_escalates_takes_a_late_decision(self, escalating, grace):
         assert make.approved(escalating, grace).status == "approved"

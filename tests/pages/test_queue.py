@@ -3,8 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from approvals import queries
-from approvals.queries import QueueFilters
+from approvals import queue
+from approvals.queue import QueueFilters
 from tests import make
 from tests.pages.asking import PART
 
@@ -64,16 +64,16 @@ class TestPaging:
     def test_walks_forth_and_back_over_every_row_once(self, unit, grace):
         actor = make.actor(grace)
         wanted = [make.request().pk for _ in range(7)]
-        rows = queries.queue(actor, QueueFilters())
+        rows = queue.queue(actor, QueueFilters())
 
         forth, cursor = [], ""
         while True:
-            page = queries.DUE_FIRST.slice(rows, after=cursor, size=3)
+            page = queue.DUE_FIRST.slice(rows, after=cursor, size=3)
             forth.append([row.pk for row in page.rows])
             cursor = page.older
             if not cursor:
                 break
-        back = queries.DUE_FIRST.slice(rows, before=page.newer, size=3)
+        back = queue.DUE_FIRST.slice(rows, before=page.newer, size=3)
 
         assert [pk for page in forth for pk in page] == wanted
         assert [row.pk for row in back.rows] == forth[-2]

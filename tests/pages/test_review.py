@@ -6,6 +6,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from approvals import showing
 from approvals.models import ApprovalRequest, Decision
 from audit.models import AuditEvent
 from orchestrator.models import Action
@@ -20,7 +21,8 @@ def answer(request, verdict="approve", **more):
     reason = "wrong_amount" if verdict == "reject" else "evidence_checked"
     return {
         "digest": request.digest, "revision": request.revision, "verdict": verdict, "reason_code": reason,
-        "note": "", "viewed": VIEWED, "reading": '{"act": {"ms": 1200, "opens": 1}}', **more,
+        "note": "", "viewed": VIEWED, "reading": '{"act": {"ms": 1200, "opens": 1}}',
+        "view": showing.view_digest(request), "critical": "EUR 4,860.00" if request.required > 1 else "", **more,
     }  # fmt: skip
 
 
@@ -91,7 +93,9 @@ class TestApprove:
         voice = Decision.objects.get(request=request)
         assert (reply.status_code, reply["Location"]) == (302, request.get_absolute_url())
         assert (voice.person, voice.digest, voice.reason_code) == (grace, request.digest, "evidence_checked")
-        assert voice.viewed == {"sections": VIEWED, "reading": {"act": {"ms": 1200, "opens": 1}}}
+        assert voice.viewed["sections"] == VIEWED
+        assert voice.viewed["reading"] == {"act": {"ms": 1200, "opens": 1}}
+        assert voice.viewed["view"] == showing.view_digest(request)
         assert Action.objects.get(pk=request.subject_id).status == "granted"
 
     def test_shows_htmx_the_result_and_the_next_one(self, unit, as_grace):

@@ -1,78 +1,23 @@
 """Two people, or a person and a clock, at the same instant: exactly one outcome, and the loser is told."""
 
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, Decision
-from approvals.operations import Voice
 from audit.actors import system
-from audit.models import AuditEvent
 from audit.refusals import Refusal
 from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action
 from orchestrator.operations import executions
 from tests import worlds as make
+from tests.races.racing import approve, assert_one_outcome, endings_of, race, reject
 
 RACES = 200
-ENDINGS = {"approved", "rejected", "expired", "withdrawn", "void"}
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-
-
-def race(*acts):
-    """Run the acts at the same instant, each on a connection of its own. Returns what each raised, or None."""
-    barrier, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def run(number, act):
-        try:
-            barrier.wait()
-            act()
-        except Refusal as refusal:
-            outcomes[number] = refusal
-        except Exception as error:
-            outcomes[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(number, act)) for number, act in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
-
-
-def voice(request):
-    return Voice(digest=request.digest, revision=request.revision, reason_code="evidence_checked")
-
-
-def approve(request, who):
-    return lambda: approvals.approve(request_id=request.pk, by=who, voice=voice(request))
-
-
-def reject(request, who):
-    return lambda: approvals.reject(request_id=request.pk, by=who, voice=voice(request))
-
-
-def endings_of(request):
-    """The terminal decisions in the audit trail: there must be exactly one."""
-    events = AuditEvent.objects.filter(object_id=request.pk, event__startswith="approval_request.")
-    return [event.after for event in events if event.after in ENDINGS]
-
-
-def assert_one_outcome(request, outcomes):
-    unexpected = [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Refusal)]
-    assert unexpected == []
-    assert len(endings_of(request)) == 1
-    action = Action.objects.get(pk=request.subject_id)
-    request.refresh_from_db()
-    becomes = {"approved": "granted", "rejected": "rejected", "expired": "expired", "withdrawn": "withdrawn"}
-    assert action.status == becomes[request.status]
 
 
 class TestRaces:

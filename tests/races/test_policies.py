@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals import operations as approvals
+from approvals.escalation import escalate_due
 from approvals.models import ApprovalPolicy, ApprovalRequest, Decision, ReviewerGroup
 from approvals.signers import NotNeeded
 from audit.actors import system
@@ -11,7 +11,7 @@ from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Refusal
 from tests import worlds as make
-from tests.races.test_decisions import approve, race
+from tests.races.racing import approve, race
 
 RACES = 60
 
@@ -76,8 +76,9 @@ class TestAnOverdueRequest:
         for _ in range(RACES):
             request = make.request(world)
             ApprovalRequest.objects.filter(pk=request.pk).update(decide_by=database_now())
-            race(*[lambda: approvals.expire_overdue(by=sweeper)] * 2)
-            approvals.expire_overdue(by=sweeper)
+            race(*[lambda: escalate_due(by=sweeper)] * 2)
+            escalate_due(by=sweeper)
 
-            notes = AuditEvent.objects.filter(object_id=request.pk, event="approval_request.overdue")
-            assert notes.count() == 1
+            notes = AuditEvent.objects.filter(object_id=request.pk)
+            assert notes.filter(event="approval_request.overdue").count() == 1
+            assert notes.filter(event="approval_request.escalated").count() == 1

@@ -37,7 +37,8 @@ PEOPLE = {
     "auditor": "auditors",
 }
 CONFIGURABLE = (
-    "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "tool", "agent", "businessunit", "servicetoken",
+    "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "escalationlevel", "bypass",
+    "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken",
 )  # fmt: skip
 
 GROUPS = {"controllers": ("Controllers", ["reviewer"]), "risk": ("Risk", ["reviewer2"])}

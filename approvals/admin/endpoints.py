@@ -1,0 +1,104 @@
+"""Endpoints that are called when something happens, and what was delivered, in the admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+
+from approvals.models import Delivery, WebhookEndpoint
+from approvals.notifying import webhooks
+from audit import events, scope
+from audit.web import actor_of
+from budgets.admin import UnitChoiceField
+
+
+class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An address that is called, judged before it is stored and again at every call."""
+
+    url = forms.URLField(max_length=500, assume_scheme="https", help_text="https, and not inside your own network")
+    new_secret = forms.BooleanField(
+        required=False, help_text="The old secret stops working. The new one is shown once."
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ["name", "unit_id", "url", "slack", "enabled"]
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        try:
+            webhooks.judge(url)
+        except webhooks.Unsafe as error:
+            raise forms.ValidationError(str(error)) from None
+        return url
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Nothing here is deleted: what is no longer called is switched off."""
+
+    form = EndpointForm
+    list_display = ["name", "url", "slack", "enabled", "waiting"]
+    fields = ["name", "unit_id", "url", "slack", "enabled", "new_secret"]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        seen = scope.unit_ids(actor_of(request), "view")
+        rows = super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))
+        open_ones = Q(deliveries__sent_at=None, deliveries__dropped_at=None, deliveries__id__isnull=False)
+        counted: QuerySet[Any] = rows.annotate(open_deliveries=Count("deliveries", filter=open_ones))
+        return counted
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name != "unit_id":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return UnitChoiceField(seen=scope.unit_ids(actor_of(request), "view"), label="Business unit", required=False)
+
+    @admin.display(description="Not yet taken")
+    def waiting(self, row: Any) -> int:
+        return int(row.open_deliveries)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
+        fresh = not change or form.cleaned_data["new_secret"]
+        if fresh:
+            obj.salt = webhooks.new_salt()
+        obj.save()
+        data = {"name": obj.name, "changed": sorted(form.changed_data), "enabled": obj.enabled}
+        event = "webhook_endpoint.changed" if change else "webhook_endpoint.added"
+        events.record(event, by=actor_of(request), object_id=obj.pk, unit_id=obj.unit_id, data=data)
+        if fresh:
+            secret = webhooks.secret_of(obj.salt)
+            messages.warning(request, f"The secret of {obj.name}, shown this once: {secret}")
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The audit trail records it; the admin's own log would be a second book."""
+
+    log_change = log_addition
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Read only: what has not arrived yet, how often it was tried, and what the other side said."""
+
+    list_display = ["notice", "endpoint", "tries", "due_at", "sent_at", "last_error"]
+    list_filter = [("sent_at", admin.EmptyFieldListFilter)]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        seen = scope.unit_ids(actor_of(request), "view")
+        rows = super().get_queryset(request).select_related("notice", "endpoint", "person")
+        return rows.filter(Q(notice__unit_id=None) | Q(notice__unit_id__in=seen))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,49 @@
+"""The escalation ladder in the admin: a level is drafted by one administrator and activated by another."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from approvals.models import EscalationLevel
+from audit import scope
+from audit.web import actor_of
+from budgets.admin import InUnitAdmin
+from budgets.permissions import people_with
+
+FIELDS = ["name", "unit_id", "after_percent", "group", "person"]
+
+
+class LevelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One rung."""
+
+    class Meta:
+        model = EscalationLevel
+        fields = FIELDS
+
+    def clean(self) -> dict[str, Any]:
+        """A group or a person, and a person who could sign in that unit."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        person, unit = data.get("person"), data.get("unit_id")
+        if bool(data.get("group")) == bool(person):
+            self.add_error("group", "Choose a group or a person, one of the two.")
+        elif person is not None and unit and person.pk not in people_with("review", unit):
+            self.add_error("person", "This person does not review in the unit: asking them would only lose time.")
+        return data
+
+
+@admin.register(EscalationLevel)
+class EscalationLevelAdmin(InUnitAdmin):
+    form = LevelForm
+    unit_is_required = False
+    list_display = ["name", "version", "state", "unit", "after_percent", "group", "person"]
+    fields = (*FIELDS,)
+    readonly_fields = ["version"]
+    search_fields = ["name"]
+    autocomplete_fields = ["person"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        seen = scope.unit_ids(actor_of(request), "view")
+        return super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))

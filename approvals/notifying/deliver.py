@@ -1,0 +1,131 @@
+"""Send what is due. Claimed by a lease, sent with no transaction open, recorded after: at least once, under one id.
+
+A receiver that is down loses nothing: its deliveries wait, a little longer after every try, an hour at most.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+from smtplib import SMTPException
+from uuid import UUID
+
+from django.core.mail import EmailMessage
+from django.db.models.functions import Now
+
+from approvals.models.notice import ABOUT_WAITING, Delivery, Notice
+from approvals.notifying import webhooks
+from approvals.notifying.message import body_of, subject_of, text_of
+from approvals.notifying.spread import spread
+from approvals.statuses import RequestStatus
+from audit.lifecycle import database_now, run
+
+logger = logging.getLogger(__name__)
+BATCH = 50
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
+KEEP_DAYS = 30
+# Longer than any try takes; whoever dies while sending is followed by the next after this time.
+_CLAIM = """
+UPDATE approvals_delivery SET tries = tries + 1, due_at = clock_timestamp() + interval '2 minutes'
+WHERE id IN (SELECT id FROM approvals_delivery WHERE sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
+             ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+_FORGET = """
+DELETE FROM approvals_notice WHERE id IN (SELECT n.id FROM approvals_notice AS n
+  WHERE n.created_at < clock_timestamp() - make_interval(days => %s) AND n.spread_at IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM approvals_delivery AS d WHERE d.notice_id = n.id) LIMIT %s) RETURNING 1
+"""
+_FORGET_SENT = """
+DELETE FROM approvals_delivery WHERE id IN (SELECT id FROM approvals_delivery
+  WHERE COALESCE(sent_at, dropped_at) < clock_timestamp() - make_interval(days => %s) LIMIT %s) RETURNING 1
+"""
+
+
+def one_round() -> int:
+    """Spread what happened, send what is due. Returns how much was done; 0 means: nothing to do for now."""
+    spread_over = spread()
+    ids = [row[0] for row in run(_CLAIM, [BATCH])]
+    rows = Delivery.objects.filter(pk__in=ids).select_related("notice", "notice__request", "person", "endpoint")
+    due = _without_pointless(rows.order_by("id"))
+    mails: dict[int, list[Delivery]] = defaultdict(list)
+    for delivery in due:
+        if delivery.person_id is not None:
+            mails[delivery.person_id].append(delivery)
+        else:
+            _call(delivery)
+    for deliveries in mails.values():
+        _mail(deliveries)
+    return spread_over + len(ids)
+
+
+def forget() -> int:
+    """What was delivered a month ago has told what it had to tell; the audit trail keeps what happened."""
+    return len(run(_FORGET_SENT, [KEEP_DAYS, 500])) + len(run(_FORGET, [KEEP_DAYS, 500]))
+
+
+def _without_pointless(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Whoever gets a digest is not told that something waits which somebody has decided since."""
+    kept: list[Delivery] = []
+    pointless: list[Delivery] = []
+    for delivery in deliveries:
+        (pointless if _is_pointless(delivery) else kept).append(delivery)
+    Delivery.objects.filter(pk__in=[one.pk for one in pointless]).update(dropped_at=Now())
+    return kept
+
+
+def _is_pointless(delivery: Delivery) -> bool:
+    if delivery.endpoint is not None:
+        return not delivery.endpoint.enabled
+    request = delivery.notice.request
+    decided = request is not None and request.status != RequestStatus.PENDING
+    gone = delivery.person is None or not delivery.person.is_active
+    return gone or (delivery.notice.kind in ABOUT_WAITING and decided)
+
+
+def _mail(deliveries: list[Delivery]) -> None:
+    """One message for everything that is due for one person."""
+    notices: list[Notice] = [delivery.notice for delivery in deliveries]
+    person = deliveries[0].person
+    assert person is not None
+    message = EmailMessage(
+        subject=subject_of(notices),
+        body=text_of(notices),
+        to=[person.email],
+        headers={"Message-ID": f"<{deliveries[0].pk}@holdpoint>", "Auto-Submitted": "auto-generated"},
+    )
+    try:
+        message.send()
+    except (OSError, SMTPException) as error:
+        _again(deliveries, type(error).__name__)
+    else:
+        _sent([delivery.pk for delivery in deliveries])
+
+
+def _call(delivery: Delivery) -> None:
+    endpoint, notice = delivery.endpoint, delivery.notice
+    assert endpoint is not None
+    try:
+        webhooks.call(
+            endpoint.url,
+            salt=endpoint.salt,
+            message_id=str(notice.pk),
+            timestamp=int(database_now().timestamp()),
+            body=body_of(notice, slack=endpoint.slack),
+        )
+    except (webhooks.NotTaken, webhooks.Unsafe) as error:
+        _again([delivery], str(error))
+    else:
+        _sent([delivery.pk])
+
+
+def _sent(ids: list[UUID]) -> None:
+    Delivery.objects.filter(pk__in=ids).update(sent_at=Now(), last_error="")
+
+
+def _again(deliveries: list[Delivery], why: str) -> None:
+    """15 s, 30 s, 1 min ... up to an hour, for as long as it takes."""
+    for delivery in deliveries:
+        pause = min(FIRST_PAUSE * 2 ** min(delivery.tries - 1, 12), LONGEST_PAUSE)
+        Delivery.objects.filter(pk=delivery.pk).update(due_at=Now() + pause, last_error=why[:200])
+    logger.warning("a notification was not taken (%s); trying again", why[:100])

@@ -1,0 +1,44 @@
+"""Notifications beside a worker's other duties: a slow receiver must not delay a lease, so they have a thread of their own."""
+
+import logging
+import threading
+import time
+
+from django.db import Error, connection
+
+from approvals.notifying.deliver import forget, one_round
+
+logger = logging.getLogger(__name__)
+IDLE_SECONDS = 1.0
+FORGET_EVERY_SECONDS = 3600.0
+
+
+class Notifier(threading.Thread):
+    """Rounds until it is told to stop. Several hosts may run one each; each delivery is claimed by one."""
+
+    def __init__(self) -> None:
+        super().__init__(name="notifier", daemon=True)
+        self._stopping = threading.Event()
+        self._forgot_at = time.monotonic()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            if not self._round():
+                self._stopping.wait(IDLE_SECONDS)
+        connection.close()
+
+    def _round(self) -> int:
+        try:
+            if time.monotonic() - self._forgot_at > FORGET_EVERY_SECONDS:
+                self._forgot_at = time.monotonic()
+                forget()
+            return one_round()
+        except Error as error:
+            logger.warning("the database is away (%s); trying again", type(error).__name__)
+            connection.close()
+        except Exception:
+            logger.exception("notifications: one round failed")
+        return 0

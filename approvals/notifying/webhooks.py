@@ -1,0 +1,121 @@
+"""Call another system: signed after the Standard Webhooks scheme, to public addresses only, never following a redirect.
+
+The name is resolved once, every address it has is judged, and the connection goes to the judged address: a name that
+answers differently a moment later reaches nothing.
+"""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import secrets
+import socket
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+TIMEOUT_SECONDS = 10
+# Ways of writing an IPv4 address inside an IPv6 one, which would hide a private target.
+WRAPPERS = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16")]
+
+
+class Unsafe(ValueError):
+    """The address is not one that this site calls."""
+
+
+class NotTaken(Exception):
+    """The other side did not take it: it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A judged target: the name for TLS and the Host header, the address for the connection."""
+
+    secure: bool
+    host: str
+    port: int
+    address: str
+    path: str
+
+
+def new_salt() -> str:
+    return secrets.token_hex(32)
+
+
+def secret_of(salt: str) -> str:
+    """`whsec_...`, the same for as long as the salt and the site's key are: shown once, stored nowhere."""
+    return f"whsec_{base64.b64encode(_key(salt)).decode()}"
+
+
+def _key(salt: str) -> bytes:
+    return hmac.new(settings.SECRET_KEY.encode(), f"webhook:{salt}".encode(), hashlib.sha256).digest()
+
+
+def signature(salt: str, message_id: str, timestamp: int, body: bytes) -> str:
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return f"v1,{base64.b64encode(hmac.new(_key(salt), signed, hashlib.sha256).digest()).decode()}"
+
+
+def judge(url: str) -> Place:
+    """Where a call to this address would go. Raises Unsafe."""
+    parts = urlsplit(url)
+    if parts.scheme not in ({"http", "https"} if settings.WEBHOOK_PRIVATE_TARGETS else {"https"}):
+        raise Unsafe("Only https addresses are called.")
+    if not parts.hostname or parts.username or parts.password:
+        raise Unsafe("The address needs a host name, and no user name or password.")
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError, UnicodeError):
+        raise Unsafe(f"{parts.hostname} cannot be found.") from None
+    addresses = [str(row[4][0]) for row in found]
+    if not settings.WEBHOOK_PRIVATE_TARGETS and not all(map(_is_public, addresses)):
+        raise Unsafe(f"{parts.hostname} is inside a private network. This site calls public addresses only.")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Place(parts.scheme == "https", parts.hostname, port, addresses[0], path)
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in WRAPPERS):
+            return False
+        address = address.ipv4_mapped or address
+    return address.is_global and not address.is_multicast
+
+
+def call(url: str, *, salt: str, message_id: str, timestamp: int, body: bytes) -> None:
+    """One try. Raises NotTaken with a reason that holds nothing of the message, or Unsafe."""
+    place = judge(url)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Holdpoint",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(salt, message_id, timestamp, body),
+    }
+    connection = _connection(place)
+    try:
+        connection.request("POST", place.path, body, headers)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise NotTaken(type(error).__name__) from None
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise NotTaken(f"HTTP {status}")
+
+
+def _connection(place: Place) -> http.client.HTTPConnection:
+    """To the judged address, under the name that was asked for."""
+    connection = http.client.HTTPConnection(place.host, place.port, timeout=TIMEOUT_SECONDS)
+    try:
+        raw = socket.create_connection((place.address, place.port), timeout=TIMEOUT_SECONDS)
+        secured = ssl.create_default_context().wrap_socket(raw, server_hostname=place.host) if place.secure else raw
+    except OSError as error:
+        raise NotTaken(type(error).__name__) from None
+    connection.sock = secured
+    return connection

@@ -1,0 +1,28 @@
+"""The verbs of deciding. Every one: keyword-only, one transaction, the row locked before it is judged."""
+
+from approvals.operations.asking import Asked, Subject, open_request, void, withdraw
+from approvals.operations.deciding import answer, approve, complete, reject
+from approvals.operations.expiry import expire_overdue
+from approvals.operations.using import NotUsable, is_still_signed, use
+from approvals.operations.voices import Changed, TooLate, Voice, refuse_too_late, refuse_unless_waiting
+
+__all__ = [
+    "Asked",
+    "Changed",
+    "NotUsable",
+    "Subject",
+    "TooLate",
+    "Voice",
+    "answer",
+    "approve",
+    "complete",
+    "expire_overdue",
+    "is_still_signed",
+    "open_request",
+    "refuse_too_late",
+    "refuse_unless_waiting",
+    "reject",
+    "use",
+    "void",
+    "withdraw",
+]

@@ -1,0 +1,119 @@
+"""Putting a frozen thing in front of people, and taking it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from approvals import notices
+from approvals.deadlines import Clock, deadline
+from approvals.models import ApprovalRequest, NoticeKind, OnTimeout
+from approvals.quorum import Need, open_to, people_of, seats_of
+from approvals.statuses import UNDECIDED, RequestStatus
+from approvals.stopped import covering_request
+from audit import lifecycle
+from audit.actors import Actor
+from audit.lifecycle import move
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The frozen thing to decide on, as the composer describes it."""
+
+    id: UUID
+    unit_id: UUID
+    unit_title: str
+    title: str
+    tool: str
+    tool_version: str
+    agent: str
+    effect: str
+    reversible: str
+    snapshot: str
+    digest: str
+    revision: int
+    tier: str
+    requester: str
+    requester_name: str
+    execution_id: UUID | None = None
+    replaces: UUID | None = None
+    # Keys of people whose signature cannot count, each with the words for why ("own the agent clerk").
+    duties: Mapping[str, str] = field(default_factory=dict)
+    evidence: list[Any] = field(default_factory=list)
+    agent_says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What people must give: how many signatures and whose, with which answers, by when, and why."""
+
+    required: int
+    policy_version: str
+    reasons: tuple[str, ...]
+    decide_within_seconds: int
+    use_within_seconds: int
+    on_timeout: str = OnTimeout.REJECT
+    escalate_to: str = ""
+    needs: tuple[Need, ...] = ()
+    reason_codes: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    # Where given, these stand in for `decide_within_seconds`: each counts the hours of its calendar, the earliest holds.
+    clocks: tuple[Clock, ...] = ()
+
+
+@transaction.atomic
+def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalRequest:
+    """Put a frozen subject in front of people. What is asked of them is frozen with it; who they are is not."""
+    now = lifecycle.database_now()
+    due = deadline(now, asked.clocks or (Clock(asked.decide_within_seconds),))
+    columns = {name: getattr(subject, name) for name in subject.__slots__ if name not in {"id", "duties"}}
+    required, needs = people_of(asked.required, asked.needs), [need.to_json() for need in asked.needs]
+    groups = open_to(seats_of(required, asked.needs), {})
+    request = ApprovalRequest(
+        subject_id=subject.id,
+        required=required,
+        needs=needs,
+        open_to=None if groups is None else sorted(groups),
+        reason_codes=list(asked.reason_codes),
+        checks=list(asked.checks),
+        policy_version=asked.policy_version,
+        reasons=list(asked.reasons),
+        on_timeout=asked.on_timeout,
+        escalate_to=asked.escalate_to,
+        decide_by=due.at,
+        calendar=due.calendar,
+        use_within_seconds=asked.use_within_seconds,
+        excluded=list(subject.duties),
+        duties=dict(subject.duties),
+        **columns,
+    )
+    request.frozen_at = now if covering_request(request) else None
+    facts = {"digest": subject.digest, "required": required, "subject": str(subject.id)}
+    lifecycle.born(request, by=by, data={**facts, "needs": needs} if needs else facts)
+    notices.tell_of_request(NoticeKind.WAITING, request, by=by)
+    return request
+
+
+@transaction.atomic
+def withdraw(*, subject_id: UUID, by: Actor, why: str) -> None:
+    """The asker takes it back, or the thing asked about is cancelled. Nothing to do when it is already decided."""
+    _end_live(subject_id, RequestStatus.WITHDRAWN, by=by, why=why)
+
+
+@transaction.atomic
+def void(*, subject_id: UUID, by: Actor, why: str) -> None:
+    """What was approved no longer exists in that form: the signatures open nothing."""
+    _end_live(subject_id, RequestStatus.VOID, by=by, why=why)
+
+
+def _end_live(subject_id: UUID, to: str, *, by: Actor, why: str) -> None:
+    live = (
+        ApprovalRequest.objects.select_for_update()
+        .filter(subject_id=subject_id, status__in=[*UNDECIDED, RequestStatus.APPROVED])
+        .first()
+    )
+    if live is not None:
+        move(live, to=to, by=by, why=why, resolved_at=Now())

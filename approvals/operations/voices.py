@@ -1,0 +1,121 @@
+"""One person's voice: what it has to be to be taken, and its record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals import showing
+from approvals.answers import refuse_unanswered, refuse_unfit_reason
+from approvals.holds import let_go, refuse_while_held
+from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
+from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
+from approvals.standing import Right, refuse_stand_in
+from approvals.statuses import RequestStatus
+from audit import lifecycle
+from audit.actors import Actor
+from audit.refusals import Refusal, Stale
+
+
+class Changed(Stale):
+    """What the reviewer read is not what is waiting now. Their text is kept; they read again."""
+
+    code = "changed_since_viewed"
+
+
+class TooLate(Refusal):
+    """The time to decide is over, by the database's clock."""
+
+    code = "too_late"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """What a person says, and over exactly what: the digest and revision they had on screen."""
+
+    digest: str
+    revision: int
+    reason_code: str
+    note: str = ""
+    # What was opened and for how long; `view` is the digest of what the page showed.
+    viewed: Mapping[str, Any] = field(default_factory=dict)
+    # The policy's checks, each with a yes (True) or no.
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    # Two-person acts: the critical value, typed in by this person.
+    critical: str = ""
+
+
+def said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> bool:
+    """A double click or a retried POST: the same voice on the same bytes is already recorded."""
+    return request.decisions.filter(
+        person_id=by.user_id, verdict=verdict, revision=voice.revision, digest=voice.digest
+    ).exists()
+
+
+def refuse_unless_waiting(request: ApprovalRequest, by: Actor, *, digest: str, revision: int) -> None:
+    """Whatever a reviewer does: it is theirs to do, still to be done, in time, over what they read, not held by others."""
+    refuse_unless_reviewer(request, by)
+    refuse_own(request, by)
+    refuse_stand_in(request, by)
+    if request.status == RequestStatus.SENT_BACK:
+        raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
+    if request.status != RequestStatus.PENDING:
+        raise Stale(f"This request is already {request.status}. Nothing was recorded.")
+    if (request.digest, request.revision) != (digest, revision):
+        raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
+    refuse_too_late(request)
+    refuse_second_voice(request, by)
+    refuse_while_held(request, by)
+
+
+def refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
+    refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
+    _refuse_unread(request, voice, verdict)
+    refuse_unfit_reason(request, verdict, voice.reason_code, voice.note)
+    refuse_unanswered(request, verdict, voice.answers)
+
+
+def _refuse_unread(request: ApprovalRequest, voice: Voice, verdict: Verdict) -> None:
+    """A signature counts for what was read: the page as it is now, whole, and where two people sign every part of it."""
+    if str(voice.viewed.get("view", "")) not in {"", showing.view_digest(request)}:
+        raise Changed("What the page says has changed since you opened it. Nothing was recorded; please read it again.")
+    if verdict == Verdict.APPROVE:
+        showing.refuse_hidden(request)
+    showing.refuse_unread(request, voice.viewed)
+    showing.refuse_miscopied(request, voice.critical)
+
+
+def refuse_too_late(request: ApprovalRequest) -> None:
+    """By the database's clock, and only where silence ends it; a clock that stands still ends nothing."""
+    runs_out = request.frozen_at is None and request.on_timeout == OnTimeout.REJECT
+    if runs_out and lifecycle.database_now() >= request.decide_by:
+        raise TooLate("The time to decide on this request is over. Nothing was recorded.")
+
+
+def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, right: Right) -> None:
+    """Store it, by the right it was given with; signing uses one's claim up."""
+    lent = right.delegation
+    Decision.objects.create(
+        request=request,
+        person_id=person_id(by),
+        person_name=by.name,
+        delegation=lent,
+        for_person_id=lent.delegator_id if lent else None,
+        for_person_name=lent.delegator_name if lent else "",
+        verdict=verdict,
+        reason_code=voice.reason_code,
+        note=voice.note,
+        digest=voice.digest,
+        revision=voice.revision,
+        viewed=dict(voice.viewed),
+        answers=dict(voice.answers),
+    )
+    let_go(request.claims.open().filter(person_id=by.user_id))
+    said = {"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code}
+    said["view"] = str(voice.viewed.get("view", ""))
+    lifecycle.note(
+        request,
+        f"approval_request.signed_{verdict}",
+        by=by,
+        why=f"for {lent.delegator_name}, who delegated it" if lent else "",
+        data={**said, "for": f"user:{lent.delegator_id}", "delegation": str(lent.pk)} if lent else said,
+    )

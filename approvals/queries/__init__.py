@@ -1,0 +1,51 @@
+"""Whole pages of approvals as frozen dataclasses, every row already fetched."""
+
+from approvals.blind import history, own_voices, sealed, signed_by
+from approvals.queries.reviewing import Review, difference_from, review
+from approvals.queries.work import Waiting, work
+from approvals.queue import (
+    ANY,
+    DUE_FIRST,
+    FOR_ME,
+    NEWEST_FIRST,
+    WAITING,
+    QueueFilters,
+    QueuePage,
+    QueueRow,
+    arrived_since,
+    choices,
+    effect_of,
+    newest,
+    next_waiting,
+    queue,
+    queue_page,
+    waiting_for,
+)
+
+__all__ = [
+    "ANY",
+    "DUE_FIRST",
+    "FOR_ME",
+    "NEWEST_FIRST",
+    "WAITING",
+    "QueueFilters",
+    "QueuePage",
+    "QueueRow",
+    "Review",
+    "Waiting",
+    "arrived_since",
+    "choices",
+    "difference_from",
+    "effect_of",
+    "history",
+    "newest",
+    "next_waiting",
+    "own_voices",
+    "queue",
+    "queue_page",
+    "review",
+    "sealed",
+    "signed_by",
+    "waiting_for",
+    "work",
+]

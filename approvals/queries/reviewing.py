@@ -1,0 +1,214 @@
+"""The review page of one request as a frozen dataclass, every row already fetched."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from approvals import snapshots
+from approvals.attention import Attention, attention_of
+from approvals.blind import history
+from approvals.consequences import Consequence, consequences_of
+from approvals.eligible import Answer, may_decide
+from approvals.emergencies import may_break, may_look
+from approvals.escalation import Planned, plan
+from approvals.evidence import evidence_of
+from approvals.models import ApprovalRequest, BreakGlass, Decision, Edit, OnTimeout, Remark, Stop
+from approvals.permissions import may_reply
+from approvals.queue import effect_of, waiting_for
+from approvals.showing import Lock, Row, lock_of, rows_of
+from approvals.signers import NotNeeded, Standing, right_to_sign, standing
+from approvals.snapshots import Change, Evidence, Reading
+from approvals.standing import Right, right_of
+from approvals.stopped import covering_request
+from audit import people
+from audit.actors import Actor
+from audit.queries import Story, visible_or_refuse
+from audit.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    request: ApprovalRequest
+    reading: Reading
+    evidence: list[Evidence]
+    consequences: list[Consequence]
+    decisions: list[Decision]
+    stands: Standing
+    mine: Decision | None
+    may: Answer
+    place: int
+    waiting: int
+    previous: ApprovalRequest | None
+    next: ApprovalRequest | None
+    earlier: list[ApprovalRequest]
+    history: Story
+    attention: Attention
+    plan: list[Planned]
+    signs_for: str
+    stops: list[Stop]
+    glass: BreakGlass | None
+    may_break: bool
+    may_look: bool
+    lock: Lock | None = None
+    remarks: list[Remark] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    may_answer: bool = False
+    replaced: ApprovalRequest | None = None
+
+    @property
+    def arguments(self) -> list[Row]:
+        return rows_of(self.reading.arguments, self.lock)
+
+    @property
+    def bound(self) -> list[Row]:
+        return rows_of(self.reading.bound, self.lock)
+
+    @property
+    def changed_since(self) -> list[Change]:
+        """What differs from the act people were asked about before, for instance the record as it was read again."""
+        if self.replaced is None or self.lock is not None:
+            return []
+        rows = snapshots.difference(self.replaced.snapshot, self.request.snapshot)
+        return [row for row in rows if row.label != "revision"]
+
+    @property
+    def is_second(self) -> bool:
+        """Whoever signs second comes from the evidence to the act, not the way the first one went."""
+        return self.request.is_open and self.given > 0 and self.mine is None
+
+    @property
+    def left_out(self) -> int:
+        """How many arguments are not on the page; then approving is locked."""
+        return len(self.reading.arguments) - len(self.arguments)
+
+    @property
+    def effect(self) -> str:
+        return effect_of(self.request)
+
+    @property
+    def may_claim(self) -> bool:
+        """Could the reader take it in hand: they may sign, and hold no claim yet?"""
+        return self.may.allowed and self.attention.mine is None
+
+    @property
+    def stoppable_tool(self) -> str:
+        """The tool that would be called; a request about a step of a workflow is about none."""
+        return self.request.tool if self.request.agent else ""
+
+    @property
+    def given(self) -> int:
+        """Signatures that fill a seat and still count."""
+        return self.stands.given
+
+    @property
+    def missing(self) -> str:
+        return self.stands.missing if self.request.is_open else ""
+
+    @property
+    def raw(self) -> bytes:
+        """The very bytes the digest was taken over."""
+        return bytes(self.request.snapshot.encode())
+
+    @property
+    def shows_decisions(self) -> bool:
+        """The second reviewer judges alone: who signed and why is shown once this person has signed, or all is over."""
+        return not self.request.is_open or self.mine is not None
+
+    @property
+    def version(self) -> str:
+        frozen = ".frozen" if self.request.is_frozen else ""
+        glass = f".{self.glass.status}" if self.glass else ""
+        said = f"{self.request.status}.{self.request.revision}.{self.given}.{len(self.decisions)}.{len(self.remarks)}"
+        return f"{said}{frozen}{glass}.{self.attention.version}"
+
+
+def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
+    """Everything the review page shows. Raises NotVisible."""
+    # Every form of the page carries the digest of what the page says, remarks included: they are fetched once.
+    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("remarks")
+    request: ApprovalRequest = visible_or_refuse(rows, request_id, "request")
+    reading = snapshots.read(request.snapshot, source=request.tool)
+    lock = lock_of(request, reading)
+    decisions = list(request.decisions.order_by("at"))
+    stands = standing(request)
+    # A voice over an earlier revision is history: what it was about is not what waits now.
+    accounts = people.accounts_behind(actor)
+    own = [one for one in decisions if {one.person_id, one.for_person_id} & accounts]
+    mine = next((one for one in own if one.revision == request.revision), None)
+    glass = BreakGlass.objects.filter(request=request).order_by("-broken_at").first() if request.required > 1 else None
+    right = _right(request, actor, stands)
+    return Review(
+        request=request,
+        reading=reading,
+        evidence=evidence_of(request, reading, lock),
+        consequences=consequences_of(request, stands, now),
+        decisions=decisions,
+        stands=stands,
+        mine=mine,
+        may=_may(request, actor, stands, now),
+        lock=lock,
+        remarks=sorted(request.remarks.all(), key=lambda remark: (remark.at, remark.pk)),
+        replaced=ApprovalRequest.objects.filter(pk=request.replaces).first() if request.replaces else None,
+        edits=list(request.edits.order_by("revision")),
+        may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
+        earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
+        history=history([request], mine={mine.request_id} if mine else set()),
+        attention=attention_of([request], actor)[request.pk],
+        signs_for=right.signs_for if right else "",
+        plan=plan(request, request.escalations.all()),
+        stops=covering_request(request) if request.is_frozen else [],
+        glass=glass,
+        may_break=request.required > 1 and may_break(request, actor).allowed,
+        may_look=glass is not None and may_look(glass, actor),
+        **_place(actor, request),
+    )
+
+
+def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
+    """What differs between what was read (by its digest) and what waits now; empty when the old one is not known."""
+    edit = (
+        Edit.objects.filter(request__subject_id=request.subject_id, before_digest=digest).order_by("-revision").first()
+    )
+    old = ApprovalRequest.objects.filter(subject_id=request.subject_id, digest=digest).first()
+    read = edit.before if edit else old.snapshot if old else ""
+    return snapshots.difference(read, request.snapshot) if read else []
+
+
+def _right(request: ApprovalRequest, actor: Actor, stands: Standing) -> Right | None:
+    """With which right the reader would sign; where no signature of theirs is needed, with which they would reject."""
+    try:
+        return right_to_sign(request, actor, stands)
+    except Refusal:
+        return right_of(request, actor)
+
+
+def _may(request: ApprovalRequest, actor: Actor, stands: Standing, now: datetime) -> Answer:
+    if request.is_open and not request.is_pending:
+        return Answer(allowed=False, why="It was sent back with a question and comes back with the answer.")
+    if not request.is_open:
+        return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
+    if not request.is_frozen and request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
+        return Answer(allowed=False, why="The time to decide is over.")
+    answer = may_decide(request, actor)
+    if answer.why:
+        return answer
+    try:
+        right_to_sign(request, actor, stands)
+    except NotNeeded as refusal:
+        return Answer(answer.allowed, f"{refusal.message} {refusal.remedy}")
+    return answer
+
+
+def _place(actor: Actor, request: ApprovalRequest) -> dict[str, Any]:
+    """Where this request stands among those waiting for the reader."""
+    rows = list(waiting_for(actor).order_by("decide_by", "-required", "id").only("id", "title", "decide_by")[:500])
+    keys = [row.pk for row in rows]
+    place = keys.index(request.pk) if request.pk in keys else -1
+    others = [row for row in rows if row.pk != request.pk]
+    return {
+        "place": place + 1,
+        "waiting": len(rows),
+        "previous": rows[place - 1] if place > 0 else None,
+        "next": rows[place + 1] if 0 <= place < len(rows) - 1 else (others[0] if place < 0 and others else None),
+    }

@@ -1,0 +1,29 @@
+"""What the Work page shows of approvals."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, Window
+
+from approvals.models import ApprovalRequest, Decision
+from approvals.queue import NOT_LISTED, QueueRow, rows_of, waiting_for
+from approvals.statuses import UNDECIDED
+from audit.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """For the Work page: what waits for this person, and what was decided lately in units they see."""
+
+    rows: list[QueueRow]
+    total: str
+    decided: list[Decision]
+
+
+def work(actor: Actor, *, size: int = 8) -> Waiting:
+    ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status__in=UNDECIDED)
+    voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
+    decided = list(voices.order_by("-at", "-id")[:size])
+    # Listed and counted in one statement.
+    rows = waiting_for(actor).defer(*NOT_LISTED).annotate(waiting=Window(Count("pk")))
+    due = list(rows.order_by("decide_by", "-required", "id")[:size])
+    return Waiting(rows_of(due, actor), f"{due[0].waiting if due else 0:,}", decided)

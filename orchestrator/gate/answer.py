@@ -1,0 +1,52 @@
+"""A person gives the result in the tool's place: checked like a tool's own, recorded as theirs, and nothing is dispatched."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals import operations as approvals
+from approvals.locks import lock_request
+from approvals.models import ApprovalRequest
+from audit.actors import Actor
+from audit.canonical import NotCanonical, canonical
+from audit.refusals import Invalid, Refusal, Stale
+from orchestrator.gate.contracts import problems_with
+from orchestrator.gate.locks import lock_action
+from orchestrator.models import Action, Tool
+from orchestrator.statuses import ActionStatus
+
+
+class NotAnswerable(Refusal):
+    """Only a tool call has a result that somebody could give."""
+
+    code = "not_answerable"
+
+
+@transaction.atomic
+def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, result: dict[str, Any]) -> ApprovalRequest:
+    """End a held call with this person's result. Raises Invalid when it does not fit what the tool promises."""
+    request = lock_request(request_id, by)
+    if not Action.objects.filter(pk=request.subject_id).exists():
+        raise NotAnswerable("Only a tool call can be answered. Decide on this as it is.")
+    action = lock_action(request.subject_id)
+    if action.status == ActionStatus.HELD:
+        _refuse_unfit(action, result)
+        action.result = result
+        action.save(update_fields=["result"])
+    elif action.status == ActionStatus.ANSWERED and action.result != result:
+        raise Stale("It was already answered, with another result. Nothing was recorded.")
+    # Its signal moves the action, announces it, and lets the step go on.
+    return approvals.answer(request_id=request_id, by=by, voice=voice)
+
+
+def _refuse_unfit(action: Action, result: dict[str, Any]) -> None:
+    try:
+        canonical(result)
+    except NotCanonical as error:
+        raise Invalid("The result cannot be stored exactly.", errors=[("/result", "not_exact", str(error))]) from None
+    tool = Tool.objects.filter(name=action.tool, version=action.tool_version).first()
+    problems = problems_with(result, tool.output_schema if tool else None)
+    if problems:
+        errors = [(f"/result{where}".rstrip("/"), "schema", rule) for where, rule in problems]
+        raise Invalid(f"The result does not fit what {action.tool} promises: {problems[0][1]}", errors=errors)

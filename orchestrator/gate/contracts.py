@@ -1,0 +1,23 @@
+"""Does a value fit a tool's contract? The rule that is broken is named, never the value that broke it."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+MOST = 5
+
+
+def problems_with(value: Any, schema: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """(JSON pointer, broken rule) of the first few problems; no schema, no problem."""
+    found = islice(Draft202012Validator(schema).iter_errors(value), MOST) if schema else []
+    return [(f"/{'/'.join(map(str, problem.absolute_path))}", _rule(problem)) for problem in found]
+
+
+def _rule(problem: ValidationError) -> str:
+    """Without the value: reasons are copied into the audit trail."""
+    if problem.validator == "required":
+        return problem.message[:200]
+    return f"{problem.validator} {problem.validator_value}"[:200]

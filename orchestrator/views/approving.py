@@ -1,0 +1,34 @@
+"""What a reviewer does to a held call beside signing for it: other arguments, or the result in the tool's place."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_POST
+
+from approvals.exchange_forms import EditForm, ResultForm
+from approvals.views import beside
+from audit.web import actor_of
+from orchestrator.gate.answer import answer_instead
+from orchestrator.gate.edit import edit
+
+
+@require_POST
+def edits(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Edit the arguments. What waits then is the edited call, to be read and signed like any other."""
+
+    def change(form: EditForm) -> None:
+        given = form.cleaned_data
+        edit(request_id=pk, by=actor_of(request), digest=given["digest"], revision=given["revision"],
+             arguments=form.arguments(), note=given["note"])  # fmt: skip
+
+    return beside(request, pk, EditForm, change, "Your edit is in place. Read it as it stands now, then sign.")
+
+
+@require_POST
+def results(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give the result yourself; nothing is carried out."""
+
+    def give(form: ResultForm) -> None:
+        answer_instead(request_id=pk, by=actor_of(request), voice=form.voice(), result=form.cleaned_data["result"])
+
+    return beside(request, pk, ResultForm, give, "Your result is recorded. Nothing was carried out.")

@@ -1,0 +1,241 @@
+"""What reviewers do beside signing, as the agent sees it: edits, questions and answers, a person's result, coded reasons."""
+
+import pytest
+
+from approvals.models import Edit
+from orchestrator.models import Action
+from tests.api.conftest import Caller, cancel_order, make_person, make_token, signed_in, voice
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def action(api):
+    return api.post("actions/", cancel_order())[1]
+
+
+@pytest.fixture
+def browser(grace):
+    return signed_in(grace)
+
+
+def path(action, what=""):
+    return f"approvals/{action['approval']['id']}/{what}"
+
+
+def read(browser, action):
+    status, approval, _ = browser.get(path(action))
+    assert status == 200
+    return approval
+
+
+def over(approval, **more):
+    return {"digest": approval["digest"], "revision": approval["revision"], **more}
+
+
+class TestRejecting:
+    def test_tells_the_agent_the_coded_reason_and_the_note(self, api, browser, action):
+        approval = read(browser, action)
+        browser.post(path(action, "decisions/"), voice(approval, "reject", reason_code="wrong_target", note="Order B2"))
+
+        found = api.get(f"actions/{action['id']}/")[1]
+
+        assert found["status"] == "rejected"
+        assert (found["approval"]["reason_code"], found["approval"]["note"]) == ("wrong_target", "Order B2")
+
+
+class TestEditing:
+    def test_hands_the_edited_bytes_to_the_agent_once_signed(self, api, browser, action):
+        status, edited, _ = browser.post(path(action, "edits/"), over(read(browser, action), arguments={"order": "B2"}))
+        assert status == 201
+        assert (edited["revision"], edited["edits"][0]["changes"][0]["after"]) == (2, "B2")
+        browser.post(path(action, "decisions/"), voice(edited))
+
+        found = api.get(f"actions/{action['id']}/")[1]
+        ticket = api.post(f"actions/{action['id']}/redemptions/")[1]
+
+        assert (found["arguments"], found["proposed_arguments"]) == ({"order": "B2"}, {"order": "A1"})
+        assert ticket["arguments"] == {"order": "B2"}
+
+    def test_voids_what_was_signed_over_the_bytes_before(self, browser, action):
+        old = read(browser, action)
+        browser.post(path(action, "edits/"), over(old, arguments={"order": "B2"}))
+
+        status, problem, _ = browser.post(path(action, "decisions/"), voice(old))
+
+        assert (status, problem["code"]) == (409, "changed_since_viewed")
+
+    def test_keeps_the_hint_of_the_proposal_as_proposed(self, api, browser):
+        action = api.post("actions/", cancel_order(idempotency_hint="h"))[1]
+        browser.post(path(action, "edits/"), over(read(browser, action), arguments={"order": "B2"}))
+
+        again = api.post("actions/", cancel_order(idempotency_hint="h"))[1]
+
+        assert again["id"] == action["id"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            ({"order": 7}, "other_shape"), ({"order": "B2", "more": "x"}, "other_shape"), ({}, "other_shape"),
+            ({"order": "A1"}, "unchanged"), ({"order": ["B2"]}, "other_shape"),
+        ],
+    )  # fmt: skip
+    def test_refuses_another_shape_and_nothing_new(self, browser, action, arguments, code):
+        status, problem, _ = browser.post(path(action, "edits/"), over(read(browser, action), arguments=arguments))
+
+        assert (status, problem["errors"][0]["code"]) == (422, code)
+        assert not Edit.objects.exists()
+
+    def test_is_not_for_a_token_nor_for_a_viewer(self, api, browser, action, world):
+        body = over(read(browser, action), arguments={"order": "B2"})
+        viewer = signed_in(make_person("vera", world, "view"))
+
+        assert api.post(path(action, "edits/"), body)[0] == 403
+        assert viewer.post(path(action, "edits/"), body)[1]["code"] == "not_a_reviewer"
+
+    def test_twice_is_once(self, browser, action):
+        body = over(read(browser, action), arguments={"order": "B2"})
+
+        first, second = browser.post(path(action, "edits/"), body), browser.post(path(action, "edits/"), body)
+
+        assert (first[0], second[0], second[1]["revision"]) == (201, 201, 2)
+        assert Edit.objects.count() == 1
+
+
+class TestAsking:
+    @pytest.fixture
+    def asked(self, browser, action):
+        status, approval, _ = browser.post(
+            path(action, "questions/"), over(read(browser, action), question="Which customer asked?")
+        )
+        assert (status, approval["status"]) == (201, "sent_back")
+        return approval
+
+    def test_shows_the_agent_the_question_and_takes_its_answer(self, api, browser, action, asked):
+        found = api.get(f"actions/{action['id']}/?wait=5")[1]
+        assert (found["status"], found["approval"]["question"]) == ("sent_back", "Which customer asked?")
+
+        status, approval, _ = api.post(path(action, "replies/"), {"reply": "Number 88213."})
+
+        assert (status, approval["status"]) == (201, "pending")
+        assert [(one["kind"], one["text"]) for one in approval["remarks"]][-1] == ("reply", "Number 88213.")
+        assert api.get(f"actions/{action['id']}/")[1]["status"] == "held"
+        assert browser.post(path(action, "decisions/"), voice(read(browser, action)))[0] == 201
+
+    def test_holds_every_decision_back_until_it_is_answered(self, browser, action, asked):
+        status, problem, _ = browser.post(path(action, "decisions/"), voice(asked))
+
+        assert (status, problem["code"]) == (409, "stale")
+        assert "question" in problem["detail"]
+
+    def test_lets_the_agent_propose_anew_instead(self, api, action, asked):
+        assert api.post(f"actions/{action['id']}/withdrawals/", {"reason": "wrong order"})[1]["status"] == "withdrawn"
+        assert api.post("actions/", cancel_order("B2"))[0] == 201
+
+    def test_is_not_answered_by_another_agent_or_without_the_scope(self, action, asked):
+        neighbour, reader = Caller(make_token("other")), Caller(make_token(scopes=("executions:read",)))
+
+        assert neighbour.post(path(action, "replies/"), {"reply": "me"})[0] == 404
+        assert reader.post(path(action, "replies/"), {"reply": "me"})[1]["code"] == "missing_scope"
+
+    def test_is_not_answered_by_a_reviewer_and_an_operator_who_answers_signs_no_more(
+        self, browser, action, asked, world
+    ):
+        operator = signed_in(make_person("oscar", world, "view", "operate", "review"))
+
+        assert browser.post(path(action, "replies/"), {"reply": "me"})[1]["code"] == "not_asked"
+        assert operator.post(path(action, "replies/"), {"reply": "I asked them."})[0] == 201
+        refused = operator.post(path(action, "decisions/"), voice(read(operator, action)))
+        assert (refused[0], refused[1]["code"]) == (403, "own_request")
+
+    def test_without_a_question_has_no_answer(self, api, action):
+        assert api.post(path(action, "replies/"), {"reply": "So?"})[1]["code"] == "stale"
+
+    def test_of_something_read_before_it_changed_is_refused(self, browser, action):
+        body = over(read(browser, action), question="Why?") | {"digest": "0" * 64}
+
+        assert browser.post(path(action, "questions/"), body)[1]["code"] == "changed_since_viewed"
+
+
+class TestAnswering:
+    def give(self, browser, action, result, **more):
+        body = over(read(browser, action), result=result, reason_code="duplicate", **more)
+        return browser.post(path(action, "results/"), body)
+
+    def test_gives_the_agent_a_persons_result_and_carries_nothing_out(self, api, browser, action):
+        status, approval, _ = self.give(browser, action, {"cancelled": True})
+        found = api.get(f"actions/{action['id']}/")[1]
+
+        assert (status, approval["status"]) == (201, "answered")
+        assert (found["status"], found["result"], found["redeemed_at"]) == ("answered", {"cancelled": True}, None)
+        assert found["approval"]["reason_code"] == "duplicate"
+        refused = api.post(f"actions/{action['id']}/redemptions/")
+        assert (refused[0], refused[1]["code"]) == (409, "action_answered")
+
+    def test_is_checked_against_what_the_tool_promises(self, api, browser, action):
+        row = Action.objects.get(pk=action["id"])
+        from orchestrator.models import Tool
+
+        schema = {"type": "object", "required": ["cancelled"], "properties": {"cancelled": {"type": "boolean"}}}
+        Tool.objects.filter(name=row.tool).update(output_schema=schema)
+
+        status, problem, _ = self.give(browser, action, {"cancelled": "yes"})
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/result/cancelled")
+        assert Action.objects.get(pk=action["id"]).result is None
+
+    def test_of_an_act_that_needs_two_people_is_refused(self, api, browser):
+        action = api.post("actions/", {"tool": "orders.refund", "arguments": {"amount": "4.00"}})[1]
+        approval = read(browser, action)
+        body = over(approval, result={}, reason_code="duplicate",
+                    viewed={"sections": approval["must_view"]})  # fmt: skip
+
+        status, problem, _ = browser.post(path(action, "results/"), body)
+
+        assert (status, problem["code"]) == (403, "needs_two")
+        assert Action.objects.get(pk=action["id"]).status == "held"
+
+    def test_twice_is_once_and_another_result_is_refused(self, browser, action):
+        approval = read(browser, action)
+        body = over(approval, result={"cancelled": True}, reason_code="duplicate")
+
+        first, again = browser.post(path(action, "results/"), body), browser.post(path(action, "results/"), body)
+        other = browser.post(path(action, "results/"), body | {"result": {}})
+
+        assert (first[0], again[0], other[0]) == (201, 201, 409)
+
+
+class TestTheSecondReviewer:
+    @pytest.fixture
+    def refund(self, api):
+        return api.post("actions/", {"tool": "orders.refund", "arguments": {"amount": "4860.00", "iban": "DE12"}})[1]
+
+    def sign(self, browser, action, **more):
+        return browser.post(path(action, "decisions/"), voice(read(browser, action), critical="4,860", **more))
+
+    def test_reads_no_verdict_name_or_note_until_their_own_is_recorded(self, browser, refund, world):
+        linus = signed_in(make_person("linus", world, "view", "review"))
+        self.sign(browser, refund, note="looks right")
+
+        assert read(linus, refund)["decisions"] == []
+        self.sign(linus, refund)
+        assert [one["note"] for one in read(linus, refund)["decisions"]] == ["looks right", ""]
+
+    def test_has_to_open_every_part_and_type_the_critical_value_here_too(self, browser, refund):
+        approval = read(browser, refund)
+        assert (approval["must_type"], approval["must_view"]) == ("amount", ["act", "change", "evidence", "policy"])
+
+        unread = self.sign(browser, refund, viewed={"sections": ["act"]})
+        untyped = browser.post(path(refund, "decisions/"), voice(approval))
+        mistyped = browser.post(path(refund, "decisions/"), voice(approval, critical="486.00"))
+
+        assert [one[1]["errors"][0]["code"] for one in (unread, untyped, mistyped)] == [
+            "incomplete",
+            "required",
+            "differs",
+        ]
+        assert self.sign(browser, refund)[0] == 201
+
+    def test_hostile_reading_records_are_refused_not_crashed_on(self, browser, refund):
+        for viewed in ({"sections": "act"}, {"view": ["x"]}, {"sections": [{}]}, {"sections": {"act": 1}}):
+            assert self.sign(browser, refund, viewed=viewed)[0] in {409, 422}

@@ -1,0 +1,144 @@
+"""Asking, editing and answering in a real browser: without script, with an impatient finger, signed out, off the net."""
+
+import pytest
+
+from approvals.models import ApprovalRequest, Edit, Remark
+from orchestrator.models import Action
+from tests import make
+
+
+@pytest.fixture
+def request_of_one(unit, people):
+    return make.request("48.20", by=make.actor(people), memo="first\nsecond")
+
+
+def unfold(page, name):
+    page.click(f"#fold-{name} summary")
+
+
+class TestAQuestion:
+    def test_is_asked_answered_and_the_request_signed(self, request_of_one, opened):
+        reviewer, asker = opened("grace").page, opened("ada").page
+        reviewer.goto(request_of_one.get_absolute_url())
+        unfold(reviewer, "question")
+        reviewer.fill("#questionform_question", "Which invoice?")
+        reviewer.click("#question-form button")
+        reviewer.wait_for_selector("#review .pill:has-text('Sent back')")
+
+        asker.goto(request_of_one.get_absolute_url())
+        asker.fill("#replyform_reply", "88213")
+        asker.click("#reply-form button")
+        asker.wait_for_selector("#remarks:has-text('88213')")
+
+        reviewer.reload()
+        assert "88213" in reviewer.inner_text("#remarks")
+        reviewer.check("#decision_verdict_approve")
+        reviewer.select_option("#decision_reason_code", "evidence_checked")
+        reviewer.click("text=Record decision")
+        reviewer.wait_for_selector("text=You approved this")
+
+    def test_outlives_an_expired_sign_in(self, request_of_one, opened):
+        person = opened("grace")
+        person.page.goto(request_of_one.get_absolute_url())
+        unfold(person.page, "question")
+        person.page.fill("#questionform_question", "my careful question")
+        person.context.clear_cookies(name="sessionid")
+
+        person.page.click("#question-form button")
+        person.page.wait_for_url("**/login/**")
+        person.page.fill("#id_username", "grace")
+        person.page.fill("#id_password", make.PASSWORD)
+        person.page.click("button[type=submit]")
+        person.page.wait_for_url(f"**{request_of_one.get_absolute_url()}")
+
+        assert person.page.is_visible("#questionform_question")
+        assert person.page.input_value("#questionform_question") == "my careful question"
+        assert not Remark.objects.exists()
+
+    def test_stays_where_it_is_when_the_connection_is_lost(self, request_of_one, opened):
+        person = opened("grace")
+        person.page.goto(request_of_one.get_absolute_url())
+        unfold(person.page, "question")
+        person.page.fill("#questionform_question", "kept")
+        person.context.set_offline(True)
+
+        person.page.click("#question-form button")
+        person.page.wait_for_selector("#alert:has-text('The connection was lost')")
+        person.context.set_offline(False)
+        person.problems.clear()  # the browser itself logs the failed load
+
+        assert person.page.input_value("#questionform_question") == "kept"
+        person.page.click("#question-form button")
+        person.page.wait_for_selector("#review .pill:has-text('Sent back')")
+        assert Remark.objects.count() == 1
+
+
+class TestAnEdit:
+    def test_clicked_three_times_is_one_and_leads_to_the_edited_act(self, request_of_one, opened):
+        page = opened("grace").page
+        page.goto(request_of_one.get_absolute_url())
+        unfold(page, "edit")
+        page.fill("#edit-form input[value='48.20']", "84.20")
+
+        page.locator("#edit-form button[type=submit]").click(click_count=3, delay=5)
+        page.wait_for_selector("#edits:has-text('made revision 2')")
+
+        assert "84.20" in page.inner_text("#exact-arguments")
+        assert page.input_value("#decision-form [name=revision]") == "2"
+        assert Edit.objects.count() == 1
+
+    def test_refused_by_the_form_keeps_the_fold_open_and_the_text(self, request_of_one, opened):
+        person = opened("grace")
+        person.page.goto(request_of_one.get_absolute_url())
+        unfold(person.page, "edit")
+        person.page.fill("#editform_note", "nothing else typed")
+
+        person.page.click("text=Store the edit")
+        person.page.wait_for_selector("#decision:has-text('Nothing is different.')")
+        person.problems.clear()  # the browser itself logs a 422 as a failed load
+
+        assert person.page.is_visible("#editform_note")
+        assert person.page.input_value("#editform_note") == "nothing else typed"
+
+    def test_without_script(self, request_of_one, opened):
+        page = opened("grace", java_script_enabled=False).page
+        page.goto(request_of_one.get_absolute_url())
+        unfold(page, "edit")
+        page.fill("#edit-form input[value='48.20']", "84.20")
+        page.click("text=Store the edit")
+
+        assert "made revision 2" in page.inner_text("#edits")
+        # The memo's line end came back as the browser writes it, and is what it was.
+        arguments = Action.objects.get(pk=request_of_one.subject_id).arguments
+        assert '"memo":"first\\nsecond"' in arguments
+
+
+class TestAResult:
+    def test_by_keyboard_ends_the_request(self, request_of_one, opened):
+        page = opened("grace").page
+        page.goto(request_of_one.get_absolute_url())
+
+        page.focus("#fold-result summary")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.type('{"posting": "P-9"}')
+        page.keyboard.press("Tab")
+        page.keyboard.type("Already")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=You gave the result")
+
+        assert ApprovalRequest.objects.get(pk=request_of_one.pk).status == "answered"
+
+
+class TestOnTheSmallScreen:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_all_of_it_fits_and_is_accessible(self, request_of_one, opened, scheme):
+        person = opened("grace", viewport={"width": 390, "height": 800}, color_scheme=scheme)
+        person.page.goto(request_of_one.get_absolute_url())
+        for name in ("question", "edit", "result"):
+            unfold(person.page, name)
+
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert person.axe() == []

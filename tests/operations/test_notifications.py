@@ -1,0 +1,374 @@
+"""People and systems are told what happened: after it happened, at least once, and nothing of what is decided on."""
+
+import base64
+import email
+import hashlib
+import hmac
+import json
+import socket
+from datetime import UTC, datetime, time, timedelta
+from email import policy
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core import mail
+from django.db import transaction
+from django.db.models import F
+
+from approvals import emergencies, stops
+from approvals import operations as approvals
+from approvals.models import Delivery, Notice, NotificationChoice, StopScope, WebhookEndpoint
+from approvals.notifying import webhooks
+from approvals.notifying.deliver import forget, one_round
+from approvals.notifying.pace import told_at
+from audit.ids import new_id
+from budgets.permissions import grant, people_with
+from tests import worlds as make
+from tests.operations import receiver as receivers
+from tests.signing import voice
+
+
+@pytest.fixture
+def world(db, settings):
+    settings.SITE_URL = "https://holdpoint.example"
+    made = make.world()
+    for user in get_user_model().objects.all():
+        user.email = f"{user.username}@example.com"
+        user.save()
+    return made
+
+
+@pytest.fixture
+def receiver(settings):
+    settings.WEBHOOK_PRIVATE_TARGETS = True
+    with receivers.running() as running:
+        yield running
+
+
+def endpoint(receiver, **fields):
+    return WebhookEndpoint.objects.create(
+        **{"name": "desk", "url": receiver.url, "salt": webhooks.new_salt(), **fields}
+    )
+
+
+def told():
+    """Who got what by mail, in order."""
+    return [(message.to[0].partition("@")[0], message.subject) for message in mail.outbox]
+
+
+def deliver():
+    while one_round():
+        pass
+
+
+def choose(person, **chosen):
+    NotificationChoice.objects.create(person_id=person.user_id, **chosen)
+
+
+def time_passes():
+    Delivery.objects.open().update(due_at=F("due_at") - timedelta(days=1))
+
+
+class TestWhoIsTold:
+    def test_of_a_waiting_request_is_whoever_may_sign_it(self, world):
+        make.request(world)
+        deliver()
+
+        assert sorted(name for name, _ in told()) == ["grace", "linus"]
+        assert told()[0][1].startswith("[Holdpoint] Waits for you: Pay ")
+
+    def test_by_a_group_counts_as_by_oneself(self, world):
+        group = Group.objects.create(name="reviewers")
+        grant(group, "review", world.unit)
+        get_user_model().objects.get(username="eve").groups.add(group)
+        make.request(world)
+        deliver()
+
+        assert "eve" in [name for name, _ in told()]
+        assert people_with("review", new_id()) == set()
+
+    def test_of_a_decision_is_whoever_asked(self, world):
+        request = make.request(world)
+        type(request).objects.filter(pk=request.pk).update(requester=world.ada.key)
+        deliver()
+        mail.outbox.clear()
+
+        approvals.reject(request_id=request.pk, by=world.grace, voice=voice(request, "wrong_amount"))
+        deliver()
+
+        assert [name for name, _ in told()] == ["ada"]
+        assert told()[0][1].endswith("rejected")
+
+    def test_of_an_emergency_is_every_other_reviewer(self, world):
+        request = make.request(world, tool="wire")
+        deliver()
+        mail.outbox.clear()
+
+        emergencies.break_glass(
+            request_id=request.pk, by=world.grace, voice=voice(request), reason="nobody else answers in time"
+        )
+        deliver()
+
+        assert sorted(name for name, subject in told() if "one person alone" in subject) == ["linus", "olga"]
+
+    def test_of_a_stop_and_its_end_is_whoever_works_in_the_unit(self, world):
+        target = stops.Target(scope=StopScope.UNIT, unit_id=world.unit.pk)
+        stop = stops.engage(target=target, by=world.ada, reason="a doubt")
+        stops.lift(stop_id=stop.pk, by=world.ada, why="no doubt any more")
+        deliver()
+
+        assert sorted({name for name, _ in told()}) == ["grace", "linus", "olga"]
+
+    def test_is_nobody_without_an_address(self, world):
+        get_user_model().objects.update(email="")
+        make.request(world)
+        deliver()
+
+        assert told() == []
+
+
+class TestPreferences:
+    def test_off_leaves_the_role_and_tells_nothing(self, world):
+        choose(world.grace, pace="off")
+        request = make.request(world)
+        deliver()
+
+        assert [name for name, _ in told()] == ["linus"]
+        approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+
+    def test_together_is_one_message_for_all_that_still_waits(self, world):
+        choose(world.grace, pace="hourly")
+        choose(world.linus, pace="off")
+        requests = [make.request(world) for _ in range(3)]
+        deliver()
+        assert told() == []
+
+        approvals.reject(request_id=requests[0].pk, by=world.linus, voice=voice(requests[0], "wrong_amount"))
+        time_passes()
+        deliver()
+
+        assert told() == [("grace", "[Holdpoint] 2 things since the last message")]
+        assert requests[0].get_absolute_url() not in mail.outbox[0].body
+        assert requests[1].get_absolute_url() in mail.outbox[0].body
+
+    @pytest.mark.parametrize(
+        ("chosen", "now", "then"),
+        [
+            ({}, "2026-11-27 12:00", "2026-11-27 12:00"),
+            ({"pace": "hourly"}, "2026-11-27 12:10", "2026-11-27 13:00"),
+            ({"pace": "daily", "time_zone": "Asia/Tokyo"}, "2026-11-27 12:00", "2026-11-27 23:00"),
+            ({"quiet_from": time(22), "quiet_to": time(7)}, "2026-11-27 23:30", "2026-11-28 07:00"),
+            ({"quiet_from": time(22), "quiet_to": time(7)}, "2026-11-27 06:59", "2026-11-27 07:00"),
+            ({"quiet_from": time(22), "quiet_to": time(7)}, "2026-11-27 07:00", "2026-11-27 07:00"),
+            ({"quiet_from": time(9), "quiet_to": time(10), "time_zone": "Asia/Tokyo"}, "2026-11-27 00:30",
+             "2026-11-27 01:00"),
+            ({"pace": "hourly", "quiet_from": time(13), "quiet_to": time(14)}, "2026-11-27 12:10", "2026-11-27 14:00"),
+        ],
+    )  # fmt: skip
+    def test_say_when_in_their_own_zone(self, chosen, now, then):
+        choice = NotificationChoice(**chosen)
+
+        assert told_at(choice, "waiting", moment(now)) == moment(then)
+
+    def test_do_not_hold_back_what_is_urgent_except_off(self):
+        now = moment("2026-11-27 23:30")
+        asleep = NotificationChoice(pace="daily", quiet_from=time(22), quiet_to=time(7))
+
+        assert told_at(asleep, "emergency", now) == now
+        assert told_at(NotificationChoice(pace="off"), "emergency", now) is None
+
+
+def moment(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+class TestAMessage:
+    def test_holds_title_due_time_and_link_and_nothing_of_the_act(self, world, settings, tmp_path):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+        settings.EMAIL_FILE_PATH = str(tmp_path)
+        request = make.request(world)
+        deliver()
+
+        messages = [email.message_from_bytes(path.read_bytes(), policy=policy.default) for path in tmp_path.iterdir()]
+        assert sorted(message["To"] for message in messages) == ["grace@example.com", "linus@example.com"]
+        body = messages[0].get_content()
+        assert f"https://holdpoint.example{request.get_absolute_url()}" in body
+        assert f"Due {request.decide_by:%Y-%m-%d %H:%M} UTC" in body
+        assert request.digest not in body
+        assert "amount" not in body
+        assert str(Delivery.objects.get(person__username="grace").pk) in "".join(str(m["Message-ID"]) for m in messages)
+
+    def test_shows_a_hostile_title_on_one_line(self, world):
+        request = make.request(world)
+        Notice.objects.update(title="Pay\r\nBcc: all@example.com \u202e 1")
+        deliver()
+
+        subject = mail.outbox[0].subject
+        assert "\n" not in subject
+        assert "RIGHT-TO-LEFT OVERRIDE" in subject
+        assert mail.outbox[0].recipients() in (["grace@example.com"], ["linus@example.com"])
+        assert request.pk
+
+    def test_is_not_sent_by_a_transaction_that_rolls_back(self, world):
+        with transaction.atomic():
+            make.request(world)
+            assert Notice.objects.exists()
+            transaction.set_rollback(True)
+        deliver()
+
+        assert told() == []
+
+    def test_leads_to_a_page_that_decides_nothing(self, world, client):
+        request = make.request(world)
+        deliver()
+        client.force_login(get_user_model().objects.get(username="grace"))
+        link = next(line for line in mail.outbox[0].body.splitlines() if line.startswith("https://"))
+
+        assert client.get(link.removeprefix("https://holdpoint.example")).status_code == 200
+        request.refresh_from_db()
+        assert (request.status, request.decisions.count()) == ("pending", 0)
+
+    def test_that_cannot_be_sent_is_sent_later(self, world, settings):
+        """The mail server is down: nothing listens on that port."""
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+        make.request(world)
+        deliver()
+        assert Delivery.objects.open().filter(tries=1, last_error="ConnectionRefusedError").count() == 2
+
+        settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+        time_passes()
+        deliver()
+        assert sorted(name for name, _ in told()) == ["grace", "linus"]
+
+    def test_is_forgotten_a_month_after_it_arrived(self, world):
+        make.request(world)
+        deliver()
+        assert forget() == 0
+
+        Delivery.objects.update(sent_at=F("sent_at") - timedelta(days=31))
+        Notice.objects.update(created_at=F("created_at") - timedelta(days=31))
+        assert forget() == 3
+        assert not Notice.objects.exists()
+
+
+class TestAWebhook:
+    def test_is_signed_as_the_standard_says(self, world, receiver):
+        hook = endpoint(receiver)
+        request = make.request(world)
+        deliver()
+
+        (headers, body), = receiver.arrived  # fmt: skip
+        sent = {name.lower(): value for name, value in headers.items()}
+        assert sent["webhook-id"] == str(Notice.objects.get().pk)
+        key = base64.b64decode(webhooks.secret_of(hook.salt).removeprefix("whsec_"))
+        signed = f"{sent['webhook-id']}.{sent['webhook-timestamp']}.".encode() + body
+        expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+        assert sent["webhook-signature"] == f"v1,{expected}"
+        told = json.loads(body)
+        assert told["type"] == "holdpoint.waiting"
+        assert told["data"]["url"] == f"https://holdpoint.example{request.get_absolute_url()}"
+        assert set(told["data"]) == {"id", "title", "unit", "due_at", "url"}
+
+    def test_has_the_body_slack_expects(self, world, receiver):
+        endpoint(receiver, slack=True)
+        make.request(world)
+        Notice.objects.update(title="Pay <!channel> & 1")
+        deliver()
+
+        text = json.loads(receiver.arrived[0][1])
+        assert list(text) == ["text"]
+        assert "Pay &lt;!channel&gt; &amp; 1" in text["text"]
+
+    def test_that_is_not_taken_comes_again_under_the_same_id(self, world, receiver):
+        endpoint(receiver)
+        receiver.answers = [(500, {}), (503, {})]
+        make.request(world)
+        deliver()
+        for _ in range(2):
+            assert Delivery.objects.open().filter(endpoint__isnull=False).exists()
+            time_passes()
+            deliver()
+
+        ids = {headers["webhook-id"] for headers, _ in receiver.arrived}
+        assert (len(receiver.arrived), len(ids)) == (3, 1)
+        assert Delivery.objects.get(endpoint__isnull=False).sent_at is not None
+
+    def test_to_a_receiver_that_is_down_waits_longer_each_time_and_is_not_lost(self, world, receiver, settings):
+        hook = endpoint(receiver)
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            WebhookEndpoint.objects.update(url=f"http://127.0.0.1:{unused.getsockname()[1]}/")
+            make.request(world)
+            pauses = []
+            for _ in range(4):
+                deliver()
+                row = Delivery.objects.get(endpoint=hook)
+                pauses.append(row.due_at - datetime.now(UTC))
+                time_passes()
+        assert [round(pause.total_seconds() / 15) for pause in pauses] == [1, 2, 4, 8]
+
+        WebhookEndpoint.objects.update(url=receiver.url)
+        deliver()
+        assert len(receiver.arrived) == 1
+
+    def test_follows_no_redirect(self, world, receiver):
+        endpoint(receiver)
+        receiver.answers = [(302, {"Location": receiver.url})]
+        make.request(world)
+        deliver()
+
+        assert len(receiver.arrived) == 1
+        assert Delivery.objects.get(endpoint__isnull=False).last_error == "HTTP 302"
+
+    def test_goes_to_the_endpoints_of_its_unit_that_are_switched_on(self, world, receiver):
+        endpoint(receiver, unit_id=new_id())
+        endpoint(receiver, enabled=False)
+        endpoint(receiver, unit_id=world.unit.pk)
+        make.request(world)
+        deliver()
+
+        assert len(receiver.arrived) == 1
+
+    def test_whose_sender_died_is_sent_by_the_next(self, world, receiver):
+        """Claimed, and nothing more was heard: the lease of two minutes is over."""
+        endpoint(receiver)
+        make.request(world)
+        from approvals.notifying.spread import spread
+
+        spread()
+        Delivery.objects.update(tries=1, due_at=F("due_at") - timedelta(seconds=1))
+        deliver()
+
+        assert len(receiver.arrived) == 1
+
+
+class TestTheGuard:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://example.com/", "https://127.0.0.1/", "https://localhost/", "https://10.0.0.1/", "https://192.168.1.1/",
+            "https://169.254.169.254/latest/meta-data/", "https://[::1]/", "https://[::ffff:10.0.0.1]/",
+            "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/", "https://[fd00::1]/", "https://0.0.0.0/",
+            "https://2130706433/", "https://user:pass@1.1.1.1/", "https:///nowhere", "ftp://1.1.1.1/", "https://224.0.0.1/",
+            "https://100.64.0.1/", "https://nothing.invalid/", "https://1.1.1.1:99999/",
+        ],
+    )  # fmt: skip
+    def test_calls_nothing_inside_the_network(self, url):
+        with pytest.raises(webhooks.Unsafe):
+            webhooks.judge(url)
+
+    def test_lets_public_addresses_pass_and_connects_to_the_judged_one(self):
+        place = webhooks.judge("https://1.1.1.1:8443/hooks?a=1")
+
+        assert (place.address, place.port, place.path, place.secure) == ("1.1.1.1", 8443, "/hooks?a=1", True)
+
+    def test_is_asked_at_every_call(self, world, receiver, settings):
+        endpoint(receiver)
+        settings.WEBHOOK_PRIVATE_TARGETS = False
+        make.request(world)
+        deliver()
+
+        assert receiver.arrived == []
+        assert Delivery.objects.get(endpoint__isnull=False).last_error.startswith("Only https")

@@ -1,0 +1,105 @@
+"""How a person is told, and which systems are, on the pages."""
+
+import re
+from datetime import time
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from approvals.models import NotificationChoice, WebhookEndpoint
+from approvals.notifying import webhooks
+from audit.models import AuditEvent
+from tests import make
+from tests.pages.asking import browser_of
+
+CHOSEN = {"pace": "hourly", "quiet_from": "22:00", "quiet_to": "07:00", "time_zone": "Europe/Berlin"}
+
+
+def text(answer):
+    return answer.content.decode()
+
+
+class TestNotifications:
+    def test_are_chosen_by_the_person_and_recorded(self, as_grace, grace):
+        answer = as_grace.post(reverse("notifications"), CHOSEN)
+
+        assert answer.status_code == 302
+        choice = NotificationChoice.objects.get(person=grace)
+        assert (choice.pace, choice.quiet_from, choice.time_zone) == ("hourly", time(22), "Europe/Berlin")
+        assert AuditEvent.objects.filter(event="person.notifications_changed").exists()
+        assert 'value="22:00"' in text(as_grace.get(reverse("notifications")))
+
+    @pytest.mark.parametrize(
+        "wrong", [{"quiet_to": ""}, {"pace": "never"}, {"time_zone": "Mars/Base"}, {"quiet_from": "25:00"}]
+    )
+    def test_that_make_no_sense_are_refused(self, as_grace, wrong):
+        assert as_grace.post(reverse("notifications"), {**CHOSEN, **wrong}).status_code == 422
+        assert not NotificationChoice.objects.exists()
+
+    def test_say_that_nothing_can_be_sent_without_an_address(self, as_grace, grace):
+        assert "no e-mail address" in text(as_grace.get(reverse("notifications")))
+        grace.email = "grace@example.com"
+        grace.save()
+
+        assert "Sent to grace@example.com" in text(as_grace.get(reverse("notifications")))
+
+    def test_are_led_to_from_the_preferences(self, as_grace):
+        assert reverse("notifications") in text(as_grace.get(reverse("preferences")))
+
+
+class TestAWebhookEndpoint:
+    @pytest.fixture
+    def root(self, unit):
+        user = make.person("root", "view", of=unit, staff=True)
+        user.user_permissions.set(
+            Permission.objects.filter(codename__in=["add_webhookendpoint", "change_webhookendpoint",
+                                                    "view_webhookendpoint", "view_delivery"])
+        )  # fmt: skip
+        return browser_of(user)
+
+    def add(self, browser, unit, url="https://1.1.1.1/hooks"):
+        typed = {"name": "desk", "unit_id": str(unit.pk), "url": url, "enabled": "on"}
+        return browser.post(reverse("admin:approvals_webhookendpoint_add"), typed, follow=True)
+
+    def test_has_its_secret_shown_once(self, root, unit):
+        shown = re.search(r"whsec_[A-Za-z0-9+/=]+", text(self.add(root, unit)).replace("&#x2B;", "+"))
+
+        row = WebhookEndpoint.objects.get()
+        assert shown
+        assert shown[0] == webhooks.secret_of(row.salt)
+        for name, args in (("changelist", []), ("change", [row.pk])):
+            page = text(root.get(reverse(f"admin:approvals_webhookendpoint_{name}", args=args)))
+            assert "whsec_" not in page
+            assert row.salt not in page
+        assert "whsec_" not in "".join(AuditEvent.objects.values_list("data", flat=True))
+
+    def test_gets_another_secret_when_asked_for(self, root, unit):
+        self.add(root, unit)
+        row = WebhookEndpoint.objects.get()
+        typed = {"name": "desk", "unit_id": str(unit.pk), "url": row.url, "enabled": "on", "new_secret": "on"}
+
+        answer = root.post(reverse("admin:approvals_webhookendpoint_change", args=[row.pk]), typed, follow=True)
+
+        assert "whsec_" in text(answer)
+        assert WebhookEndpoint.objects.get().salt != row.salt
+
+    @pytest.mark.parametrize("url", ["https://10.0.0.1/", "http://1.1.1.1/", "https://localhost/"])
+    def test_inside_the_network_or_unencrypted_is_refused(self, root, unit, url):
+        assert "errornote" in text(self.add(root, unit, url))
+        assert not WebhookEndpoint.objects.exists()
+
+    def test_of_another_unit_is_not_there(self, root, unit):
+        self.add(root, unit)
+        WebhookEndpoint.objects.update(unit_id=make.unit("elsewhere", "Elsewhere").pk)
+
+        assert "desk" not in text(root.get(reverse("admin:approvals_webhookendpoint_changelist")))
+
+    def test_shows_what_has_not_arrived(self, root, unit):
+        self.add(root, unit)
+        make.request()
+        from approvals.notifying.spread import spread
+
+        spread()
+
+        assert "Waits for you" in text(root.get(reverse("admin:approvals_delivery_changelist")))

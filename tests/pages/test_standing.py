@@ -1,0 +1,87 @@
+"""The page of delegations and absences, and how the review page names both people."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals import delegations
+from approvals.models import Absence, Delegation
+from tests import make
+
+
+@pytest.fixture
+def dates():
+    now = timezone.localtime()
+    return {
+        "starts_at": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M}",
+        "ends_at": f"{now + timedelta(days=3):%Y-%m-%dT%H:%M}",
+    }
+
+
+def text(answer):
+    return answer.content.decode()
+
+
+class TestPage:
+    def test_is_under_the_persons_menu(self, as_grace):
+        assert f'href="{reverse("standing")}"' in text(as_grace.get("/"))
+
+    def test_lends_lists_and_takes_back(self, as_grace, as_vera, vera, unit, dates):
+        as_grace.post(reverse("standing_delegations"), {"unit": unit.pk, "to": vera.pk, **dates})
+
+        row = Delegation.objects.get()
+        assert "vera" in text(as_grace.get(reverse("standing")))
+        assert "You sign for" in text(as_vera.get(reverse("standing")))
+
+        as_grace.post(reverse("standing_revocation", args=[row.pk]))
+        assert "Nobody signs for you" in text(as_grace.get(reverse("standing")))
+
+    def test_keeps_what_was_typed_when_it_is_refused(self, as_grace, vera, unit, dates):
+        answer = as_grace.post(
+            reverse("standing_delegations"), {"unit": unit.pk, "to": vera.pk, **dates, "ends_at": dates["starts_at"]}
+        )
+
+        assert answer.status_code == 422
+        assert "The end must lie after the beginning" in text(answer)
+        assert f'<option value="{vera.pk}" selected>' in text(answer)
+
+    def test_offers_no_delegation_to_whoever_does_not_review(self, as_vera):
+        assert "Delegate your signature" not in text(as_vera.get(reverse("standing")))
+
+    def test_announces_and_ends_an_absence(self, as_grace, linus, dates):
+        as_grace.post(
+            reverse("standing_absences"),
+            {"away_from": dates["starts_at"], "away_until": dates["ends_at"], "stand_in": linus.pk},
+        )
+        row = Absence.objects.get()
+        assert "linus" in text(as_grace.get(reverse("standing")))
+
+        as_grace.post(reverse("standing_return", args=[row.pk]))
+        assert "No absence is announced" in text(as_grace.get(reverse("standing")))
+
+    def test_of_others_cannot_be_changed(self, as_grace, as_linus, vera, unit, dates):
+        as_grace.post(reverse("standing_delegations"), {"unit": unit.pk, "to": vera.pk, **dates})
+
+        assert as_linus.post(reverse("standing_revocation", args=[Delegation.objects.get().pk])).status_code == 404
+
+
+class TestReview:
+    def test_says_for_whom_one_signs_and_who_signed_for_whom(self, as_vera, as_grace, unit):
+        people = {name: make.person(name) for name in ("vera", "grace", "ada")}
+        now = timezone.now()
+        delegations.delegate(
+            unit_id=unit.pk,
+            to=people["vera"].pk,
+            starts_at=now,
+            ends_at=now + timedelta(days=1),
+            by=make.actor(people["grace"]),
+        )
+        request = make.request(by=make.actor(people["ada"]))
+        assert "You sign for grace" in text(as_vera.get(request.get_absolute_url()))
+
+        voice = {"digest": request.digest, "revision": 1, "verdict": "approve", "reason_code": "evidence_checked"}
+        as_vera.post(reverse("approval_decisions", args=[request.pk]), voice)
+
+        assert 'vera <span class="muted">for grace' in text(as_grace.get(request.get_absolute_url()))
