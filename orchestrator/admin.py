@@ -28,7 +28,9 @@ class Stoppable:
 
     @admin.display(description="Stopped")
     def stopped(self, row: Any) -> str:
-        return "; ".join(f"in {title} and below" if title else "everywhere" for title in row.stopped_in) or "no"
+        # A draft that was judged again under the row's lock was read without the stops of its name.
+        places = getattr(row, "stopped_in", None) or []
+        return "; ".join(f"in {title} and below" if title else "everywhere" for title in places) or "no"
 
 
 @admin.register(Tool)
