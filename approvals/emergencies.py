@@ -17,7 +17,7 @@ from approvals.models import ApprovalRequest, BreakGlass, Claim, NoticeKind
 from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
 from approvals.permissions import person_id, refuse_own, refuse_unless_reviewer
-from approvals.signers import standing
+from approvals.signers import Standing, standing
 from approvals.standing import refuse_stand_in, right_of
 from approvals.statuses import BreakGlassStatus, RequestStatus
 from approvals.stopped import refuse_stopped
@@ -96,7 +96,7 @@ def _broken(request: ApprovalRequest, by: Actor, reason: str) -> BreakGlass:
     return glass
 
 
-def refuse_breaking(request: ApprovalRequest, by: Actor) -> None:
+def refuse_breaking(request: ApprovalRequest, by: Actor, stands: Standing | None = None) -> None:
     """May this person sign alone on this? Raises Forbidden, Stale, NoEmergency."""
     if not settings.BREAK_GLASS:
         raise Forbidden("Break-glass is switched off in this installation.", code="break_glass_off")
@@ -112,12 +112,13 @@ def refuse_breaking(request: ApprovalRequest, by: Actor) -> None:
         raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
     if not request.is_open:
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
-    if request.required < 2 or standing(request).is_full_with(by):
+    if request.required < 2 or (stands or standing(request)).is_full_with(by):
         raise NoEmergency("Your own signature is all it needs. Sign it as usual.")
 
 
-def may_break(request: ApprovalRequest, by: Actor) -> Answer:
-    return asked(request, by, refuse_breaking)
+def may_break(request: ApprovalRequest, by: Actor, stands: Standing) -> Answer:
+    """For a page, which has counted the signatures already."""
+    return asked(request, by, lambda request, by: refuse_breaking(request, by, stands))
 
 
 @transaction.atomic

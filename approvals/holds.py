@@ -22,7 +22,7 @@ def refuse_while_held(request: ApprovalRequest, by: Actor) -> None:
     Whoever holds a running claim has a place of their own.
     """
     holders = list(Claim.objects.running().filter(request=request).order_by("held_until"))
-    if any(claim.person_id == by.user_id for claim in holders) or len(holders) < open_places(request):
+    if not holders or any(claim.person_id == by.user_id for claim in holders) or len(holders) < open_places(request):
         return
     until = "; ".join(f"{claim.person_name} until {claim.held_until.astimezone(UTC):%H:%M:%S} UTC" for claim in holders)
     raise Held(

@@ -47,7 +47,7 @@ def refuse_own(request: ApprovalRequest, by: Actor) -> None:
 def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
     """One person is one signature: under whichever account, and whether they held the pen or it was signed for them."""
     accounts = people.accounts_behind(by)
-    voices = list(request.decisions.filter(revision=request.revision).order_by("at", "id"))
+    voices = [voice for voice in request.decisions.all() if voice.revision == request.revision]
     signed = {voice.person_id for voice in voices} & accounts
     if by.user_id in signed:
         raise AlreadySigned("You have already signed this request. The other signature must be another person's.")

@@ -7,6 +7,8 @@ role, duties, membership and linked accounts may change between signature and di
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from approvals import groups, quorum
 from approvals.groups import Groups
 from approvals.models import ApprovalRequest, BreakGlass, Decision, OnTimeout, Verdict
@@ -76,15 +78,29 @@ def seats_of(request: ApprovalRequest) -> list[Seat]:
     return quorum.seats_of(request.required, Need.read(request.needs))
 
 
-def standing(request: ApprovalRequest, *, also_excluded: frozenset[str] = frozenset()) -> Standing:
-    """Judged by who is who now. Two accounts of one person are one signer; `also_excluded` are keys of no signer."""
-    said = request.decisions.filter(verdict=Verdict.APPROVE, revision=request.revision, digest=request.digest)
-    voices = said.select_related("person", "delegation__delegator").order_by("at", "id")
+def standing(
+    request: ApprovalRequest,
+    *,
+    voices: Iterable[Decision] | None = None,
+    also_excluded: frozenset[str] = frozenset(),
+) -> Standing:
+    """Judged by who is who now. Two accounts of one person are one signer; `also_excluded` are keys of no signer.
+
+    A page that has fetched every voice gives them, as `with_people` does.
+    """
+    same = (Verdict.APPROVE, request.revision, request.digest)
+    said = with_people(request.decisions.all()) if voices is None else voices
+    voices = [one for one in said if (one.verdict, one.revision, one.digest) == same]
     found = groups.in_force(named_in(request))
     counting = [
         (voice, pen) for voice in voices if still_counts(request, voice, pen := voter(voice.person_id), also_excluded)
     ]
     return Standing(seats_of(request), _by_person(counting, found), found, _alone(request))
+
+
+def with_people(voices: QuerySet[Decision]) -> QuerySet[Decision]:
+    """The first one first, with the people behind them."""
+    return voices.select_related("person", "delegation__delegator").order_by("at", "id")
 
 
 def _by_person(voices: Iterable[tuple[Decision, Actor]], found: Groups) -> dict[int, frozenset[str]]:
@@ -103,8 +119,12 @@ def _by_person(voices: Iterable[tuple[Decision, Actor]], found: Groups) -> dict[
 def _alone(request: ApprovalRequest) -> frozenset[int]:
     if request.required < 2:
         return frozenset()
-    same = BreakGlass.objects.filter(request=request, revision=request.revision, digest=request.digest)
-    return frozenset(min(people.accounts_of(pk)) for pk in same.values_list("person_id", flat=True))
+    broken = [glass for glass in request.emergencies.all() if _is_over(glass, request)]
+    return frozenset(min(people.accounts_of(glass.person_id)) for glass in broken)
+
+
+def _is_over(glass: BreakGlass, request: ApprovalRequest) -> bool:
+    return (glass.revision, glass.digest) == (request.revision, request.digest)
 
 
 def right_to_sign(request: ApprovalRequest, by: Actor, stands: Standing) -> Right:
@@ -112,12 +132,11 @@ def right_to_sign(request: ApprovalRequest, by: Actor, stands: Standing) -> Righ
 
     Raises NotNeeded when none does.
     """
-    rights = rights_of(request, by)
-    if not rights:
-        raise Forbidden("The right to sign was taken back at this very moment. Nothing was recorded.")
-    breaks = min(people.accounts_behind(by)) in stands.alone
-    helping = (right for right in rights if breaks or stands.complete or stands.would_help(right.voter_id(by)))
+    enough = stands.complete or min(people.accounts_behind(by)) in stands.alone
+    helping = (right for right in rights_of(request, by) if enough or stands.would_help(right.voter_id(by)))
     if (right := next(helping, None)) is None:
+        if right_of(request, by) is None:
+            raise Forbidden("The right to sign was taken back at this very moment. Nothing was recorded.")
         raise NotNeeded(
             f"Your signature would not count here: still needed is {stands.missing}, and you are in no such group.",
             remedy="You can still reject. Who is in a group is kept by the administrators, under Policies.",

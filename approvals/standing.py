@@ -4,6 +4,7 @@ A delegation adds one way to be a reviewer and takes away several ways to be ind
 asker, for the agent's owner or for somebody who signed already is no second pair of eyes.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from audit import actors, people, scope
 from audit.actors import Actor
 from audit.refusals import Forbidden
 from budgets.units import below, lineage
+
+_KEPT = "delegations"
 
 
 class StandsIn(Forbidden):
@@ -39,18 +42,18 @@ class Right:
 
 def right_of(request: ApprovalRequest, by: Actor) -> Right | None:
     """One's own right comes first; a lent one counts only while its lender could sign this very request."""
-    return next(iter(rights_of(request, by)), None)
+    return next(rights_of(request, by), None)
 
 
-def rights_of(request: ApprovalRequest, by: Actor) -> list[Right]:
-    """Every right this person could sign with, their own first."""
+def rights_of(request: ApprovalRequest, by: Actor) -> Iterator[Right]:
+    """Every right this person could sign with, their own first; lent ones are looked up only where that is not enough."""
     if not by.is_person:
-        return []
-    own = [Right()] if request.unit_id in scope.unit_ids(by, "review") else []
-    lent = Delegation.objects.running().filter(delegate_id=by.user_id).order_by("starts_at", "id")
-    found = [*lent.select_related("delegator")]
+        return
+    if request.unit_id in scope.unit_ids(by, "review"):
+        yield Right()
+    found = [lent for lent in _delegations(by) if lent.delegate_id == by.user_id]
     units = lineage(request.unit_id) if found else []
-    return own + [Right(one) for one in found if one.unit_id in units and _could_sign(request, one)]
+    yield from (Right(one) for one in found if one.unit_id in units and _could_sign(request, one))
 
 
 def _could_sign(request: ApprovalRequest, lent: Delegation) -> bool:
@@ -69,8 +72,7 @@ def lender_is_eligible(request: ApprovalRequest, lent: Delegation, also_excluded
 
 def refuse_stand_in(request: ApprovalRequest, by: Actor) -> None:
     """Refuse whoever stands in for the asker or the agent's owner, and the second of two who stand in for one another."""
-    own = Delegation.objects.running().filter(Q(delegate_id=by.user_id) | Q(delegator_id=by.user_id))
-    found = [*own]
+    found = _delegations(by)
     units = lineage(request.unit_id) if found else []
     signed = _voices(request) if found else set()
     for lent in found:
@@ -101,15 +103,8 @@ def _voices(request: ApprovalRequest) -> set[int]:
 def review_units(actor: Actor) -> frozenset[UUID]:
     """Units whose requests this person may sign: by their own role, or by one lent to them where they may look."""
     own = scope.unit_ids(actor, "review")
-    if not actor.is_person:
-        return own
-    if actor.answers is not None and "lent" in actor.answers:
-        return own | actor.answers["lent"]
-    lent = Delegation.objects.running().filter(delegate_id=actor.user_id, delegator__is_active=True)
-    units = frozenset[UUID]().union(*(_lent_units(one) for one in lent)) & scope.unit_ids(actor, "view")
-    if actor.answers is not None:
-        actor.answers["lent"] = units
-    return own | units
+    lent = _lent_to(actor)
+    return own | (frozenset[UUID]().union(*(_lent_units(one) for one in lent)) & scope.unit_ids(actor, "view"))
 
 
 def _lent_units(lent: Delegation) -> frozenset[UUID]:
@@ -118,12 +113,27 @@ def _lent_units(lent: Delegation) -> frozenset[UUID]:
 
 def signs_for(actor: Actor) -> frozenset[int]:
     """Accounts whose seat this person could take: their own, and those of whoever has lent them a right that runs."""
-    if actor.user_id is None:
-        return frozenset()
-    if actor.answers is not None and "signs_for" in actor.answers:
-        return frozenset(actor.answers["signs_for"])
-    lent = Delegation.objects.running().filter(delegate_id=actor.user_id, delegator__is_active=True)
-    found = frozenset({actor.user_id, *lent.values_list("delegator_id", flat=True)})
+    own = frozenset[int]() if actor.user_id is None else frozenset({actor.user_id})
+    return own | {lent.delegator_id for lent in _lent_to(actor)}
+
+
+def _lent_to(actor: Actor) -> list[Delegation]:
+    return [one for one in _delegations(actor) if one.delegate_id == actor.user_id and one.delegator.is_active]
+
+
+def _delegations(actor: Actor) -> list[Delegation]:
+    """Those that run now, lent by this person or to them, the oldest first. Looked up once while a page is read."""
+    if not actor.is_person:
+        return []
+    if actor.answers is not None and _KEPT in actor.answers:
+        return _oldest_first(actor.answers[_KEPT])
+    theirs = Q(delegate_id=actor.user_id) | Q(delegator_id=actor.user_id)
+    rows = Delegation.objects.running().filter(theirs).select_related("delegator")
+    found = frozenset(rows)
     if actor.answers is not None:
-        actor.answers["signs_for"] = found
-    return found
+        actor.answers[_KEPT] = found
+    return _oldest_first(found)
+
+
+def _oldest_first(found: Iterable[Delegation]) -> list[Delegation]:
+    return sorted(found, key=lambda lent: (lent.starts_at, lent.pk))

@@ -28,7 +28,9 @@ class Stoppable:
 
     @admin.display(description="Stopped")
     def stopped(self, row: Any) -> str:
-        return "; ".join(f"in {title} and below" if title else "everywhere" for title in row.stopped_in) or "no"
+        # Nothing where nothing at all is stopped: then the database is not even asked.
+        places = row.stopped_in or []
+        return "; ".join(f"in {title} and below" if title else "everywhere" for title in places) or "no"
 
 
 @admin.register(Tool)

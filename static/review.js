@@ -35,6 +35,8 @@
       if (!box.checked && (read[box.value]?.ms ?? 0) >= ENOUGH) box.checked = true;
       box.setAttribute("aria-readonly", "true");
     }
+    // Signing alone asks for the same parts, in a form of its own.
+    for (const box of all("#glass-form [name=viewed]")) box.checked ||= (read[box.value]?.ms ?? 0) >= ENOUGH;
     all("[data-unlock]").forEach(unlock);
     const record = form()?.elements.namedItem("reading");
     if (record) record.value = JSON.stringify(read);

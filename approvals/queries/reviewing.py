@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Prefetch
+
 from approvals import snapshots
 from approvals.attention import Attention, attention_of
 from approvals.blind import history
@@ -17,7 +19,7 @@ from approvals.models import ApprovalRequest, BreakGlass, Decision, Edit, OnTime
 from approvals.permissions import may_reply
 from approvals.queue import effect_of, waiting_for
 from approvals.showing import Lock, Row, lock_of, rows_of
-from approvals.signers import NotNeeded, Standing, right_to_sign, standing
+from approvals.signers import NotNeeded, Standing, right_to_sign, standing, with_people
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.standing import Right, right_of
 from approvals.stopped import covering_request
@@ -126,17 +128,18 @@ class Review:
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     """Everything the review page shows. Raises NotVisible."""
     # Every form of the page carries the digest of what the page says, remarks included: they are fetched once.
-    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("remarks")
+    voices = Prefetch("decisions", with_people(Decision.objects.all()))
+    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("remarks", voices, "emergencies")
     request: ApprovalRequest = visible_or_refuse(rows, request_id, "request")
     reading = snapshots.read(request.snapshot, source=request.tool)
     lock = lock_of(request, reading)
-    decisions = list(request.decisions.order_by("at"))
-    stands = standing(request)
+    decisions = list(request.decisions.all())
+    stands = standing(request, voices=decisions)
     # A voice over an earlier revision is history: what it was about is not what waits now.
     accounts = people.accounts_behind(actor)
     own = [one for one in decisions if {one.person_id, one.for_person_id} & accounts]
     mine = next((one for one in own if one.revision == request.revision), None)
-    glass = BreakGlass.objects.filter(request=request).order_by("-broken_at").first() if request.required > 1 else None
+    glass = max(request.emergencies.all(), key=lambda one: one.broken_at, default=None)
     right = _right(request, actor, stands)
     return Review(
         request=request,
@@ -150,7 +153,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         lock=lock,
         remarks=sorted(request.remarks.all(), key=lambda remark: (remark.at, remark.pk)),
         replaced=ApprovalRequest.objects.filter(pk=request.replaces).first() if request.replaces else None,
-        edits=list(request.edits.order_by("revision")),
+        edits=list(request.edits.order_by("revision")) if request.revision > 1 else [],
         may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
@@ -159,7 +162,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         plan=plan(request, request.escalations.all()),
         stops=covering_request(request) if request.is_frozen else [],
         glass=glass,
-        may_break=request.required > 1 and may_break(request, actor).allowed,
+        may_break=request.required > 1 and request.is_pending and may_break(request, actor, stands).allowed,
         may_look=glass is not None and may_look(glass, actor),
         **_place(actor, request),
     )

@@ -58,7 +58,7 @@ class TestByKeyboard:
         page.goto(request_of_two.get_absolute_url())
         page.wait_for_selector("input[value=act]:checked")
         page.evaluate("addEventListener('invalid', event => { window.bubble = !event.defaultPrevented })")
-        unread = page.locator("input[name=viewed]:not(:checked)").first.get_attribute("value")
+        unread = page.locator("#decision-form input[name=viewed]:not(:checked)").first.get_attribute("value")
 
         fill_in(page)
         page.keyboard.press("Control+Enter")
@@ -110,7 +110,7 @@ class TestWithoutScript:
         page = opened("grace", java_script_enabled=False).page
         page.goto(request_of_two.get_absolute_url())
 
-        for box in page.query_selector_all("input[name=viewed]"):
+        for box in page.query_selector_all("#decision-form input[name=viewed]"):
             box.check()
         fill_in(page)
         page.click("text=Record decision")

@@ -58,7 +58,7 @@ class TestTheReviewPage:
         person = opened("grace", java_script_enabled=False)
         page = person.page
         page.goto(asked.get_absolute_url())
-        for box in page.query_selector_all("input[name=viewed]"):
+        for box in page.query_selector_all("#decision-form input[name=viewed]"):
             box.check()
         page.check("#decision_verdict_approve")
         page.select_option("#decision_reason_code", "evidence_checked")

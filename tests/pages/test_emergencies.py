@@ -8,6 +8,7 @@ from approvals import claims
 from approvals.models import BreakGlass, Bypass
 from tests import make
 from tests.pages.asking import browser_of
+from tests.pages.test_admin import verb
 
 REASON = "The bank closes in ten minutes and nobody else answers"
 
@@ -23,7 +24,11 @@ def two_must_sign(unit):
 
 
 def break_glass(browser, request, reason=REASON):
-    typed = {"digest": request.digest, "revision": request.revision, "reason": reason}
+    said = make.voice(request)
+    typed = {
+        "digest": request.digest, "revision": request.revision, "reason": reason,
+        "viewed": said.viewed["sections"], "view": said.viewed["view"], "critical": said.critical,
+    }  # fmt: skip
     return browser.post(reverse("break_glass", args=[request.pk]), typed)
 
 
@@ -62,6 +67,16 @@ class TestBreakGlass:
 
         assert answer.status_code == 422
         assert "it is urgent" in text(answer)
+        assert not BreakGlass.objects.exists()
+
+    def test_keeps_the_reason_where_a_part_was_not_viewed(self, two_must_sign, as_grace):
+        typed = {"digest": two_must_sign.digest, "revision": two_must_sign.revision, "reason": REASON}
+
+        answer = as_grace.post(reverse("break_glass", args=[two_must_sign.pk]), typed)
+
+        assert answer.status_code == 422
+        assert "Still to view" in text(answer)
+        assert REASON in text(answer)
         assert not BreakGlass.objects.exists()
 
     def test_is_refused_to_whoever_only_looks(self, two_must_sign, as_vera, as_eve):
@@ -129,10 +144,10 @@ class TestABypass:
         first, second = administrators
         self.propose(first)
         row = Bypass.objects.get()
-        first.post(reverse("admin:approvals_bypass_activate", args=[row.pk]))
+        verb(first, row, "activate")
         assert "Bypassed now" not in text(as_grace.get(reverse("work")))
 
-        second.post(reverse("admin:approvals_bypass_activate", args=[row.pk]))
+        verb(second, row, "activate")
 
         page = text(as_grace.get(reverse("work")))
         assert "Bypassed now" in page
@@ -142,7 +157,7 @@ class TestABypass:
     def test_of_a_unit_above_is_seen_below_it(self, administrators, unit):
         below = make.unit("below", "Below", parent=unit)
         self.propose(administrators[0], unit_id=str(unit.pk))
-        administrators[1].post(reverse("admin:approvals_bypass_activate", args=[Bypass.objects.get().pk]))
+        verb(administrators[1], Bypass.objects.get(), "activate")
 
         browser = browser_of(make.person("zoe", "view", of=below))
         assert "Bypassed now" in text(browser.get(reverse("work")))

@@ -10,6 +10,7 @@ from approvals.models import EscalationLevel
 from audit.actors import system
 from tests import make
 from tests.pages.asking import browser_of
+from tests.pages.test_admin import verb
 
 ADD = "admin:approvals_escalationlevel_add"
 
@@ -40,12 +41,11 @@ class TestLevel:
     def test_is_drafted_by_one_and_activated_by_another(self, ann, bob, unit):
         draft(ann, unit, group=str(Group.objects.create(name="Risk desk").pk))
         row = EscalationLevel.objects.get()
-        verb = reverse("admin:approvals_escalationlevel_activate", args=[row.pk])
 
-        ann.post(verb)
+        verb(ann, row, "activate")
         row.refresh_from_db()
         assert row.status == "draft"
-        bob.post(verb)
+        verb(bob, row, "activate")
         row.refresh_from_db()
         assert row.status == "active"
 
