@@ -130,7 +130,10 @@ def _field_of(value: Value) -> forms.Field:
                                 error_messages={"invalid": "Write a number as in 4860.5, without grouping."})  # fmt: skip
     lines = value.text.count("\n")
     widget = forms.Textarea(attrs={"rows": min(lines + 2, 8)}) if lines else forms.TextInput()
-    return forms.CharField(**more, strip=False, max_length=LONGEST_FIELD, widget=widget)
+    text = forms.CharField(**more, strip=False, max_length=LONGEST_FIELD, widget=widget)
+    # Empty text is a value like any other, so nothing is asked for and nothing is optional.
+    text.needed_sometimes = True  # type: ignore[attr-defined]
+    return text
 
 
 def _raw(value: Value, typed: Mapping[Any, str]) -> Any:

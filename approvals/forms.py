@@ -223,6 +223,10 @@ class BreakGlassForm(DecisionForm):
         if "critical" in self.fields:
             # Whoever has signed already has typed it; of everybody else the verb asks for it.
             self.fields["critical"].required = False
+            self.fields["critical"].needed_sometimes = True  # type: ignore[attr-defined]
+            self.fields[
+                "critical"
+            ].help_text = "Not needed again where you have signed. Grouping and currency do not matter."
 
     def voice(self) -> Voice:
         self.cleaned_data |= {"reason_code": ReasonCode.OTHER, "note": self.cleaned_data["reason"]}

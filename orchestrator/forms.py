@@ -11,6 +11,7 @@ from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import ExecutionFilters
+from orchestrator.queries.stops import EVERY_UNIT
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
 
 SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]
@@ -111,7 +112,10 @@ class StopForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, options in offered.items():
             self.fields[name].choices = options  # type: ignore[attr-defined]
-        if ("", "Every business unit") not in offered["unit"]:
+        for name in ("agent", "tool", "unit"):
+            # Which of them is needed depends on what is stopped; the form says so when it is missing.
+            self.fields[name].needed_sometimes = True  # type: ignore[attr-defined]
+        if EVERY_UNIT not in dict(offered["unit"]):
             kept = [(value, label) for value, label in StopScope.choices if value != StopScope.EVERYTHING]
             self.fields["what"].choices = kept  # type: ignore[attr-defined]
 
@@ -120,13 +124,16 @@ class StopForm(forms.Form):
         what = given.get("what", "")
         if what in {StopScope.AGENT, StopScope.TOOL} and not given.get(what):
             self.add_error(what, f"Choose the {what}.")
-        if what == StopScope.UNIT and not given.get("unit"):
+        if what == StopScope.UNIT and given.get("unit") in {"", EVERY_UNIT}:
             self.add_error("unit", "Choose the unit, or stop everything.")
+        elif what in {StopScope.AGENT, StopScope.TOOL} and not given.get("unit"):
+            self.add_error("unit", f"Choose where the {what} is stopped.")
         return given
 
     def target(self) -> Target:
         given = self.cleaned_data
-        unit = UUID(given["unit"]) if given["unit"] and given["what"] != StopScope.EVERYTHING else None
+        everywhere = given["what"] == StopScope.EVERYTHING or given["unit"] == EVERY_UNIT
+        unit = None if everywhere else UUID(given["unit"])
         return Target(scope=given["what"], agent=given["agent"], tool=given["tool"], unit_id=unit)
 
 

@@ -22,6 +22,7 @@ from approvals.showing import Lock, Row, lock_of, rows_of
 from approvals.signers import NotNeeded, Standing, right_to_sign, standing, with_people
 from approvals.snapshots import Change, Evidence, Reading
 from approvals.standing import Right, right_of
+from approvals.statuses import RequestStatus
 from approvals.stopped import covering_request
 from audit import people
 from audit.actors import Actor
@@ -57,6 +58,7 @@ class Review:
     edits: list[Edit] = field(default_factory=list)
     may_answer: bool = False
     replaced: ApprovalRequest | None = None
+    successor: ApprovalRequest | None = None
 
     @property
     def arguments(self) -> list[Row]:
@@ -73,6 +75,12 @@ class Review:
             return []
         rows = snapshots.difference(self.replaced.snapshot, self.request.snapshot)
         return [row for row in rows if row.label != "revision"]
+
+    @property
+    def void_because(self) -> str:
+        """Why the signatures given here open nothing any more, in the words recorded."""
+        events = [told.event for told in self.history.entries if told.event.after == RequestStatus.VOID]
+        return events[-1].why if events else ""
 
     @property
     def is_second(self) -> bool:
@@ -152,6 +160,9 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         may=_may(request, actor, stands, now),
         lock=lock,
         remarks=sorted(request.remarks.all(), key=lambda remark: (remark.at, remark.pk)),
+        successor=ApprovalRequest.objects.filter(replaces=request.pk).first()
+        if request.status == RequestStatus.VOID
+        else None,
         replaced=ApprovalRequest.objects.filter(pk=request.replaces).first() if request.replaces else None,
         edits=list(request.edits.order_by("revision")) if request.revision > 1 else [],
         may_answer=request.is_open and not request.is_pending and may_reply(request, actor),

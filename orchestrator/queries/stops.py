@@ -125,13 +125,17 @@ def _why_not(stop: Stop, actor: Actor) -> str:
     return ""
 
 
+# Stopping everywhere is said, never left out: an empty choice would be read as one's own unit.
+EVERY_UNIT = "every"
+
+
 def choices(actor: Actor, *, agent: str = "", tool: str = "") -> dict[str, list[tuple[str, str]]]:
     """What can be stopped by this person; `agent` and `tool` are those of the page they came from."""
     mine = scope.unit_ids(actor, "operate")
     units = BusinessUnit.objects.filter(pk__in=mine, status=DefinitionStatus.ACTIVE).order_by("title")
     offered = [(str(unit.pk), f"{unit.title} and below") for unit in units]
     if is_administrator(actor):
-        offered.append(("", "Every business unit"))
+        offered.append((EVERY_UNIT, "Every business unit"))
     seen = scope.unit_ids(actor, "view")
     near = Agent.objects.active().filter(unit_id__in={*seen, *above(seen)})
     agents = set(near.values_list("name", flat=True)) | ({agent} if agent else set())
@@ -141,5 +145,5 @@ def choices(actor: Actor, *, agent: str = "", tool: str = "") -> dict[str, list[
     return {
         "agent": [("", "Choose"), *((name, name) for name in calls)],
         "tool": [("", "Choose"), *((name, name) for name in sorted(tools))],
-        "unit": offered,
+        "unit": [("", "Choose"), *offered] if offered else [],
     }

@@ -2,6 +2,8 @@
 
 from django.contrib.auth import get_user_model
 
+from approvals.queries import review
+from audit.lifecycle import database_now
 from orchestrator.engine.segment import begin
 from tests import trail
 from tests import worlds as make
@@ -133,6 +135,9 @@ class TestARecordThatChanged:
         assert second.digest != first.digest
         assert provider.sends == []
         assert [action.status for action in actions(execution)] == ["void", "held"]
+        shown = review(world.grace, first.pk, now=database_now())
+        assert shown.successor == second
+        assert shown.void_because
 
         approve(second, world.grace)
         drive(execution)

@@ -1,5 +1,7 @@
 """Following an execution: which step opens, what its story says, what the auditor's questions are answered with."""
 
+from html import unescape
+
 import pytest
 from django.urls import reverse
 
@@ -105,6 +107,7 @@ class TestEvidence:
         assert waiting.execution_hash in page
         assert "grace: approve" in page
         assert "Cannot be undone: no compensating tool" in page
+        assert "&#x27;" not in unescape(page)  # once escaped, not twice
 
 
 class TestWaiting:

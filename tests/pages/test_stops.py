@@ -63,7 +63,12 @@ class TestEngaging:
 
     @pytest.mark.parametrize(
         ("missing", "says"),
-        [("reason", "Say why."), ("agent", "Choose the agent."), ("what", "Choose what to stop.")],
+        [
+            ("reason", "Say why."),
+            ("agent", "Choose the agent."),
+            ("what", "Choose what to stop."),
+            ("unit", "Choose where the agent is stopped."),
+        ],
     )
     def test_says_what_is_missing_and_keeps_the_rest(self, as_ada, unit, missing, says):
         make.agent()

@@ -7,13 +7,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand
 
-from approvals.models import BusinessCalendar, ReviewerGroup
+from approvals.models import ApprovalPolicy, BusinessCalendar, ReviewerGroup
 from audit.actors import person, system
 from audit.definitions import activate, draft
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from orchestrator.management.commands.execute import _csv
-from orchestrator.models import Execution
+from orchestrator.models import Execution, Release
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_policies
 from orchestrator.releases.folders import folder_of, install
@@ -63,7 +63,9 @@ class Command(BaseCommand):
         units = _units()
         _people(_groups(units["group"]))
         for name in ("reconciliation", "support_case_resolution"):
-            install(folder_of(name), by=DEMO)
+            # Published once: what administrators have activated since is theirs, and `manage.py publish` brings news.
+            if not Release.objects.filter(workflow=name).exists():
+                install(folder_of(name), by=DEMO)
         _policies()
         if not Execution.objects.exists():
             _first_execution()
@@ -117,7 +119,8 @@ def _policies() -> None:
         members = get_user_model().objects.filter(username__in=people).values_list("pk", flat=True)
         _once(ReviewerGroup(name=name, title=title, member_ids=sorted(members)))
     _once(BusinessCalendar(name="office-hours", **OFFICE))
-    import_policies([POLICY], by=DEMO, file="demo")
+    if not ApprovalPolicy.objects.filter(name=POLICY["name"]).exists():
+        import_policies([POLICY], by=DEMO, file="demo")
 
 
 def _once(row: Any) -> None:
