@@ -7,12 +7,10 @@ from django.db.models.functions import Now
 
 from audit.actors import Actor
 from audit.lifecycle import move
-from orchestrator.engine.advance import advance, wake
+from orchestrator.engine.advance import PARKED, advance, wake
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Step
 from orchestrator.statuses import StepStatus
-
-PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD, StepStatus.STOPPED)
 
 
 def resume_step(*, step_id: UUID, by: Actor, why: str) -> None:
