@@ -69,6 +69,9 @@ class Definition(Governed):
             ),
         ]
 
+    def came_into_force(self) -> None:
+        """What follows for rows that exist already, in the transaction that activates it. Usually nothing."""
+
 
 class SamePerson(Forbidden):
     """Four eyes: whoever edited a definition, first, last or in between, cannot be the one who activates it."""
@@ -147,6 +150,7 @@ def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
             raise Refusal("This name is taken outside this unit: choose another name.", code="name_taken")
         move(old, to=DefinitionStatus.RETIRED, by=by, why=f"replaced by {row}")
     move(row, to=DefinitionStatus.ACTIVE, by=by, data={"digest": read}, activated_by_id=by.user_id, activated_at=Now())
+    row.came_into_force()
 
 
 def _refuse_editor(row: Definition, by: Actor) -> None:
