@@ -1,5 +1,6 @@
 """What people configure is drafted by one person and activated by another: policies, tools, agents, business units."""
 
+from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
@@ -98,6 +99,9 @@ def content(row: Definition) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        # However many zeros were typed, or the database adds, it is the same number.
+        return f"{value.normalize():f}"
     return value if isinstance(value, (str, int, bool, list, dict)) or value is None else str(value)
 
 
