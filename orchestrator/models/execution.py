@@ -131,6 +131,11 @@ class Step(Governed):
             models.Index(
                 name="step_due", fields=["due_at"], condition=Q(status=StepStatus.PENDING, due_at__isnull=False)
             ),
+            models.Index(
+                name="step_due_of_unit",
+                fields=["unit_id", "due_at"],
+                condition=Q(status=StepStatus.PENDING, due_at__isnull=False),
+            ),
             models.Index(name="step_timer", fields=["due_at"], condition=Q(status=StepStatus.SCHEDULED)),
             models.Index(
                 name="step_parked",
