@@ -47,6 +47,8 @@ PILLS: dict[str, dict[str, Pill]] = {
         "timed_out": _TIMED_OUT,
         "compensating": Pill("Compensating", "wait", "back"),
         "compensated": Pill("Compensated", "neutral", "back-check"),
+        "partly_compensated": Pill("Partly compensated", "wait", "back"),
+        "not_compensated": Pill("Not compensated", "danger", "back"),
     },
     "step": {
         "pending": Pill("Pending", "neutral", "dotted"),

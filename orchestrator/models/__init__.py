@@ -3,6 +3,7 @@ from orchestrator.models.dead_letter import DeadLetter
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
 from orchestrator.models.release import Channel, Release
+from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
 
 __all__ = [
     "Action",
@@ -11,6 +12,9 @@ __all__ = [
     "Channel",
     "DeadLetter",
     "Execution",
+    "OutcomeAnswer",
+    "OutcomeCode",
+    "OutcomeVerdict",
     "Release",
     "ServiceToken",
     "Step",

@@ -57,7 +57,7 @@ class Provider:
     def __init__(self, url: str) -> None:
         self.url = url
         self.planned: list[str] = []
-        self.finding = {"happened": "unknown"}
+        self.finding: dict[str, object] | None = {"happened": "unknown"}  # None: the books cannot be read
         self.record: dict[str, object] = {"revision": 1}
         self.sends: list[tuple[str, str]] = []
         self.effects: list[str] = []
@@ -108,7 +108,7 @@ class _Door(BaseHTTPRequestHandler):
         provider = self.server.provider  # type: ignore[attr-defined]
         address = urlsplit(self.path)
         if address.path == "/finding":
-            self._answer((200, provider.finding))
+            self._answer((200, provider.finding) if provider.finding is not None else (503, {}))
             return
         provider.reads += 1
         deed = provider.planned.pop(0) if provider.planned else "ok"
