@@ -87,6 +87,7 @@ LINES: dict[str, Line] = {
     "step.skipped": Line("Step {name} was not needed", "neutral", "skip"),
     "alert.timeout": Line("Alert: {name} ran into its time limit", "danger", "clock-cross"),
     "alert.unknown_outcome": Line("Alert: {name} was sent, and no answer came", "danger", "question"),
+    "alert.fallback": Line("Fallback: {name} stands in for {stands_in_for}, which failed for good", "wait", "swap"),
     "alert.empty_result": Line(
         "Alert: {name} returned nothing where its contract promises something", "danger", "dash"
     ),

@@ -168,6 +168,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "budget": Pill("Over budget", "wait", "bar-over"),
         "policy": Pill("Policy violation", "critical", "gate"),
         "determinism": Pill("Replay diverged", "critical", "swap"),
+        "fallback": Pill("Fallback", "wait", "swap"),
         "empty_result": Pill("Empty result", "danger", "dash"),
         "bug": Pill("Handler bug", "danger", "warning"),
     },

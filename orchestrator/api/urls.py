@@ -19,6 +19,7 @@ urlpatterns = [
     path("executions/", executions.Executions.as_view(), name="api-executions"),
     path("executions/<uuid:execution_id>/", executions.OneExecution.as_view(), name="api-execution"),
     path("executions/<uuid:execution_id>/cancellations/", executions.Cancellations.as_view(), name="api-cancellations"),
+    path("executions/<uuid:execution_id>/undos/", executions.Undos.as_view(), name="api-undos"),
     path("executions/<uuid:execution_id>/steps/", executions.Steps.as_view(), name="api-steps"),
     path("executions/<uuid:execution_id>/evidence/", executions.Evidence.as_view(), name="api-evidence"),
     path("approvals/", approvals.Approvals.as_view(), name="api-approvals"),

@@ -73,6 +73,13 @@ def follow(action: Action, happened: Happened, *, by: Actor, why: str, result: A
     announce(action)
 
 
+def close_unsent(action: Action, *, by: Actor, why: str) -> None:
+    """It did not happen, and nobody waits for it to happen: the locked unknown action ends as failed."""
+    columns: dict[str, Any] = {"failure_class": "system", "message": f"It did not happen: {why}", "finished_at": Now()}
+    move(action, to=ActionStatus.FAILED, by=by, why=why, **columns, **_NO_LOOKS)
+    announce(action)
+
+
 # Whatever was in doubt is settled; a later doubt is counted anew.
 _NO_LOOKS: dict[str, Any] = {"looks": 0, "next_look_at": None}
 

@@ -27,13 +27,18 @@ class AlreadyUndone(Refusal):
 
 @transaction.atomic
 def undo(*, action_id: UUID, by: Actor, why: str) -> Action:
-    """Propose the compensation of a succeeded action; whoever redeems it carries it out.
+    """Propose the compensation of a foreign agent's succeeded action; the agent redeems it and carries it out.
 
     Raises NotVisible, CannotBeUndone, AlreadyUndone.
     """
     action = lock_action(action_id)
     refuse_foreign(action, by)
     refuse_undone(action)
+    if action.step_id is not None:
+        raise CannotBeUndone(
+            "It is an effect of an execution that runs here, and is undone there.",
+            remedy=f"Open the page of execution {action.execution_id} and choose “Undo…”, or post to its undos.",
+        )
     if action.status != ActionStatus.SUCCEEDED:
         raise CannotBeUndone(f"The action is {action.status}: there is no effect to undo.")
     tool = Tool.objects.filter(name=action.tool, version=action.tool_version).first()

@@ -20,9 +20,9 @@ from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.doubt import LOOKS, REMIND_AFTER_SECONDS, needs_two, versions_of
 from orchestrator.gate.locks import lock_action
 from orchestrator.gate.reconcile import Happened
-from orchestrator.models import Action, OutcomeAnswer, OutcomeCode, OutcomeVerdict, Tool
+from orchestrator.models import Action, OutcomeAnswer, OutcomeCode, OutcomeVerdict, Step, Tool
 from orchestrator.models.verdict import CODES
-from orchestrator.statuses import ActionStatus
+from orchestrator.statuses import STEP, ActionStatus
 
 MEANS: dict[str, Happened] = {
     OutcomeVerdict.HAPPENED: "yes",
@@ -56,17 +56,25 @@ def answer(*, action_id: UUID, said: Said, by: Actor) -> Action:
         raise Stale(f"The action is {action.status}; nobody has to say what happened.")
     versions = versions_of([action.tool])
     _refuse_incomplete(action, said, versions)
-    alone = said.verdict != OutcomeVerdict.DID_NOT or not needs_two(action, versions)
+    over = _waits_no_more(action)
+    alone = said.verdict != OutcomeVerdict.DID_NOT or over or not needs_two(action, versions)
     agreed = alone or _another_found_the_same(action, by)
     _store(action, said, by, settles=agreed and said.verdict != OutcomeVerdict.CANNOT_TELL)
     if said.verdict == OutcomeVerdict.CANNOT_TELL:
         due = reconcile.remind_after(said.remind_seconds)
         Action.objects.filter(pk=action.pk, status=ActionStatus.UNKNOWN).update(next_look_at=due, looks=LOOKS)
+    elif over and said.verdict == OutcomeVerdict.DID_NOT:
+        reconcile.close_unsent(action, by=by, why=said.note)
     elif agreed:
         reconcile.follow(action, MEANS[said.verdict], by=by, why=said.note, result=said.result)
         if action.step_id:
             resume_step(step_id=action.step_id, by=by, why=f"{by.name} says: {said.verdict.replace('_', ' ')}")
     return action
+
+
+def _waits_no_more(action: Action) -> bool:
+    """Its step is over (the execution was cancelled, or ran out of time): nothing will be sent again."""
+    return action.step_id is not None and Step.objects.filter(pk=action.step_id, status__in=STEP.final).exists()
 
 
 def _refuse_unless_operator(action: Action, by: Actor) -> None:

@@ -110,6 +110,11 @@ class ExecutionPage:
     undone: Execution | None = None
 
     @property
+    def fallbacks(self) -> list[Step]:
+        """Steps that ran because the one they stand in for had failed: never silently."""
+        return [step for step in self.steps if step.spec.get("stands_in_for") and step.started_at]
+
+    @property
     def is_live(self) -> bool:
         """Something may still happen: to it, or to its effects."""
         return not self.execution.is_final or bool(self.undoing and self.undoing.is_under_way)

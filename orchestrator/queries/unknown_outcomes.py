@@ -14,7 +14,7 @@ from audit.queries import Keyset, Slice, counted
 from orchestrator.gate.doubt import LOOKS, Doubt, doubt_of, needs_two, versions_of
 from orchestrator.models import Action, OutcomeAnswer, OutcomeVerdict, Step
 from orchestrator.queries.actions import title
-from orchestrator.statuses import StepStatus
+from orchestrator.statuses import STEP, StepStatus
 
 OLDEST_FIRST = Keyset(("created_at", "id"))
 TRIED = {"action.redeemed": "sent", "action.reconciled": "looked up", "action.reminded": "reminded"}
@@ -92,8 +92,9 @@ class _Reading:
 
     def row(self, action: Action) -> DoubtRow:
         tool, answers = self.tools.get((action.tool, action.tool_version)), self.answers[action.pk]
-        two = needs_two(action, self.versions)
-        following, due_at = following_of(action, self.steps.get(action.step_id), answers, needs_two=two)
+        step = self.steps.get(action.step_id)
+        two = needs_two(action, self.versions) and (step is None or step.status not in STEP.final)
+        following, due_at = following_of(action, step, answers, needs_two=two)
         kept = next((one.owner for one in reversed(answers) if one.owner), "")
         return DoubtRow(
             action=action,

@@ -14,7 +14,7 @@ from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.ids import new_id
-from audit.refusals import Invalid, NotVisible, Refusal
+from audit.refusals import Forbidden, Invalid, NotVisible, Refusal
 from orchestrator.engine.released import released
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone
@@ -29,7 +29,7 @@ from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 class StillRunning(Refusal):
     """It may have further effects: it has to be ended first."""
 
-    code = "still_running"
+    code = "execution_still_running"
 
 
 @transaction.atomic
@@ -41,6 +41,8 @@ def undo_execution(*, execution_id: UUID, by: Actor, why: str, only: Collection[
     found = Execution.objects.filter(pk=execution_id).first()
     if found is None or found.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such execution.")
+    if not by.is_person:
+        raise Forbidden("Only people undo an execution.", code="people_only")
     refuse_unless_operator(by, found.unit_id, found.unit_title)
     if not why.strip():
         raise Invalid("Say why it is undone.", errors=[("/reason", "required", "Say why it is undone.")])

@@ -10,8 +10,9 @@ from orchestrator.engine import calls
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone, undo
 from orchestrator.models import Action, Execution
-from orchestrator.operations import dead_letters, executions
+from orchestrator.operations import dead_letters, executions, unknown_outcomes
 from orchestrator.operations.undo_plan import plan_of
+from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.queries.undoing import rollback_rates, undoings_of
 from orchestrator.releases.undoing import StillRunning, undo_execution
 from tests import worlds as make
@@ -196,6 +197,21 @@ class TestWhateverBreaks:
         assert provider.effects == ["R-1", "-R-1"]
         assert len(provider.sends) == 2
 
+    def test_what_a_person_finds_not_to_have_happened_is_undone_by_another_try(self, world, done, provider):
+        execution = done("  - one: {tool: send_a, ref: R-1}\n", idempotency_class="C", probe=None)
+        provider.plan("vanish")
+        run = back(execution, world.ada)
+        drive(run)
+        executions.cancel(execution_id=run.pk, by=world.ada, why="no time")
+        said = Said(verdict="did_not", code="not_in_their_books", note="no such entry")
+        answered = unknown_outcomes.answer(action_id=compensations(execution)[0].pk, said=said, by=world.ada)
+        assert answered.status == "failed"
+
+        drive(back(execution, world.ada))
+
+        assert provider.effects == ["R-1", "-R-1"]
+        assert state(execution) == ("compensated", 1, 0)
+
 
 class TestARefusal:
     def test_says_who_asked_before_while_it_is_under_way(self, world, done):
@@ -237,6 +253,8 @@ class TestARefusal:
 
         with pytest.raises(Forbidden):
             back(execution, world.grace)
+        with pytest.raises(Forbidden):
+            back(execution, make.SETUP)
         with pytest.raises(NotVisible):
             back(execution, world.eve)
         with pytest.raises(Invalid):

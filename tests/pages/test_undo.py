@@ -1,5 +1,7 @@
 """Undoing from the pages: what it would do, the button, how far it is, and how often it is needed."""
 
+import json
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
@@ -166,3 +168,29 @@ class TestTheRate:
 
     def test_is_empty_for_strangers(self, execution):
         assert "No execution ended in this range" in page_of(browser("eve"), reverse("rollbacks"))
+
+
+class TestTheApi:
+    def post(self, asking, execution, **body):
+        return asking.post(
+            f"/api/v1/executions/{execution.pk}/undos/", json.dumps({"reason": "wrong month", **body}),
+            content_type="application/json", headers={"Idempotency-Key": "one"},
+        )  # fmt: skip
+
+    def test_starts_an_undo_once_for_one_key(self, execution, as_ada):
+        first, second = self.post(as_ada, execution), self.post(as_ada, execution)
+
+        assert (first.status_code, first.json()["workflow"]) == (201, "undo:outside")
+        assert second.json()["id"] == first.json()["id"]
+        assert Execution.objects.undoing().count() == 1
+
+    def test_says_why_an_effect_cannot_be_undone(self, execution, as_ada):
+        wire = Action.objects.get(execution_id=execution.pk, tool="wire_out")
+
+        reply = self.post(as_ada, execution, actions=[str(wire.pk)])
+
+        assert (reply.status_code, reply.json()["code"]) == (409, "cannot_be_undone")
+        assert "irreversible" in reply.json()["detail"]
+
+    def test_is_not_there_for_strangers(self, execution):
+        assert self.post(browser("eve"), execution).status_code == 404
