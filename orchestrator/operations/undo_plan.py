@@ -45,12 +45,24 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Pinned:
+    """What a plan asks of a release: everything but its code, which may be megabytes."""
+
+    digest: str
+    version: str
+    steps: list[dict[str, Any]]
+    tools: dict[str, dict[str, Any]]
+    code_digest: str
+    env: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class UndoPlan:
     """In the order in which they are taken back. `release` is the one whose code does it."""
 
     execution: Execution
     effects: list[Effect]
-    release: Release
+    release: Pinned
 
     def in_state(self, *states: State) -> list[Effect]:
         return [effect for effect in self.effects if effect.state in states]
@@ -85,13 +97,9 @@ class _Reading:
         self.execution = execution
         self.actions = effects_of(execution)
         self.standing = standing(action.pk for action in self.actions)
-        ran = Release.objects.get(pk=execution.release_id)
-        channel = (
-            Channel.objects.filter(workflow=execution.workflow, name="production").select_related("release").first()
-        )
-        self.releases = [ran] if channel is None or channel.release_id == ran.pk else [ran, channel.release]
+        self.releases = _releases(execution)
         keys = dict(Step.objects.filter(execution_id=execution.pk).values_list("pk", "key"))
-        said = {step["key"]: step.get("compensate_with") for step in ran.bundle["spec"]["steps"]}
+        said = {step["key"]: step.get("compensate_with") for step in self.releases[0].steps}
         self.said: dict[UUID | None, str | None] = {pk: said.get(key) for pk, key in keys.items()}
 
     @cached_property
@@ -113,10 +121,10 @@ class _Reading:
         named = [tool.compensate_with for tool in [*then, *now] if tool.compensate_with]
         return self.said.get(action.step_id) or (named[0] if named else "")
 
-    def planned(self, release: Release) -> UndoPlan:
+    def planned(self, release: Pinned) -> UndoPlan:
         return UndoPlan(self.execution, [self._effect(action, release) for action in self.actions], release)
 
-    def _effect(self, action: Action, release: Release) -> Effect:
+    def _effect(self, action: Action, release: Pinned) -> Effect:
         stands = self.standing.get(action.pk)
         if action.status == ActionStatus.UNDONE or stands is not None:
             done = action.status == ActionStatus.UNDONE
@@ -126,10 +134,10 @@ class _Reading:
             return Effect(action, "cannot", hindered)
         return self._compensation(action, release)
 
-    def _compensation(self, action: Action, release: Release) -> Effect:
+    def _compensation(self, action: Action, release: Pinned) -> Effect:
         name = self.name_for(action)
         tool = self.active.get(name)
-        pinned = release.bundle["tools"].get(name, {}).get("version")
+        pinned = release.tools.get(name, {}).get("version")
         if not name:
             return Effect(action, "cannot", f"Cannot be undone: no compensating tool is registered for {action.tool}.")
         if tool is None:
@@ -145,6 +153,18 @@ class _Reading:
             why = f"Cannot be undone: {name} cannot be given what it needs, at {where}: {rule}."
             return Effect(action, "cannot", why)
         return Effect(action, "can", f"Can be undone by {name}, which is itself gated.", tool, arguments)
+
+
+_PINNED = ("bundle__spec__steps", "bundle__tools", "bundle__code_digest", "bundle__env")
+
+
+def _releases(execution: Execution) -> list[Pinned]:
+    """The release that ran, then the one in production where that is another."""
+    channels = Channel.objects.filter(workflow=execution.workflow, name="production")
+    wanted = {execution.release_id, *channels.values_list("release_id", flat=True)}
+    rows = Release.objects.filter(pk__in=wanted).values_list("pk", "digest", "version", *_PINNED)
+    found = {pk: Pinned(*rest) for pk, *rest in rows}
+    return [found.pop(execution.release_id), *found.values()]
 
 
 def _hindered(action: Action) -> str:

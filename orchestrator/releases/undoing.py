@@ -114,7 +114,6 @@ def _start(plan: UndoPlan, chosen: list[Effect], by: Actor, why: str) -> Executi
 def _bundle(plan: UndoPlan, chosen: list[Effect]) -> dict[str, Any]:
     """Steps, contracts and code digest: as content-addressed as what a folder makes."""
     keys = [f"undo_{number}" for number in range(1, len(chosen) + 1)]
-    code = plan.release.bundle
     return {
         "workflow": f"{UNDO}{plan.execution.workflow}"[:200],
         "version": plan.release.version,
@@ -129,8 +128,8 @@ def _bundle(plan: UndoPlan, chosen: list[Effect]) -> dict[str, Any]:
         "policies": [],
         "undoes": {key: str(effect.action.pk) for key, effect in zip(keys, chosen, strict=True)},
         "code_of": plan.release.digest,
-        "code_digest": code["code_digest"],
-        "env": code["env"],
+        "code_digest": plan.release.code_digest,
+        "env": plan.release.env,
     }
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from audit.refusals import Refusal
 from audit.templatetags._render import short_id
-from audit.web import actor_of, chips, crumbs, page
+from audit.web import actor_of, crumbs, page
 from orchestrator.models import Execution
 from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.operations.undo_plan import UndoPlan, plan_of
@@ -77,5 +77,5 @@ def rollbacks(request: HttpRequest) -> HttpResponse:
     given.setdefault("since", "168")
     form = RollbackForm(given, offered=offered)
     chosen: dict[str, Any] = form.chosen(timezone.now())
-    context = {"form": form, "rows": rollback_rates(actor, **chosen), "chips": chips(request, form)}
+    context = {"form": form, "rows": rollback_rates(actor, **chosen)}
     return page(request, "orchestrator/rollback_list.html", "orchestrator/_rollback_rows.html", context)

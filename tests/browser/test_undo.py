@@ -27,6 +27,7 @@ class TestAnUnknownOutcome:
         ada.page.get_by_label("Evidence").fill("no such entry on the statement")
         ada.page.get_by_role("button", name="Record what I found").click()
         ada.page.get_by_text("Choose how you know it. For this answer").first.wait_for()
+        ada.problems.clear()  # the browser itself logs a 422 as a failed load
         assert ada.axe() == []
         assert ada.page.get_by_label("Evidence").input_value() == "no such entry on the statement"
 

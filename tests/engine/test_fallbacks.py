@@ -22,14 +22,14 @@ def asks_a_model(input, context):
 
 
 def standard(input, context):
-    return {"ref": "standard reply", "given": sorted(os.environ.keys() & {"ERP_URL"})}
+    return {"ref": "standard reply"}
 
 
 def reaches_out(input, context):
     try:
-        socket.create_connection(("127.0.0.1", 9), timeout=1)
-    except OSError as error:
-        return {"ref": f"refused: {type(error).__name__}"}
+        context.http_json("GET", URL + "/record?ref=R-1", timeout=1)
+    except Exception as error:
+        return {"ref": f"refused: {error}"[:100]}
     return {"ref": "reached"}
 
 
@@ -76,7 +76,7 @@ class TestAModelThatIsDown:
 
         assert execution.status == "succeeded"
         assert attempts(execution, "draft") == [("failed", "system")] * 2
-        assert step(execution, "plain").output == {"ref": "standard reply", "given": []}
+        assert step(execution, "plain").output == {"ref": "standard reply"}
         assert provider.effects == ["standard reply"]
 
     def test_is_told_in_the_trail_the_trace_and_on_the_page(self, ended, world):

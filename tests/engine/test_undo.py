@@ -5,6 +5,7 @@ import pytest
 from approvals import stops
 from approvals.models import StopScope
 from approvals.stops import Target
+from audit.actors import agent
 from audit.refusals import Forbidden, Invalid, NotVisible
 from orchestrator.engine import calls
 from orchestrator.gate.redeem import redeem
@@ -253,8 +254,8 @@ class TestARefusal:
 
         with pytest.raises(Forbidden):
             back(execution, world.grace)
-        with pytest.raises(Forbidden):
-            back(execution, make.SETUP)
+        with pytest.raises(Forbidden, match="Only people"):
+            back(execution, agent("clerk", unit_ids=frozenset({world.unit.pk}), scopes=frozenset()))
         with pytest.raises(NotVisible):
             back(execution, world.eve)
         with pytest.raises(Invalid):
