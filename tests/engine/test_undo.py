@@ -1,5 +1,7 @@
 """Taking back what an execution did: the last effect first, one at a time, through the gate, and each at most once."""
 
+import json
+
 import pytest
 
 from approvals import stops
@@ -309,6 +311,18 @@ class TestEveryEffectAnswers:
         drive(back(execution, world.ada))
 
         assert provider.effects == ["R-1", "-of R-1"]
+
+    def test_to_the_letter_and_with_nothing_of_the_compensation_before(self, world, done):
+        schema = {"type": "object", "required": ["ref"], "properties": {"ref": {"type": "string"}, "note": {}}}
+        sends = 'context.http_json("POST", URL + "/effects", {"ref": "-"'
+        handlers = HANDLERS.replace(f"return {sends}", f'return {{"note": "mine"}} | {sends}')
+        steps = "  - one: {tool: send_a, ref: 'R-$${1}'}\n  - two: {tool: send_a, ref: R-2}\n"
+        execution = done(steps, handlers, input_schema=schema)
+
+        drive(back(execution, world.ada))
+
+        given = [json.loads(row.arguments) for row in compensations(execution)]
+        assert given == [{"ref": "R-2"}, {"ref": "R-${1}"}]
 
     def test_that_it_lacks_what_its_compensation_needs(self, world, done):
         number = {"type": "object", "required": ["number"], "properties": {"number": {"type": "string"}}}

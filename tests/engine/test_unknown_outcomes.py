@@ -107,10 +107,11 @@ class TestNoAnswer:
         assert len(set(provider.sends)) == 1
         assert provider.effects == ["R-1"]
 
+    @pytest.mark.parametrize("deed", ["drop", "fault"])
     @pytest.mark.parametrize("kind", ["b", "c"])
-    def test_and_nothing_to_be_found_out_waits_for_a_person_elsewhere(self, world, governed, provider, kind):
+    def test_and_nothing_to_be_found_out_waits_for_a_person_elsewhere(self, world, governed, provider, kind, deed):
         execution = started(world, governed, kind)
-        provider.plan("drop")
+        provider.plan(deed)
 
         drive(execution)
 
