@@ -156,7 +156,8 @@ def _why_undone(segment: Segment, undone: Action | None) -> dict[str, Any]:
     """For the reviewers: who wants it back and why, and what the effect had answered."""
     if undone is None:
         return {}
-    return {"reason": segment.execution.input["reason"], "undoes": str(undone.pk), "result": undone.result}
+    why = f"{segment.execution.requester_name} wants it undone: {segment.execution.input['reason']}"
+    return {"reason": why, "undoes": str(undone.pk), "result": undone.result}
 
 
 def _as_edited(voided: list[Action], tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:

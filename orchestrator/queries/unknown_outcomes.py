@@ -122,22 +122,30 @@ def following_of(
     return _by_itself(action, step)
 
 
+_ASKED = "A person has to say what happened"
+_WAITING_IN = {
+    StepStatus.PENDING: "A worker is about to look it up.",
+    StepStatus.IN_PROGRESS: "A worker is about to look it up.",
+    StepStatus.UNKNOWN_OUTCOME: f"{_ASKED}. The next reminder:",
+    StepStatus.DEAD_LETTER: "Its step is a dead letter: a redrive looks it up before anything is sent.",
+}
+
+
 def _by_itself(action: Action, step: Step | None) -> tuple[str, datetime | None]:
     """What the engine does next about it, where anything is left to do without a person."""
-    asked = "A person has to say what happened"
-    match step.status if step is not None else None:
-        case None:
-            return f"{asked}; the agent learns of it. The next reminder:", action.next_look_at
-        case StepStatus.SCHEDULED:
-            return "The step's next attempt settles it: it looks before it sends. Due:", step.due_at if step else None
-        case StepStatus.PENDING | StepStatus.IN_PROGRESS:
-            return "A worker is about to look it up.", None
-        case StepStatus.UNKNOWN_OUTCOME if action.looks < LOOKS:
-            nth = f"look {action.looks + 1} of {LOOKS}"
-            return f"The other system's books are asked again, {nth}, then a person is. Due:", action.next_look_at
-        case StepStatus.UNKNOWN_OUTCOME:
-            return f"{asked}. The next reminder:", action.next_look_at
-    return f"Its execution is over, so nothing is sent again. {asked}.", action.next_look_at
+    if step is None:
+        return f"{_ASKED}; the agent learns of it. The next reminder:", action.next_look_at
+    if step.status == StepStatus.SCHEDULED:
+        return "The step's next attempt settles it: it looks before it sends. Due:", step.due_at
+    if step.status == StepStatus.UNKNOWN_OUTCOME and action.looks < LOOKS:
+        nth = f"look {action.looks + 1} of {LOOKS}"
+        return f"The other system's books are asked again, {nth}, then a person is. Due:", action.next_look_at
+    over = f"Its execution is over, so nothing is sent again. {_ASKED}. The next reminder:"
+    elsewhere = (
+        over if step.status in STEP.final else "Its step waits for something else, and looks it up when it goes on."
+    )
+    words = _WAITING_IN.get(StepStatus(step.status), elsewhere)
+    return words, action.next_look_at if words.endswith(":") else None
 
 
 def _tried(ids: list[UUID]) -> dict[UUID, Tried]:

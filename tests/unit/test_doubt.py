@@ -3,7 +3,8 @@
 import pytest
 
 from orchestrator.gate.doubt import LOOKS, doubt_of, needs_two, pause_seconds
-from orchestrator.models import Action, Tool
+from orchestrator.models import Action, Step, Tool
+from orchestrator.queries.unknown_outcomes import following_of
 
 
 def tool(version: str, kind: str, status: str = "active", tier: str = "informational") -> Tool:
@@ -54,6 +55,28 @@ class TestTwoPeople:
         signed = Action(tool="pay", tool_version="1", tier="informational", required=2)
 
         assert needs_two(signed, [tool("1", "C")])
+
+
+class TestWhatComesNext:
+    @pytest.mark.parametrize(
+        ("status", "looks", "words"),
+        [
+            ("scheduled", 0, "looks before it sends"),
+            ("pending", 0, "about to look it up"),
+            ("unknown_outcome", 2, "look 3 of 5"),
+            ("unknown_outcome", LOOKS, "A person has to say what happened"),
+            ("dead_letter", 0, "a redrive looks it up"),
+            ("stopped", 0, "waits for something else"),
+            ("cancelled", 0, "Its execution is over"),
+        ],
+    )
+    def test_is_said_for_every_place_its_step_may_be_in(self, status: str, looks: int, words: str) -> None:
+        doubtful = Action(tool="pay", tool_version="1", looks=looks)
+
+        assert words in following_of(doubtful, Step(status=status), [], needs_two=False)[0]
+
+    def test_is_a_persons_word_for_what_a_foreign_agent_sent(self) -> None:
+        assert "A person has to say" in following_of(Action(tool="pay"), None, [], needs_two=False)[0]
 
 
 class TestThePause:
