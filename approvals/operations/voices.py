@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from approvals import showing
 from approvals.answers import refuse_unanswered, refuse_unfit_reason
@@ -11,6 +12,7 @@ from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
 from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
 from approvals.standing import Right, refuse_stand_in
 from approvals.statuses import RequestStatus
+from approvals.step_up import refuse_unconfirmed
 from audit import lifecycle
 from audit.actors import Actor
 from audit.refusals import Refusal, Stale
@@ -42,6 +44,8 @@ class Voice:
     answers: Mapping[str, Any] = field(default_factory=dict)
     # Two-person acts: the critical value, typed in by this person.
     critical: str = ""
+    # The second factor that confirms it (approvals.step_up.confirm), where one is asked for.
+    confirmation: UUID | None = None
 
 
 def said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> bool:
@@ -92,8 +96,9 @@ def refuse_too_late(request: ApprovalRequest) -> None:
 
 
 def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, right: Right) -> None:
-    """Store it, by the right it was given with; signing uses one's claim up."""
+    """Store it, by the right it was given with, confirmed where that is asked; signing uses one's claim up."""
     lent = right.delegation
+    confirmation = refuse_unconfirmed(request, by, voice.confirmation)
     Decision.objects.create(
         request=request,
         person_id=person_id(by),
@@ -108,10 +113,14 @@ def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, righ
         revision=voice.revision,
         viewed=dict(voice.viewed),
         answers=dict(voice.answers),
+        confirmation=confirmation,
     )
     let_go(request.claims.open().filter(person_id=by.user_id))
     said = {"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code}
     said["view"] = str(voice.viewed.get("view", ""))
+    if confirmation is not None:
+        said |= {"factor": confirmation.kind, "confirmation": str(confirmation.pk)}
+        said["confirmed_at"] = confirmation.at.isoformat()
     lifecycle.note(
         request,
         f"approval_request.signed_{verdict}",
