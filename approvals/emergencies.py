@@ -73,7 +73,11 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
         "approval_request.glass_broken",
         by=by,
         why=glass.reason,
-        data={"emergency": str(glass.pk), "claims_ended": passed_over},
+        data={
+            "emergency": str(glass.pk),
+            "claims_ended": passed_over,
+            "confirmation": str(confirmed.pk) if confirmed else "with the signature",
+        },
     )
     return request
 

@@ -6,7 +6,7 @@ name of the code or assertion that is used up by it.
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from allauth.mfa.utils import decrypt
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django.contrib.auth import get_user_model
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core import signing
 from django.utils.crypto import constant_time_compare
 
@@ -98,6 +99,16 @@ class Factors:
 def of_person(by: Actor) -> Factors:
     rows = Authenticator.objects.filter(user_id=by.user_id).order_by("created_at", "pk") if by.is_person else []
     return Factors(list(rows))
+
+
+def kinds_in_query(by: Actor) -> ArraySubquery:
+    """For a page that asks for something else at the same time: the kinds of factors this person has."""
+    return ArraySubquery(Authenticator.objects.filter(user_id=person_id(by)).values("type"))
+
+
+def of_kinds(kinds: Iterable[str]) -> Factors:
+    """What a page needs to know to ask for one: which kinds there are."""
+    return Factors([Authenticator(type=kind) for kind in kinds])
 
 
 def name_of(factor: Authenticator) -> str:

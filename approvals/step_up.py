@@ -35,6 +35,12 @@ class NotConfirmed(Invalid):
         super().__init__(message, errors=[("/code", "not_confirmed", message)])
 
 
+class UsedBefore(NotConfirmed):
+    """It was right, once."""
+
+    code = "used_before"
+
+
 def confirm(*, request_id: UUID, by: Actor, digest: str, revision: int, given: Given) -> Confirmation:
     """Judge a code or an assertion and use it up, for one decision over exactly this digest and revision.
 
@@ -83,7 +89,7 @@ def _again(before: Confirmation, binding: Binding, by: Actor) -> Confirmation | 
     if same and before.person_id == by.user_id and is_used(before):
         return before
     events.record("person.factor_refused", by=by, why="used before", data={"confirmation": str(before.pk)})
-    return NotConfirmed("This code was used once already. Wait for the next one; nothing was recorded.")
+    return UsedBefore("This code was used once already. Wait for the next one; nothing was recorded.")
 
 
 def use_up(factor: Authenticator, once: str, *, by: Actor) -> None:
@@ -103,9 +109,9 @@ def _stored(used: Used, binding: Binding, by: Actor) -> Confirmation:
         factor_name=factors.name_of(used.factor),
         once=used.once,
     )
+    # What it was for stands in the entry of the signature: until then a second reviewer must not read who is signing.
     told = {"factor": confirmation.kind, "confirmation": str(confirmation.pk)}
-    bound = {"request": str(binding.request_id), "digest": binding.digest, "revision": binding.revision}
-    events.record("person.confirmed", by=by, data={**told, **bound} if binding.request_id else told)
+    events.record("person.confirmed", by=by, data=told)
     return confirmation
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 
 PERIOD = 30
+_apps: dict[str, "App"] = {}
 
 
 class App:
@@ -24,6 +25,11 @@ class App:
 
 def given_to(user: Any) -> App:
     """This person has added an app."""
-    app = App()
+    app = _apps[user.get_username()] = App()
     TOTP.activate(user, app.secret)
     return app
+
+
+def app_of(username: str) -> App:
+    """The phone of somebody who has added one."""
+    return _apps[username]

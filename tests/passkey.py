@@ -7,10 +7,12 @@ import hashlib
 import json
 import secrets
 from base64 import urlsafe_b64encode
+from urllib.parse import urlsplit
 
 from allauth.mfa.webauthn.internal.auth import WebAuthn
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from fido2.cose import ES256
 from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, AuthenticatorData
@@ -20,8 +22,8 @@ from approvals.factors import Binding, Given
 from approvals.models import ApprovalRequest, Confirmation
 from audit.actors import Actor
 
-ORIGIN, RP = "http://localhost:8000", "localhost"
 PRESENT = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV
+
 _held: dict[int, "Passkey"] = {}
 
 
@@ -38,7 +40,7 @@ class Passkey:
         attested = AttestationObject.create("none", data, {})
         return self._answer(clientDataJSON=_client("create", challenge), attestationObject=bytes(attested))
 
-    def get(self, challenge: str, origin: str = ORIGIN) -> dict:
+    def get(self, challenge: str, origin: str = "") -> dict:
         """Answers navigator.credentials.get()."""
         data, client = bytes(AuthenticatorData.create(_rp(), PRESENT, 1)), _client("get", challenge, origin)
         signature = self.key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
@@ -83,8 +85,10 @@ def b64(data: bytes) -> str:
 
 
 def _rp() -> bytes:
-    return hashlib.sha256(RP.encode()).digest()
+    return hashlib.sha256(urlsplit(settings.SITE_URL).hostname.encode()).digest()
 
 
-def _client(kind: str, challenge: str, origin: str = ORIGIN) -> bytes:
-    return json.dumps({"type": f"webauthn.{kind}", "challenge": challenge, "origin": origin}).encode()
+def _client(kind: str, challenge: str, origin: str = "") -> bytes:
+    """What the browser says of itself: where it stands."""
+    told = {"type": f"webauthn.{kind}", "challenge": challenge, "origin": origin or settings.SITE_URL}
+    return json.dumps(told).encode()

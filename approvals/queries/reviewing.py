@@ -140,7 +140,8 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     # Every form of the page carries the digest of what the page says, remarks included: they are fetched once.
     voices = Prefetch("decisions", with_people(Decision.objects.all()))
     rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("remarks", voices, "emergencies")
-    request: ApprovalRequest = visible_or_refuse(rows, request_id, "request")
+    rows = rows.annotate(own_factors=factors.kinds_in_query(actor))
+    request: Any = visible_or_refuse(rows, request_id, "request")
     reading = snapshots.read(request.snapshot, source=request.tool)
     lock = lock_of(request, reading)
     decisions = list(request.decisions.all())
@@ -176,7 +177,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         stops=covering_request(request) if request.is_frozen else [],
         glass=glass,
         may_break=request.required > 1 and request.is_pending and may_break(request, actor, stands).allowed,
-        factors=factors.of_person(actor) if request.asks_step_up and request.is_pending else Factors(),
+        factors=factors.of_kinds(request.own_factors),
         may_look=glass is not None and may_look(glass, actor),
         **_place(actor, request),
     )

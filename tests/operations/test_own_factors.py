@@ -278,17 +278,48 @@ class TestTheKeys:
 
 
 class TestTheDemosCodes:
-    def test_are_refused_outside_the_demo(self, grace, settings):
-        settings.ENVIRONMENT = "production"
-        given_to(user_of(grace))
-
-        with pytest.raises(CommandError, match="Only the demo"):
-            call_command("demo_code", "grace")
-
-    def test_are_what_the_app_shows(self, grace, settings, capsys):
+    @pytest.fixture
+    def app(self, unit, settings):
         settings.ENVIRONMENT = "demo"
-        app = given_to(user_of(grace))
+        return given_to(make.person("reviewer", "view", "review", of=unit))
 
-        call_command("demo_code", "grace")
+    def test_are_what_the_app_shows(self, app, capsys):
+        call_command("demo_code", "reviewer")
 
         assert capsys.readouterr().out.strip() in {app.code(), app.code(later=-1)}
+
+    def test_are_refused_outside_the_demo(self, app, settings):
+        settings.ENVIRONMENT = "production"
+
+        with pytest.raises(CommandError, match="Only the demo"):
+            call_command("demo_code", "reviewer")
+
+    def test_are_nobody_elses(self, grace, app):
+        given_to(user_of(grace))
+
+        with pytest.raises(CommandError, match="nobody of the demo"):
+            call_command("demo_code", "grace")
+
+
+class TestTheDemo:
+    def test_gives_the_reviewers_an_app_and_says_its_key_in_the_demo_only(self, settings, capsys):
+        settings.ENVIRONMENT = "demo"
+        call_command("demo")
+        told = capsys.readouterr().out
+        apps = Authenticator.objects.filter(type="totp").order_by("user__username")
+        assert [app.user.username for app in apps] == ["reviewer", "reviewer2"]
+        assert all(factors.secret_of(app) in told for app in apps)
+
+        settings.ENVIRONMENT = "production"
+        call_command("demo")
+
+        assert not any(factors.secret_of(app) in capsys.readouterr().out for app in apps)
+
+    def test_does_not_give_back_what_was_taken_away(self, settings):
+        settings.ENVIRONMENT = "demo"
+        call_command("demo")
+        Authenticator.objects.all().delete()
+
+        call_command("demo")
+
+        assert not Authenticator.objects.exists()

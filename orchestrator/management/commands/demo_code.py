@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from approvals.factors import code_at, secret_of
 from approvals.models import Confirmation
 from audit import lifecycle
-from orchestrator.management.commands.demo import app_of, is_demo
+from orchestrator.management.commands.demo import PEOPLE, app_of, is_demo
 
 
 class Command(BaseCommand):
@@ -21,6 +21,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, username: str, **options: Any) -> None:
         if not is_demo():
             raise CommandError("Only the demo gives away people's codes: this installation is not ENVIRONMENT=demo.")
+        if username not in PEOPLE:
+            raise CommandError(f"{username} is nobody of the demo. Its people: {', '.join(PEOPLE)}.")
         try:
             app = app_of(username)
         except Authenticator.DoesNotExist:
