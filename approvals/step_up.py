@@ -19,6 +19,9 @@ from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from audit.refusals import Forbidden, Invalid, Refusal
 
+WRONG_CODE = "This is not the code that your app shows now. Nothing was recorded."
+WRONG_DEVICE = "What your device signed is not what is shown here. Nothing was recorded."
+
 
 class NoFactor(Forbidden):
     """There is nothing this person could confirm with."""
@@ -73,7 +76,7 @@ def used_for(binding: Binding, *, by: Actor, given: Given) -> Confirmation | Ref
     used = factors.judge(given, by=by, binding=binding)
     if used is None:
         guessing.wrong(guesses, by, "passkey" if given.assertion else "code")
-        return NotConfirmed("This is not your code of now, or not for what is shown here. Nothing was recorded.")
+        return NotConfirmed(WRONG_DEVICE if given.assertion else WRONG_CODE)
     before = Confirmation.objects.filter(once=used.once).select_related("decision").first()
     if before is not None:
         return _again(before, binding, by)

@@ -76,7 +76,7 @@ class TestTheDecisionForm:
 
         assert reply.status_code == 422
         assert "I compared the invoice" in text(reply)
-        assert "not your code of now" in text(reply)
+        assert "not the code that your app shows now" in text(reply)
         assert wrong not in text(reply)
 
     def test_does_not_ask_again_when_something_else_was_wrong(self, two_must_sign, grace, as_grace):
