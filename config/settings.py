@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "csp",
+    # Second factors. allauth.mfa stands on the other two; none of their pages has an address here.
     "allauth",
     "allauth.account",
     "allauth.mfa",

@@ -13,11 +13,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from approvals import factors, own_factors
+from approvals.admin.fields import names_of
 from approvals.administrators import is_administrator
 from approvals.factor_forms import ResetForm
+from approvals.models import SIGNING
 from audit import people
 from audit.refusals import Invalid, NotVisible
 from audit.web import actor_of, record_refusal
+from budgets.permissions import people_with
 
 LIST = "admin:mfa_authenticator_changelist"
 RESET = "admin:mfa_authenticator_reset"
@@ -76,6 +79,11 @@ class FactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return "your own"
         return format_html('<a href="{}">Reset…</a>', reverse(RESET, args=[row.user_id]))
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Above the list: which reviewers have none, and so can sign nothing that takes one."""
+        told = {"title": "Second factors: who has which", "subtitle": f"Reviewers without one: {_without()}"}
+        return super().changelist_view(request, {**told, **(extra_context or {})})
+
     def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """A factor has no page of its own: its data are secrets."""
         raise NotVisible("There is no such page.")
@@ -103,3 +111,9 @@ class FactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {**self.admin_site.each_context(request), "title": f"Reset the second factors of {user.get_username()}",
                    "opts": self.opts, "form": form, "person": user, "back": reverse(LIST)}  # fmt: skip
         return render(request, "admin/factors_reset.html", context, status=422 if form.errors else 200)
+
+
+def _without() -> str:
+    """Names of the reviewers of any unit who have nothing to confirm a decision with."""
+    having = Authenticator.objects.filter(type__in=SIGNING).values_list("user_id", flat=True)
+    return names_of(sorted(people_with("review", None) - set(having)))

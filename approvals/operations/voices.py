@@ -8,7 +8,7 @@ from uuid import UUID
 from approvals import showing
 from approvals.answers import refuse_unanswered, refuse_unfit_reason
 from approvals.holds import let_go, refuse_while_held
-from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
+from approvals.models import ApprovalRequest, Confirmation, Decision, Delegation, OnTimeout, Verdict
 from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
 from approvals.standing import Right, refuse_stand_in
 from approvals.statuses import RequestStatus
@@ -116,15 +116,19 @@ def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, righ
         confirmation=confirmation,
     )
     let_go(request.claims.open().filter(person_id=by.user_id))
+    lifecycle.note(request, f"approval_request.signed_{verdict}", by=by, **_told(voice, lent, confirmation))
+
+
+def _told(voice: Voice, lent: Delegation | None, confirmation: Confirmation | None) -> dict[str, Any]:
+    """What the trail says of a signature: over what, by whose right, and how it was confirmed."""
     said = {"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code}
     said["view"] = str(voice.viewed.get("view", ""))
+    why = []
+    if lent is not None:
+        said |= {"for": f"user:{lent.delegator_id}", "delegation": str(lent.pk)}
+        why.append(f"for {lent.delegator_name}, who delegated it")
     if confirmation is not None:
         said |= {"factor": confirmation.kind, "confirmation": str(confirmation.pk)}
         said["confirmed_at"] = confirmation.at.isoformat()
-    lifecycle.note(
-        request,
-        f"approval_request.signed_{verdict}",
-        by=by,
-        why=f"for {lent.delegator_name}, who delegated it" if lent else "",
-        data={**said, "for": f"user:{lent.delegator_id}", "delegation": str(lent.pk)} if lent else said,
-    )
+        why.append(f"confirmed with {confirmation} at {confirmation.at:%H:%M:%S} UTC")
+    return {"why": "; ".join(why), "data": said}

@@ -121,6 +121,7 @@ class TestTheDecisionForm:
         page = text(as_grace.get(two_must_sign.get_absolute_url()))
         assert "confirmed with Passkey" in page
         assert "for revision 1" in page
+        assert "confirmed with Passkey “test key” at" in page[page.index("History of this request") :]
         assert "test key" not in text(as_linus.get(two_must_sign.get_absolute_url()))
 
     def test_asks_for_a_result_where_the_policy_asks_always(self, unit, grace, as_grace):
@@ -230,12 +231,13 @@ class TestTheFactorPages:
 class TestTheAdministratorsPage:
     LIST = "admin:mfa_authenticator_changelist"
 
-    def test_says_who_has_what_and_never_a_secret(self, grace, as_boss):
+    def test_says_who_has_what_who_has_none_and_never_a_secret(self, grace, linus, as_boss):
         app = given_to(grace)
 
         page = text(as_boss.get(reverse(self.LIST)))
 
         assert "grace" in page
+        assert "Reviewers without one: linus" in page
         assert app.secret not in page
         assert Authenticator.objects.get().data["secret"] not in page
 

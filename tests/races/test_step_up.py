@@ -12,7 +12,7 @@ from tests.authenticator import given_to
 from tests.races.racing import race, unexpected
 from tests.signing import voice
 
-RACES = 20
+RACES = 10
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
