@@ -28,7 +28,7 @@ def likeness(request: ApprovalRequest) -> str:
     """Requests with the same likeness may be approved together; empty where that is out of the question."""
     if request.required != 1 or request.tier not in FIRST_TIER or not request.is_pending or request.is_frozen:
         return ""
-    if request.checks:
+    if request.checks or request.asks_step_up:
         return ""
     return " ".join([request.tool, request.tool_version, request.tier, request.policy_version, str(request.unit_id)])
 
@@ -61,6 +61,8 @@ def _asks_for_more(request: ApprovalRequest) -> str:
         return f"its tier is {request.tier.replace('_', ' ')}"
     if request.checks:
         return "its policy asks questions that are answered one by one"
+    if request.asks_step_up:
+        return "it is confirmed with a second factor, one by one"
     return "its page cannot show it whole" if lock_of(request, snapshots.read(request.snapshot)) else ""
 
 
@@ -80,7 +82,10 @@ def _decides(request: ApprovalRequest, by: Actor) -> str:
 def _rejects(request: ApprovalRequest, by: Actor) -> str:
     """An act that needs two people is read part by part by whoever decides on it, a "no" included."""
     found = may_decide(request, by).why
-    return found or ("It needs two people, so it is read and decided on its own page." if request.required > 1 else "")
+    if found or not request.asks_step_up:
+        return found
+    why = "needs two people" if request.required > 1 else "takes a second factor"
+    return f"It {why}, so it is read and decided on its own page."
 
 
 def _approves(request: ApprovalRequest, by: Actor) -> str:

@@ -29,6 +29,7 @@ class Amended:
     needs: tuple[Need, ...]
     reason_codes: tuple[str, ...]
     checks: tuple[str, ...]
+    step_up: bool
     # Keys of people whose signature cannot count from now on, each with the words for why.
     duties: Mapping[str, str]
 
@@ -80,6 +81,7 @@ def _columns(request: ApprovalRequest, amended: Amended) -> dict[str, Any]:
         "open_to": None if groups is None else sorted(groups),
         "reason_codes": list(codes_of([request.reason_codes, amended.reason_codes])),
         "checks": list(dict.fromkeys([*request.checks, *amended.checks])),
+        "step_up": request.step_up or amended.step_up,
         "excluded": list(dict.fromkeys([*request.excluded, *amended.duties])),
         "duties": {**amended.duties, **request.duties},
     }

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals import notices, operations
+from approvals import notices, operations, step_up
 from approvals.eligible import Answer, asked
 from approvals.holds import let_go
 from approvals.locks import lock_request
-from approvals.models import ApprovalRequest, BreakGlass, Claim, NoticeKind
+from approvals.models import ApprovalRequest, BreakGlass, Claim, Confirmation, NoticeKind
 from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
 from approvals.permissions import person_id, refuse_own, refuse_unless_reviewer
@@ -56,9 +56,12 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
         raise Invalid("An emergency needs its reason.", errors=[("/reason", "too_short", message)])
     if request.status == RequestStatus.PENDING and (request.digest, request.revision) != (voice.digest, voice.revision):
         raise operations.Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
-    glass = _broken(request, by, reason.strip())
+    has_signed = standing(request).has_signed(by)
+    # Whoever signs with it confirms their signature; whoever has signed before confirms that they break the glass.
+    confirmed = step_up.refuse_unconfirmed(request, by, voice.confirmation) if has_signed else None
+    glass = _broken(request, by, reason.strip(), confirmed)
     passed_over = _pass_over_claims(request, by)
-    if not standing(request).has_signed(by):
+    if not has_signed:
         request = operations.approve(request_id=request_id, by=by, voice=voice)
     else:
         refuse_stopped(request)
@@ -70,7 +73,11 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
         "approval_request.glass_broken",
         by=by,
         why=glass.reason,
-        data={"emergency": str(glass.pk), "claims_ended": passed_over},
+        data={
+            "emergency": str(glass.pk),
+            "claims_ended": passed_over,
+            "confirmation": str(confirmed.pk) if confirmed else "with the signature",
+        },
     )
     return request
 
@@ -82,7 +89,7 @@ def _pass_over_claims(request: ApprovalRequest, by: Actor) -> list[str]:
     return [f"user:{claim.person_id}" for claim in others]
 
 
-def _broken(request: ApprovalRequest, by: Actor, reason: str) -> BreakGlass:
+def _broken(request: ApprovalRequest, by: Actor, reason: str, confirmed: Confirmation | None) -> BreakGlass:
     glass = BreakGlass(
         request=request,
         unit_id=request.unit_id,
@@ -91,6 +98,7 @@ def _broken(request: ApprovalRequest, by: Actor, reason: str) -> BreakGlass:
         person_id=person_id(by),
         person_name=by.name,
         reason=reason[:1000],
+        confirmation=confirmed,
     )
     lifecycle.born(glass, by=by, why=glass.reason, data={"request": str(request.pk), "digest": request.digest})
     return glass

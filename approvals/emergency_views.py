@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import emergencies, queries
+from approvals.confirming import voice_of
 from approvals.forms import BreakGlassForm, DecisionForm, LookForm
 from approvals.models import BreakGlass
 from approvals.views import review_page
@@ -44,7 +45,8 @@ def break_glass(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         return _as_typed(request, shown, glass_form=form)
     try:
-        emergencies.break_glass(request_id=pk, by=actor, voice=form.voice(), reason=form.cleaned_data["reason"])
+        voice = voice_of(form, actor)
+        emergencies.break_glass(request_id=pk, by=actor, voice=voice, reason=form.cleaned_data["reason"])
     except Invalid as refusal:
         form.blame(refusal)
         return _as_typed(request, shown, glass_form=form)

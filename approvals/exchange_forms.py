@@ -8,6 +8,7 @@ from django import forms
 
 from approvals import showing
 from approvals.answers import offered
+from approvals.factor_forms import ConfirmedForm, OnceInput
 from approvals.models import ApprovalRequest, Verdict
 from approvals.operations import Voice
 from approvals.snapshots import Value, tree_of
@@ -34,7 +35,9 @@ class _Read(forms.Form):
     def typed(self) -> str:
         """What a person would not want to type again, should the form be gone."""
         return "\n".join(
-            str(self.data.get(name, "")) for name, field in self.fields.items() if not field.widget.is_hidden
+            str(self.data.get(name, ""))
+            for name, field in self.fields.items()
+            if not field.widget.is_hidden and not isinstance(field.widget, OnceInput)
         )
 
 
@@ -52,7 +55,7 @@ class ReplyForm(_Read):
     )  # fmt: skip
 
 
-class ResultForm(_Read):
+class ResultForm(ConfirmedForm, _Read):
     """A result in the tool's place, as JSON."""
 
     view = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
@@ -68,6 +71,7 @@ class ResultForm(_Read):
 
     def __init__(self, *args: Any, approval: ApprovalRequest, **kwargs: Any) -> None:
         super().__init__(*args, approval=approval, **kwargs)
+        self.only_where_asked(approval)
         fitting = [(code.value, code.label) for code in offered(approval, Verdict.ANSWER)]
         self.fields["reason_code"].choices = [("", "Choose a reason"), *fitting]  # type: ignore[attr-defined]
 
@@ -83,7 +87,8 @@ class ResultForm(_Read):
     def voice(self) -> Voice:
         given = self.cleaned_data
         return Voice(digest=given["digest"], revision=given["revision"], reason_code=given["reason_code"],
-                     note=given["note"], viewed={"view": given["view"]})  # fmt: skip
+                     note=given["note"], viewed={"view": given["view"]},
+                     confirmation=given.get("confirmation"))  # fmt: skip
 
 
 class EditForm(_Read):

@@ -13,6 +13,7 @@ from django.db.models import TextChoices
 from approvals import showing
 from approvals.answers import offered
 from approvals.emergencies import SHORTEST_NOTE
+from approvals.factor_forms import ConfirmedForm
 from approvals.models import ApprovalRequest, NotificationChoice, ReasonCode, Verdict
 from approvals.models.emergency import SHORTEST_REASON
 from approvals.operations import Voice
@@ -87,7 +88,7 @@ def reasons(approval: ApprovalRequest) -> list[Any]:
 OPENED = TimestampSigner(salt="approvals.opened")
 
 
-class DecisionForm(forms.Form):
+class DecisionForm(ConfirmedForm):
     """One person's voice, over the digest and revision that stood on their page."""
 
     prefix_of_ids, prefix_of_checks = "decision", ""
@@ -132,6 +133,7 @@ class DecisionForm(forms.Form):
         kwargs |= {"initial": shown, "auto_id": f"{self.prefix_of_ids}_%s"}
         super().__init__(*args, **kwargs)
         self.approval = approval
+        self.only_where_asked(approval)
         if "reason_code" in self.fields:
             self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
         for number, check in enumerate(approval.checks):
@@ -181,6 +183,7 @@ class DecisionForm(forms.Form):
             note=given["note"],
             answers=self.answers,
             critical=given.get("critical", ""),
+            confirmation=given.get("confirmation"),
             viewed={
                 "sections": given["viewed"],
                 "reading": _reading(given["reading"]),

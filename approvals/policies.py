@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.deadlines import Clock
-from approvals.models import ApprovalPolicy, OnTimeout, PolicyVerdict, ReasonCode
+from approvals.models import ApprovalPolicy, OnTimeout, PolicyVerdict, ReasonCode, StepUp
 from approvals.quorum import Need, people_of, union
 from audit.conditions import POLICY_VARIABLES, compile_condition
 
@@ -25,6 +25,8 @@ class Requirement:
     needs: tuple[Need, ...] = ()
     reason_codes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    # A policy wants a second factor where one signature is enough; where two sign, it is asked anyway.
+    step_up: bool = False
     decide_within_seconds: int = DAY
     use_within_seconds: int = HOUR
     clocks: tuple[Clock, ...] = ()
@@ -33,11 +35,12 @@ class Requirement:
     # Users who edited a policy that holds, with its name: they do not sign under it.
     editors: tuple[tuple[int, str], ...] = ()
 
-    def asks_more_than(self, *, required: int, needs: Iterable[Need], checks: Iterable[str]) -> bool:
+    def asks_more_than(self, *, required: int, needs: Iterable[Need], checks: Iterable[str], step_up: bool) -> bool:
         """Is there anything here that was not asked before?"""
         before = {need.groups: need.count for need in needs}
         more_groups = any(need.count > before.get(need.groups, 0) for need in self.needs)
-        return self.required > required or more_groups or not set(self.checks) <= set(checks)
+        more_proof = (self.step_up and not step_up) or not set(self.checks) <= set(checks)
+        return self.required > required or more_groups or more_proof
 
 
 def match(*, tier: str, facts: Mapping[str, Any], policies: Iterable[ApprovalPolicy]) -> Requirement:
@@ -65,6 +68,7 @@ def _together(floor: int, policies: list[ApprovalPolicy]) -> dict[str, Any]:
         "required": people_of(max([floor, *(policy.required for policy in asking)]), needs),
         "needs": needs,
         "reason_codes": codes_of(policy.reason_codes for policy in asking),
+        "step_up": any(policy.step_up == StepUp.ALWAYS for policy in policies),
         "checks": tuple(dict.fromkeys(check for policy in asking for check in policy.checks)),
         "decide_within_seconds": min([policy.decide_within_seconds for policy in asking], default=DAY),
         "use_within_seconds": min([policy.use_within_seconds for policy in asking], default=HOUR),

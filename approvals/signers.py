@@ -100,7 +100,7 @@ def standing(
 
 def with_people(voices: QuerySet[Decision]) -> QuerySet[Decision]:
     """The first one first, with the people behind them."""
-    return voices.select_related("person", "delegation__delegator").order_by("at", "id")
+    return voices.select_related("person", "delegation__delegator", "confirmation").order_by("at", "id")
 
 
 def _by_person(voices: Iterable[tuple[Decision, Actor]], found: Groups) -> dict[int, frozenset[str]]:

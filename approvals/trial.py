@@ -162,8 +162,8 @@ def _changed(draft: ApprovalPolicy, past: list[PastAction]) -> list[Changed]:
     found = []
     for action in past:
         before, after = (_judge(action, policies, above[action.unit_id]) for policies in (active, with_draft))
-        if (before.denied, before.required, before.needs, before.checks) != (
-            after.denied, after.required, after.needs, after.checks,
+        if (before.denied, before.required, before.needs, before.checks, _asks_step_up(before)) != (
+            after.denied, after.required, after.needs, after.checks, _asks_step_up(after),
         ):  # fmt: skip
             found.append(Changed(action, before, after, _words(before, titles), _words(after, titles)))
     return found
@@ -191,13 +191,20 @@ def _words(requirement: Requirement, titles: Mapping[str, str]) -> str:
         return "nobody is asked"
     people = quorum.words(seats_of(requirement.required, requirement.needs), {}, titles)
     checks = len(requirement.checks)
-    return f"{people}, {checks} check{'s' if checks > 1 else ''}" if checks else people
+    told = [people, f"{checks} check{'s' if checks > 1 else ''}" if checks else ""]
+    # Where two sign it goes without saying.
+    told.append("second factor" if requirement.step_up and requirement.required == 1 else "")
+    return ", ".join(filter(None, told))
 
 
 def _asks_more(one: Requirement, *, than: Requirement) -> bool:
     if one.denied or than.denied:
         return one.denied and not than.denied
-    return one.asks_more_than(required=than.required, needs=than.needs, checks=than.checks)
+    return one.asks_more_than(required=than.required, needs=than.needs, checks=than.checks, step_up=_asks_step_up(than))
+
+
+def _asks_step_up(requirement: Requirement) -> bool:
+    return requirement.step_up or requirement.required > 1
 
 
 def _signatures(requirement: Requirement) -> int:

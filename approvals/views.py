@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import operations, queries
+from approvals.confirming import voice_of
 from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
 from approvals.forms import BreakGlassForm, DecisionForm
 from approvals.queries import Review
@@ -40,7 +41,7 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         return review_page(request, shown, form, status=422)
     act = operations.approve if form.says_yes else operations.reject
     try:
-        act(request_id=pk, by=actor, voice=form.voice())
+        act(request_id=pk, by=actor, voice=voice_of(form, actor))
     except Refusal as refusal:
         return refused(request, pk, form, refusal)
     if is_part(request):

@@ -210,6 +210,13 @@ LINES: dict[str, Line] = {
     "person.signed_in": Line("Signed in", "neutral", "person"),
     "person.signed_out": Line("Signed out", "neutral", "person"),
     "person.sign_in_failed": Line("Failed to sign in", "danger", "warning"),
+    "person.confirmed": Line("Confirmed with a second factor", "neutral", "lock"),
+    "person.factor_added": Line("Added a second factor", "info", "plus"),
+    "person.factor_removed": Line("Removed a second factor", "wait", "bin"),
+    "person.recovery_codes_made": Line("Made recovery codes", "info", "plus"),
+    "person.factors_reset": Line("Reset the second factors of {name}", "critical", "warning"),
+    "person.factor_refused": Line("Gave a wrong or used second factor or password", "danger", "warning"),
+    "person.factor_locked": Line("Was locked for too many wrong tries", "critical", "lock"),
     "request.refused": Line("Was refused: {route}", "wait", "gate"),
 }
 

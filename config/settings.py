@@ -36,6 +36,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "csp",
+    # Second factors. allauth.mfa stands on the other two; none of their pages has an address here.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "audit",
     "budgets",
     "approvals",
@@ -54,6 +58,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "audit.preferences.TimeZoneMiddleware",
     "audit.web.PrivatePagesMiddleware",
     "audit.web.SignInMiddleware",
@@ -130,6 +135,17 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIN
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+# --- Second factors --------------------------------------------------------------------------------------------
+# Where people reach the site: the links in messages begin with it, and passkeys are bound to its host name.
+SITE_URL = env.text("SITE_URL", "http://localhost:8000")
+# What encrypts the secrets of authenticator apps and recovery codes. The first key writes, every key reads.
+FACTOR_KEYS = [key for key in env.secret("FACTOR_KEYS").split(",") if key] or [SECRET_KEY]
+MFA_ADAPTER = "approvals.factor_secrets.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A code of the half minute before and after is taken as well: clocks differ, and people type slowly.
+MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_ISSUER = "Holdpoint"
 
 # --- The approval queue ----------------------------------------------------------------------------------------
 CLAIM_SECONDS = env.integer("CLAIM_SECONDS", 15 * 60, at_least=60)
@@ -215,8 +231,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Notifications ---------------------------------------------------------------------------------------------
-# Where people reach the site: the links in messages begin with it.
-SITE_URL = env.text("SITE_URL", "http://localhost:8000")
 # Without a mail server each message becomes a file: a log is no place for what people are told.
 EMAIL_HOST = env.text("EMAIL_HOST", "")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
@@ -248,7 +262,7 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    "loggers": {"django-q": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {"django-q": {"level": "WARNING"}, "django.request": {"level": "ERROR"}, "fido2": {"level": "WARNING"}},
 }
 
 # --- Telemetry: on only where an exporter is configured; losing the sink never changes an execution -------------

@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("orchestrator.api.urls")),
     path("approvals/", include("approvals.urls")),
     path("preferences/notifications/", notifications, name="notifications"),
+    path("preferences/factors/", include("approvals.factor_urls")),
     path("", include("audit.urls")),
     path("", include("orchestrator.urls")),
 ]

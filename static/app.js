@@ -130,7 +130,7 @@
 
   // --- Typed text outlives a sign-in and a reload -------------------------------------------------------------------
   const draftKey = `draft ${location.pathname}`;
-  const typed = () => all("form[data-keep] :is(textarea, select, input:is([type=text], [type=number], [type=search], :not([type])))");
+  const typed = () => all("form[data-keep] :is(textarea, select, input:is([type=text], [type=number], [type=search], :not([type])):not([data-once]))");
 
   function saveDrafts() {
     const texts = typed().filter((field) => field.name && field.value).map((field) => [field.form.id, field.name, field.value]);

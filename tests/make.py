@@ -182,18 +182,20 @@ def voice(
     reason_code: str = "evidence_checked",
     note: str = "",
     answers: dict[str, Any] | None = None,
+    by: Actor | None = None,
 ) -> Voice:
-    return signing.voice(approval, reason_code, note, **({} if answers is None else {"answers": answers}))
+    return signing.voice(approval, reason_code, note, by=by, **({} if answers is None else {"answers": answers}))
 
 
 def approved(approval: ApprovalRequest, *people: Any) -> ApprovalRequest:
     for user in people:
-        approvals.approve(request_id=approval.pk, by=actor(user), voice=voice(approval))
+        approvals.approve(request_id=approval.pk, by=actor(user), voice=voice(approval, by=actor(user)))
     return ApprovalRequest.objects.get(pk=approval.pk)
 
 
 def rejected(approval: ApprovalRequest, user: Any, note: str = "No invoice") -> ApprovalRequest:
-    approvals.reject(request_id=approval.pk, by=actor(user), voice=voice(approval, "missing_evidence", note))
+    said = voice(approval, "missing_evidence", note, by=actor(user))
+    approvals.reject(request_id=approval.pk, by=actor(user), voice=said)
     return ApprovalRequest.objects.get(pk=approval.pk)
 
 

@@ -225,7 +225,7 @@ def _sign_what_waits(*signers: Actor) -> None:
 
 def sign(request: ApprovalRequest, by: Actor) -> None:
     """A person approves exactly what they see."""
-    approvals.approve(request_id=request.pk, by=by, voice=voice(request))
+    approvals.approve(request_id=request.pk, by=by, voice=voice(request, by=by))
 
 
 # --- Ways to die -----------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ApprovalPolicy
         fields = [
-            "name", "unit_id", "tool", "condition", "verdict", "required", "needs", "checks", "reason_codes", "reason",
+            "name", "unit_id", "tool", "condition", "verdict", "required", "needs", "checks", "reason_codes", "step_up", "reason",
             "decide_within_seconds", "calendar", "use_within_seconds", "on_timeout", "escalate_to",
         ]  # fmt: skip
         widgets = {"condition": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})}
@@ -79,7 +79,7 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
     fieldsets = [
         (None, {"fields": ["name", "version", "unit_id", "tool", "condition", "verdict", "reason"]}),
         ("Who signs", {"fields": ["required", "needs"]}),
-        ("What they answer", {"fields": ["checks", "reason_codes"]}),
+        ("What they answer", {"fields": ["checks", "reason_codes", "step_up"]}),
         ("Time", {"fields": ["decide_within_seconds", "calendar", "use_within_seconds", "on_timeout", "escalate_to"]}),
     ]
     readonly_fields = ["version"]

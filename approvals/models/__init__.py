@@ -4,13 +4,14 @@ from approvals.models.accounts import LinkedAccounts
 from approvals.models.bulk import BulkAct, BulkItem, BulkOperation, Outcome
 from approvals.models.calendar import BusinessCalendar
 from approvals.models.claim import Assignment, Claim
+from approvals.models.confirmation import SIGNING, Confirmation, FactorKind, Guesses
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
 from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.escalation import Escalation, EscalationLevel, Kind
 from approvals.models.exchange import Edit, Remark, RemarkKind
 from approvals.models.group import ReviewerGroup
 from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationChoice, WebhookEndpoint
-from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
+from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict, StepUp
 from approvals.models.request import ApprovalRequest
 from approvals.models.saved_view import DefaultView, SavedView
 from approvals.models.standing_in import Absence, Delegation
@@ -18,6 +19,7 @@ from approvals.models.stop import Stop, StopScope
 
 __all__ = [
     "FITS",
+    "SIGNING",
     "Absence",
     "ApprovalPolicy",
     "ApprovalRequest",
@@ -29,6 +31,7 @@ __all__ = [
     "BusinessCalendar",
     "Bypass",
     "Claim",
+    "Confirmation",
     "Decision",
     "DefaultView",
     "Delegation",
@@ -36,6 +39,8 @@ __all__ = [
     "Edit",
     "Escalation",
     "EscalationLevel",
+    "FactorKind",
+    "Guesses",
     "Kind",
     "LinkedAccounts",
     "Notice",
@@ -49,6 +54,7 @@ __all__ = [
     "RemarkKind",
     "ReviewerGroup",
     "SavedView",
+    "StepUp",
     "Stop",
     "StopScope",
     "Verdict",

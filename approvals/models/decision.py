@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from approvals.models.confirmation import Confirmation
 from approvals.models.request import ApprovalRequest
 from approvals.models.standing_in import Delegation
 from audit.ids import new_id
@@ -58,6 +59,10 @@ class Decision(models.Model):
     revision = models.PositiveIntegerField()
     # The policy's checks, each with the yes (true) or no it was given.
     answers = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    # The second factor it was confirmed with. One confirmation makes one decision.
+    confirmation = models.OneToOneField(
+        Confirmation, null=True, blank=True, on_delete=models.PROTECT, related_name="decision"
+    )
     # What the reviewer had opened and for how long, as their browser reported it.
     viewed = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=Now())

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Now
 
+from approvals.models.confirmation import Confirmation
 from approvals.models.request import ApprovalRequest
 from approvals.statuses import BREAK_GLASS, BYPASS, BreakGlassStatus
 from audit import scope
@@ -50,6 +51,10 @@ class BreakGlass(Governed):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     person_name = models.TextField()
     reason = models.TextField()
+    # The second factor of somebody who had signed before; else their decision has it.
+    confirmation = models.OneToOneField(
+        Confirmation, null=True, blank=True, on_delete=models.PROTECT, related_name="emergency"
+    )
     broken_at = models.DateTimeField(db_default=Now())
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     reviewed_by_name = models.TextField(default="")

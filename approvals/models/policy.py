@@ -24,6 +24,13 @@ class OnTimeout(models.TextChoices):
     ESCALATE = "escalate", "it stays waiting, and another group is asked"
 
 
+class StepUp(models.TextChoices):
+    """Whether whoever decides confirms it with a second factor. Two-person acts always ask; no choice here ends that."""
+
+    TIER = "tier", "where two people sign"
+    ALWAYS = "always", "always"
+
+
 class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
     def active(self) -> "ApprovalPolicyQuerySet":
         return self.filter(status=DefinitionStatus.ACTIVE)
@@ -66,6 +73,10 @@ class ApprovalPolicy(Definition):
         blank=True,
         help_text="Questions that have to be answered with yes before somebody may approve",
     )
+    step_up = models.CharField(
+        max_length=10, choices=StepUp.choices, default=StepUp.TIER, db_default=StepUp.TIER,
+        verbose_name="second factor", help_text="When whoever decides has to confirm it with their second factor",
+    )  # fmt: skip
     reason = models.CharField(max_length=300, help_text="Shown to the reviewer: why a person is needed")
     decide_within_seconds = models.PositiveIntegerField(default=24 * 3600, help_text="Time people have to decide")
     use_within_seconds = models.PositiveIntegerField(default=3600, help_text="Time an approval stays usable")

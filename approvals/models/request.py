@@ -76,6 +76,7 @@ class ApprovalRequest(Governed):
     open_to = ArrayField(models.TextField(), null=True)
     reason_codes = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     checks = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    step_up = models.BooleanField(default=False, db_default=False, help_text="A policy asks for a second factor")
     policy_version = models.TextField()
     reasons = models.JSONField(default=list)
     evidence = models.JSONField(default=list)
@@ -196,6 +197,11 @@ class ApprovalRequest(Governed):
     def is_call(self) -> bool:
         """About a tool call, which has arguments and a result; else about a step that people let go on."""
         return not self.tool.startswith("step:")
+
+    @property
+    def asks_step_up(self) -> bool:
+        """Whoever decides confirms it with a second factor: where two people sign always, else where a policy says so."""
+        return self.required > 1 or self.step_up
 
     @property
     def is_pending(self) -> bool:

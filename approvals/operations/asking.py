@@ -60,6 +60,8 @@ class Asked:
     needs: tuple[Need, ...] = ()
     reason_codes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    # A second factor of whoever decides; where two people sign it is asked for whatever stands here.
+    step_up: bool = False
     # Where given, these stand in for `decide_within_seconds`: each counts the hours of its calendar, the earliest holds.
     clocks: tuple[Clock, ...] = ()
 
@@ -92,6 +94,7 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor, within: Moves | N
         open_to=None if groups is None else sorted(groups),
         reason_codes=list(asked.reason_codes),
         checks=list(asked.checks),
+        step_up=asked.step_up,
         policy_version=asked.policy_version,
         reasons=list(asked.reasons),
         on_timeout=asked.on_timeout,

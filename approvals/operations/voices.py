@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from approvals import showing
 from approvals.answers import refuse_unanswered, refuse_unfit_reason
 from approvals.holds import let_go, refuse_while_held
-from approvals.models import ApprovalRequest, Decision, OnTimeout, Verdict
+from approvals.models import ApprovalRequest, Confirmation, Decision, Delegation, OnTimeout, Verdict
 from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
 from approvals.standing import Right, refuse_stand_in
 from approvals.statuses import RequestStatus
+from approvals.step_up import refuse_unconfirmed
 from audit import lifecycle
 from audit.actors import Actor
 from audit.refusals import Refusal, Stale
@@ -42,6 +44,8 @@ class Voice:
     answers: Mapping[str, Any] = field(default_factory=dict)
     # Two-person acts: the critical value, typed in by this person.
     critical: str = ""
+    # The second factor that confirms it (approvals.step_up.confirm), where one is asked for.
+    confirmation: UUID | None = None
 
 
 def said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice) -> bool:
@@ -92,8 +96,9 @@ def refuse_too_late(request: ApprovalRequest) -> None:
 
 
 def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, right: Right) -> None:
-    """Store it, by the right it was given with; signing uses one's claim up."""
+    """Store it, by the right it was given with, confirmed where that is asked; signing uses one's claim up."""
     lent = right.delegation
+    confirmation = refuse_unconfirmed(request, by, voice.confirmation)
     Decision.objects.create(
         request=request,
         person_id=person_id(by),
@@ -108,14 +113,22 @@ def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, righ
         revision=voice.revision,
         viewed=dict(voice.viewed),
         answers=dict(voice.answers),
+        confirmation=confirmation,
     )
     let_go(request.claims.open().filter(person_id=by.user_id))
+    lifecycle.note(request, f"approval_request.signed_{verdict}", by=by, **_told(voice, lent, confirmation))
+
+
+def _told(voice: Voice, lent: Delegation | None, confirmation: Confirmation | None) -> dict[str, Any]:
+    """What the trail says of a signature: over what, by whose right, and how it was confirmed."""
     said = {"digest": voice.digest, "revision": voice.revision, "reason_code": voice.reason_code}
     said["view"] = str(voice.viewed.get("view", ""))
-    lifecycle.note(
-        request,
-        f"approval_request.signed_{verdict}",
-        by=by,
-        why=f"for {lent.delegator_name}, who delegated it" if lent else "",
-        data={**said, "for": f"user:{lent.delegator_id}", "delegation": str(lent.pk)} if lent else said,
-    )
+    why = []
+    if lent is not None:
+        said |= {"for": f"user:{lent.delegator_id}", "delegation": str(lent.pk)}
+        why.append(f"for {lent.delegator_name}, who delegated it")
+    if confirmation is not None:
+        said |= {"factor": confirmation.kind, "confirmation": str(confirmation.pk)}
+        said["confirmed_at"] = confirmation.at.isoformat()
+        why.append(f"confirmed with {confirmation} at {confirmation.at:%H:%M:%S} UTC")
+    return {"why": "; ".join(why), "data": said}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Prefetch
 
-from approvals import snapshots
+from approvals import factors, snapshots
 from approvals.attention import Attention, attention_of
 from approvals.blind import history
 from approvals.consequences import Consequence, consequences_of
@@ -15,6 +15,7 @@ from approvals.eligible import Answer, may_decide
 from approvals.emergencies import may_break, may_look
 from approvals.escalation import Planned, plan
 from approvals.evidence import evidence_of
+from approvals.factors import Factors
 from approvals.models import ApprovalRequest, BreakGlass, Decision, Edit, OnTimeout, Remark, Stop
 from approvals.permissions import may_reply
 from approvals.queue import effect_of, waiting_for
@@ -53,6 +54,7 @@ class Review:
     glass: BreakGlass | None
     may_break: bool
     may_look: bool
+    factors: Factors
     lock: Lock | None = None
     remarks: list[Remark] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
@@ -138,7 +140,8 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     # Every form of the page carries the digest of what the page says, remarks included: they are fetched once.
     voices = Prefetch("decisions", with_people(Decision.objects.all()))
     rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("remarks", voices, "emergencies")
-    request: ApprovalRequest = visible_or_refuse(rows, request_id, "request")
+    rows = rows.annotate(own_factors=factors.kinds_in_query(actor))
+    request: Any = visible_or_refuse(rows, request_id, "request")
     reading = snapshots.read(request.snapshot, source=request.tool)
     lock = lock_of(request, reading)
     decisions = list(request.decisions.all())
@@ -174,6 +177,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         stops=covering_request(request) if request.is_frozen else [],
         glass=glass,
         may_break=request.required > 1 and request.is_pending and may_break(request, actor, stands).allowed,
+        factors=factors.of_kinds(request.own_factors),
         may_look=glass is not None and may_look(glass, actor),
         **_place(actor, request),
     )

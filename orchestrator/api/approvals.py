@@ -1,5 +1,6 @@
 """`approvals/`: anybody who may see them reads; only people decide, by the same verbs as on the page."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals import operations
+from approvals import operations, step_up
+from approvals.factors import FRESH_SECONDS, Given
 from approvals.models import ApprovalRequest, ReasonCode
 from approvals.questions import reply, send_back
 from approvals.statuses import RequestStatus
@@ -18,10 +20,10 @@ from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
 from orchestrator.api.contract import listing
-from orchestrator.api.fields import Body, Object, Text, Whole, read
+from orchestrator.api.fields import Body, Id, Object, Text, Whole, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
-from orchestrator.api.shapes import ApprovalShape, show, show_one
+from orchestrator.api.shapes import ApprovalShape, ConfirmationShape, show, show_one
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit
 
@@ -54,6 +56,15 @@ class DecisionBody(Body):
     )
     viewed = Object(required=False, help_text="`sections` that were opened, and `view`: the digest of what was read")
     critical = Text(max_length=200, required=False, allow_blank=True, help_text="The value named by `must_type`")
+    confirmation = Id(required=False, help_text="Where `must_confirm` says so: what `confirmations/` answered")
+
+
+class ConfirmationBody(Body):
+    """The code of one's authenticator app, for one decision over exactly this. Passkeys are asked on the page."""
+
+    digest = Text(max_length=64)
+    revision = Whole(min_value=1, max_value=2**31 - 1)
+    code = Text(max_length=20)
 
 
 class EditBody(Body):
@@ -84,11 +95,12 @@ class ResultBody(Body):
     reason_code = serializers.ChoiceField(ReasonCode.choices)
     note = Text(max_length=5_000, required=False, allow_blank=True)
     viewed = Object(required=False)
+    confirmation = Id(required=False)
 
 
 def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:
     """People see their units' requests; an agent sees those about its own actions."""
-    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("decisions", "remarks", "edits")
+    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("decisions__confirmation", "remarks", "edits")
     return rows if actor.is_person else rows.filter(agent=actor.name)
 
 
@@ -134,6 +146,24 @@ def _decide(request: Request, request_id: UUID, body: dict[str, Any]) -> Answer:
     decide = {"approve": operations.approve, "reject": operations.reject}[body.pop("verdict")]
     decide(request_id=request_id, by=by, voice=operations.Voice(**body))
     return Answer(201, show_one(ApprovalShape, visible_to(by).get(pk=request_id), request))
+
+
+class Confirmations(ApiView):
+    """Outside the replies that are kept per key: a wrong code is counted each time, and a right one is good once."""
+
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(
+        request=ConfirmationBody, responses={201: ConfirmationShape},
+        summary="Confirm with a second factor that it is you, for one decision: signed-in people only",
+    )  # fmt: skip
+    def post(self, request: Request, request_id: UUID) -> Response:
+        body, by = read(ConfirmationBody, request.data), actor_of(request)
+        given = Given(code=body.pop("code"))
+        made = step_up.confirm(request_id=request_id, by=by, given=given, **body)
+        good_until = made.at + timedelta(seconds=FRESH_SECONDS)
+        shown = {"id": made.pk, "factor": made.kind, "digest": made.digest, "revision": made.revision}
+        return Response(ConfirmationShape({**shown, "good_until": good_until}).data, status=201)
 
 
 class Edits(ApiView):

@@ -207,10 +207,26 @@ class StepShape(Shape):
 # --- Approvals ---------------------------------------------------------------------------------------------------
 
 
+class ConfirmationShape(serializers.Serializer[Any]):
+    """A second factor was used: for one decision, until then."""
+
+    id = serializers.UUIDField()
+    factor = serializers.CharField()
+    digest = serializers.CharField()
+    revision = serializers.IntegerField()
+    good_until = serializers.DateTimeField()
+
+
 class DecisionShape(serializers.ModelSerializer[Decision]):
+    factor = serializers.CharField(source="confirmation.kind", default=None)
+    confirmed_at = serializers.DateTimeField(source="confirmation.at", default=None)
+
     class Meta:
         model = Decision
-        fields = ("person_name", "verdict", "reason_code", "note", "answers", "digest", "revision", "viewed", "at")
+        fields = (
+            "person_name", "verdict", "reason_code", "note", "answers", "digest", "revision", "viewed", "at", "factor",
+            "confirmed_at",
+        )  # fmt: skip
 
 
 class RemarkShape(serializers.ModelSerializer[Remark]):
@@ -235,6 +251,7 @@ class ApprovalShape(Shape):
     view = serializers.SerializerMethodField()
     must_view = serializers.SerializerMethodField()
     must_type = serializers.SerializerMethodField()
+    must_confirm = serializers.BooleanField(source="asks_step_up")
     lock = serializers.SerializerMethodField()
 
     class Meta:
@@ -244,7 +261,7 @@ class ApprovalShape(Shape):
             "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
             "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
             "escalate_to", "decisions", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
-            "resolved_at", "view", "must_view", "must_type", "lock",
+            "resolved_at", "view", "must_view", "must_type", "must_confirm", "lock",
         )  # fmt: skip
 
     @extend_schema_field(OBJECT)

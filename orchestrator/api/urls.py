@@ -25,6 +25,7 @@ urlpatterns = [
     path("approvals/", approvals.Approvals.as_view(), name="api-approvals"),
     path("approvals/<uuid:request_id>/", approvals.OneApproval.as_view(), name="api-approval"),
     path("approvals/<uuid:request_id>/decisions/", approvals.Decisions.as_view(), name="api-decisions"),
+    path("approvals/<uuid:request_id>/confirmations/", approvals.Confirmations.as_view(), name="api-confirmations"),
     path("approvals/<uuid:request_id>/edits/", approvals.Edits.as_view(), name="api-edits"),
     path("approvals/<uuid:request_id>/questions/", approvals.Questions.as_view(), name="api-questions"),
     path("approvals/<uuid:request_id>/replies/", approvals.Replies.as_view(), name="api-replies"),

@@ -142,6 +142,7 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
         needs=need.needs,
         reason_codes=need.reason_codes,
         checks=need.checks,
+        step_up=need.step_up,
         duties=duties_of(action, tool=tool, requirement=need),
     )
 

@@ -331,6 +331,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, *, repla
             needs=need.needs,
             reason_codes=need.reason_codes,
             checks=need.checks,
+            step_up=need.step_up,
             clocks=need.clocks,
         ),
     )

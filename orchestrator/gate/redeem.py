@@ -170,6 +170,7 @@ def _refuse_stricter_policy(action: Action) -> None:
         required=action.required,
         needs=Need.read(asked.needs) if asked else (),
         checks=asked.checks if asked else (),
+        step_up=asked.asks_step_up if asked else False,
     )
     if judged.requirement.denied or stricter:
         raise Void("The policies in force now ask for more than was given.", code="policy_changed")

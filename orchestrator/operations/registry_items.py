@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from approvals import references, vocabulary
-from approvals.models import ApprovalPolicy, ReasonCode
+from approvals.models import ApprovalPolicy, ReasonCode, StepUp
 from approvals.quorum import Need
 from audit.conditions import POLICY_VARIABLES, BadCondition, compile_expression
 from audit.definitions import DefinitionStatus
@@ -102,6 +102,7 @@ POLICY = _item(
         "needs": {"type": "array", "maxItems": 20, "items": NEED},
         "checks": {"type": "array", "maxItems": 10, "items": _text(200, minLength=1), "uniqueItems": True},
         "reason_codes": {"type": "array", "items": {"enum": [*ReasonCode.values]}, "uniqueItems": True},
+        "step_up": {"enum": [*StepUp.values]},
         "reason": _text(300, minLength=1),
         "decide_within_seconds": SECONDS,
         "use_within_seconds": SECONDS,

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
+from approvals.confirming import voice_of
 from approvals.exchange_forms import EditForm, ResultForm
 from approvals.views import beside
 from audit.web import actor_of
@@ -29,6 +30,7 @@ def results(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give the result yourself; nothing is carried out."""
 
     def give(form: ResultForm) -> None:
-        answer_instead(request_id=pk, by=actor_of(request), voice=form.voice(), result=form.cleaned_data["result"])
+        by = actor_of(request)
+        answer_instead(request_id=pk, by=by, voice=voice_of(form, by), result=form.cleaned_data["result"])
 
     return beside(request, pk, ResultForm, give, "Your result is recorded. Nothing was carried out.")

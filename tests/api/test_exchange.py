@@ -2,9 +2,12 @@
 
 import pytest
 
-from approvals.models import Edit
+from approvals.models import ApprovalRequest, Edit
 from orchestrator.models import Action
 from tests.api.conftest import Caller, cancel_order, make_person, make_token, signed_in, voice
+from tests.authenticator import given_to
+from tests.pages.asking import person_of
+from tests.passkey import confirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -211,7 +214,32 @@ class TestTheSecondReviewer:
         return api.post("actions/", {"tool": "orders.refund", "arguments": {"amount": "4860.00", "iban": "DE12"}})[1]
 
     def sign(self, browser, action, **more):
-        return browser.post(path(action, "decisions/"), voice(read(browser, action), critical="4,860", **more))
+        approval = read(browser, action)
+        made = confirmed(ApprovalRequest.objects.get(pk=approval["id"]), person_of(browser.client))
+        said = voice(approval, critical="4,860", confirmation=str(made.pk), **more)
+        return browser.post(path(action, "decisions/"), said)
+
+    def test_is_confirmed_with_the_code_of_an_app_good_for_one_decision(self, browser, refund, grace):
+        app, approval = given_to(grace), read(browser, refund)
+        assert approval["must_confirm"] is True
+        said = voice(approval, critical="4860")
+        before = browser.post(path(refund, "decisions/"), said)
+        wrong = browser.post(path(refund, "confirmations/"), over(approval, code=app.wrong_code()))
+        code = over(approval, code=app.code())
+
+        made, again = (browser.post(path(refund, "confirmations/"), code) for _ in range(2))
+        decided = browser.post(path(refund, "decisions/"), {**said, "confirmation": made[1]["id"]})
+
+        assert [(one[0], one[1]["code"]) for one in (before, wrong, again)] == [
+            (422, "not_confirmed"), (422, "not_confirmed"), (422, "used_before"),
+        ]  # fmt: skip
+        assert (made[0], made[1]["factor"], decided[0]) == (201, "totp", 201)
+        assert decided[1]["decisions"][0]["factor"] == "totp"
+
+    def test_is_not_confirmed_by_a_token(self, api, browser, refund):
+        approval = read(browser, refund)
+
+        assert api.post(path(refund, "confirmations/"), over(approval, code="123456"))[0] == 403
 
     def test_reads_no_verdict_name_or_note_until_their_own_is_recorded(self, browser, refund, world):
         linus = signed_in(make_person("linus", world, "view", "review"))

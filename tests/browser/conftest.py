@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests import make
+from tests.authenticator import given_to
 
 # Playwright's own event loop runs in this thread; Django would take it for an async view and refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -84,8 +85,8 @@ def unit(live_server):
 
 @pytest.fixture
 def people(unit):
-    """grace and linus review, ada operates and asks, max may do everything."""
-    make.person("grace", "view", "review", of=unit)
-    make.person("linus", "view", "review", of=unit)
+    """grace and linus review and have an authenticator app, ada operates and asks, max may do everything."""
+    given_to(make.person("grace", "view", "review", of=unit))
+    given_to(make.person("linus", "view", "review", of=unit))
     make.person("max", "view", "review", "operate", "audit", of=unit, site=True, staff=True)
     return make.person("ada", "view", "operate", of=unit)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from approvals.models import ApprovalPolicy, Decision
 from audit.definitions import draft
 from tests import make
+from tests.authenticator import app_of
 
 CHECK = "Does the amount match the invoice?"
 MODELS = ["approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts"]
@@ -63,6 +64,7 @@ class TestTheReviewPage:
         page.check("#decision_verdict_approve")
         page.select_option("#decision_reason_code", "evidence_checked")
         page.fill("#decision_critical", "4,860")
+        page.fill("#decision_code", app_of("grace").code())
 
         page.check("input[name=check_0][value=no]")
         page.click("text=Record decision")
@@ -72,6 +74,7 @@ class TestTheReviewPage:
         page.click("text=Record decision")
 
         assert "You answered no to" in refused
+        assert "Confirmed with Authenticator app" in refused, "a code that was right is not asked for again"
         assert "Still needed: one from Risk" in page.inner_text("#decision")
         assert Decision.objects.get().answers == {CHECK: True}
 

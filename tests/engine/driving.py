@@ -92,11 +92,11 @@ def asked(execution: Execution) -> ApprovalRequest:
 
 
 def approve(request: ApprovalRequest, by: Actor) -> None:
-    approvals.approve(request_id=request.pk, by=by, voice=signing.voice(request))
+    approvals.approve(request_id=request.pk, by=by, voice=signing.voice(request, by=by))
 
 
 def reject(request: ApprovalRequest, by: Actor) -> None:
-    approvals.reject(request_id=request.pk, by=by, voice=signing.voice(request, "missing_evidence"))
+    approvals.reject(request_id=request.pk, by=by, voice=signing.voice(request, "missing_evidence", by=by))
 
 
 def _run(statement: str, *parameters: object) -> int:

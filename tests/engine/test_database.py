@@ -42,7 +42,7 @@ def rows(world, governed, provider):
     bulk.preview(act="claim", requests=[make.request(world)], by=world.grace)
     alone = make.request(world, tool="wire")
     emergencies.break_glass(
-        request_id=alone.pk, by=world.grace, voice=voice(alone), reason="nobody else answers in time"
+        request_id=alone.pk, by=world.grace, voice=voice(alone, by=world.grace), reason="nobody else answers in time"
     )
     unit = stops.Target(scope="unit", unit_id=world.unit.pk)
     stops.engage(target=unit, by=world.ada, reason="the books do not agree")

@@ -115,7 +115,10 @@ class TestAPersonsResult:
         request = asked(execution)
 
         answer_instead(
-            request_id=request.pk, by=world.grace, voice=signing.voice(request, "duplicate"), result={"ok": "by hand"}
+            request_id=request.pk,
+            by=world.grace,
+            voice=signing.voice(request, "duplicate", by=world.grace),
+            result={"ok": "by hand"},
         )
         drive(execution)
 

@@ -55,7 +55,9 @@ class TestPreview:
         assert statuses(three) == ["pending"] * 3
 
     def test_leaves_out_what_cannot_be_done_with_the_reason(self, world, three):
-        approvals.reject(request_id=three[0].pk, by=world.linus, voice=make.voice(three[0], "duplicate"))
+        approvals.reject(
+            request_id=three[0].pk, by=world.linus, voice=make.voice(three[0], "duplicate", by=world.linus)
+        )
         three[0].refresh_from_db()
         claims.claim(request_id=three[1].pk, by=world.linus)
 
@@ -245,9 +247,9 @@ class TestOtherActs:
         assert Claim.objects.running().count() == 0
 
     def test_assign_asks_one_person_and_refuses_where_they_could_not_sign(self, world, three):
-        approvals.approve(request_id=three[0].pk, by=world.linus, voice=make.voice(three[0]))
+        approvals.approve(request_id=three[0].pk, by=world.linus, voice=make.voice(three[0], by=world.linus))
         wire = worlds.request(world, tool="wire")
-        approvals.approve(request_id=wire.pk, by=world.linus, voice=make.voice(wire))
+        approvals.approve(request_id=wire.pk, by=world.linus, voice=make.voice(wire, by=world.linus))
         operation = previewed("assign", [three[1], wire], world.grace)
 
         confirmed(operation, world.grace, Words(assignee_id=world.linus.user_id))

@@ -28,7 +28,7 @@ def grace():
 
 def decide(request, user, verdict="approve", **said):
     act = getattr(approvals, verdict)
-    return act(request_id=request.pk, by=make.actor(user), voice=make.voice(request, **said))
+    return act(request_id=request.pk, by=make.actor(user), voice=make.voice(request, **said, by=make.actor(user)))
 
 
 class TestChecks:

@@ -94,7 +94,7 @@ class TestClaim:
 
     def test_of_a_decided_request_is_refused(self, world):
         request = worlds.request(world)
-        approvals.reject(request_id=request.pk, by=world.linus, voice=make.voice(request, "duplicate"))
+        approvals.reject(request_id=request.pk, by=world.linus, voice=make.voice(request, "duplicate", by=world.linus))
 
         with pytest.raises(Stale, match="already rejected"):
             claimed(request, world.grace)
@@ -120,16 +120,16 @@ class TestTwoSignatures:
     def test_count_a_given_one_as_taken(self, world, zoe):
         request = worlds.request(world, tool="wire")
         claimed(request, world.grace)
-        approvals.approve(request_id=request.pk, by=world.linus, voice=make.voice(request))
+        approvals.approve(request_id=request.pk, by=world.linus, voice=make.voice(request, by=world.linus))
 
         with pytest.raises(Held):
-            approvals.approve(request_id=request.pk, by=zoe, voice=make.voice(request))
+            approvals.approve(request_id=request.pk, by=zoe, voice=make.voice(request, by=zoe))
 
     def test_a_claim_is_used_up_by_its_signature(self, world):
         request = worlds.request(world, tool="wire")
         claimed(request, world.grace)
 
-        approvals.approve(request_id=request.pk, by=world.grace, voice=make.voice(request))
+        approvals.approve(request_id=request.pk, by=world.grace, voice=make.voice(request, by=world.grace))
 
         assert not Claim.objects.running().exists()
         with pytest.raises(AlreadySigned):
@@ -144,7 +144,7 @@ class TestDeciding:
         reason = "evidence_checked" if verb is approvals.approve else "duplicate"
 
         with pytest.raises(Held):
-            verb(request_id=request.pk, by=world.linus, voice=make.voice(request, reason))
+            verb(request_id=request.pk, by=world.linus, voice=make.voice(request, reason, by=world.linus))
 
         assert not request.decisions.exists()
 
@@ -152,13 +152,19 @@ class TestDeciding:
         request = worlds.request(world)
         lapse(claimed(request, world.grace))
 
-        assert approvals.approve(request_id=request.pk, by=world.linus, voice=make.voice(request)).status == "approved"
+        assert (
+            approvals.approve(request_id=request.pk, by=world.linus, voice=make.voice(request, by=world.linus)).status
+            == "approved"
+        )
 
     def test_is_the_holders(self, world):
         request = worlds.request(world)
         claimed(request, world.grace)
 
-        assert approvals.approve(request_id=request.pk, by=world.grace, voice=make.voice(request)).status == "approved"
+        assert (
+            approvals.approve(request_id=request.pk, by=world.grace, voice=make.voice(request, by=world.grace)).status
+            == "approved"
+        )
 
 
 class TestRenew:

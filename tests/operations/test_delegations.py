@@ -43,7 +43,7 @@ def lend(world, lender, to, *, starts=-DAY, ends=DAY, unit=None):
 
 
 def sign(request, by):
-    return approvals.approve(request_id=request.pk, by=by, voice=make.voice(request))
+    return approvals.approve(request_id=request.pk, by=by, voice=make.voice(request, by=by))
 
 
 def use(request, world):

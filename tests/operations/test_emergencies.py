@@ -38,7 +38,7 @@ def request_(world):
 
 
 def break_glass(request, by, reason=REASON):
-    return emergencies.break_glass(request_id=request.pk, by=by, voice=voice(request), reason=reason)
+    return emergencies.break_glass(request_id=request.pk, by=by, voice=voice(request, by=by), reason=reason)
 
 
 def look(glass, by, justified=True, note="I called the bank myself"):
@@ -72,7 +72,7 @@ class TestBreakGlass:
             redeem(action_id=request_.subject_id, by=make.SETUP)
 
     def test_is_possible_for_whoever_has_signed_already(self, world, request_):
-        approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_))
+        approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_, by=world.grace))
 
         break_glass(request_, world.grace)
 
@@ -90,7 +90,7 @@ class TestBreakGlass:
             break_glass(make.request(world), world.grace)
 
     def test_is_refused_where_ones_own_signature_completes_it(self, world, request_):
-        approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_))
+        approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_, by=world.grace))
         with pytest.raises(emergencies.NoEmergency):
             break_glass(request_, world.linus)
 
@@ -129,7 +129,7 @@ class TestBreakGlass:
     @pytest.mark.parametrize("signed_before", [False, True])
     def test_is_refused_when_the_time_is_over(self, world, request_, signed_before):
         if signed_before:
-            approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_))
+            approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_, by=world.grace))
         ApprovalRequest.objects.filter(pk=request_.pk).update(decide_by=F("decide_by") - timedelta(days=2))
         with pytest.raises(TooLate):
             break_glass(request_, world.grace)
@@ -138,7 +138,7 @@ class TestBreakGlass:
     @pytest.mark.parametrize("signed_before", [False, True])
     def test_is_refused_while_stopped(self, world, request_, signed_before):
         if signed_before:
-            approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_))
+            approvals.approve(request_id=request_.pk, by=world.grace, voice=voice(request_, by=world.grace))
         engage(target=Target(scope=StopScope.UNIT, unit_id=world.unit.pk), by=world.ada, reason="a doubt")
         with pytest.raises(Stopped):
             break_glass(request_, world.grace)

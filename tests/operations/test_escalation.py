@@ -84,7 +84,7 @@ class TestReminders:
         assert row.due_at.isoformat() in event.data
 
     def test_do_not_come_for_what_is_decided(self, world, waiting):
-        approvals.reject(request_id=waiting.pk, by=world.grace, voice=make.voice(waiting, "duplicate"))
+        approvals.reject(request_id=waiting.pk, by=world.grace, voice=make.voice(waiting, "duplicate", by=world.grace))
         age(waiting, 95)
 
         assert escalate_due(by=CLOCK) == 0
@@ -181,7 +181,7 @@ class TestLevels:
         escalate_due(by=CLOCK)
 
         with pytest.raises(Exception, match="reviewer role"):
-            approvals.approve(request_id=waiting.pk, by=world.ada, voice=make.voice(waiting))
+            approvals.approve(request_id=waiting.pk, by=world.ada, voice=make.voice(waiting, by=world.ada))
 
     def test_ask_exactly_one_kind(self, world):
         with pytest.raises(DatabaseError, match="asks_a_group_or_a_person"), transaction.atomic():

@@ -59,7 +59,9 @@ class TestAnEdit:
         assert (edited.required, edited.tier, edited.checks) == (2, "financial", ["Account compared?"])
         assert missing(edited) == "one from Finance and one from Risk"
         with pytest.raises(Invalid, match="Account compared"):
-            make.approvals.approve(request_id=edited.pk, by=make.actor(fay), voice=make.voice(edited, answers={}))
+            make.approvals.approve(
+                request_id=edited.pk, by=make.actor(fay), voice=make.voice(edited, answers={}, by=make.actor(fay))
+            )
         make.approved(edited, fay)
         assert make.approved(edited, rob).status == "approved"
         assert redeem(action_id=edited.subject_id, by=make.MAKER).arguments["amount"] == "4860.00"

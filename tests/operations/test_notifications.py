@@ -94,7 +94,7 @@ class TestWhoIsTold:
         deliver()
         mail.outbox.clear()
 
-        approvals.reject(request_id=request.pk, by=world.grace, voice=voice(request, "wrong_amount"))
+        approvals.reject(request_id=request.pk, by=world.grace, voice=voice(request, "wrong_amount", by=world.grace))
         deliver()
 
         assert [name for name, _ in told()] == ["ada"]
@@ -106,7 +106,10 @@ class TestWhoIsTold:
         mail.outbox.clear()
 
         emergencies.break_glass(
-            request_id=request.pk, by=world.grace, voice=voice(request), reason="nobody else answers in time"
+            request_id=request.pk,
+            by=world.grace,
+            voice=voice(request, by=world.grace),
+            reason="nobody else answers in time",
         )
         deliver()
 
@@ -135,7 +138,7 @@ class TestPreferences:
         deliver()
 
         assert [name for name, _ in told()] == ["linus"]
-        approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+        approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
 
     def test_together_is_one_message_for_all_that_still_waits(self, world):
         choose(world.grace, pace="hourly")
@@ -144,7 +147,9 @@ class TestPreferences:
         deliver()
         assert told() == []
 
-        approvals.reject(request_id=requests[0].pk, by=world.linus, voice=voice(requests[0], "wrong_amount"))
+        approvals.reject(
+            request_id=requests[0].pk, by=world.linus, voice=voice(requests[0], "wrong_amount", by=world.linus)
+        )
         time_passes()
         deliver()
 

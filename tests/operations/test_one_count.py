@@ -63,7 +63,9 @@ def again(request):
 
 
 def glass(request, user):
-    return emergencies.break_glass(request_id=request.pk, by=make.actor(user), voice=make.voice(request), reason=REASON)
+    return emergencies.break_glass(
+        request_id=request.pk, by=make.actor(user), voice=make.voice(request, by=make.actor(user)), reason=REASON
+    )
 
 
 class TestADelegate:

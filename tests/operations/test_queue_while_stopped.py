@@ -228,9 +228,11 @@ class TestClaims:
         for holder in (world.linus, mary):
             claims.claim(request_id=request.pk, by=holder)
         with pytest.raises(Held):
-            approvals.approve(request_id=request.pk, by=world.grace, voice=make.voice(request))
+            approvals.approve(request_id=request.pk, by=world.grace, voice=make.voice(request, by=world.grace))
 
-        emergencies.break_glass(request_id=request.pk, by=world.grace, voice=make.voice(request), reason=REASON)
+        emergencies.break_glass(
+            request_id=request.pk, by=world.grace, voice=make.voice(request, by=world.grace), reason=REASON
+        )
 
         request.refresh_from_db()
         assert request.status == "approved"
@@ -245,7 +247,9 @@ class TestClaims:
         engage(world)
 
         with pytest.raises(Stopped):
-            emergencies.break_glass(request_id=request.pk, by=world.grace, voice=make.voice(request), reason=REASON)
+            emergencies.break_glass(
+                request_id=request.pk, by=world.grace, voice=make.voice(request, by=world.grace), reason=REASON
+            )
         assert Claim.objects.running().filter(person_id=world.linus.user_id).exists()
 
     def test_do_not_keep_a_clock_running(self, world, waiting):
@@ -255,8 +259,8 @@ class TestClaims:
         waiting.refresh_from_db()
         assert waiting.is_frozen
         with pytest.raises(Stopped):
-            approvals.approve(request_id=waiting.pk, by=world.linus, voice=make.voice(waiting))
-        approvals.reject(request_id=waiting.pk, by=world.linus, voice=make.voice(waiting, "duplicate"))
+            approvals.approve(request_id=waiting.pk, by=world.linus, voice=make.voice(waiting, by=world.linus))
+        approvals.reject(request_id=waiting.pk, by=world.linus, voice=make.voice(waiting, "duplicate", by=world.linus))
 
 
 class TestALentRight:
@@ -269,13 +273,15 @@ class TestALentRight:
         request = worlds.request(world, tool="wire")
 
         with pytest.raises(Forbidden, match="role itself"):
-            emergencies.break_glass(request_id=request.pk, by=dora, voice=make.voice(request), reason=REASON)
+            emergencies.break_glass(request_id=request.pk, by=dora, voice=make.voice(request, by=dora), reason=REASON)
         assert not BreakGlass.objects.exists()
 
     def test_of_whoever_broke_it_does_not_judge_it(self, world):
         dora = make.actor(make.person("dora", "view", of=world.unit))
         request = worlds.request(world, tool="wire")
-        emergencies.break_glass(request_id=request.pk, by=world.grace, voice=make.voice(request), reason=REASON)
+        emergencies.break_glass(
+            request_id=request.pk, by=world.grace, voice=make.voice(request, by=world.grace), reason=REASON
+        )
         now = database_now()
         delegations.delegate(
             unit_id=world.unit.pk, to=dora.user_id, starts_at=now - HOUR, ends_at=now + DAY, by=world.grace

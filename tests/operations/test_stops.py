@@ -177,7 +177,7 @@ class TestClocks:
 
     def test_of_an_approved_request_move_too_and_it_is_still_usable(self, world):
         request = make.request(world)
-        approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+        approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
         stop = engage(world)
         for column in ("use_by", "frozen_at"):
             ago(request, column, 7200)
@@ -256,7 +256,7 @@ class TestDeciding:
         engage(world)
 
         with pytest.raises(Stopped, match="rejecting is possible"):
-            approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+            approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
         request.refresh_from_db()
         assert (request.status, request.decisions.count()) == ("pending", 0)
 
@@ -265,7 +265,7 @@ class TestDeciding:
         engage(world)
         ago(request, "decide_by", 2 * 24 * 3600)
 
-        approvals.reject(request_id=request.pk, by=world.grace, voice=voice(request, "not_allowed"))
+        approvals.reject(request_id=request.pk, by=world.grace, voice=voice(request, "not_allowed", by=world.grace))
 
         request.refresh_from_db()
         assert request.status == "rejected"
@@ -275,7 +275,7 @@ class TestDeciding:
         ago(request, "decide_by", 2 * 24 * 3600)
 
         with pytest.raises(TooLate):
-            approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+            approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
 
 
 class TestGrantedElsewhere:

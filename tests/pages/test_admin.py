@@ -29,7 +29,7 @@ CONFIGURABLE = [
 RULE = {
     "name": "refunds", "unit_id": "", "tool": "payments.refund", "condition": "double(args.amount) > 500.0", "verdict": "hold",
     "required": "2", "reason": "A large refund", "decide_within_seconds": "3600", "use_within_seconds": "600",
-    "on_timeout": "reject",
+    "on_timeout": "reject", "step_up": "tier",
 }  # fmt: skip
 LIST = "admin:approvals_approvalpolicy_changelist"
 ADD = "admin:approvals_approvalpolicy_add"

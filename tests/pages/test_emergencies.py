@@ -7,7 +7,7 @@ from django.urls import reverse
 from approvals import claims
 from approvals.models import BreakGlass, Bypass
 from tests import make
-from tests.pages.asking import browser_of
+from tests.pages.asking import browser_of, signed_on_a_device
 from tests.pages.test_admin import verb
 
 REASON = "The bank closes in ten minutes and nobody else answers"
@@ -28,6 +28,7 @@ def break_glass(browser, request, reason=REASON):
     typed = {
         "digest": request.digest, "revision": request.revision, "reason": reason,
         "viewed": said.viewed["sections"], "view": said.viewed["view"], "critical": said.critical,
+        **signed_on_a_device(browser, request),
     }  # fmt: skip
     return browser.post(reverse("break_glass", args=[request.pk]), typed)
 

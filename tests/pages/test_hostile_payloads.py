@@ -47,7 +47,9 @@ class TestPayloads:
             assert payload.becomes == ("locked" if locked else "shown"), payload
             if locked:
                 with pytest.raises(NotShown):
-                    operations.approve(request_id=request.pk, by=make.actor(grace), voice=make.voice(request))
+                    operations.approve(
+                        request_id=request.pk, by=make.actor(grace), voice=make.voice(request, by=make.actor(grace))
+                    )
             else:
                 assert digest_text(snapshot_on(rows_in(html))) == request.digest, payload
 

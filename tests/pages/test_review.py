@@ -11,7 +11,7 @@ from approvals.models import ApprovalRequest, Decision
 from audit.models import AuditEvent
 from orchestrator.models import Action
 from tests import make
-from tests.pages.asking import PART, browser_of
+from tests.pages.asking import PART, browser_of, signed_on_a_device
 
 VIEWED = ["act", "change", "evidence", "policy"]
 
@@ -27,9 +27,8 @@ def answer(request, verdict="approve", **more):
 
 
 def decide(browser, request, verdict="approve", headers=None, **more):
-    return browser.post(
-        reverse("approval_decisions", args=[request.pk]), answer(request, verdict, **more), headers=headers
-    )
+    typed = answer(request, verdict, **{**signed_on_a_device(browser, request), **more})
+    return browser.post(reverse("approval_decisions", args=[request.pk]), typed, headers=headers)
 
 
 class TestReviewPage:

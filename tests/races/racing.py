@@ -8,6 +8,7 @@ from approvals import operations as approvals
 from audit.models import AuditEvent
 from audit.refusals import Refusal
 from orchestrator.models import Action
+from tests.passkey import confirmed
 from tests.signing import voice
 
 ENDINGS = {"approved", "rejected", "expired", "withdrawn", "void"}
@@ -42,11 +43,16 @@ def unexpected(outcomes):
 
 
 def approve(request, who):
-    return lambda: approvals.approve(request_id=request.pk, by=who, voice=voice(request))
+    factor = confirmed(request, who)
+    return lambda: approvals.approve(
+        request_id=request.pk, by=who, voice=voice(request, confirmation=factor and factor.pk)
+    )
 
 
 def reject(request, who):
-    return lambda: approvals.reject(request_id=request.pk, by=who, voice=voice(request, "wrong_amount"))
+    factor = confirmed(request, who)
+    said = {"reason_code": "wrong_amount", "confirmation": factor and factor.pk}
+    return lambda: approvals.reject(request_id=request.pk, by=who, voice=voice(request, **said))
 
 
 def assert_one_outcome(request, outcomes):

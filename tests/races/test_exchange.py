@@ -81,7 +81,10 @@ class TestResultAgainstApprove:
             outcomes = race(
                 approve(request, world.grace),
                 lambda request=request: answer_instead(
-                    request_id=request.pk, by=world.linus, voice=voice(request, "duplicate"), result={"paid": 0}
+                    request_id=request.pk,
+                    by=world.linus,
+                    voice=voice(request, "duplicate", by=world.linus),
+                    result={"paid": 0},
                 ),
             )
             request, action = ended(request, outcomes)

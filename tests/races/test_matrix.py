@@ -54,7 +54,7 @@ class Scene:
             self.request = ApprovalRequest.objects.get(execution_id=self.execution.pk)
         else:
             self.request = make.request(world, tool="wire")
-        approvals.approve(request_id=self.request.pk, by=world.linus, voice=voice(self.request))
+        approvals.approve(request_id=self.request.pk, by=world.linus, voice=voice(self.request, by=world.linus))
 
     def time_is_nearly_over(self):
         """Before, while and after the other verb decides, which takes some 20 to 60 ms."""
@@ -83,14 +83,14 @@ class Scene:
 
 
 VERBS = {
-    "approve": lambda s: approvals.approve(request_id=s.request.pk, by=s.world.grace, voice=voice(s.request)),
-    "deny": lambda s: approvals.reject(request_id=s.request.pk, by=s.mary, voice=voice(s.request, "wrong_amount")),
+    "approve": lambda s: approvals.approve(request_id=s.request.pk, by=s.world.grace, voice=voice(s.request, by=s.world.grace)),
+    "deny": lambda s: approvals.reject(request_id=s.request.pk, by=s.mary, voice=voice(s.request, "wrong_amount", by=s.mary)),
     "expire": lambda s: approvals.expire_overdue(by=CLOCK),
     "cancel": lambda s: executions.cancel(execution_id=s.execution.pk, by=s.world.ada, why="race"),
     "withdraw": lambda s: withdraw(action_id=s.request.subject_id, by=CLOCK, why="race"),
     "revoke reviewer": lambda s: s.revoke(),
     "break glass": lambda s: emergencies.break_glass(
-        request_id=s.request.pk, by=s.world.linus, voice=voice(s.request), reason="nobody else answers in time"
+        request_id=s.request.pk, by=s.world.linus, voice=voice(s.request, by=s.world.linus), reason="nobody else answers in time"
     ),
     "stop": lambda s: stops.engage(
         target=stops.Target(scope=StopScope.UNIT, unit_id=s.world.unit.pk), by=s.world.ada, reason="race"

@@ -3,13 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand
 
-from approvals.models import ApprovalPolicy, BusinessCalendar, ReviewerGroup
+from approvals.factors import secret_of
+from approvals.models import ApprovalPolicy, BusinessCalendar, FactorKind, ReviewerGroup
+from audit import events
 from audit.actors import person, system
 from audit.definitions import activate, draft
+from audit.models import AuditEvent
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from orchestrator.management.commands.execute import _csv
@@ -62,6 +68,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         units = _units()
         _people(_groups(units["group"]))
+        if is_demo():
+            _factors()
         for name in ("reconciliation", "support_case_resolution"):
             # Published once: what administrators have activated since is theirs, and `manage.py publish` brings news.
             if not Release.objects.filter(workflow=name).exists():
@@ -75,6 +83,28 @@ class Command(BaseCommand):
         self.stdout.write(f"Sign in as one of these, password {PASSWORD}:")
         for username, role in PEOPLE.items():
             self.stdout.write(f"  {username:<10} {role}")
+        if not is_demo():
+            return
+        self.stdout.write("\nTwo-person acts take a second factor. The reviewers' authenticator apps have these keys:")
+        for username in _reviewers():
+            self.stdout.write(f"  {username:<10} {secret_of(app_of(username))}")
+        self.stdout.write("Scan or type one into an app, or ask for the code of now: manage.py demo_code reviewer")
+
+
+def is_demo() -> bool:
+    """Only there are secrets made up for people and shown to whoever can run a command."""
+    return bool(settings.ENVIRONMENT == "demo")
+
+
+def app_of(username: str) -> Authenticator:
+    found: Authenticator = Authenticator.objects.get(user__username=username, type=FactorKind.TOTP)
+    return found
+
+
+def _reviewers() -> list[str]:
+    """Who of them has an app; they may have removed it."""
+    rows = Authenticator.objects.filter(type=FactorKind.TOTP, user__username__in=PEOPLE).order_by("user__username")
+    return list(rows.values_list("user__username", flat=True))
 
 
 def _units() -> dict[str, BusinessUnit]:
@@ -112,6 +142,23 @@ def _people(groups: dict[str, Group]) -> None:
             user.set_password(PASSWORD)
             user.save()
             user.groups.add(groups[role])
+
+
+def _factors() -> None:
+    """Reviewers who were never given a factor get an app, so that the two-person acts of the demo can be signed."""
+    for username in (name for name, role in PEOPLE.items() if role == "reviewers"):
+        user: Any = get_user_model().objects.get(username=username)
+        if Authenticator.objects.filter(user=user).exists() or _had_one(user.pk):
+            continue
+        app = TOTP.activate(user, generate_totp_secret()).instance
+        told = {"factor": app.type, "number": app.pk, "person": f"user:{user.pk}"}
+        events.record("person.factor_added", by=DEMO, data=told)
+
+
+def _had_one(user_id: int) -> bool:
+    """What somebody has removed, or an administrator reset, is not put back."""
+    about = f'"person":"user:{user_id}"'
+    return AuditEvent.objects.filter(event="person.factor_added", actor=DEMO.key, data__contains=about).exists()
 
 
 def _policies() -> None:

@@ -1,0 +1,39 @@
+"""`manage.py rotate_factor_keys`: encrypt the secrets of second factors anew, under the first of FACTOR_KEYS."""
+
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from cryptography.fernet import InvalidToken
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from approvals.factor_secrets import encrypted_anew
+
+# Where each kind keeps its secret; a passkey's private half never leaves its device.
+SECRETS = {"totp": "secret", "recovery_codes": "seed"}
+
+
+class Command(BaseCommand):
+    help = "Encrypt the secrets of second factors anew under the first of FACTOR_KEYS; then the old key can go."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        done, lost = 0, []
+        for pk in Authenticator.objects.filter(type__in=SECRETS).order_by("pk").values_list("pk", flat=True):
+            try:
+                _rotate(pk)
+                done += 1
+            except InvalidToken:
+                lost.append(str(pk))
+        self.stdout.write(f"{done} secrets are encrypted under the first key.")
+        if lost:
+            self.stderr.write(f"No key opens {', '.join(lost)}: their owners have to add them again.")
+
+
+@transaction.atomic
+def _rotate(pk: int) -> None:
+    row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+    if row is None:
+        return
+    name = SECRETS[row.type]
+    row.data[name] = encrypted_anew(row.data[name])
+    row.save(update_fields=["data"])

@@ -1,0 +1,34 @@
+/* Passkeys: button[data-passkey] (the address that says what is to be signed) asks the person's device, and puts its answer into the
+ * form beside it: assertion and challenge, or with data-passkey-new credential and made_for. Sending stays the person's own press. */
+(() => {
+  "use strict";
+  const { alarm } = window.holdpoint;
+
+  async function ask({ passkey, passkeyNew }) {
+    const answer = await fetch(passkey, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error("What is shown here has changed. Reload the page and read it again.");
+    const { publicKey, challenge } = await answer.json();
+    const made = passkeyNew === undefined
+      ? await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) })
+      : await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey) });
+    return [JSON.stringify(made.toJSON()), challenge];
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-passkey]");
+    if (!button) return;
+    const { elements } = button.form;
+    const isNew = "passkeyNew" in button.dataset;
+    const note = button.closest("fieldset, form").querySelectorAll("[data-passkey-note]");
+    const last = note[note.length - 1];
+    try {
+      const [made, challenge] = await ask(button.dataset);
+      elements.namedItem(isNew ? "credential" : "assertion").value = made;
+      elements.namedItem(isNew ? "made_for" : "challenge").value = challenge;
+      (isNew ? last : note[0]).textContent = isNew ? "The passkey is made. Now press “Add the passkey”." : "Your device has confirmed it. Now send the form, within five minutes.";
+    } catch (error) {
+      const text = !window.PublicKeyCredential ? "This browser has no passkeys." : error.name === "NotAllowedError" ? "Your device did not confirm it." : error.message;
+      alarm(text, "Nothing was recorded. Try again, or use your authenticator app.");
+    }
+  });
+})();

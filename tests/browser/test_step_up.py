@@ -1,0 +1,93 @@
+"""A second factor in a real browser: a passkey of Chromium's virtual authenticator, added on the way to a decision."""
+
+import pytest
+
+from approvals.models import Decision
+from tests import make
+from tests.browser.test_deciding import fill_in
+
+
+@pytest.fixture
+def request_of_two(unit, people):
+    make.policy()
+    return make.request("4860.00", by=make.actor(people))
+
+
+@pytest.fixture
+def rosa(unit):
+    """A reviewer who has no factor yet."""
+    return make.person("rosa", "view", "review", of=unit)
+
+
+def with_a_device(person):
+    """A built-in authenticator that its owner unlocks whenever it asks."""
+    devtools = person.context.new_cdp_session(person.page)
+    devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return person
+
+
+class TestAPasskey:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_is_added_on_the_way_to_a_decision_and_confirms_it(self, request_of_two, rosa, opened, scheme):
+        person = with_a_device(opened("rosa", color_scheme=scheme))
+        page = person.page
+        page.goto(request_of_two.get_absolute_url())
+        assert person.axe() == []
+        page.get_by_role("link", name="Add one").click()
+        assert person.axe() == []
+        page.get_by_role("link", name="Passkey").click()
+        page.get_by_label("Name").fill("my laptop")
+        page.get_by_label("Your password").fill(make.PASSWORD)
+        page.get_by_role("button", name="Make a passkey").click()
+        page.get_by_text("The passkey is made.").wait_for()
+        assert person.axe() == []
+        page.get_by_role("button", name="Add the passkey").click()
+
+        page.wait_for_url(f"**{request_of_two.get_absolute_url()}")
+        for box in page.query_selector_all("#decision-form input[name=viewed]"):
+            box.evaluate("box => { box.checked = true }")
+        fill_in(page)
+        page.locator("#decision-form").get_by_role("button", name="Use a passkey").click()
+        page.get_by_text("Your device has confirmed it.").wait_for()
+        assert person.axe() == []
+        page.locator("#decision-form button[type=submit]").click()
+        page.wait_for_selector("text=You approved this")
+
+        assert person.axe() == []
+        made = Decision.objects.get().confirmation
+        assert (made.kind, made.factor_name, made.digest) == ("webauthn", "my laptop", request_of_two.digest)
+
+    def test_stays_in_the_form_through_a_live_update(self, request_of_two, rosa, opened):
+        person = with_a_device(opened("rosa"))
+        page = person.page
+        page.goto("/preferences/factors/passkeys/")
+        page.get_by_label("Your password").fill(make.PASSWORD)
+        page.get_by_role("button", name="Make a passkey").click()
+        page.get_by_text("The passkey is made.").wait_for()
+        page.get_by_role("button", name="Add the passkey").click()
+        page.goto(request_of_two.get_absolute_url())
+        page.locator("#decision-form").get_by_role("button", name="Use a passkey").click()
+        page.get_by_text("Your device has confirmed it.").wait_for()
+        before = page.input_value("#decision_assertion")
+
+        with page.expect_response(lambda answer: answer.request.headers.get("x-live") == "1" and answer.status == 200):
+            make.approved(request_of_two, make.person("linus"))
+        page.get_by_text("1 of 2").first.wait_for()
+
+        assert before
+        assert page.input_value("#decision_assertion") == before
+
+
+class TestAnApp:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_is_shown_as_a_picture_and_a_key(self, rosa, opened, scheme):
+        person = opened("rosa", color_scheme=scheme)
+        person.page.goto("/preferences/factors/app/")
+
+        assert person.axe() == []
+        assert person.page.evaluate("document.querySelector('img.qr').naturalWidth") > 50
