@@ -42,6 +42,13 @@ class BreakGlassStatus(models.TextChoices):
     OBJECTED = "objected"
 
 
+class SecondLookStatus(models.TextChoices):
+    OPEN = "open"  # drawn; nobody has looked yet
+    AGREED = "agreed"
+    DISAGREED = "disagreed"
+    EXPIRED = "expired"  # nobody looked in time, which has no consequence
+
+
 POLICY = definition_lifecycle("approval policy")
 GROUP = definition_lifecycle("reviewer group")
 CALENDAR = definition_lifecycle("business calendar")
@@ -115,6 +122,18 @@ BREAK_GLASS = Lifecycle(
 
 BYPASS = definition_lifecycle("bypass")
 
+# Somebody else judges a decided request anew, once, without knowing the verdict. The request itself never moves by it.
+SECOND_LOOK = Lifecycle(
+    "second look",
+    {
+        SecondLookStatus.OPEN: {SecondLookStatus.AGREED, SecondLookStatus.DISAGREED, SecondLookStatus.EXPIRED},
+        SecondLookStatus.AGREED: set(),
+        SecondLookStatus.DISAGREED: set(),
+        SecondLookStatus.EXPIRED: set(),
+    },
+    initial={SecondLookStatus.OPEN},
+)
+
 LIFECYCLES = (
     POLICY,
     GROUP,
@@ -126,4 +145,5 @@ LIFECYCLES = (
     STOP,
     BREAK_GLASS,
     BYPASS,
+    SECOND_LOOK,
 )

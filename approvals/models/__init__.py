@@ -13,6 +13,7 @@ from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationCh
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 from approvals.models.saved_view import DefaultView, SavedView
+from approvals.models.second_look import DrawSeed, SecondLook
 from approvals.models.standing_in import Absence, Delegation
 from approvals.models.stop import Stop, StopScope
 
@@ -33,6 +34,7 @@ __all__ = [
     "DefaultView",
     "Delegation",
     "Delivery",
+    "DrawSeed",
     "Edit",
     "Escalation",
     "EscalationLevel",
@@ -49,6 +51,7 @@ __all__ = [
     "RemarkKind",
     "ReviewerGroup",
     "SavedView",
+    "SecondLook",
     "Stop",
     "StopScope",
     "Verdict",

@@ -64,6 +64,8 @@ def concerned(notice: Notice) -> set[int]:
         told = _ids([request.requester]) if request else set()
     elif notice.kind == NoticeKind.EMERGENCY:
         told = people_with("review", notice.unit_id) | set(administrators())
+    elif notice.kind == NoticeKind.DISAGREED:
+        told = _asked(notice) if notice.asks_by_name else set(administrators())
     elif notice.kind in ABOUT_WAITING:
         told = (_asked(notice) if notice.asks_by_name else _signers(notice)) - _cannot_sign(request)
     else:

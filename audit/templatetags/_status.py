@@ -137,6 +137,12 @@ PILLS: dict[str, dict[str, Pill]] = {
         "justified": Pill("Justified", "ok", "check"),
         "objected": Pill("Objected to", "danger", "flag"),
     },
+    "second_look": {
+        "open": Pill("Second look", "info", "eye"),
+        "agreed": Pill("Agreed", "ok", "check"),
+        "disagreed": Pill("Disagreed", "danger", "flag"),
+        "expired": Pill("Nobody looked", "neutral", "dash"),
+    },
     "stop": {
         "engaged": Pill("Stopped", "critical", "octagon"),
         "lifted": Pill("Lifted", "ok", "check"),

@@ -15,6 +15,7 @@ from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
 from approvals.queries import Waiting
 from approvals.queries import work as approvals_work
 from approvals.queue import waiting_for
+from approvals.second_looks import waiting_for as waiting_for_looks
 from audit.actors import Actor
 from audit.models import AuditEvent
 from audit.queries import counted, counted_at_once
@@ -83,6 +84,8 @@ class Counts:
     stops: int = 0
     bypasses: int = 0
     emergencies: int = 0
+    # Decided requests that this person is to judge anew.
+    looks: int = 0
 
 
 def counts(actor: Actor) -> Counts:
@@ -93,6 +96,7 @@ def counts(actor: Actor) -> Counts:
         Stop.objects.engaged(),
         Bypass.objects.in_force(),
         BreakGlass.objects.waiting_for(actor),
+        waiting_for_looks(actor),
     )
     return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
 

@@ -56,6 +56,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "stop_band": once(stop_band, request),
             "operates": once(operates, request),
             "emergencies": once(lambda asked: _counts(asked).emergencies, request),
+            "second_looks": once(lambda asked: _counts(asked).looks, request),
         }
     return context
 
