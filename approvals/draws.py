@@ -41,13 +41,18 @@ def commitment_of(seed: str) -> str:
     return sha256(seed.encode()).hexdigest()
 
 
+def named_in(policy_version: str) -> set[tuple[str, int]]:
+    """The policies, each with its version, that a request was judged under. Pure."""
+    return {(name, int(version)) for name, version in _NAMED.findall(policy_version)}
+
+
 def percent_of(policy_version: str) -> int:
     """The greatest share that a policy it was judged under asks for. Versions never change, so it can be asked again later."""
-    named = _NAMED.findall(policy_version)
+    named = named_in(policy_version)
     rows = ApprovalPolicy.objects.filter(name__in=[name for name, _ in named]).values_list(
         "name", "version", "second_look_percent"
     )
-    shares = [share for name, version, share in rows if (name, str(version)) in named]
+    shares = [share for name, version, share in rows if (name, version) in named]
     default = settings.SECOND_LOOK_PERCENT
     return max((default if share is None else share for share in shares), default=default)
 

@@ -49,6 +49,15 @@ class SecondLookStatus(models.TextChoices):
     EXPIRED = "expired"  # nobody looked in time, which has no consequence
 
 
+class SeededItemStatus(models.TextChoices):
+    WAITING = "waiting"  # looks like any other request
+    CAUGHT = "caught"  # known bad, and a reviewer stopped it
+    MISSED = "missed"  # known bad, and it was approved
+    PASSED = "passed"  # known good, and it was approved
+    OBJECTED = "objected"  # known good, and a reviewer stopped it
+    LAPSED = "lapsed"  # nobody decided
+
+
 POLICY = definition_lifecycle("approval policy")
 GROUP = definition_lifecycle("reviewer group")
 CALENDAR = definition_lifecycle("business calendar")
@@ -134,6 +143,26 @@ SECOND_LOOK = Lifecycle(
     initial={SecondLookStatus.OPEN},
 )
 
+# What a test item shows is said once, by what the reviewers did. Its request opens nothing whatever that was.
+SEEDED_ITEM = Lifecycle(
+    "seeded item",
+    {
+        SeededItemStatus.WAITING: {
+            SeededItemStatus.CAUGHT,
+            SeededItemStatus.MISSED,
+            SeededItemStatus.PASSED,
+            SeededItemStatus.OBJECTED,
+            SeededItemStatus.LAPSED,
+        },
+        SeededItemStatus.CAUGHT: set(),
+        SeededItemStatus.MISSED: set(),
+        SeededItemStatus.PASSED: set(),
+        SeededItemStatus.OBJECTED: set(),
+        SeededItemStatus.LAPSED: set(),
+    },
+    initial={SeededItemStatus.WAITING},
+)
+
 LIFECYCLES = (
     POLICY,
     GROUP,
@@ -146,4 +175,5 @@ LIFECYCLES = (
     BREAK_GLASS,
     BYPASS,
     SECOND_LOOK,
+    SEEDED_ITEM,
 )

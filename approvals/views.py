@@ -15,6 +15,7 @@ from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultFo
 from approvals.forms import BreakGlassForm, DecisionForm
 from approvals.queries import Review
 from approvals.questions import reply, send_back
+from approvals.seeding import REVEALED
 from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
 from audit.web import actor_of, crumbs, elsewhere, is_part, page, record_refusal, unchanged
@@ -84,7 +85,7 @@ def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any],
         act(form)
     except Refusal as refusal:
         return refused(request, pk, form, refusal)
-    messages.success(request, done)
+    messages.success(request, REVEALED if shown.request.is_test else done)
     return redirect(shown.request)
 
 

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django import forms
 
-from approvals.models import StopScope
+from approvals.exchange_forms import ValuesForm
+from approvals.models import Expected, StopScope
+from approvals.models.seeded_item import SHORTEST_HINT
 from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
@@ -144,6 +146,20 @@ class LiftForm(forms.Form):
         min_length=SHORTEST_REASON_TO_LIFT, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
         label="Why is it safe to go on?", error_messages={"required": "Say why it is safe to go on."},
         help_text="For example what was wrong, and what was changed. Kept with the stop.",
+    )  # fmt: skip
+
+
+class SeedForm(ValuesForm):
+    """A past call's arguments with something changed, what is right about it, and what there is to see."""
+
+    expected = forms.ChoiceField(
+        choices=Expected.choices, widget=forms.RadioSelect, label="What is right?",
+        error_messages={"required": "Say what a careful reviewer would do."},
+    )  # fmt: skip
+    hint = forms.CharField(
+        min_length=SHORTEST_HINT, max_length=500, widget=forms.Textarea(attrs={"rows": 3}), label="What to look for",
+        help_text="Shown to the reviewer right after the decision: “The account is not the supplier's own.”",
+        error_messages={"required": "Say what there is to see."},
     )  # fmt: skip
 
 

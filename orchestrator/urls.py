@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestrator.views import actions, approving, dead_letters, executions, frame, stops, work
+from orchestrator.views import actions, approving, dead_letters, executions, frame, stops, test_items, work
 
 urlpatterns = [
     path("", work.work, name="work"),
@@ -16,6 +16,8 @@ urlpatterns = [
     path("actions/", actions.action_list, name="actions"),
     path("actions/<uuid:pk>/", actions.action_detail, name="action"),
     path("actions/<uuid:pk>/answers/", actions.answers, name="action_answers"),
+    path("actions/<uuid:pk>/test-items/", test_items.write, name="action_test_items"),
+    path("approvals/test-items/", test_items.item_list, name="test_items"),
     path("dead-letters/", dead_letters.dead_letter_list, name="dead_letters"),
     path("dead-letters/<uuid:pk>/", dead_letters.dead_letter_detail, name="dead_letter"),
     path("dead-letters/<uuid:pk>/retries/", dead_letters.retries, name="dead_letter_retries"),

@@ -14,6 +14,7 @@ from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict
 from approvals.models.request import ApprovalRequest
 from approvals.models.saved_view import DefaultView, SavedView
 from approvals.models.second_look import DrawSeed, SecondLook
+from approvals.models.seeded_item import Expected, SeededItem
 from approvals.models.standing_in import Absence, Delegation
 from approvals.models.stop import Stop, StopScope
 
@@ -38,6 +39,7 @@ __all__ = [
     "Edit",
     "Escalation",
     "EscalationLevel",
+    "Expected",
     "Kind",
     "LinkedAccounts",
     "Notice",
@@ -52,6 +54,7 @@ __all__ = [
     "ReviewerGroup",
     "SavedView",
     "SecondLook",
+    "SeededItem",
     "Stop",
     "StopScope",
     "Verdict",

@@ -84,6 +84,12 @@ class ApprovalPolicy(Definition):
         help_text="How many of a hundred decided requests somebody else judges again, blind. "
         "Empty means the installation's own share, 5 unless it says otherwise",
     )
+    test_items = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Administrators may put test items in front of the reviewers. They look like any other request, "
+        "are never carried out, and are revealed right after the decision",
+    )
     objects: Any = ApprovalPolicyQuerySet.as_manager()
 
     class Meta(Definition.Meta):

@@ -52,6 +52,8 @@ def _mails(notice: Notice, now: datetime) -> list[Delivery]:
 
 
 def _calls(notice: Notice, now: datetime) -> list[Delivery]:
+    if notice.request and notice.request.is_test and notice.kind == NoticeKind.DECIDED:
+        return []  # no system waits for it
     here = Q(unit_id=None) | Q(unit_id__in=lineage(notice.unit_id) if notice.unit_id else [])
     endpoints = WebhookEndpoint.objects.filter(here, enabled=True)
     return [Delivery(notice=notice, endpoint=endpoint, due_at=now) for endpoint in endpoints]
@@ -61,7 +63,7 @@ def concerned(notice: Notice) -> set[int]:
     """Ids of the people; whoever did it knows already."""
     request = notice.request
     if notice.kind == NoticeKind.DECIDED:
-        told = _ids([request.requester]) if request else set()
+        told = _ids([request.requester]) if request and not request.is_test else set()
     elif notice.kind == NoticeKind.EMERGENCY:
         told = people_with("review", notice.unit_id) | set(administrators())
     elif notice.kind == NoticeKind.DISAGREED:

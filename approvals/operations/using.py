@@ -28,7 +28,10 @@ def use(*, subject_id: UUID, digest: str, by: Actor, duties: Mapping[str, str] |
     now, beside the ones that were frozen when people were asked. Raises NotUsable.
     """
     request = (
-        ApprovalRequest.objects.select_for_update().filter(subject_id=subject_id, status=RequestStatus.APPROVED).first()
+        ApprovalRequest.objects.real()
+        .select_for_update()
+        .filter(subject_id=subject_id, status=RequestStatus.APPROVED)
+        .first()
     )
     if request is None:
         raise NotUsable("There is no approval waiting to be used for this action.")

@@ -143,6 +143,14 @@ PILLS: dict[str, dict[str, Pill]] = {
         "disagreed": Pill("Disagreed", "danger", "flag"),
         "expired": Pill("Nobody looked", "neutral", "dash"),
     },
+    "test_item": {
+        "waiting": Pill("Waiting", "wait", "hourglass"),
+        "caught": Pill("Caught", "ok", "check"),
+        "missed": Pill("Missed", "danger", "warning"),
+        "passed": Pill("Rightly approved", "ok", "check"),
+        "objected": Pill("Stopped, though good", "wait", "hand"),
+        "lapsed": Pill("Nobody decided", "neutral", "dash"),
+    },
     "stop": {
         "engaged": Pill("Stopped", "critical", "octagon"),
         "lifted": Pill("Lifted", "ok", "check"),

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import operations as approvals
+from approvals import seeding
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
 from audit.actors import Actor
@@ -27,6 +28,9 @@ class NotAnswerable(Refusal):
 def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, result: dict[str, Any]) -> ApprovalRequest:
     """End a held call with this person's result. Raises Invalid when it does not fit what the tool promises."""
     request = lock_request(request_id, by)
+    if request.is_test:
+        approvals.refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
+        return seeding.end_beside(request, act="answered", by=by)
     if not Action.objects.filter(pk=request.subject_id).exists():
         raise NotAnswerable("Only a tool call can be answered. Decide on this as it is.")
     action = lock_action(request.subject_id)
