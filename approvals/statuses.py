@@ -58,6 +58,12 @@ class SeededItemStatus(models.TextChoices):
     LAPSED = "lapsed"  # nobody decided
 
 
+class EvaluationCaseStatus(models.TextChoices):
+    CANDIDATE = "candidate"  # kept from a decision; nobody has looked whether it teaches anything
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+
+
 POLICY = definition_lifecycle("approval policy")
 GROUP = definition_lifecycle("reviewer group")
 CALENDAR = definition_lifecycle("business calendar")
@@ -163,6 +169,17 @@ SEEDED_ITEM = Lifecycle(
     initial={SeededItemStatus.WAITING},
 )
 
+# What releases are held against is chosen by people; an accepted case can be dismissed later, never taken up again silently.
+EVALUATION_CASE = Lifecycle(
+    "evaluation case",
+    {
+        EvaluationCaseStatus.CANDIDATE: {EvaluationCaseStatus.ACCEPTED, EvaluationCaseStatus.DISMISSED},
+        EvaluationCaseStatus.ACCEPTED: {EvaluationCaseStatus.DISMISSED},
+        EvaluationCaseStatus.DISMISSED: set(),
+    },
+    initial={EvaluationCaseStatus.CANDIDATE},
+)
+
 LIFECYCLES = (
     POLICY,
     GROUP,
@@ -176,4 +193,5 @@ LIFECYCLES = (
     BYPASS,
     SECOND_LOOK,
     SEEDED_ITEM,
+    EVALUATION_CASE,
 )

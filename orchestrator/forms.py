@@ -149,6 +149,14 @@ class LiftForm(forms.Form):
     )  # fmt: skip
 
 
+class FiguresForm(FilterForm):
+    """The range and unit of the figures."""
+
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    unit = forms.ChoiceField(required=False)
+
+
 class SeedForm(ValuesForm):
     """A past call's arguments with something changed, what is right about it, and what there is to see."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestrator.views import actions, approving, dead_letters, executions, frame, stops, test_items, work
+from orchestrator.views import actions, approving, dead_letters, executions, figures, frame, stops, test_items, work
 
 urlpatterns = [
     path("", work.work, name="work"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("actions/<uuid:pk>/", actions.action_detail, name="action"),
     path("actions/<uuid:pk>/answers/", actions.answers, name="action_answers"),
     path("actions/<uuid:pk>/test-items/", test_items.write, name="action_test_items"),
+    path("approvals/figures/", figures.show, name="figures"),
+    path("approvals/figures.csv", figures.sheet, name="figures_csv"),
+    path("approvals/figures/rows/", figures.rows, name="figure_rows"),
     path("approvals/test-items/", test_items.item_list, name="test_items"),
     path("dead-letters/", dead_letters.dead_letter_list, name="dead_letters"),
     path("dead-letters/<uuid:pk>/", dead_letters.dead_letter_detail, name="dead_letter"),

@@ -7,6 +7,7 @@ from approvals.models.claim import Assignment, Claim
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
 from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.escalation import Escalation, EscalationLevel, Kind
+from approvals.models.evaluation_case import CaseKind, EvaluationCase
 from approvals.models.exchange import Edit, Remark, RemarkKind
 from approvals.models.group import ReviewerGroup
 from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationChoice, WebhookEndpoint
@@ -30,6 +31,7 @@ __all__ = [
     "BulkOperation",
     "BusinessCalendar",
     "Bypass",
+    "CaseKind",
     "Claim",
     "Decision",
     "DefaultView",
@@ -39,6 +41,7 @@ __all__ = [
     "Edit",
     "Escalation",
     "EscalationLevel",
+    "EvaluationCase",
     "Expected",
     "Kind",
     "LinkedAccounts",

@@ -151,6 +151,11 @@ PILLS: dict[str, dict[str, Pill]] = {
         "objected": Pill("Stopped, though good", "wait", "hand"),
         "lapsed": Pill("Nobody decided", "neutral", "dash"),
     },
+    "evaluation_case": {
+        "candidate": Pill("Candidate", "wait", "flask"),
+        "accepted": Pill("Accepted", "ok", "check"),
+        "dismissed": Pill("Dismissed", "neutral", "bin"),
+    },
     "stop": {
         "engaged": Pill("Stopped", "critical", "octagon"),
         "lifted": Pill("Lifted", "ok", "check"),

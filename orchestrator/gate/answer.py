@@ -5,17 +5,19 @@ from uuid import UUID
 
 from django.db import transaction
 
+from approvals import cases, seeding
 from approvals import operations as approvals
-from approvals import seeding
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
-from audit.actors import Actor
+from audit.actors import Actor, system
 from audit.canonical import NotCanonical, canonical
 from audit.refusals import Invalid, Refusal, Stale
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.locks import lock_action
 from orchestrator.models import Action, Tool
 from orchestrator.statuses import ActionStatus
+
+GATE = system("gate")
 
 
 class NotAnswerable(Refusal):
@@ -41,7 +43,9 @@ def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, resul
     elif action.status == ActionStatus.ANSWERED and action.result != result:
         raise Stale("It was already answered, with another result. Nothing was recorded.")
     # Its signal moves the action, announces it, and lets the step go on.
-    return approvals.answer(request_id=request_id, by=by, voice=voice)
+    answered = approvals.answer(request_id=request_id, by=by, voice=voice)
+    cases.keep_answer(answered, result=result, by=GATE)
+    return answered
 
 
 def _refuse_unfit(action: Action, result: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.urls import reverse
 
+from approvals import pauses
 from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
 from approvals.queries import Waiting
 from approvals.queries import work as approvals_work
@@ -86,6 +87,8 @@ class Counts:
     emergencies: int = 0
     # Decided requests that this person is to judge anew.
     looks: int = 0
+    # How often this person has decided in about the last hour.
+    decided: int = 0
 
 
 def counts(actor: Actor) -> Counts:
@@ -97,6 +100,7 @@ def counts(actor: Actor) -> Counts:
         Bypass.objects.in_force(),
         BreakGlass.objects.waiting_for(actor),
         waiting_for_looks(actor),
+        pauses.lately(actor),
     )
     return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
 

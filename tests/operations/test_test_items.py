@@ -236,8 +236,9 @@ class TestWhatItCountsIn:
 
 class TestTheTrail:
     def test_is_sealed_for_whoever_may_decide_until_it_is_decided(self, world, item):
-        from budgets.permissions import grant
         from django.contrib.auth import get_user_model
+
+        from budgets.permissions import grant
 
         grant(get_user_model().objects.get(username="grace"), "audit", world.unit)
         grant(get_user_model().objects.get(username="ada"), "audit", world.unit)

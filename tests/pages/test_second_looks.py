@@ -69,7 +69,8 @@ class TestBeforeOnesOwnVerdict:
         assert (part.status_code, part["HX-Redirect"]) == (204, look.get_absolute_url())
 
     def test_no_list_tells(self, look, as_linus, as_vera):
-        for address in (f"{reverse('approvals')}?state=rejected", f"{reverse('approvals')}?state=any", reverse("work")):
+        lists = [f"{reverse('approvals')}?state=rejected", f"{reverse('approvals')}?state=any", reverse("work")]
+        for address in [*lists, reverse("cases")]:
             assert look.request.title not in text(as_linus.get(address)), address
         assert look.request.title in text(as_vera.get(f"{reverse('approvals')}?state=rejected"))
 
