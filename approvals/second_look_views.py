@@ -21,6 +21,14 @@ from audit.web import actor_of, crumbs, neighbours
 NEWEST_FIRST = Keyset(("-opened_at", "-id"))
 
 
+class SecondLookForm(DecisionForm):
+    """A decision's form, for a verdict that reaches no agent."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["note"].help_text = "Read by whoever sees the unit, beside the decision. “Other” needs a note."
+
+
 @require_safe
 def look_list(request: HttpRequest) -> HttpResponse:
     """What waits for this person, and what became of the others."""
@@ -41,14 +49,14 @@ def look_list(request: HttpRequest) -> HttpResponse:
 def look(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The act to judge, for whoever may; both verdicts beside each other, once there are two."""
     row = _visible(request, pk)
-    return _page(request, row, DecisionForm(approval=row.request))
+    return _page(request, row, SecondLookForm(approval=row.request))
 
 
 @require_POST
 def verdicts(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Record what this person would have decided. What cannot be used is said beside it, and typed text stays."""
     row, actor = _visible(request, pk), actor_of(request)
-    form = DecisionForm(request.POST, approval=row.request)
+    form = SecondLookForm(request.POST, approval=row.request)
     if not form.is_valid():
         return _page(request, row, form, status=422)
     try:

@@ -31,6 +31,11 @@ def _search() -> forms.CharField:
     return forms.CharField(required=False, max_length=200, label="Text", widget=box)
 
 
+def _day() -> forms.DateInput:
+    """A browser's own field for a day speaks one format only."""
+    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
 class FilterForm(forms.Form):
     """A filter bar. What is not among the choices is ignored: a shared link never breaks."""
 
@@ -152,8 +157,8 @@ class LiftForm(forms.Form):
 class FiguresForm(FilterForm):
     """The range and unit of the figures."""
 
-    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(required=False, label="From", widget=_day())
+    until = forms.DateField(required=False, label="To", widget=_day())
     unit = forms.ChoiceField(required=False)
 
 

@@ -105,6 +105,7 @@ def show(request: HttpRequest) -> HttpResponse:
     tables = [
         {
             "title": title,
+            "caption": f"{title}, per policy",
             "columns": columns,
             "rows": [(row.policy, list(_cells(row, columns, request))) for row in found],
         }

@@ -13,7 +13,7 @@ from tests import worlds as make
 from tests.races.racing import approve, race, unexpected
 from tests.signing import voice
 
-RACES = 20
+RACES = 8
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
