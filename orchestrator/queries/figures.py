@@ -73,15 +73,17 @@ SELECT read.*, load.half, load.most, load.top FROM (
     percentile_cont(0.9) WITHIN GROUP (ORDER BY items) AS most, max(items) AS top FROM days GROUP BY policy
 ) AS load USING (policy)
 """
-TESTS = f"""
-SELECT policy, count(*) FILTER (WHERE item.status = 'caught') AS caught,
-  count(*) FILTER (WHERE item.status = 'missed') AS missed,
-  count(*) FILTER (WHERE item.status = 'passed') AS passed,
-  count(*) FILTER (WHERE item.status = 'objected') AS objected
-FROM approvals_seededitem AS item JOIN approvals_approvalrequest AS r ON r.id = item.request_id,
-  unnest({POLICIES}) AS policy
-WHERE r.unit_id = ANY(%s) AND r.created_at >= %s AND r.created_at < %s GROUP BY policy
+# Test items count by how they ended, apart from everything else.
+ENDINGS = ("caught", "missed", "objected")
+ENDED = ", ".join(f"count(*) FILTER (WHERE ended = '{name}') AS {name}" for name in ENDINGS)
+SEEDED = f"""
+WITH seeded AS (
+  SELECT r.id, {POLICIES} AS policies, item.status AS ended
+  FROM approvals_seededitem AS item JOIN approvals_approvalrequest AS r ON r.id = item.request_id
+  WHERE r.unit_id = ANY(%s) AND r.created_at >= %s AND r.created_at < %s
+)
 """
+TESTS = f"{SEEDED} SELECT policy, {ENDED} FROM seeded, unnest(policies) AS policy GROUP BY policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +143,11 @@ def _figures(name: str, counts: dict[str, Any] | None, voices: dict[str, Any], t
 
 
 def rows_behind(range_: Range, *, what: str, policy: str) -> QuerySet[ApprovalRequest]:
-    """The requests that a number counts. `what` is one of CONDITIONS."""
-    sql = f"{COHORT} SELECT id FROM cohort WHERE %s = ANY(policies) AND ({CONDITIONS[what]})"
+    """The requests that a number counts. `what` is one of CONDITIONS or of ENDINGS."""
+    if what in ENDINGS:
+        sql = f"{SEEDED} SELECT id FROM seeded WHERE %s = ANY(policies) AND ended = '{what}'"
+    else:
+        sql = f"{COHORT} SELECT id FROM cohort WHERE %s = ANY(policies) AND ({CONDITIONS[what]})"
     found = RawSQL(sql, [*range_.parameters, policy])
     rows: QuerySet[ApprovalRequest] = ApprovalRequest.objects.filter(pk__in=found)
     return rows

@@ -22,7 +22,7 @@ from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
 from audit.web import actor_of, crumbs, neighbours
 from orchestrator.forms import FiguresForm
-from orchestrator.queries.figures import CONDITIONS, FEWEST_REVIEWERS, Figures, Range, figures, rows_behind
+from orchestrator.queries.figures import CONDITIONS, ENDINGS, FEWEST_REVIEWERS, Figures, Range, figures, rows_behind
 from orchestrator.queries.work import units
 
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
@@ -56,7 +56,7 @@ def _load(name: str, title: str, place: int) -> Column:
 
 
 def _tests(name: str, title: str) -> Column:
-    return Column(f"tests_{name}", title, lambda row: row.tests.get(name, 0), "{:,}".format)
+    return Column(f"tests_{name}", title, lambda row: row.tests.get(name, 0), "{:,}".format, name)
 
 
 TABLES: dict[str, list[Column]] = {
@@ -149,7 +149,7 @@ def rows(request: HttpRequest) -> HttpResponse:
     """The requests that one number counts, newest first."""
     _, range_ = _asked(request)
     what = request.GET.get("what", "")
-    what, policy = what if what in CONDITIONS else "asked", request.GET.get("policy", "").replace("\0", "")
+    what, policy = what if what in {*CONDITIONS, *ENDINGS} else "asked", request.GET.get("policy", "").replace("\0", "")
     found = rows_behind(range_, what=what, policy=policy)
     page = NEWEST_FIRST.slice(
         found.defer("snapshot", "evidence", "agent_says"),
@@ -213,7 +213,7 @@ def _cells(row: Figures, columns: list[Column], request: HttpRequest) -> Iterato
     for column in columns:
         value = column.value(row)
         text = UNKNOWN if value is None else column.reads(value)
-        counts = bool(column.what and row.counts.get(column.what))
+        counts = bool({**row.counts, **row.tests}.get(column.what))
         query = urlencode({**kept, "policy": row.policy, "what": column.what})
         yield Cell(text, f"{reverse('figure_rows')}?{query}" if counts else "")
 

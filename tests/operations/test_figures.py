@@ -148,6 +148,8 @@ class TestAttention:
 
         row = of(world)
         assert (row.tests["caught"], row.tests["missed"]) == (2, 1)
+        for what, number in row.tests.items():
+            assert rows_behind(range_of(world), what=what, policy="pays").count() == number
         assert (row.counts["asked"], row.counts["decided"], row.counts["quick"], row.reviewers) == (1, 0, 0, 0)
 
 

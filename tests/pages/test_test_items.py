@@ -113,3 +113,16 @@ class TestTheReviewer:
 
         assert "This was a test item. Nothing is carried out" in page
         assert "Caught" in page
+
+
+class TestInBulk:
+    def test_is_revealed_beside_the_outcome(self, item, grace, as_grace):
+        from approvals import bulk
+        from approvals.bulk import Words
+
+        operation = bulk.preview(act="reject", requests=[item.request], by=make.actor(grace))
+        bulk.confirm(operation_id=operation.pk, by=make.actor(grace), words=Words("wrong_amount", "too much"))
+
+        item.refresh_from_db()
+        assert item.status == "caught"
+        assert "This was a test item" in text(as_grace.get(reverse("approval_bulk", args=[operation.pk])))
