@@ -35,7 +35,7 @@ def tell_of_request(kind: NoticeKind, request: ApprovalRequest, *, by: Actor, as
 
 
 def tell_of_disagreement(look: SecondLook, *, by: Actor) -> None:
-    """Two people judged the same act differently: for the group the policy escalates to, else for the administrators."""
+    """Two people judged the same act differently: for the group the policy escalates to, else for its administrators."""
     Notice.objects.create(
         kind=NoticeKind.DISAGREED,
         unit_id=look.unit_id,

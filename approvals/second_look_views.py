@@ -15,8 +15,8 @@ from approvals.forms import DecisionForm
 from approvals.models import SecondLook
 from approvals.second_looks import look_again, may_look, see_decision
 from audit.queries import Keyset, Story, visible_or_refuse
-from audit.refusals import Invalid
-from audit.web import actor_of, crumbs, neighbours
+from audit.refusals import Invalid, Refusal
+from audit.web import actor_of, crumbs, neighbours, record_refusal
 
 NEWEST_FIRST = Keyset(("-opened_at", "-id"))
 
@@ -61,9 +61,11 @@ def verdicts(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _page(request, row, form, status=422)
     try:
         look_again(look_id=pk, by=actor, verdict=form.cleaned_data["verdict"], voice=form.voice())
-    except Invalid as refusal:
-        form.blame(refusal)
-        return _page(request, row, form, status=422)
+    except Refusal as refusal:
+        if isinstance(refusal, Invalid):
+            form.blame(refusal)
+        refused = {"refusal": refusal, "reference": record_refusal(request, refusal)}
+        return _page(request, _visible(request, pk), form, status=refusal.status_code, **refused)
     messages.success(request, "Your second look is recorded. It changed nothing about the act.")
     return redirect(row)
 
@@ -81,7 +83,7 @@ def _visible(request: HttpRequest, pk: UUID) -> SecondLook:
     return found
 
 
-def _page(request: HttpRequest, row: SecondLook, form: DecisionForm, *, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, row: SecondLook, form: DecisionForm, *, status: int = 200, **more: Any) -> HttpResponse:
     actor = actor_of(request)
     may = may_look(row, actor)
     shown = queries.review(actor, row.request_id, now=timezone.now())
@@ -91,6 +93,7 @@ def _page(request: HttpRequest, row: SecondLook, form: DecisionForm, *, status: 
         "shown": replace(shown, history=_asked_only(shown.history), earlier=[], decisions=[]) if may.allowed else shown,
         "approval": shown.request,
         "form": form,
+        **more,
         "crumbs": [*crumbs("Approvals", "approvals"), *crumbs("Second looks", "second_looks", shown.request.title)],
     }
     return render(request, "approvals/second_look_detail.html", context, status=status)

@@ -67,13 +67,18 @@ def concerned(notice: Notice) -> set[int]:
     elif notice.kind == NoticeKind.EMERGENCY:
         told = people_with("review", notice.unit_id) | set(administrators())
     elif notice.kind == NoticeKind.DISAGREED:
-        told = _asked(notice) if notice.asks_by_name else set(administrators())
+        told = _asked(notice) if notice.asks_by_name else _responsible(notice)
     elif notice.kind in ABOUT_WAITING:
         told = (_asked(notice) if notice.asks_by_name else _signers(notice)) - _cannot_sign(request)
     else:
         told = people_with("review", notice.unit_id) | people_with("operate", notice.unit_id)
         told |= set(administrators()) if notice.unit_id is None else set()
     return told - _ids([notice.by])
+
+
+def _responsible(notice: Notice) -> set[int]:
+    """Administrators who may look into the unit; where there are none, its auditors."""
+    return set(administrators()) & people_with("view", notice.unit_id) or people_with("audit", notice.unit_id)
 
 
 def _signers(notice: Notice) -> set[int]:

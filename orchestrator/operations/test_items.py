@@ -16,9 +16,9 @@ from audit.actors import Actor
 from audit.ids import new_id
 from audit.refusals import Invalid, NotVisible
 from budgets.models import BusinessUnit
-from orchestrator.gate.propose import Judged, asked_of, canonical_arguments, judge, subject_of
+from orchestrator.gate.propose import Judged, asked_of, canonical_arguments, facts_of, judge, subject_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of
-from orchestrator.models import Action
+from orchestrator.models import Action, Execution
 
 
 @transaction.atomic
@@ -31,18 +31,16 @@ def write(*, action_id: UUID, arguments: dict[str, Any], expected: str, hint: st
     if source is None:
         raise NotVisible("There is no such action.")
     seeding.refuse_unless_writer(by, source.unit_id)
-    judged = judge(tool=source.tool, arguments=arguments, agent=source.agent, unit_id=source.unit_id)
+    judged = judge(
+        tool=source.tool, arguments=arguments, agent=source.agent, unit_id=source.unit_id, facts=_facts_of(source)
+    )
     _refuse_undecidable(judged)
     copied = _copy(source, arguments, judged)
     unit = BusinessUnit.objects.get(pk=source.unit_id)
-    # Asked under the source's own place, so that whoever published its workflow does not decide on the copy either.
-    subject = replace(
-        subject_of(copied, judged, unit),
-        id=new_id(),
-        execution_id=None,
-        is_test=True,
-        duties={**subject_of(copied, judged, unit).duties, by.key: "put this in front of the reviewers"},
-    )
+    # Its duties are asked under the source's own place: whoever published the workflow does not decide on the copy either.
+    shown = subject_of(copied, judged, unit)
+    duties = {**shown.duties, by.key: "put this in front of the reviewers"}
+    subject = replace(shown, id=new_id(), execution_id=None, is_test=True, duties=duties)
     changes = snapshots.difference(_arguments_of(source), _arguments_of(copied))
     return seeding.seed(
         subject=subject,
@@ -61,6 +59,13 @@ def _refuse_undecidable(judged: Judged) -> None:
         raise Invalid(f"This call would be denied without asking anybody: {words}")
     if judged.verdict == "allow":
         raise Invalid("Nobody would be asked about this call, so nobody can be tested by it.")
+
+
+def _facts_of(source: Action) -> dict[str, Any] | None:
+    """Policies may ask about the execution that the call was a part of."""
+    if source.step_id is None or source.execution_id is None:
+        return None
+    return facts_of(Execution.objects.get(pk=source.execution_id), source.context.get("step", ""))
 
 
 def _copy(source: Action, arguments: dict[str, Any], judged: Judged) -> Action:

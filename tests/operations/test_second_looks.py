@@ -213,6 +213,14 @@ class TestLooking:
 
         assert concerned(Notice.objects.get(kind="disagreed")) == {boss.pk}
 
+    def test_tells_the_auditors_where_no_administrator_sees_the_unit(self, world, look):
+        places.person("boss", "view", of=places.unit("elsewhere"), staff=True).user_permissions.add(_may_configure())
+        kay = places.person("kay", "view", "audit", of=world.unit)
+
+        look_at(look, world.linus, "reject")
+
+        assert concerned(Notice.objects.get(kind="disagreed")) == {kay.pk}
+
     def test_tells_the_group_that_the_policy_escalates_to(self, world, every_one):
         desk = places.person("desk", "view", "review", of=world.unit)
         places.group("desk", desk)

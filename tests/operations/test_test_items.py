@@ -86,6 +86,24 @@ class TestWriting:
             write(past(world), boss)
         assert not ApprovalRequest.objects.filter(is_test=True).exists()
 
+    def test_is_switched_on_for_a_whole_unit_by_a_policy_that_requires_nobody(self, world, boss):
+        places.policy("unit-tests", unit_id=world.unit.pk, tool="*", condition="", required=0, test_items=True)
+
+        item = write(past(world), boss)
+
+        assert (item.request.required, item.status) == (1, "waiting")
+
+    def test_keeps_to_what_its_execution_was(self, world, boss, tmp_path, settings):
+        settings.RELEASES_DIR = tmp_path / "releases"
+        places.policy("paying", tool="pay", condition="execution.workflow == 'paying'", required=2, test_items=True)
+        make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
+        _, request = make.held_execution(world)
+
+        item = write(Action.objects.get(pk=request.subject_id), boss)
+
+        assert (item.request.required, item.request.execution_id) == (2, None)
+        assert item.request.reasons == request.reasons
+
     def test_is_off_again_with_the_policy(self, world, boss, switched_on):
         source = past(world)
         places.policy("pays", tool="pay", condition="", required=1, version=2)

@@ -109,6 +109,15 @@ class TestOnesOwnVerdict:
         assert say(as_vera, look).status_code == 403
         assert "had a hand in this request" in text(as_grace.get(look.get_absolute_url()))
 
+    def test_that_comes_too_late_keeps_the_note(self, look, unit, as_linus):
+        say(browser_of(make.person("mary", "view", "review", of=unit)), look)
+
+        answer = say(as_linus, look, "reject", "wrong_amount", note="The third nought is wrong")
+
+        assert answer.status_code == 409
+        assert "Somebody has already looked at it again." in text(answer)
+        assert "The third nought is wrong" in text(answer)
+
     def test_is_not_there_for_a_stranger(self, look, as_eve):
         assert as_eve.get(look.get_absolute_url()).status_code == 404
         assert say(as_eve, look).status_code == 404
