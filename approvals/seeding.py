@@ -51,14 +51,8 @@ def seed(
     Raises Forbidden, NotSwitchedOn, Invalid.
     """
     refuse_unless_writer(by, subject.unit_id)
-    if not is_switched_on(asked.policy_version):
-        raise NotSwitchedOn(
-            "No policy that holds for this call has test items switched on.",
-            remedy="Draft a new version of the policy with “Test items” ticked; another administrator activates it.",
-        )
-    if len(hint.strip()) < SHORTEST_HINT:
-        words = f"Say in at least {SHORTEST_HINT} characters what there is to see."
-        raise Invalid("A test item teaches something.", errors=[("/hint", "too_short", words)])
+    refuse_unless_switched_on(asked.policy_version)
+    _refuse_without_hint(hint)
     # The request's own trail must read like any other's; who wrote it stands in the item's, under seal until it is decided.
     request = open_request(subject=subject, asked=asked, by=SEEDING)
     item = SeededItem(
@@ -84,11 +78,21 @@ def refuse_unless_writer(by: Actor, unit_id: UUID) -> None:
         )
 
 
-def is_switched_on(policy_version: str) -> bool:
-    """Does a policy in force that asks for this say so?"""
+def refuse_unless_switched_on(policy_version: str) -> None:
+    """A policy in force that holds for the call has to say so."""
     named = named_in(policy_version)
     rows = ApprovalPolicy.objects.active().filter(test_items=True, name__in=[name for name, _ in named])
-    return any((policy.name, policy.version) in named for policy in rows)
+    if not any((policy.name, policy.version) in named for policy in rows):
+        raise NotSwitchedOn(
+            "No policy that holds for this call has test items switched on.",
+            remedy="Draft a new version of the policy with “Test items” ticked; another administrator activates it.",
+        )
+
+
+def _refuse_without_hint(hint: str) -> None:
+    if len(hint.strip()) < SHORTEST_HINT:
+        words = f"Say in at least {SHORTEST_HINT} characters what there is to see."
+        raise Invalid("A test item teaches something.", errors=[("/hint", "too_short", words)])
 
 
 def end(request: ApprovalRequest, *, by: Actor) -> None:

@@ -281,4 +281,5 @@ class TestAnUnknownAction:
         with pytest.raises(NotVisible):
             test_items.write(action_id=new_id(), arguments={}, expected="bad", hint=HINT, by=boss)
         assert not SeededItem.objects.exists()
-        assert seeding.is_switched_on("nothing v1") is False
+        with pytest.raises(NotSwitchedOn):
+            seeding.refuse_unless_switched_on("nothing v1")

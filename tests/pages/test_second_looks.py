@@ -80,10 +80,12 @@ class TestBeforeOnesOwnVerdict:
         grant(linus, "audit", unit)
         mine, others = browser_of(linus), browser_of(make.person("kay", "view", "audit", of=unit))
 
-        assert "signed against" in text(others.get(reverse("audit")))
+        for told in ("signed against", "candidate for evaluation"):
+            assert told in text(others.get(reverse("audit")))
         page = text(mine.get(reverse("audit")))
-        assert "signed against" not in page
-        assert TOLD not in page
+        for secret in ("signed against", "candidate for evaluation", TOLD):
+            assert secret not in page, secret
+        assert "A second look waits" in page
 
 
 class TestOnesOwnVerdict:

@@ -121,7 +121,9 @@ class TestInBulk:
         from approvals.bulk import Words
 
         operation = bulk.preview(act="reject", requests=[item.request], by=make.actor(grace))
-        bulk.confirm(operation_id=operation.pk, by=make.actor(grace), words=Words(reason_code="wrong_amount", note="too much"))
+        bulk.confirm(
+            operation_id=operation.pk, by=make.actor(grace), words=Words(reason_code="wrong_amount", note="too much")
+        )
 
         item.refresh_from_db()
         assert item.status == "caught"
