@@ -5,7 +5,8 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from approvals.models import ApprovalRequest, Decision
+from approvals.models import ApprovalRequest, Decision, EvaluationCase
+from approvals.second_looks import waiting_for
 from audit import people, scope
 from audit.actors import Actor
 from audit.queries import Story, story
@@ -36,7 +37,14 @@ def sealed(reader: Actor) -> Q:
     undecided = ApprovalRequest.objects.undecided().filter(required__gt=1)
     if reader.is_person:
         undecided = undecided.filter(unit_id__in=scope.unit_ids(reader, "review")).exclude(Exists(own_voices(reader)))
-    return Q(event__startswith="approval_request.signed_", object_id__in=undecided.values("pk"))
+    first = Q(event__startswith="approval_request.signed_", object_id__in=undecided.values("pk"))
+    # How a request was decided that this person shall judge anew; that it was asked for is no secret.
+    unseen = waiting_for(reader)
+    asked = ["approval_request.pending", "action.proposed", "action.held"]
+    kept = EvaluationCase.objects.filter(request_id__in=unseen.values("request_id"))
+    told = Q(object_id__in=unseen.values("request_id")) | Q(object_id__in=unseen.values("request__subject_id"))
+    told |= Q(object_id__in=kept.values("pk"))
+    return first | (told & ~Q(event__in=asked) & ~Q(event__startswith="second_look."))
 
 
 def history(

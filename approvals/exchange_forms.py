@@ -91,10 +91,8 @@ class ResultForm(ConfirmedForm, _Read):
                      confirmation=given.get("confirmation"))  # fmt: skip
 
 
-class EditForm(_Read):
+class ValuesForm(forms.Form):
     """One field per value that can be typed as it is; what holds hidden characters is not edited but rejected."""
-
-    note = forms.CharField(required=False, max_length=2_000, label="Why", widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: Any, values: list[Value], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -119,6 +117,12 @@ class EditForm(_Read):
         typed = {value.path: self.cleaned_data[name] for name, value in self._editable()}
         whole: dict[str, Any] = tree_of([(value.path, _raw(value, typed)) for value in self.values])
         return whole
+
+
+class EditForm(ValuesForm, _Read):
+    """Other values in the places of those that were proposed."""
+
+    note = forms.CharField(required=False, max_length=2_000, label="Why", widget=forms.Textarea(attrs={"rows": 2}))
 
 
 def _is_plain(text: str) -> bool:

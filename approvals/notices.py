@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from approvals.models import ApprovalRequest, Stop
+from approvals.models import ApprovalRequest, SecondLook, Stop
 from approvals.models.notice import Notice, NoticeKind
 from audit.actors import Actor
 
@@ -35,6 +35,19 @@ def of_request(kind: NoticeKind, request: ApprovalRequest, *, by: Actor, asked: 
         asked_person_id=asked.person_id if asked else None,
         asked_group_id=asked.group_id if asked else None,
         asked_reviewers=asked.reviewers if asked else "",
+        by=by.key,
+    )
+
+
+def tell_of_disagreement(look: SecondLook, *, by: Actor) -> None:
+    """Two people judged the same act differently: for the group the policy escalates to, else for its administrators."""
+    Notice.objects.create(
+        kind=NoticeKind.DISAGREED,
+        unit_id=look.unit_id,
+        unit_title=look.request.unit_title,
+        title=look.request.title,
+        path=look.get_absolute_url(),
+        asked_reviewers=look.tells,
         by=by.key,
     )
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from approvals import seeding
 from approvals.holds import let_go
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Remark, RemarkKind
@@ -26,6 +27,8 @@ def send_back(*, request_id: UUID, by: Actor, digest: str, revision: int, questi
         return request
     refuse_unless_waiting(request, by, digest=digest, revision=revision)
     _refuse_unsaid(question, "/question", "Write what you want to know.")
+    if request.is_test:
+        return seeding.end_beside(request, act="asked", by=by)
     _say(request, RemarkKind.QUESTION, by, question)
     let_go(request.claims.open().filter(person_id=by.user_id))
     move(request, to=RequestStatus.SENT_BACK, by=by, why=question)

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 
-from approvals import groups, quorum
+from approvals import groups, quorum, second_looks
 from approvals.attention import Attention, attention_of
 from approvals.bulk_rules import likeness
 from approvals.flood import Flood, fold
@@ -172,6 +172,9 @@ def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
         "decide_by__lt": filters.due_before,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if not filters.by_due_time:
+        # What this person shall judge anew is not listed among what was decided.
+        rows = rows.exclude(pk__in=second_looks.waiting_for(actor).values("request_id"))
     if filters.held:
         rows = rows.filter(_held(actor, filters.held))
     if filters.q:

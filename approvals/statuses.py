@@ -42,6 +42,28 @@ class BreakGlassStatus(models.TextChoices):
     OBJECTED = "objected"
 
 
+class SecondLookStatus(models.TextChoices):
+    OPEN = "open"  # drawn; nobody has looked yet
+    AGREED = "agreed"
+    DISAGREED = "disagreed"
+    EXPIRED = "expired"  # nobody looked in time, which has no consequence
+
+
+class SeededItemStatus(models.TextChoices):
+    WAITING = "waiting"  # looks like any other request
+    CAUGHT = "caught"  # known bad, and a reviewer stopped it
+    MISSED = "missed"  # known bad, and it was approved
+    PASSED = "passed"  # known good, and it was approved
+    OBJECTED = "objected"  # known good, and a reviewer stopped it
+    LAPSED = "lapsed"  # nobody decided
+
+
+class EvaluationCaseStatus(models.TextChoices):
+    CANDIDATE = "candidate"  # kept from a decision; nobody has looked whether it teaches anything
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+
+
 POLICY = definition_lifecycle("approval policy")
 GROUP = definition_lifecycle("reviewer group")
 CALENDAR = definition_lifecycle("business calendar")
@@ -115,6 +137,49 @@ BREAK_GLASS = Lifecycle(
 
 BYPASS = definition_lifecycle("bypass")
 
+# Somebody else judges a decided request anew, once, without knowing the verdict. The request itself never moves by it.
+SECOND_LOOK = Lifecycle(
+    "second look",
+    {
+        SecondLookStatus.OPEN: {SecondLookStatus.AGREED, SecondLookStatus.DISAGREED, SecondLookStatus.EXPIRED},
+        SecondLookStatus.AGREED: set(),
+        SecondLookStatus.DISAGREED: set(),
+        SecondLookStatus.EXPIRED: set(),
+    },
+    initial={SecondLookStatus.OPEN},
+)
+
+# What a test item shows is said once, by what the reviewers did. Its request opens nothing whatever that was.
+SEEDED_ITEM = Lifecycle(
+    "seeded item",
+    {
+        SeededItemStatus.WAITING: {
+            SeededItemStatus.CAUGHT,
+            SeededItemStatus.MISSED,
+            SeededItemStatus.PASSED,
+            SeededItemStatus.OBJECTED,
+            SeededItemStatus.LAPSED,
+        },
+        SeededItemStatus.CAUGHT: set(),
+        SeededItemStatus.MISSED: set(),
+        SeededItemStatus.PASSED: set(),
+        SeededItemStatus.OBJECTED: set(),
+        SeededItemStatus.LAPSED: set(),
+    },
+    initial={SeededItemStatus.WAITING},
+)
+
+# What releases are held against is chosen by people; an accepted case can be dismissed later, never taken up again silently.
+EVALUATION_CASE = Lifecycle(
+    "evaluation case",
+    {
+        EvaluationCaseStatus.CANDIDATE: {EvaluationCaseStatus.ACCEPTED, EvaluationCaseStatus.DISMISSED},
+        EvaluationCaseStatus.ACCEPTED: {EvaluationCaseStatus.DISMISSED},
+        EvaluationCaseStatus.DISMISSED: set(),
+    },
+    initial={EvaluationCaseStatus.CANDIDATE},
+)
+
 LIFECYCLES = (
     POLICY,
     GROUP,
@@ -126,4 +191,7 @@ LIFECYCLES = (
     STOP,
     BREAK_GLASS,
     BYPASS,
+    SECOND_LOOK,
+    SEEDED_ITEM,
+    EVALUATION_CASE,
 )

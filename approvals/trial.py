@@ -213,7 +213,11 @@ def _signatures(requirement: Requirement) -> int:
 
 def _decisions(tool: str, units: Iterable[UUID]) -> list[Decision]:
     """The newest decisions about this tool; where there are none, about any."""
-    rows = Decision.objects.filter(request__unit_id__in=units).select_related("request").order_by("-at")
+    rows = (
+        Decision.objects.filter(request__unit_id__in=units, request__is_test=False)
+        .select_related("request")
+        .order_by("-at")
+    )
     own = list(rows.filter(Q(request__tool=tool) if tool != "*" else Q())[:MEASURED_OVER])
     return own or list(rows[:MEASURED_OVER])
 

@@ -4,11 +4,13 @@ from django.urls import path
 
 from approvals import (
     bulk_views,
+    case_views,
     claim_views,
     emergency_views,
     factor_views,
     queue_views,
     saved_view_views,
+    second_look_views,
     standing_views,
     views,
 )
@@ -35,6 +37,14 @@ urlpatterns = [
     path("<uuid:pk>/claim/", claim_views.claim, name="approval_claim"),
     path("<uuid:pk>/claim/renewal/", claim_views.renew, name="approval_claim_renewal"),
     path("<uuid:pk>/claim/release/", claim_views.release, name="approval_claim_release"),
+    path("second-looks/", second_look_views.look_list, name="second_looks"),
+    path("second-looks/<uuid:pk>/", second_look_views.look, name="second_look"),
+    path("second-looks/<uuid:pk>/verdicts/", second_look_views.verdicts, name="second_look_verdicts"),
+    path("second-looks/<uuid:pk>/disclosures/", second_look_views.disclosures, name="second_look_disclosures"),
+    path("cases/", case_views.case_list, name="cases"),
+    path("cases/export/", case_views.export, name="case_export"),
+    path("cases/<uuid:pk>/", case_views.case, name="case"),
+    path("cases/<uuid:pk>/judgements/", case_views.judgements, name="case_judgements"),
     path("break-glass/", emergency_views.glass_list, name="emergencies"),
     path("<uuid:pk>/break-glass/", emergency_views.break_glass, name="break_glass"),
     path("break-glass/<uuid:pk>/looks/", emergency_views.looks, name="emergency_looks"),

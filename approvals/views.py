@@ -10,15 +10,16 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import operations, queries
+from approvals import operations, queries, second_looks
 from approvals.confirming import voice_of
 from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
 from approvals.forms import BreakGlassForm, DecisionForm
 from approvals.queries import Review
 from approvals.questions import reply, send_back
+from approvals.seeding import REVEALED
 from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
-from audit.web import actor_of, crumbs, is_part, page, record_refusal, unchanged
+from audit.web import actor_of, crumbs, elsewhere, is_part, page, record_refusal, unchanged
 
 BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
 
@@ -27,6 +28,8 @@ BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
 def review(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One request, read in the fixed order: act, change, evidence, policy, and last the agent's own words."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
+    if not shown.request.is_open and (look := second_looks.blind_for(shown.request, actor_of(request))):
+        return elsewhere(request, look.get_absolute_url())
     form = DecisionForm(approval=shown.request)
     return unchanged(request, shown.version) or review_page(request, shown, form)
 
@@ -83,7 +86,7 @@ def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any],
         act(form)
     except Refusal as refusal:
         return refused(request, pk, form, refusal)
-    messages.success(request, done)
+    messages.success(request, REVEALED if shown.request.is_test else done)
     return redirect(shown.request)
 
 

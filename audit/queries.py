@@ -223,7 +223,7 @@ def event_kinds(reader: Actor, *, site: bool) -> list[str]:
     """Nouns that can be filtered by: the first words of the events' names."""
     nouns = ["execution", "step", "attempt", "action", "approval_request", "dead_letter", "approval_policy", "reviewer_group",
              "business_calendar", "linked_accounts", "tool", "agent", "business_unit", "stop", "break_glass",
-             "bypass"]  # fmt: skip
+             "bypass", "second_look", "seeded_item", "evaluation_case"]  # fmt: skip
     return [*nouns, "person", "request"] if site else nouns
 
 

@@ -133,6 +133,13 @@ def came_from(request: HttpRequest) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+def elsewhere(request: HttpRequest, url: str) -> HttpResponse:
+    """Send the person to another page, also where htmx asked for a part of this one."""
+    answer = HttpResponse(status=204) if is_part(request) else HttpResponse(status=302)
+    answer["HX-Redirect" if is_part(request) else "Location"] = url
+    return answer
+
+
 class RefusalMiddleware:
     """A view needs no `try`: what its verb refuses is shown to the asker and recorded."""
 
@@ -167,9 +174,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
     """
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
-        answer = HttpResponse(status=204) if is_part(request) else HttpResponse(status=302)
-        answer["HX-Redirect" if is_part(request) else "Location"] = _sign_in_url(request)
-        return answer
+        return elsewhere(request, _sign_in_url(request))
 
 
 def _sign_in_url(request: HttpRequest) -> str:

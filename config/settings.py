@@ -178,6 +178,8 @@ LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 1)
 # One reviewer may sign alone in an emergency; a second one looks at it afterwards. Off means: never.
 BREAK_GLASS = env.flag("BREAK_GLASS", True)
+# Of a hundred decided requests, how many are judged again by somebody else, where no policy says otherwise.
+SECOND_LOOK_PERCENT = env.integer("SECOND_LOOK_PERCENT", 5)
 RUNS_DIR = VAR_DIR / "runs"
 RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django import forms
 
-from approvals.models import StopScope
+from approvals.exchange_forms import ValuesForm
+from approvals.models import Expected, StopScope
+from approvals.models.seeded_item import SHORTEST_HINT
 from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
@@ -27,6 +29,11 @@ def _words(values: list[str]) -> list[tuple[str, str]]:
 def _search() -> forms.CharField:
     box = forms.TextInput(attrs={"type": "search"})
     return forms.CharField(required=False, max_length=200, label="Text", widget=box)
+
+
+def _day() -> forms.DateInput:
+    """A browser's own field for a day speaks one format only."""
+    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 class FilterForm(forms.Form):
@@ -144,6 +151,28 @@ class LiftForm(forms.Form):
         min_length=SHORTEST_REASON_TO_LIFT, max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}),
         label="Why is it safe to go on?", error_messages={"required": "Say why it is safe to go on."},
         help_text="For example what was wrong, and what was changed. Kept with the stop.",
+    )  # fmt: skip
+
+
+class FiguresForm(FilterForm):
+    """The range and unit of the figures."""
+
+    since = forms.DateField(required=False, label="From", widget=_day())
+    until = forms.DateField(required=False, label="To", widget=_day())
+    unit = forms.ChoiceField(required=False)
+
+
+class SeedForm(ValuesForm):
+    """A past call's arguments with something changed, what is right about it, and what there is to see."""
+
+    expected = forms.ChoiceField(
+        choices=Expected.choices, widget=forms.RadioSelect, label="What is right?",
+        error_messages={"required": "Say what a careful reviewer would do."},
+    )  # fmt: skip
+    hint = forms.CharField(
+        min_length=SHORTEST_HINT, max_length=500, widget=forms.Textarea(attrs={"rows": 3}), label="What to look for",
+        help_text="Shown to the reviewer right after the decision: “The account is not the supplier's own.”",
+        error_messages={"required": "Say what there is to see."},
     )  # fmt: skip
 
 

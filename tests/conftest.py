@@ -27,6 +27,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 
 @pytest.fixture(autouse=True, scope="session")
+def no_draws_by_chance() -> None:
+    """A test that wants a second look says so; none happens to others by the luck of the draw."""
+    settings.SECOND_LOOK_PERCENT = 0
+
+
+@pytest.fixture(autouse=True, scope="session")
 def quick_passwords() -> None:
     """A slow hash protects real passwords; the tests' worlds make thousands of people whose passwords are public."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -21,6 +21,9 @@ NOUNS = {
     "approvals_approvalrequest": "approval_request",
     "approvals_stop": "stop",
     "approvals_breakglass": "break_glass",
+    "approvals_secondlook": "second_look",
+    "approvals_seededitem": "seeded_item",
+    "approvals_evaluationcase": "evaluation_case",
 }
 # Born inside another event: steps with their execution, attempts with the claim of their step.
 BORN_QUIETLY = ("step", "attempt")

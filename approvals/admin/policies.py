@@ -49,6 +49,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = [
             "name", "unit_id", "tool", "condition", "verdict", "required", "needs", "checks", "reason_codes", "step_up", "reason",
             "decide_within_seconds", "calendar", "use_within_seconds", "on_timeout", "escalate_to",
+            "second_look_percent", "test_items",
         ]  # fmt: skip
         widgets = {"condition": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})}
 
@@ -81,6 +82,7 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
         ("Who signs", {"fields": ["required", "needs"]}),
         ("What they answer", {"fields": ["checks", "reason_codes", "step_up"]}),
         ("Time", {"fields": ["decide_within_seconds", "calendar", "use_within_seconds", "on_timeout", "escalate_to"]}),
+        ("Learning from it", {"fields": ["second_look_percent", "test_items"]}),
     ]
     readonly_fields = ["version"]
     search_fields = ["name", "tool", "reason"]

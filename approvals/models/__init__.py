@@ -8,12 +8,15 @@ from approvals.models.confirmation import SIGNING, Confirmation, FactorKind, Gue
 from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
 from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.escalation import Escalation, EscalationLevel, Kind
+from approvals.models.evaluation_case import CaseKind, EvaluationCase
 from approvals.models.exchange import Edit, Remark, RemarkKind
 from approvals.models.group import ReviewerGroup
 from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationChoice, WebhookEndpoint
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict, StepUp
 from approvals.models.request import ApprovalRequest
 from approvals.models.saved_view import DefaultView, SavedView
+from approvals.models.second_look import DrawSeed, SecondLook
+from approvals.models.seeded_item import Expected, SeededItem
 from approvals.models.standing_in import Absence, Delegation
 from approvals.models.stop import Stop, StopScope
 
@@ -30,15 +33,19 @@ __all__ = [
     "BulkOperation",
     "BusinessCalendar",
     "Bypass",
+    "CaseKind",
     "Claim",
     "Confirmation",
     "Decision",
     "DefaultView",
     "Delegation",
     "Delivery",
+    "DrawSeed",
     "Edit",
     "Escalation",
     "EscalationLevel",
+    "EvaluationCase",
+    "Expected",
     "FactorKind",
     "Guesses",
     "Kind",
@@ -54,6 +61,8 @@ __all__ = [
     "RemarkKind",
     "ReviewerGroup",
     "SavedView",
+    "SecondLook",
+    "SeededItem",
     "StepUp",
     "Stop",
     "StopScope",

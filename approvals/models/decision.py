@@ -72,9 +72,10 @@ class Decision(models.Model):
             models.UniqueConstraint(name="one_voice_per_person_and_revision", fields=["request", "person", "revision"])
         ]
         indexes = [
+            models.Index(name="decision_lately", fields=["person", "-at"]),
             models.Index(
                 name="decision_for_person", fields=["for_person"], condition=models.Q(for_person__isnull=False)
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ class NoticeKind(models.TextChoices):
     ASSIGNED = "assigned", "Was assigned to you"
     DECIDED = "decided", "Was decided"
     EMERGENCY = "emergency", "Was signed by one person alone"
+    DISAGREED = "disagreed", "Was judged differently at the second look"
     STOPPED = "stopped", "Was stopped"
     LIFTED = "lifted", "Goes on: the stop was lifted"
 

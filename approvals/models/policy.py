@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -87,6 +88,19 @@ class ApprovalPolicy(Definition):
     escalate_to = models.CharField(
         max_length=80, blank=True, default="", db_default="", help_text="The group asked next, when it escalates"
     )
+    second_look_percent = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(100)],
+        help_text="How many of a hundred decided requests somebody else judges again, blind. "
+        "Empty means the installation's own share, 5 unless it says otherwise",
+    )
+    test_items = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Administrators may put test items in front of the reviewers. They look like any other request, "
+        "are never carried out, and are revealed right after the decision",
+    )
     objects: Any = ApprovalPolicyQuerySet.as_manager()
 
     class Meta(Definition.Meta):
@@ -95,6 +109,10 @@ class ApprovalPolicy(Definition):
             *Definition.Meta.constraints,
             models.UniqueConstraint(name="one_policy_per_name_and_version", fields=["name", "version"]),
             models.CheckConstraint(name="policy_requires_0_to_2_people", condition=Q(required__lte=2)),
+            models.CheckConstraint(
+                name="policy_draws_at_most_every_request",
+                condition=Q(second_look_percent=None) | Q(second_look_percent__lte=100),
+            ),
             models.CheckConstraint(
                 name="policy_escalates_iff_to_a_group",
                 condition=Q(on_timeout=OnTimeout.ESCALATE) & ~Q(escalate_to="")

@@ -29,6 +29,10 @@ class Known:
             self._holders[permission, unit_id] = people_with(permission, unit_id)
         return self._holders[permission, unit_id]
 
+    def responsible(self, unit_id: UUID | None) -> set[int]:
+        """Administrators who may look into the unit; where there are none, its auditors."""
+        return self.administrators & self.people_with("view", unit_id) or self.people_with("audit", unit_id)
+
     def accounts_of(self, user_id: int) -> frozenset[int]:
         if user_id not in self._accounts:
             self._accounts[user_id] = people.accounts_of(user_id)

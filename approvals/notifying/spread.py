@@ -49,6 +49,8 @@ def _mails(notices: list[Notice], told: dict[UUID, set[int]], now: datetime) -> 
 
 
 def _calls(notice: Notice, known: Known) -> list[Delivery]:
+    if notice.request and notice.request.is_test and notice.kind == NoticeKind.DECIDED:
+        return []  # no system waits for it
     here = {None, *(known.lineage(notice.unit_id) if notice.unit_id else [])}
     return [
         Delivery(notice=notice, endpoint=endpoint, due_at=Now())
@@ -61,9 +63,11 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     """Ids of the people; whoever did it knows already."""
     request, known = notice.request, known or Known([notice])
     if notice.kind == NoticeKind.DECIDED:
-        told = _ids([request.requester]) if request else set()
+        told = _ids([request.requester]) if request and not request.is_test else set()
     elif notice.kind == NoticeKind.EMERGENCY:
         told = known.people_with("review", notice.unit_id) | known.administrators
+    elif notice.kind == NoticeKind.DISAGREED:
+        told = _asked(notice, known) if notice.asks_by_name else known.responsible(notice.unit_id)
     elif notice.kind in ABOUT_WAITING:
         told = (_asked(notice, known) if notice.asks_by_name else _signers(notice, known)) - _cannot_sign(
             request, known

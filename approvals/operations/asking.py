@@ -44,6 +44,7 @@ class Subject:
     duties: Mapping[str, str] = field(default_factory=dict)
     evidence: list[Any] = field(default_factory=list)
     agent_says: str = ""
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,9 +27,8 @@ def use(*, subject_id: UUID, digest: str, by: Actor, duties: Mapping[str, str] |
     Everything is asked again: same digest, inside its window, and every signature still counts. `duties` are those of
     now, beside the ones that were frozen when people were asked. Raises NotUsable.
     """
-    request = (
-        ApprovalRequest.objects.select_for_update().filter(subject_id=subject_id, status=RequestStatus.APPROVED).first()
-    )
+    rows = ApprovalRequest.objects.real().select_for_update()
+    request = rows.filter(subject_id=subject_id, status=RequestStatus.APPROVED).first()
     if request is None:
         raise NotUsable("There is no approval waiting to be used for this action.")
     if request.digest != digest:

@@ -16,7 +16,7 @@ from approvals.emergencies import may_break, may_look
 from approvals.escalation import Planned, plan
 from approvals.evidence import evidence_of
 from approvals.factors import Factors
-from approvals.models import ApprovalRequest, BreakGlass, Decision, Edit, OnTimeout, Remark, Stop
+from approvals.models import ApprovalRequest, BreakGlass, Decision, Edit, OnTimeout, Remark, SeededItem, Stop
 from approvals.permissions import may_reply
 from approvals.queue import effect_of, waiting_for
 from approvals.showing import Lock, Row, lock_of, rows_of
@@ -126,6 +126,11 @@ class Review:
     def shows_decisions(self) -> bool:
         """The second reviewer judges alone: who signed and why is shown once this person has signed, or all is over."""
         return not self.request.is_open or self.mine is not None
+
+    @property
+    def test(self) -> SeededItem | None:
+        """The test item behind it: told to whoever has signed it, and to everybody when it is over."""
+        return self.request.seeded if self.request.is_test and self.shows_decisions else None
 
     @property
     def version(self) -> str:

@@ -6,6 +6,7 @@ from django.db.models import Count, Q, Window
 
 from approvals.models import ApprovalRequest, Decision
 from approvals.queue import NOT_LISTED, QueueRow, rows_of, waiting_for
+from approvals.second_looks import waiting_for as waiting_for_looks
 from approvals.statuses import UNDECIDED
 from audit.actors import Actor
 
@@ -21,6 +22,7 @@ class Waiting:
 
 def work(actor: Actor, *, size: int = 8) -> Waiting:
     ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status__in=UNDECIDED)
+    ended &= ~Q(request__in=waiting_for_looks(actor).values("request_id"))
     voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
     decided = list(voices.order_by("-at", "-id")[:size])
     # Listed and counted in one statement.

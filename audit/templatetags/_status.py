@@ -145,6 +145,25 @@ PILLS: dict[str, dict[str, Pill]] = {
         "justified": Pill("Justified", "ok", "check"),
         "objected": Pill("Objected to", "danger", "flag"),
     },
+    "second_look": {
+        "open": Pill("Second look", "info", "eye"),
+        "agreed": Pill("Agreed", "ok", "check"),
+        "disagreed": Pill("Disagreed", "danger", "flag"),
+        "expired": Pill("Nobody looked", "neutral", "dash"),
+    },
+    "test_item": {
+        "waiting": Pill("Waiting", "wait", "hourglass"),
+        "caught": Pill("Caught", "ok", "check"),
+        "missed": Pill("Missed", "danger", "warning"),
+        "passed": Pill("Rightly approved", "ok", "check"),
+        "objected": Pill("Stopped, though good", "wait", "hand"),
+        "lapsed": Pill("Nobody decided", "neutral", "dash"),
+    },
+    "evaluation_case": {
+        "candidate": Pill("Candidate", "wait", "flask"),
+        "accepted": Pill("Accepted", "ok", "check"),
+        "dismissed": Pill("Dismissed", "neutral", "bin"),
+    },
     "stop": {
         "engaged": Pill("Stopped", "critical", "octagon"),
         "lifted": Pill("Lifted", "ok", "check"),

@@ -5,16 +5,19 @@ from uuid import UUID
 
 from django.db import transaction
 
+from approvals import cases, seeding
 from approvals import operations as approvals
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
-from audit.actors import Actor
+from audit.actors import Actor, system
 from audit.canonical import NotCanonical, canonical
 from audit.refusals import Invalid, Refusal, Stale
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.locks import lock_action
 from orchestrator.models import Action, Tool
 from orchestrator.statuses import ActionStatus
+
+GATE = system("gate")
 
 
 class NotAnswerable(Refusal):
@@ -27,6 +30,9 @@ class NotAnswerable(Refusal):
 def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, result: dict[str, Any]) -> ApprovalRequest:
     """End a held call with this person's result. Raises Invalid when it does not fit what the tool promises."""
     request = lock_request(request_id, by)
+    if request.is_test:
+        approvals.refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
+        return seeding.end_beside(request, act="answered", by=by)
     if not Action.objects.filter(pk=request.subject_id).exists():
         raise NotAnswerable("Only a tool call can be answered. Decide on this as it is.")
     action = lock_action(request.subject_id)
@@ -37,7 +43,9 @@ def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, resul
     elif action.status == ActionStatus.ANSWERED and action.result != result:
         raise Stale("It was already answered, with another result. Nothing was recorded.")
     # Its signal moves the action, announces it, and lets the step go on.
-    return approvals.answer(request_id=request_id, by=by, voice=voice)
+    answered = approvals.answer(request_id=request_id, by=by, voice=voice)
+    cases.keep_answer(answered, result=result, by=GATE)
+    return answered
 
 
 def _refuse_unfit(action: Action, result: dict[str, Any]) -> None:

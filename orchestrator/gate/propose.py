@@ -293,47 +293,54 @@ def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, place:
 
 
 def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, *, replaces: UUID | None) -> ApprovalRequest:
-    tool = judged.known_tool()
-    need = judged.requirement
-    arguments = json.loads(action.arguments)
-    return approvals.open_request(
-        by=by,
-        subject=approvals.Subject(
-            id=action.pk,
-            unit_id=action.unit_id,
-            unit_title=unit.title,
-            execution_id=action.execution_id,
-            replaces=replaces,
-            title=title_of(tool, arguments),
-            tool=action.tool,
-            tool_version=action.tool_version,
-            agent=action.agent,
-            effect=action.effect,
-            reversible=undo_sentence(tool),
-            snapshot=snapshot_of(action),
-            digest=action.digest,
-            revision=action.revision,
-            tier=tier_of(need.required, action.tier),
-            requester=action.requester,
-            requester_name=action.requester_name,
-            duties=duties_of(action, tool=tool, requirement=need),
-            evidence=list(action.context.get("evidence", [])),
-            agent_says=str(action.context.get("reason", "")),
-        ),
-        asked=approvals.Asked(
-            required=need.required,
-            policy_version=need.policy_version,
-            reasons=need.reasons,
-            decide_within_seconds=need.decide_within_seconds,
-            use_within_seconds=need.use_within_seconds,
-            on_timeout=need.on_timeout,
-            escalate_to=need.escalate_to,
-            needs=need.needs,
-            reason_codes=need.reason_codes,
-            checks=need.checks,
-            step_up=need.step_up,
-            clocks=need.clocks,
-        ),
+    subject = subject_of(action, judged, unit, replaces=replaces)
+    return approvals.open_request(by=by, subject=subject, asked=asked_of(judged.requirement))
+
+
+def subject_of(
+    action: Action, judged: Judged, unit: BusinessUnit, *, replaces: UUID | None = None
+) -> approvals.Subject:
+    """The call as people are shown it."""
+    tool, need = judged.known_tool(), judged.requirement
+    return approvals.Subject(
+        id=action.pk,
+        unit_id=action.unit_id,
+        unit_title=unit.title,
+        execution_id=action.execution_id,
+        replaces=replaces,
+        title=title_of(tool, json.loads(action.arguments)),
+        tool=action.tool,
+        tool_version=action.tool_version,
+        agent=action.agent,
+        effect=action.effect,
+        reversible=undo_sentence(tool),
+        snapshot=snapshot_of(action),
+        digest=action.digest,
+        revision=action.revision,
+        tier=tier_of(need.required, action.tier),
+        requester=action.requester,
+        requester_name=action.requester_name,
+        duties=duties_of(action, tool=tool, requirement=need),
+        evidence=list(action.context.get("evidence", [])),
+        agent_says=str(action.context.get("reason", "")),
+    )
+
+
+def asked_of(need: Requirement) -> approvals.Asked:
+    """What the policies ask of people."""
+    return approvals.Asked(
+        required=need.required,
+        policy_version=need.policy_version,
+        reasons=need.reasons,
+        decide_within_seconds=need.decide_within_seconds,
+        use_within_seconds=need.use_within_seconds,
+        on_timeout=need.on_timeout,
+        escalate_to=need.escalate_to,
+        needs=need.needs,
+        reason_codes=need.reason_codes,
+        checks=need.checks,
+        step_up=need.step_up,
+        clocks=need.clocks,
     )
 
 

@@ -114,6 +114,7 @@ class Action(Governed):
                 fields=["unit_id"],
                 condition=Q(status=ActionStatus.HELD, approval_id__isnull=True),
             ),
+            models.Index(name="action_undoes", fields=["undoes_id"], condition=Q(undoes_id__isnull=False)),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
             models.Index(name="action_unknown", fields=["next_look_at"], condition=Q(status=ActionStatus.UNKNOWN)),
         ]

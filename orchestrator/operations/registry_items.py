@@ -109,6 +109,8 @@ POLICY = _item(
         "calendar": OPTIONAL_NAME,
         "on_timeout": {"enum": ["reject", "hold", "escalate"]},
         "escalate_to": OPTIONAL_NAME,
+        "second_look_percent": {"type": "integer", "minimum": 0, "maximum": 100},
+        "test_items": {"type": "boolean"},
     },
 )
 

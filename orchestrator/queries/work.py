@@ -11,10 +11,12 @@ from uuid import UUID
 from django.db.models import Q
 from django.urls import reverse
 
+from approvals import pauses
 from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
 from approvals.queries import Waiting
 from approvals.queries import work as approvals_work
 from approvals.queue import waiting_for
+from approvals.second_looks import waiting_for as waiting_for_looks
 from audit.actors import Actor
 from audit.models import AuditEvent
 from audit.queries import counted, counted_at_once
@@ -84,6 +86,10 @@ class Counts:
     bypasses: int = 0
     emergencies: int = 0
     unknown: int = 0
+    # Decided requests that this person is to judge anew.
+    looks: int = 0
+    # How often this person has decided in about the last hour.
+    decided: int = 0
 
 
 def counts(actor: Actor) -> Counts:
@@ -95,6 +101,8 @@ def counts(actor: Actor) -> Counts:
         Bypass.objects.in_force(),
         BreakGlass.objects.waiting_for(actor),
         Action.objects.visible_to(actor).unknown(),
+        waiting_for_looks(actor),
+        pauses.lately(actor),
     )
     return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from approvals import pauses
 from audit import scope
 from audit.preferences import preferences_of
 from audit.web import actor_of, address, is_part, unchanged
@@ -55,7 +56,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "scope": once(unit_scope, request),
             "stop_band": once(stop_band, request),
             "operates": once(operates, request),
+            "audits": once(audits, request),
+            "pause": once(pause, request),
             "emergencies": once(lambda asked: _counts(asked).emergencies, request),
+            "second_looks": once(lambda asked: _counts(asked).looks, request),
         }
     return context
 
@@ -152,6 +156,18 @@ def stop_band(request: HttpRequest) -> Band:
 def operates(request: HttpRequest) -> frozenset[UUID]:
     """Where this person may stop things: their pages offer it."""
     return scope.unit_ids(actor_of(request), "operate")
+
+
+def audits(request: HttpRequest) -> bool:
+    """May they look at figures?"""
+    return request.user.is_staff or bool(scope.unit_ids(actor_of(request), "audit"))
+
+
+def pause(request: HttpRequest) -> pauses.Stretch | None:
+    """A suggestion for whoever has decided a lot; nobody else's page asks for it."""
+    if _counts(request).decided < pauses.FEWEST:
+        return None
+    return pauses.due(actor_of(request), now=timezone.now())
 
 
 def _counts(request: HttpRequest) -> Counts:

@@ -225,3 +225,31 @@ class TestTryingAPolicy:
 
         with django_assert_max_num_queries(25):
             self.trial(first, draft, "?last=500")
+
+
+class TestWhatIsLearnt:
+    def test_is_a_share_and_a_switch_that_two_people_set(self, first, second):
+        first.post(reverse(ADD), {**RULE, "second_look_percent": "20", "test_items": "on"})
+        draft = ApprovalPolicy.objects.get()
+        assert (draft.second_look_percent, draft.test_items, draft.status) == (20, True, "draft")
+
+        verb(first, draft, "activate")
+        draft.refresh_from_db()
+        assert draft.status == "draft"
+        verb(second, draft, "activate")
+
+        draft.refresh_from_db()
+        assert draft.status == "active"
+        assert AuditEvent.objects.filter(event="approval_policy.active", object_id=draft.pk).exists()
+
+    def test_is_off_and_the_usual_share_where_nothing_is_said(self, first):
+        first.post(reverse(ADD), RULE)
+
+        draft = ApprovalPolicy.objects.get()
+        assert (draft.second_look_percent, draft.test_items) == (None, False)
+
+    def test_is_no_share_of_more_than_everything(self, first):
+        answer = first.post(reverse(ADD), {**RULE, "second_look_percent": "101"})
+
+        assert "less than or equal to 100" in said(answer)
+        assert not ApprovalPolicy.objects.exists()

@@ -1,0 +1,17 @@
+"""A CSV that a spreadsheet only shows."""
+
+import pytest
+
+from audit.sheets import as_csv, cell
+
+
+class TestCell:
+    @pytest.mark.parametrize("text", ["=1+1", "+49", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", '=HYPERLINK("x")'])
+    def test_of_text_that_would_run_is_kept_from_running(self, text):
+        assert cell(text) == f"'{text}"
+
+    def test_leaves_numbers_and_plain_text_alone(self):
+        assert [cell(value) for value in (-1.5, 0, "pay-refund", None)] == ["-1.5", "0", "pay-refund", ""]
+
+    def test_stands_in_a_line_as_csv_says(self):
+        assert as_csv(["a", "b"], [['say "x"', "=1,2"]]) == 'a,b\r\n"say ""x""","\'=1,2"\r\n'
