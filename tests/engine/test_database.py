@@ -2,13 +2,17 @@
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Permission
 from django.db import DatabaseError, connection, transaction
 
 from approvals import bulk, emergencies, stops
+from approvals import operations as approvals
 from approvals.models import Bypass, EscalationLevel
 from audit.lifecycle import Governed, database_now
 from budgets.models import Price
 from orchestrator.models import Attempt, DeadLetter, Limit, Step
+from orchestrator.operations import test_items
+from tests import make as more
 from tests import worlds as make
 from tests.engine.driving import drive
 from tests.signing import voice
@@ -21,8 +25,9 @@ class Undone(Exception):
 
 
 @pytest.fixture
-def rows(world, governed, provider):
+def rows(world, governed, provider, settings):
     """One row of every governed table."""
+    settings.SECOND_LOOK_PERCENT = 100
     governed("  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 1, backoff: 1s}}\n")
     provider.plan("down")
     drive(make.start(world, "outside"))
@@ -44,8 +49,22 @@ def rows(world, governed, provider):
     emergencies.break_glass(
         request_id=alone.pk, by=world.grace, voice=voice(alone, by=world.grace), reason="nobody else answers in time"
     )
+    looked_at, refused_one = make.request(world), make.request(world)
+    approvals.approve(request_id=looked_at.pk, by=world.grace, voice=voice(looked_at))
+    approvals.reject(request_id=refused_one.pk, by=world.grace, voice=voice(refused_one, "wrong_amount"))
+    write_test_item(world)
     unit = stops.Target(scope="unit", unit_id=world.unit.pk)
     stops.engage(target=unit, by=world.ada, reason="the books do not agree")
+
+
+def write_test_item(world):
+    """One that asks what a call of today asked, with another amount."""
+    more.policy("pays", tool="pay", condition="", required=1, test_items=True)
+    boss = more.person("boss", "view", "review", of=world.unit, staff=True)
+    boss.user_permissions.add(Permission.objects.get(codename="change_approvalpolicy"))
+    source = make.request(world).subject_id
+    what = {"arguments": {"amount": 999_000}, "expected": "bad", "hint": "The amount is ten times the invoice's"}
+    test_items.write(action_id=source, by=more.actor(boss), **what)
 
 
 def refused(row, before, after):

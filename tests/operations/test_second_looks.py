@@ -41,7 +41,7 @@ def every_one(settings):
 
 def approved(world, **more):
     request = make.request(world, **more)
-    return approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+    return approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
 
 
 def look_at(look, by, verdict="approve", **more):
@@ -93,14 +93,14 @@ class TestDrawing:
     def test_happens_once_however_often_the_decision_is_repeated(self, world, every_one):
         request = approved(world)
 
-        approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+        approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
 
         assert SecondLook.objects.count() == 1
 
     def test_is_undone_with_the_decision(self, world, every_one):
         request = make.request(world)
         with transaction.atomic():
-            approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request))
+            approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
             transaction.set_rollback(True)
 
         assert not SecondLook.objects.exists()
@@ -109,7 +109,7 @@ class TestDrawing:
         request = approved(world, tool="wire")
         assert not SecondLook.objects.exists()
 
-        approvals.approve(request_id=request.pk, by=world.linus, voice=voice(request))
+        approvals.approve(request_id=request.pk, by=world.linus, voice=voice(request, by=world.linus))
 
         assert SecondLook.objects.get().barred == sorted([world.grace.user_id, world.linus.user_id])
 
@@ -129,7 +129,10 @@ class TestDrawing:
     def test_leaves_out_what_is_looked_at_afterwards_in_any_case(self, world, every_one):
         request = make.request(world, tool="wire")
         emergencies.break_glass(
-            request_id=request.pk, by=world.grace, voice=voice(request), reason="The bank closes in ten minutes"
+            request_id=request.pk,
+            by=world.grace,
+            voice=voice(request, by=world.grace),
+            reason="The bank closes in ten minutes",
         )
 
         assert not SecondLook.objects.exists()
@@ -282,7 +285,7 @@ class TestLooking:
 
     def test_of_a_two_person_act_asks_for_every_part_and_the_critical_value(self, world, every_one):
         request = approved(world, tool="wire")
-        approvals.approve(request_id=request.pk, by=world.linus, voice=voice(request))
+        approvals.approve(request_id=request.pk, by=world.linus, voice=voice(request, by=world.linus))
         mary = places.actor(places.person("mary", "view", "review", of=world.unit))
         look = SecondLook.objects.select_related("request").get()
 

@@ -65,7 +65,7 @@ def decide(item, by, *, approve=True):
     request = item.request
     reason = "evidence_checked" if approve else "wrong_amount"
     act = approvals.approve if approve else approvals.reject
-    act(request_id=request.pk, by=by, voice=voice(request, reason))
+    act(request_id=request.pk, by=by, voice=voice(request, reason, by=by))
     item.refresh_from_db()
     return ApprovalRequest.objects.get(pk=request.pk)
 
