@@ -10,6 +10,7 @@ from typing import Any
 
 from approvals.models import Decision, Verdict
 from approvals.stopped import Stopped
+from audit import failpoints
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
@@ -265,10 +266,12 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     action = ticket.action
     contract = segment.released.tools[action.tool]
     ran = run_tool(segment, contract, ticket)
+    failpoints.hit("send.answered")
     _charge(action, ran)
-    if isinstance(ran, Done):
-        return _done(segment, ticket, contract, ran)
-    return _not_done(segment, ticket, ran)
+    failpoints.hit("send.charged")
+    outcome = _done(segment, ticket, contract, ran) if isinstance(ran, Done) else _not_done(segment, ticket, ran)
+    failpoints.hit("send.reported")
+    return outcome
 
 
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from audit import failpoints
 from audit.actors import system
 from audit.ids import new_id
 from audit.lifecycle import move_picked, run
@@ -91,6 +92,7 @@ class Claim:
 
 def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None) -> list[Claim]:
     """Take up to `limit` due steps (of one execution, if named), oldest first."""
+    failpoints.hit("claim.before")
     rows = run(
         _CLAIM_ANY if execution_id is None else _CLAIM_OF_EXECUTION,
         {
@@ -103,6 +105,7 @@ def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None) -> l
             "more_ids": [str(new_id()) for _ in range(limit)],
         },
     )
+    failpoints.hit("claim.committed")
     return [Claim(step_id=row[0], fence=row[1], execution_id=row[2]) for row in rows]
 
 
@@ -116,14 +119,15 @@ def held_by(worker: str) -> int:
 
 def renew(fences: Iterable[UUID]) -> int:
     """Heartbeat: push these leases out. How many of the attempts are still ours."""
-    return len(
-        run(
-            "UPDATE orchestrator_attempt SET heartbeat_at = clock_timestamp(), "
-            "lease_expires_at = clock_timestamp() + make_interval(secs => %s) "
-            "WHERE id = ANY (%s) AND status = 'running' RETURNING 1",
-            [settings.LEASE_SECONDS, sorted(fences)],
-        )
+    failpoints.hit("renew.before")
+    renewed = run(
+        "UPDATE orchestrator_attempt SET heartbeat_at = clock_timestamp(), "
+        "lease_expires_at = clock_timestamp() + make_interval(secs => %s) "
+        "WHERE id = ANY (%s) AND status = 'running' RETURNING 1",
+        [settings.LEASE_SECONDS, sorted(fences)],
     )
+    failpoints.hit("renew.committed")
+    return len(renewed)
 
 
 def seconds_until_due(longest: float) -> float:
