@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -143,20 +144,20 @@ class Passing:
 
 
 class Chance:
-    """Two-level activation: a quarter of the points is dangerous in this process, and a quarter of their hits fires.
+    """Two-level activation: a quarter of the points is dangerous in this process, and some of their hits fire.
 
-    The process's own number is part of the dice, or all would die in one place.
+    The process's own number is part of the dice, or all would die in one place. Nothing fires any more once `calm` exists.
     """
 
-    def __init__(self, seed: str, actions: list[str], odds: float, tell: Callable[[str], None]) -> None:
-        self._seed, self._actions, self._odds, self._tell = seed, actions, odds, tell
+    def __init__(self, seed: str, actions: list[str], odds: float, calm: Path, tell: Callable[[str], None]) -> None:
+        self._seed, self._actions, self._odds, self._calm, self._tell = seed, actions, odds, calm, tell
 
     def __call__(self, point: str) -> None:
         # django-q2 forks after this was installed, so the number is asked each time.
         dangerous = random.Random(f"{self._seed} {os.getpid()} {point}").random() < 0.25
-        if dangerous and random.random() < self._odds:
+        if dangerous and random.random() < self._odds and not self._calm.exists():
             action = random.choice(self._actions)
-            self._tell(f"fired {point}:0:{action}")
+            self._tell(f"{point} {action}")
             ACTIONS[action]()
 
 

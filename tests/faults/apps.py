@@ -21,13 +21,13 @@ class FaultsConfig(AppConfig):
         from tests.faults.active import Chance, install
 
         plan: dict[str, Any] = json.loads(os.environ.get("FAULTS", "{}"))
-        if plan:
-            log = Path(plan["log"])
-            install(Chance(plan["seed"], plan["actions"], plan["odds"], lambda line: _write(log, line)))
+        if plan and not _role().startswith(plan["spare"]):
+            log, calm = Path(plan["log"]), Path(plan["calm"])
+            install(Chance(plan["seed"], plan["actions"], plan["odds"], calm, lambda line: _write(log, line)))
 
 
 def _write(log: Path, line: str) -> None:
-    """One line per death, written before it: who, where, when."""
+    """One line per fault, written before it fires: when, who, where, what."""
     with log.open("a") as file:
         file.write(f"{time.time():.3f} {os.getpid()} {_role()} {line}\n")
 
