@@ -19,6 +19,7 @@ POINTS = {
     "handler.ended": "it ran, and its result was not settled",
     "settle.before": "the result is in the worker's memory only",
     "settle.committed": "settled, with the next step claimed by somebody who is gone",
+    "call.looked": "what stands for a call was read, and may not stand any more",
     "send.before": "the intent is stored, nothing was sent",
     "send.under_way": "handed to the handler, perhaps sent, no answer read",
     "send.answered": "sent and answered, and the answer is in memory only",

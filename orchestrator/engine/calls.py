@@ -73,6 +73,7 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
     """Bring the call at this place of the step to an outcome. Raises Stale when the lease is lost."""
     for _ in range(MAX_ROUNDS):
         action = _standing(segment, occurrence)
+        failpoints.hit("call.looked")
         if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
         if action is None:
@@ -135,6 +136,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         place=Place(
             execution=execution,
             step_id=segment.step_id,
+            fence=segment.fence,
             step_key=segment.key,
             occurrence=occurrence,
             revision=len(voided) + 1,
@@ -172,10 +174,12 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
         return _reconcile(segment, action)
     if action.status == ActionStatus.REDEEMED and action.fence:
         # An earlier attempt of this step died between sending and recording.
-        reconcile.mark_unknown(fence=action.fence, by=ENGINE, why="the attempt that sent it did not report")
+        reconcile.mark_unknown(
+            fence=action.fence, by=ENGINE, why="the attempt that sent it did not report", holder=segment.fence
+        )
         return None
     if action.status == ActionStatus.FAILED:
-        reconcile.regrant(action_id=action.pk, by=ENGINE, why="authorised retry, same key")
+        reconcile.regrant(action_id=action.pk, by=ENGINE, why="authorised retry, same key", holder=segment.fence)
         return None
     return _carry_out(segment, action)
 
@@ -231,12 +235,14 @@ def _reconcile(segment: Segment, action: Action) -> CallOutcome | None:
         found = probes.look_up(segment, action)
         if isinstance(found, Failure):
             return found
-        action = reconcile.apply_finding(action_id=action.pk, finding=found, by=ENGINE, honours_key=honours_key)
+        action = reconcile.apply_finding(
+            action_id=action.pk, finding=found, by=ENGINE, honours_key=honours_key, holder=segment.fence
+        )
         if action.status != ActionStatus.UNKNOWN:
             return None
     if honours_key or action.effect == "read":
         why = "it only reads" if action.effect == "read" else "the tool honours its key: one send cannot act twice"
-        reconcile.regrant(action_id=action.pk, by=ENGINE, why=why)
+        reconcile.regrant(action_id=action.pk, by=ENGINE, why=why, holder=segment.fence)
         return None
     return Failure(
         "unknown_outcome_parked",
@@ -251,7 +257,8 @@ def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
         if isinstance(now, Failure):
             return now
         if canonical(now) != action.record:
-            void_granted(action_id=action.pk, by=ENGINE, why="the record changed after people approved; asked again")
+            why = "the record changed after people approved; asked again"
+            void_granted(action_id=action.pk, by=ENGINE, why=why, holder=segment.fence)
             return None
     try:
         ticket = redeem(action_id=action.pk, by=ENGINE, fence=segment.fence)

@@ -12,7 +12,7 @@ from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
 from orchestrator.gate.announce import announce
-from orchestrator.gate.locks import lock_action
+from orchestrator.gate.locks import lock_action, refuse_without_lease
 from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
 
@@ -29,13 +29,17 @@ class Finding:
 
 
 @transaction.atomic
-def apply_finding(*, action_id: UUID, finding: Finding, by: Actor, honours_key: bool) -> Action:
+def apply_finding(
+    *, action_id: UUID, finding: Finding, by: Actor, honours_key: bool, holder: UUID | None = None
+) -> Action:
     """Record what the probe saw. Yes: it succeeded. No: it may be sent again, with the same key. Unknown: unchanged.
 
     Partly: sending again completes it where the tool honours its key; elsewhere that would double the part
     that happened, so it stays unknown and a person decides.
+
+    `holder`, here and below, is the attempt that asks. Raises Stale when it lost its lease: what it saw is old.
     """
-    action = lock_action(action_id)
+    action = _locked(action_id, holder)
     if action.status != ActionStatus.UNKNOWN:
         raise Stale(f"The action is {action.status}, not unknown.")
     lifecycle.note(
@@ -69,18 +73,25 @@ def follow(action: Action, happened: Happened, *, by: Actor, why: str, result: A
 
 
 @transaction.atomic
-def mark_unknown(*, fence: UUID, by: Actor, why: str) -> int:
+def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None) -> int:
     """A worker died holding redeemed actions: whether they were sent is unknown until somebody looks."""
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
-    for action in [lock_action(pk) for pk in redeemed]:
+    for action in [_locked(pk, holder) for pk in redeemed]:
         move(action, to=ActionStatus.UNKNOWN, by=by, why=why, failure_class="unknown_outcome", message=why)
         announce(action)
     return len(redeemed)
 
 
 @transaction.atomic
-def regrant(*, action_id: UUID, by: Actor, why: str) -> Action:
+def regrant(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> Action:
     """An authorised retry of an action that is known not to have happened, or whose tool honours its key."""
-    action = lock_action(action_id)
+    action = _locked(action_id, holder)
     move(action, to=ActionStatus.GRANTED, by=by, why=why, fence=None)
+    return action
+
+
+def _locked(action_id: UUID, holder: UUID | None) -> Action:
+    action = lock_action(action_id)
+    if holder is not None:
+        refuse_without_lease(action.step_id, holder)
     return action

@@ -121,7 +121,7 @@ class TestTrials:
         _judge([driver.run(broken_world, scenario, [fault]) for scenario, fault in faults], says, "every point, killed")
 
     def test_drawn_by_seed_break_no_promise(self, broken_world, pytestconfig, says):
-        """For `--seconds`. Singles, relays of up to four deaths, and pairs of any two faults."""
+        """For `--seconds`. Singles, relays of up to 24 deaths, and pairs of any two faults."""
         recorded = recordings(broken_world)
         seed = pytestconfig.option.seed or str(int(time.time()))
         outcomes, end = [], time.monotonic() + pytestconfig.option.seconds

@@ -100,11 +100,11 @@ def _warm(token: str) -> None:
 
 
 def dice_of(recorded: dict[str, list[tuple[str, int]]], seed: str) -> tuple[str, list[Fault]]:
-    """The trial that a seed stands for: one death, a relay of up to four, or two faults of any kind."""
+    """The trial that a seed stands for: one death, a relay of up to 24, or two faults of any kind."""
     dice = random.Random(seed)
     scenario = dice.choice(sorted(recorded))
     if dice.random() < 0.6:
-        return scenario, [_any_fault(dice, recorded[scenario], ["kill"]) for _ in range(dice.choice((1, 2, 3, 4)))]
+        return scenario, [_any_fault(dice, recorded[scenario], ["kill"]) for _ in range(dice.choice((1, 4, 12, 24)))]
     return scenario, [_any_fault(dice, recorded[scenario], OFTEN) for _ in range(dice.choice((1, 2)))]
 
 

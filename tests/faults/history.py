@@ -24,9 +24,9 @@ from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.statuses import ACTION, ATTEMPT, DEAD_LETTER, EXECUTION, STEP
 from tests import trail
 from tests.faults.player import Trial, ask, books
+from tests.faults.scenarios import MOST_ATTEMPTS
 
 LIFECYCLES = {"execution": EXECUTION, "step": STEP, "attempt": ATTEMPT, "action": ACTION, "dead_letter": DEAD_LETTER}
-MOST_ATTEMPTS = 6
 _since: list[UUID] = []
 
 

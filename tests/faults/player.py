@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,6 +94,7 @@ class Player:
             return int(duty() or 0)
         except (Error, psycopg.Error):
             connection.close()
+            time.sleep(0.1)
             return 1
 
     # --- the API client ---

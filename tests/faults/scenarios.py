@@ -16,7 +16,8 @@ NAMED = {"type": "object", "properties": {"name": {"type": "string"}, "fails": {
 REFS = {"type": "object", "required": ["tool", "refs"], "properties": {
     "tool": {"type": "string"}, "refs": {"type": "array", "items": {"type": "string"}}}}  # fmt: skip
 REF_INPUT = "input: {type: object, required: [ref], properties: {ref: {type: string}}}\n"
-RETRY = "retry: {max_attempts: 6, backoff: 1s}"
+MOST_ATTEMPTS = 30
+RETRY = f"retry: {{max_attempts: {MOST_ATTEMPTS}, backoff: 1s}}"
 AGENTS = [
     {"name": "doer", "owner": "olga", "unit": "finance", "allowed_tools": [], "entry": "handlers:do", "input_schema": NAMED},
     {"name": "sender", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
