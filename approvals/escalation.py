@@ -17,13 +17,13 @@ from django.db.models.functions import Now
 
 from approvals import clocks, notices
 from approvals.models import ApprovalRequest, Escalation, EscalationLevel, Kind, NoticeKind, OnTimeout
+from approvals.models.escalation import REMINDERS
 from approvals.signers import group_title
 from audit import failpoints, lifecycle
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
 from budgets.units import lineage
 
-REMINDERS = (50, 90)
 ASKED_NEXT = "asked-next"
 # Nothing is left to do for this request.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)

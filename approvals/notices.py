@@ -18,8 +18,13 @@ class Asked:
 
 def tell_of_request(kind: NoticeKind, request: ApprovalRequest, *, by: Actor, asked: Asked | None = None) -> None:
     """A request waits, is reminded of, was escalated, assigned, decided, is overdue, or was signed by one person alone."""
+    of_request(kind, request, by=by, asked=asked).save(force_insert=True)
+
+
+def of_request(kind: NoticeKind, request: ApprovalRequest, *, by: Actor, asked: Asked | None = None) -> Notice:
+    """The same, for whoever writes it in a statement of their own."""
     title = f"{request.title}: {request.status}" if kind == NoticeKind.DECIDED else request.title
-    Notice.objects.create(
+    return Notice(
         kind=kind,
         unit_id=request.unit_id,
         unit_title=request.unit_title,

@@ -1,5 +1,6 @@
 """What people configure is drafted by one person and activated by another: policies, tools, agents, business units."""
 
+from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
@@ -69,6 +70,9 @@ class Definition(Governed):
             ),
         ]
 
+    def came_into_force(self) -> None:
+        """What follows for rows that exist already, in the transaction that activates it. Usually nothing."""
+
 
 class SamePerson(Forbidden):
     """Four eyes: whoever edited a definition, first, last or in between, cannot be the one who activates it."""
@@ -95,6 +99,9 @@ def content(row: Definition) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        # However many zeros were typed, or the database adds, it is the same number.
+        return f"{value.normalize():f}"
     return value if isinstance(value, (str, int, bool, list, dict)) or value is None else str(value)
 
 
@@ -147,6 +154,7 @@ def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
             raise Refusal("This name is taken outside this unit: choose another name.", code="name_taken")
         move(old, to=DefinitionStatus.RETIRED, by=by, why=f"replaced by {row}")
     move(row, to=DefinitionStatus.ACTIVE, by=by, data={"digest": read}, activated_by_id=by.user_id, activated_at=Now())
+    row.came_into_force()
 
 
 def _refuse_editor(row: Definition, by: Actor) -> None:

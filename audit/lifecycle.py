@@ -158,7 +158,9 @@ def note(row: Governed, event: str, *, by: Actor, why: str = "", data: Mapping[s
 
 
 class Moves:
-    """Several guarded moves, other writes and their audit events as ONE statement on one stream; all or nothing.
+    """Several guarded moves, other writes and their audit events as ONE statement; all or nothing.
+
+    Events go to one stream, those of a row born here with a stream of its own to that.
 
     The text depends only on the shape of the work, so PostgreSQL prepares each shape once per connection.
     """
@@ -176,7 +178,7 @@ class Moves:
             self._params.append(lock.pk)
             self._after_lock = " AND EXISTS (SELECT 1 FROM locked)"
         self._moved: list[str] = []
-        self._events: list[dict[str, Any]] = []
+        self._events: dict[str, list[dict[str, Any]]] = {stream: []}
         self._calls: list[str] = []
         self._call_params: list[Any] = []
 
@@ -186,15 +188,14 @@ class Moves:
         *,
         sql: Mapping[str, str] | None = None,
         data: Mapping[str, Any] | None = None,
+        stream: str = "",
     ) -> None:
-        """Insert a row in an initial status. `sql` gives columns the database computes (its clock)."""
+        """Insert a row in an initial status. `sql` gives columns the database computes (its clock); `stream` is the row's own."""
         if row.status not in row.lifecycle.initial:
             raise IllegalMove(f"{row.lifecycle.noun}: no row is born {row.status}")
-        columns, values = insert_values(row, skip=frozenset(sql or {}))
-        places = ", ".join([*["%s"] * len(values), *(sql or {}).values()])
-        names = ", ".join([*columns, *(sql or {})])
-        self.also(f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places})", *values)
-        self.event(f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}", row.pk, after=row.status, data=data)
+        self.also(*insert_of(row, sql=sql))
+        name = f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}"
+        self.event(name, row.pk, after=row.status, data=data, stream=stream)
 
     def notify(self, channel: str, payload: str = "") -> None:
         """Ring a doorbell when this commits. A hint only: every listener also polls."""
@@ -237,9 +238,10 @@ class Moves:
         after: str = "",
         why: str = "",
         data: Mapping[str, Any] | None = None,
+        stream: str = "",
     ) -> None:
         """Record a fact beside the moves, e.g. the birth of a row that `also` inserts."""
-        self._events.append(
+        self._events.setdefault(stream or self._stream, []).append(
             events.fact(
                 name,
                 by=self._by,
@@ -260,16 +262,25 @@ class Moves:
     def execute(self) -> None:
         """Run it. Raises Stale, with nothing changed, when any guard no longer holds."""
         counted = " + ".join(f"(SELECT count(*) FROM {name})" for name in self._moved) or "0"
-        text = (
-            f"WITH {', '.join(self._parts)} " if self._parts else ""
-        ) + f"SELECT {', '.join([f'audit_expect(%s, {counted})', 'audit_append(%s, %s)', *self._calls])}"
-        params = [*self._params, len(self._moved), self._stream, Jsonb(self._events), *self._call_params]
+        appended = ["audit_append(%s, %s)"] * len(self._events)
+        calls = ", ".join([f"audit_expect(%s, {counted})", *appended, *self._calls])
+        text = f"WITH {', '.join(self._parts)} SELECT {calls}" if self._parts else f"SELECT {calls}"
+        recorded = [value for stream, facts in self._events.items() for value in (stream, Jsonb(facts))]
+        params = [*self._params, len(self._moved), *recorded, *self._call_params]
         try:
             run(text, params)
         except DatabaseError as error:
             if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
                 raise Stale("The step is no longer under this lease: somebody else has taken it over.") from None
             raise
+
+
+def insert_of(row: models.Model, *, sql: Mapping[str, str] | None = None) -> tuple[Any, ...]:
+    """The INSERT of a new row and its values, as `Moves.also` takes them. `sql` gives columns the database computes."""
+    columns, values = insert_values(row, skip=frozenset(sql or {}))
+    places = ", ".join([*["%s"] * len(values), *(sql or {}).values()])
+    names = ", ".join([*columns, *(sql or {})])
+    return f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places})", *values
 
 
 def insert_values(row: models.Model, *, skip: frozenset[str] = frozenset()) -> tuple[list[str], list[Any]]:

@@ -1,6 +1,6 @@
 """Business units in the admin: the wall between tenants, drafted by one administrator and activated by another."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -10,7 +10,15 @@ from django.http import HttpRequest
 from audit import scope
 from audit.admin import DefinitionAdmin
 from audit.web import actor_of
-from budgets.models import BusinessUnit
+from budgets.models import BusinessUnit, Price, PriceKind
+from budgets.models.prices import RATES
+
+# The rates a kind of price needs, and those it may have.
+RATES_OF: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    PriceKind.MODEL: (("input", "output"), ("input", "output", "cached_input", "cache_write", "batch_percent")),
+    PriceKind.TOOL: (("per_call",), ("per_call",)),
+    PriceKind.REVIEW: (("per_hour",), ("per_hour",)),
+}
 
 
 @admin.register(BusinessUnit)
@@ -70,3 +78,62 @@ class OptionalUnitAdmin(InUnitAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         seen = scope.unit_ids(actor_of(request), "view")
         return super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))
+
+
+class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Each kind of price has rates of its own."""
+
+    class Meta:
+        model = Price
+        fields = [
+            "name", "kind", "subject", "provider", "unit_id", "currency", *RATES, "valid_from", "valid_until",
+        ]  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """The rates of the kind are there, no others, and the time makes sense."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not data.get("kind"):
+            return data
+        kind = PriceKind(data["kind"])
+        needed, possible = RATES_OF[kind]
+        for name in RATES:
+            given = data.get(name) is not None
+            if name in needed and not given and name not in self.errors:
+                self.add_error(name, f"A price of this kind needs it: {kind.label}.")
+            elif given and name not in possible:
+                self.add_error(name, f"This rate means nothing here: {kind.label}. Leave it empty.")
+        if (kind == PriceKind.REVIEW) == bool(data.get("subject")):
+            words = (
+                "Reviewers' time has no name." if data.get("subject") else "Whose price is it? Name the model or tool."
+            )
+            self.add_error("subject", words)
+        if data.get("valid_until") and data.get("valid_from") and data["valid_until"] <= data["valid_from"]:
+            self.add_error("valid_until", "It ends before it begins.")
+        return data
+
+    def clean_currency(self) -> str:
+        currency: str = self.cleaned_data["currency"]
+        if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+            raise forms.ValidationError("Write the ISO 4217 code: EUR.")
+        return currency
+
+
+@admin.register(Price)
+class PriceAdmin(OptionalUnitAdmin):
+    form = PriceForm
+    list_display = [
+        "name",
+        "version",
+        "state",
+        "kind",
+        "subject",
+        "provider",
+        "unit",
+        "currency",
+        "valid_from",
+        "valid_until",
+    ]
+    list_filter: ClassVar[Any] = ["status", "kind"]
+    fields = (*PriceForm.Meta.fields,)
+    readonly_fields = ["version"]
+    search_fields = ["name", "subject"]

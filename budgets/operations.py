@@ -1,25 +1,99 @@
-"""Verbs on money: today, writing a cost line. Reservations and limits join it with budgets."""
+"""Verbs on money: a cost line is written, or corrected by another line. Limits and reservations join with budgets."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from budgets.models import CostBasis, LedgerEntry
+from django.db import transaction
+
+from audit import events
+from audit.actors import Actor
+from audit.lifecycle import database_now
+from audit.refusals import Invalid
+from budgets.models import CostBasis, LedgerEntry, LineKind
+from budgets.money import to_ledger
+from budgets.pricing import Costed, Usage, cost_of_call, cost_of_review, cost_of_tool_call
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a call used. `cost` None means nobody said: the entry is `unknown`, not zero."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a cost belongs. Executions and actions are opaque ids here."""
 
-    cost: Decimal | None = None
-    currency: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    model: str = ""
+    unit_id: UUID
+    execution_id: UUID | None = None
+    action_id: UUID | None = None
+    agent: str = ""
+    tool: str = ""
 
-    @property
-    def is_empty(self) -> bool:
-        return self.cost is None and not (self.input_tokens or self.output_tokens)
+
+def charge(usage: Usage, place: Place) -> LedgerEntry | None:
+    """Append the cost line of one model call; None when it used nothing worth a line."""
+    if usage.is_empty:
+        return None
+    costed = cost_of_call(usage, unit_id=place.unit_id, at=database_now())
+    return _append(
+        LineKind.MODEL,
+        costed,
+        place,
+        model=usage.model,
+        provider=usage.provider,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        is_batch=usage.is_batch,
+    )
+
+
+def charge_tool_call(place: Place) -> LedgerEntry | None:
+    """Append what a call of this tool costs by contract, whatever became of it; None where no price was entered."""
+    costed = cost_of_tool_call(place.tool, unit_id=place.unit_id, at=database_now())
+    return None if costed is None else _append(LineKind.TOOL, costed, place)
+
+
+def charge_review(seconds: int, place: Place) -> LedgerEntry | None:
+    """Append what people's reading and deciding cost; None where no price was entered. It names nobody."""
+    costed = cost_of_review(seconds, unit_id=place.unit_id, at=database_now())
+    return None if costed is None else _append(LineKind.REVIEW, costed, place, seconds=seconds)
+
+
+@transaction.atomic
+def correct(entry: LedgerEntry, *, to: Decimal, currency: str = "", why: str, by: Actor) -> LedgerEntry:
+    """Append the difference to what it should have been. The line itself stays as it is.
+
+    Raises Invalid for a correction of a correction, a changed currency, a missing reason, and one that changes nothing.
+    """
+    entry = LedgerEntry.objects.select_for_update(of=("self",)).get(pk=entry.pk)
+    currency = currency or entry.currency
+    corrections = [line.amount or Decimal(0) for line in entry.corrections.all()]
+    before = (entry.amount or Decimal(0)) + sum(corrections)
+    if entry.kind == LineKind.CORRECTION:
+        raise Invalid("A correction is corrected by correcting its line again.", errors=[("/entry", "correction", "")])
+    if not why.strip():
+        raise Invalid("Say why the line was wrong.", errors=[("/why", "required", "The ledger keeps it for good.")])
+    if not currency or (entry.amount is not None and currency != entry.currency):
+        raise Invalid(
+            "Currencies are never mixed.",
+            errors=[("/currency", "currency", f"This line is in {entry.currency or '?'}.")],
+        )
+    change = to_ledger(to - before)
+    if not change:
+        raise Invalid("That is what the ledger says already.", errors=[("/to", "unchanged", "Nothing was written.")])
+    place = Place(
+        unit_id=entry.unit_id,
+        execution_id=entry.execution_id,
+        action_id=entry.action_id,
+        agent=entry.agent,
+        tool=entry.tool,
+    )
+    costed = Costed(change, currency, CostBasis.REPORTED, why=why.strip())
+    line = _append(LineKind.CORRECTION, costed, place, corrects=entry, model=entry.model, provider=entry.provider)
+    events.record(
+        "ledger.corrected", by=by, stream=f"ledger:{entry.pk}", object_id=line.pk, unit_id=entry.unit_id, why=why.strip(),
+        data={"line": str(entry.pk), "change": f"{change:f}", "currency": currency},
+    )  # fmt: skip
+    return line
 
 
 def spent(execution_id: UUID) -> list[Usage]:
@@ -32,22 +106,19 @@ def spent(execution_id: UUID) -> list[Usage]:
     ]
 
 
-def charge(
-    usage: Usage, *, unit_id: UUID, execution_id: UUID | None, action_id: UUID | None, agent: str, tool: str
-) -> LedgerEntry | None:
-    """Append the cost line of one call; None when it used nothing worth a line."""
-    if usage.is_empty:
-        return None
+def _append(kind: LineKind, costed: Costed, place: Place, **used: object) -> LedgerEntry:
     return LedgerEntry.objects.create(
-        unit_id=unit_id,
-        execution_id=execution_id,
-        action_id=action_id,
-        agent=agent,
-        tool=tool,
-        model=usage.model,
-        amount=usage.cost,
-        currency=usage.currency if usage.cost is not None else "",
-        basis=CostBasis.UNKNOWN if usage.cost is None else CostBasis.REPORTED,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
+        kind=kind,
+        unit_id=place.unit_id,
+        execution_id=place.execution_id,
+        action_id=place.action_id,
+        agent=place.agent,
+        tool=place.tool,
+        amount=costed.amount,
+        currency=costed.currency,
+        basis=costed.basis,
+        rates=costed.rates,
+        priced_by=costed.priced_by,
+        why=costed.why,
+        **used,
     )

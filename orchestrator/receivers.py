@@ -10,6 +10,7 @@ from approvals.signals import request_resolved, request_turned
 from approvals.statuses import RequestStatus
 from audit.actors import system
 from audit.lifecycle import move
+from budgets.operations import Place, charge_review
 from orchestrator.engine.resume import finish_parked_step, resume_step
 from orchestrator.gate.announce import announce
 from orchestrator.gate.locks import lock_action
@@ -33,6 +34,19 @@ def resume_what_waited(request: ApprovalRequest, **_: Any) -> None:
         _resolve_action(request)
     elif Step.objects.filter(pk=request.subject_id).exists():
         _resolve_step(request)
+
+
+@receiver(request_resolved)
+def charge_reading(request: ApprovalRequest, **_: Any) -> None:
+    """People's time is a cost of what they decided on. The line names nobody."""
+    seconds = sum(int(voice.viewed.get("seconds") or 0) for voice in request.decisions.all())
+    if seconds:
+        agent, tool = request.agent, request.tool if request.is_call else ""
+        action_id = request.subject_id if request.is_call else None
+        place = Place(
+            unit_id=request.unit_id, execution_id=request.execution_id, action_id=action_id, agent=agent, tool=tool
+        )
+        charge_review(seconds, place)
 
 
 @receiver(request_turned)

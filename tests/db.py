@@ -35,10 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Decide which server this session talks to. It starts when the first test needs it."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit the environment of the session
-        slot, early_config.stash[SLOT] = _take_free_slot()
-        Server(slot).stop()  # left running by a session that was killed, perhaps with other settings
-        os.environ["VAR_DIR"], os.environ["DATABASE_URL"] = str(slot), Server(slot).dsn()
+    # Each worker of a session that runs in parallel has a server of its own, too: some tests crash theirs.
+    slot, early_config.stash[SLOT] = _take_free_slot()
+    Server(slot).stop()  # left running by a session that was killed, perhaps with other settings
+    os.environ["VAR_DIR"], os.environ["DATABASE_URL"] = str(slot), Server(slot).dsn()
     return (yield)
 
 

@@ -19,8 +19,8 @@ from audit import actors
 from audit.actors import Actor
 from audit.definitions import activate, draft
 from budgets.models import BusinessUnit
-from budgets.operations import Usage
 from budgets.permissions import grant
+from budgets.pricing import Usage
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure

@@ -9,10 +9,17 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from approvals.models.request import ApprovalRequest
-from approvals.statuses import ESCALATION_LEVEL
+from approvals.statuses import ESCALATION_LEVEL, UNDECIDED
 from audit.definitions import Definition
 from audit.ids import new_id
-from audit.lifecycle import Lifecycle
+from audit.lifecycle import Lifecycle, run
+
+# Everybody concerned is reminded after so much of the time to decide, in percent, the earliest first.
+REMINDERS = (50, 90)
+_LOOK_SOONER = """
+UPDATE approvals_approvalrequest SET next_notice_at = created_at + stood + (decide_by - created_at - stood) * %(percent)s
+WHERE status = ANY (%(open)s) AND next_notice_at > created_at + stood + (decide_by - created_at - stood) * %(percent)s
+"""
 
 
 class EscalationLevel(Definition):
@@ -46,6 +53,10 @@ class EscalationLevel(Definition):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    def came_into_force(self) -> None:
+        """What waits already is looked at when this rung's time comes, not only when the step it had planned is due."""
+        run(_LOOK_SOONER, {"percent": self.after_percent / 100, "open": list(UNDECIDED)})
 
 
 class Kind(models.TextChoices):

@@ -91,7 +91,7 @@ class ApprovalRequest(Governed):
     on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
     created_at = models.DateTimeField(db_default=Now())
     decide_by = models.DateTimeField()
-    # When the next reminder or escalation is due; unknown until the sweep has looked at the request once.
+    # When the sweep looks for the next step; at birth no later than the first step of any ladder. Empty: at once.
     next_notice_at = models.DateTimeField(null=True, editable=False)
     use_within_seconds = models.PositiveIntegerField()
     use_by = models.DateTimeField(null=True)

@@ -6,10 +6,12 @@ import time
 
 from django.db import Error, connection
 
-from approvals.notifying.deliver import forget, one_round
+from approvals.notifying.deliver import BATCH, forget, one_round
 
 logger = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
+# After a round that found little: what happens meanwhile is told together.
+GATHER_SECONDS = 0.25
 FORGET_EVERY_SECONDS = 3600.0
 
 
@@ -26,8 +28,9 @@ class Notifier(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            if not self._round():
-                self._stopping.wait(IDLE_SECONDS)
+            done = self._round()
+            if done < BATCH:
+                self._stopping.wait(GATHER_SECONDS if done else IDLE_SECONDS)
         connection.close()
 
     def _round(self) -> int:

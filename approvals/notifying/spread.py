@@ -3,29 +3,20 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from approvals import groups
-from approvals.administrators import administrators
-from approvals.models import Absence, ApprovalRequest, Delegation
-from approvals.models.notice import (
-    ABOUT_WAITING,
-    Delivery,
-    Notice,
-    NoticeKind,
-    NotificationChoice,
-    WebhookEndpoint,
-)
+from approvals.models import Absence, ApprovalRequest
+from approvals.models.notice import ABOUT_WAITING, Delivery, Notice, NoticeKind, NotificationChoice
+from approvals.notifying.known import Known
 from approvals.notifying.pace import told_at
 from approvals.standing import right_of
-from audit import actors, people
+from audit import actors
 from audit.lifecycle import database_now
-from budgets.permissions import people_with
-from budgets.units import lineage
 
 BATCH = 50
 
@@ -35,52 +26,63 @@ def spread() -> int:
     """Write the deliveries of what has happened since. Several workers may do it at once."""
     fresh = Notice.objects.select_for_update(skip_locked=True, of=("self",)).filter(spread_at=None)
     notices = list(fresh.select_related("request").order_by("id")[:BATCH])
-    now = database_now() if notices else None
-    for notice in notices:
-        assert now is not None
-        Delivery.objects.bulk_create([*_mails(notice, now), *_calls(notice, now)], ignore_conflicts=True)
-    Notice.objects.filter(pk__in=[notice.pk for notice in notices]).update(spread_at=Now())
+    if not notices:
+        return 0
+    known = Known(notices)
+    told = {notice.pk: concerned(notice, known) for notice in notices}
+    mails = _mails(notices, told, database_now())
+    calls = [call for notice in notices for call in _calls(notice, known)]
+    Delivery.objects.bulk_create([*mails, *calls], ignore_conflicts=True)
+    Notice.objects.filter(pk__in=list(told)).update(spread_at=Now())
     return len(notices)
 
 
-def _mails(notice: Notice, now: datetime) -> list[Delivery]:
+def _mails(notices: list[Notice], told: dict[UUID, set[int]], now: datetime) -> list[Delivery]:
     users: Any = get_user_model().objects
-    able = list(users.filter(pk__in=concerned(notice), is_active=True).exclude(email="").values_list("pk", flat=True))
+    everybody = users.filter(pk__in=set[int]().union(*told.values()), is_active=True).exclude(email="")
+    able = set(everybody.values_list("pk", flat=True))
     choices = NotificationChoice.objects.in_bulk(able)
-    moments = {pk: told_at(choices.get(pk), notice.kind, now) for pk in able}
-    return [Delivery(notice=notice, person_id=pk, due_at=due) for pk, due in moments.items() if due is not None]
+    moments = [
+        (notice, pk, told_at(choices.get(pk), notice.kind, now)) for notice in notices for pk in told[notice.pk] & able
+    ]
+    return [Delivery(notice=notice, person_id=pk, due_at=due) for notice, pk, due in moments if due is not None]
 
 
-def _calls(notice: Notice, now: datetime) -> list[Delivery]:
-    here = Q(unit_id=None) | Q(unit_id__in=lineage(notice.unit_id) if notice.unit_id else [])
-    endpoints = WebhookEndpoint.objects.filter(here, enabled=True)
-    return [Delivery(notice=notice, endpoint=endpoint, due_at=now) for endpoint in endpoints]
+def _calls(notice: Notice, known: Known) -> list[Delivery]:
+    here = {None, *(known.lineage(notice.unit_id) if notice.unit_id else [])}
+    return [
+        Delivery(notice=notice, endpoint=endpoint, due_at=Now())
+        for endpoint in known.endpoints
+        if endpoint.unit_id in here
+    ]
 
 
-def concerned(notice: Notice) -> set[int]:
+def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     """Ids of the people; whoever did it knows already."""
-    request = notice.request
+    request, known = notice.request, known or Known([notice])
     if notice.kind == NoticeKind.DECIDED:
         told = _ids([request.requester]) if request else set()
     elif notice.kind == NoticeKind.EMERGENCY:
-        told = people_with("review", notice.unit_id) | set(administrators())
+        told = known.people_with("review", notice.unit_id) | known.administrators
     elif notice.kind in ABOUT_WAITING:
-        told = (_asked(notice) if notice.asks_by_name else _signers(notice)) - _cannot_sign(request)
+        told = (_asked(notice, known) if notice.asks_by_name else _signers(notice, known)) - _cannot_sign(
+            request, known
+        )
     else:
-        told = people_with("review", notice.unit_id) | people_with("operate", notice.unit_id)
-        told |= set(administrators()) if notice.unit_id is None else set()
+        told = known.people_with("review", notice.unit_id) | known.people_with("operate", notice.unit_id)
+        told |= known.administrators if notice.unit_id is None else set()
     return told - _ids([notice.by])
 
 
-def _signers(notice: Notice) -> set[int]:
+def _signers(notice: Notice, known: Known) -> set[int]:
     """By a role of their own, or by one that was lent to them and reaches this request."""
     request = notice.request
-    lent = Delegation.objects.running().values_list("delegate_id", "delegate_name") if request else []
+    lent = known.delegates if request else []
     reached = {pk for pk, name in lent if request and right_of(request, actors.person(pk, name))}
-    return people_with("review", notice.unit_id) | reached
+    return known.people_with("review", notice.unit_id) | reached
 
 
-def _asked(notice: Notice) -> set[int]:
+def _asked(notice: Notice, known: Known) -> set[int]:
     """Who was asked by name, as far as they may look into the unit; for whoever is away, their stand-in."""
     asked = {notice.asked_person_id} if notice.asked_person_id else set()
     if notice.asked_group_id:
@@ -90,16 +92,14 @@ def _asked(notice: Notice) -> set[int]:
         asked = set(groups.in_force([notice.asked_reviewers]).members.get(notice.asked_reviewers, ()))
     away = Absence.objects.running().filter(person_id__in=asked, stand_in__isnull=False)
     stand_ins = dict(away.order_by("away_until").values_list("person_id", "stand_in_id"))
-    return {stand_ins.get(pk, pk) for pk in asked} & people_with("view", notice.unit_id)
+    return {stand_ins.get(pk, pk) for pk in asked} & known.people_with("view", notice.unit_id)
 
 
-def _cannot_sign(request: ApprovalRequest | None) -> set[int]:
+def _cannot_sign(request: ApprovalRequest | None, known: Known) -> set[int]:
     if request is None:
         return set()
-    voices = request.decisions.filter(revision=request.revision).values_list("person_id", "for_person_id")
-    signed = {pk for voice in voices for pk in voice if pk}
-    out = signed | _ids([request.requester, *request.excluded])
-    return out.union(*(people.accounts_of(pk) for pk in out))
+    out = known.signers_of(request) | _ids([request.requester, *request.excluded])
+    return out.union(*(known.accounts_of(pk) for pk in out))
 
 
 def _ids(keys: Iterable[str]) -> set[int]:

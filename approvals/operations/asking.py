@@ -11,12 +11,12 @@ from django.db.models.functions import Now
 from approvals import notices
 from approvals.deadlines import Clock, deadline
 from approvals.models import ApprovalRequest, NoticeKind, OnTimeout
+from approvals.models.escalation import REMINDERS
 from approvals.quorum import Need, open_to, people_of, seats_of
 from approvals.statuses import UNDECIDED, RequestStatus
-from approvals.stopped import covering_request
 from audit import lifecycle
 from audit.actors import Actor
-from audit.lifecycle import move
+from audit.lifecycle import Moves, insert_of, move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +64,23 @@ class Asked:
     clocks: tuple[Clock, ...] = ()
 
 
-@transaction.atomic
-def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalRequest:
-    """Put a frozen subject in front of people. What is asked of them is frozen with it; who they are is not."""
-    now = lifecycle.database_now()
+# The clock, whether a stop covers it, and when the first step on any ladder is due, in percent of the time to decide.
+_CIRCUMSTANCES = """
+SELECT clock_timestamp(),
+  EXISTS (SELECT 1 FROM approvals_stop_reach AS s
+    WHERE (s.unit_id IS NULL OR s.unit_id = %s) AND s.agent IN ('', %s) AND s.tool IN ('', %s)),
+  LEAST(%s, (SELECT min(after_percent) FROM approvals_escalationlevel WHERE status = 'active'))
+"""
+
+
+def open_request(*, subject: Subject, asked: Asked, by: Actor, within: Moves | None = None) -> ApprovalRequest:
+    """Put a frozen subject in front of people. What is asked of them is frozen with it; who they are is not.
+
+    Written in one statement with its event and the notice of it: of its own, or `within` the caller's.
+    """
+    now, is_stopped, first_step = lifecycle.run(
+        _CIRCUMSTANCES, [subject.unit_id, subject.agent, subject.tool, REMINDERS[0]]
+    )[0]
     due = deadline(now, asked.clocks or (Clock(asked.decide_within_seconds),))
     columns = {name: getattr(subject, name) for name in subject.__slots__ if name not in {"id", "duties"}}
     required, needs = people_of(asked.required, asked.needs), [need.to_json() for need in asked.needs]
@@ -83,17 +96,22 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalReques
         reasons=list(asked.reasons),
         on_timeout=asked.on_timeout,
         escalate_to=asked.escalate_to,
+        created_at=now,
         decide_by=due.at,
         calendar=due.calendar,
         use_within_seconds=asked.use_within_seconds,
         excluded=list(subject.duties),
         duties=dict(subject.duties),
+        frozen_at=now if is_stopped else None,
         **columns,
     )
-    request.frozen_at = now if covering_request(request) else None
+    request.next_notice_at = request.after(first_step)
     facts = {"digest": subject.digest, "required": required, "subject": str(subject.id)}
-    lifecycle.born(request, by=by, data={**facts, "needs": needs} if needs else facts)
-    notices.tell_of_request(NoticeKind.WAITING, request, by=by)
+    moves = within or Moves(stream=request.stream, unit_id=request.unit_id, by=by)
+    moves.born(request, stream=request.stream, data={**facts, "needs": needs} if needs else facts)
+    moves.also(*insert_of(notices.of_request(NoticeKind.WAITING, request, by=by)))
+    if within is None:
+        moves.execute()
     return request
 
 

@@ -13,7 +13,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from audit.refusals import Forbidden, Invalid
-from budgets.operations import Usage
+from budgets.pricing import Usage
 from budgets.units import lineage
 from orchestrator.api.base import ApiView, actor_of, either, machines
 from orchestrator.api.bodies import Nothing, Outcome, Proposal, Reason

@@ -29,18 +29,35 @@ class Proposal(Body):
     idempotency_hint = Text(max_length=200, required=False, allow_blank=True)
 
 
+def _part(help_text: str) -> Whole:
+    text = f"{help_text}. Leave it out if nobody said: none is not the same"
+    return Whole(required=False, allow_null=True, min_value=0, max_value=MOST_TOKENS, help_text=text)
+
+
+def _refuse_too_large(attrs: dict[str, Any], whole: str, *parts: str) -> None:
+    if sum(attrs.get(part) or 0 for part in parts) > attrs.get(whole, 0):
+        raise serializers.ValidationError({parts[0]: [f"These are part of the {whole}, so not more."]}, code="invalid")
+
+
 class Consumption(Body):
-    """What a call used. Leaving the cost out means unknown, never zero."""
+    """What a call used. Without its cost it is estimated from the model's price, or unknown: never zero."""
 
     cost = Money(required=False, allow_null=True)
     currency = serializers.RegexField(r"\A[A-Z]{3}\Z", required=False, help_text="ISO 4217")
     input_tokens = Whole(required=False, min_value=0, max_value=MOST_TOKENS)
     output_tokens = Whole(required=False, min_value=0, max_value=MOST_TOKENS)
+    cached_input_tokens = _part("Of the input tokens, those read from a cache")
+    cache_write_tokens = _part("Of the input tokens, those written to a cache")
+    reasoning_tokens = _part("Of the output tokens, those spent on reasoning")
     model = Text(max_length=200, required=False)
+    provider = Text(max_length=100, required=False, help_text="Needed only where several sell a model of this name")
+    is_batch = serializers.BooleanField(required=False, help_text="Sent as a batch, at the batch rate")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("cost") is not None and not attrs.get("currency"):
             raise serializers.ValidationError({"currency": ["An amount needs its currency."]}, code="required")
+        _refuse_too_large(attrs, "input_tokens", "cached_input_tokens", "cache_write_tokens")
+        _refuse_too_large(attrs, "output_tokens", "reasoning_tokens")
         return attrs
 
 

@@ -11,8 +11,9 @@ from rest_framework.response import Response
 
 from audit import events
 from audit.refusals import Forbidden, Invalid
-from budgets.models import BusinessUnit, LedgerEntry
-from budgets.operations import Usage, charge
+from budgets.models import BusinessUnit, LedgerEntry, LineKind
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
 from orchestrator.api.base import ApiView, actor_of, either, machines
 from orchestrator.api.bodies import Consumption
 from orchestrator.api.contract import listing
@@ -52,7 +53,7 @@ def _report(request: Request, body: dict[str, Any]) -> Answer:
     reference = body.pop("reference", "")
     if agent != by.name:
         raise Forbidden(f"This token is {by.name}'s and cannot report for {agent}.", code="other_agent")
-    entry = charge(Usage(**body), unit_id=where.pk, execution_id=execution_id, action_id=None, agent=agent, tool="")
+    entry = charge(Usage(**body), Place(unit_id=where.pk, execution_id=execution_id, agent=agent))
     if entry is None:
         raise Invalid("Report a cost or tokens.", errors=[("", "empty", "Neither a cost nor tokens were reported.")])
     entry.refresh_from_db()
@@ -105,12 +106,16 @@ def _period(request: Request) -> dict[str, Any]:
 
 
 def _sums(rows: Any, column: str) -> list[dict[str, Any]]:
-    grouped = rows.values("currency", group=F(column)).annotate(
-        cost=Sum("amount"),
-        tokens_in=Sum("input_tokens"),
-        tokens_out=Sum("output_tokens"),
-        calls=Count("id"),
-        unknown=Count("id", filter=Q(amount=None)),
+    grouped = (
+        rows.with_corrections()
+        .values("currency", group=F(column))
+        .annotate(
+            cost=Sum("amount"),
+            tokens_in=Sum("input_tokens"),
+            tokens_out=Sum("output_tokens"),
+            calls=Count("id", filter=~Q(kind=LineKind.CORRECTION)),
+            unknown=Count("id", filter=Q(amount=None, is_corrected=False)),
+        )
     )
     return [
         {**row, "input_tokens": row["tokens_in"], "output_tokens": row["tokens_out"]}

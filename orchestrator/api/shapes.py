@@ -297,8 +297,9 @@ class UsageShape(Shape):
     class Meta:
         model = LedgerEntry
         fields = (
-            "id", "unit", "execution", "action", "agent", "tool", "model", "cost", "currency", "basis",
-            "input_tokens", "output_tokens", "at",
+            "id", "kind", "unit", "execution", "action", "agent", "tool", "provider", "model", "cost", "currency", "basis",
+            "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens", "is_batch",
+            "rates", "priced_by", "why", "at",
         )  # fmt: skip
 
 

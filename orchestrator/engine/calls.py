@@ -14,7 +14,7 @@ from audit import failpoints
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
-from budgets.operations import Usage
+from budgets.pricing import Usage
 from orchestrator.engine import probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.outputs import problem_with
@@ -26,7 +26,7 @@ from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
 from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
-from orchestrator.gate.report import report
+from orchestrator.gate.report import place_of, report
 from orchestrator.models import Action
 from orchestrator.models.action import ENDED_UNUSED
 from orchestrator.statuses import ActionStatus
@@ -313,14 +313,19 @@ def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done)
 
 
 def usages_of(ran: Outcome) -> list[Usage]:
-    """What the handler said it used. Tokens without a price stay without one: unknown is not zero."""
+    """What the handler said it used, call by call."""
     return [
         Usage(
             cost=None if used.cost is None else Decimal(used.cost),
             currency=used.currency,
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,
+            cached_input_tokens=used.cached_input_tokens,
+            cache_write_tokens=used.cache_write_tokens,
+            reasoning_tokens=used.reasoning_tokens,
             model=used.model,
+            provider=used.provider,
+            is_batch=used.is_batch,
         )
         for used in ran.usage
     ]
@@ -329,14 +334,7 @@ def usages_of(ran: Outcome) -> list[Usage]:
 def _charge(action: Action, ran: Outcome) -> None:
     """Before the outcome is known: a call that failed, or whose report comes too late, costs the same."""
     for usage in usages_of(ran):
-        budgets.charge(
-            usage,
-            unit_id=action.unit_id,
-            execution_id=action.execution_id,
-            action_id=action.pk,
-            agent=action.agent,
-            tool=action.tool,
-        )
+        budgets.charge(usage, place_of(action))
 
 
 def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:

@@ -4,10 +4,15 @@ What cannot be counted is not taken for nothing: under `max_cost`, a call whose 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
+from audit.lifecycle import database_now
 from budgets.models import BusinessUnit
-from budgets.operations import Usage, spent
+from budgets.operations import spent
+from budgets.pricing import Usage, cost_of_call
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import Segment
 from orchestrator.statuses import StepStatus
@@ -63,12 +68,20 @@ def _over_total(segment: Segment, *, used_up: bool) -> Failure | None:
     return None
 
 
+def _priced(usage: Usage, unit_id: UUID, at: datetime) -> Usage:
+    """As the ledger will have it."""
+    costed = cost_of_call(usage, unit_id=unit_id, at=at)
+    return replace(usage, cost=costed.amount, currency=costed.currency)
+
+
 def _over_cost(
     segment: Segment, usages: Sequence[Usage], cap: str, whose: str, *, used_up: bool = False
 ) -> Failure | None:
     if not usages:
         return None
-    currency = BusinessUnit.objects.get(pk=segment.execution.unit_id).currency
+    unit_id, now = segment.execution.unit_id, database_now()
+    usages = [_priced(usage, unit_id, now) for usage in usages]
+    currency = BusinessUnit.objects.get(pk=unit_id).currency
     if any(usage.cost is None or usage.currency != currency for usage in usages):
         return Failure("budget", f"What a call cost in {currency} is unknown, so the {whose}'s cap cannot be kept.")
     cost = sum((usage.cost for usage in usages if usage.cost is not None), Decimal(0))

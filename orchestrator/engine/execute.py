@@ -6,7 +6,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from audit.conditions import compile_condition
-from audit.lifecycle import database_now
+from audit.lifecycle import Moves, database_now
 from audit.refusals import Stale
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
@@ -218,7 +218,7 @@ def _ask_people(segment: Segment) -> dict[str, Any]:
         return {"approved_by": [], "why": "no condition asked for a person"}
     why = reasons or ["The workflow asks a person here."]
 
-    def ask(execution: Execution, step: Step) -> None:
-        ask_about_step(execution, step, segment.spec, scope=scope, reasons=why)
+    def ask(execution: Execution, step: Step, within: Moves | None) -> None:
+        ask_about_step(execution, step, segment.spec, scope=scope, reasons=why, within=within)
 
     raise _Waits(StepStatus.AWAITING_APPROVAL, "; ".join(why)[:500], ask)

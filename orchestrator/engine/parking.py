@@ -17,16 +17,20 @@ from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
 
-# Opens the request of a parked step, in the transaction that parks it.
-Ask = Callable[[Execution, Step], None]
+# Opens the request of a parked step, in the transaction that parks it; within the statement that does, where there is one.
+Ask = Callable[[Execution, Step, Moves | None], None]
 
 
-@transaction.atomic
 def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None = None) -> None:
     """The step waits for a person; its worker is free, and this try does not count against its limit."""
     if ask is not None and segment.released.spec.is_chain and not segment.usages:
         _park_a_chain(segment, to=to, why=why, input=input, ask=ask)
-        return
+    else:
+        _park(segment, to=to, why=why, input=input, ask=ask)
+
+
+@transaction.atomic
+def _park(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None) -> None:
     execution = lock_execution(segment.execution.pk)
     attempt, step = held_rows(segment)
     charge(segment)
@@ -43,7 +47,7 @@ def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any],
         guard={"attempt_id": segment.fence},
     )
     if ask is not None:
-        ask(execution, step)
+        ask(execution, step, None)
     elif to == StepStatus.AWAITING_APPROVAL and not _is_anybody_asked(step):
         # People were faster than the parking: the decision found the step still running, so it resumes here.
         move(step, to=StepStatus.PENDING, by=ENGINE, why="decided before it was parked", due_at=Now())
@@ -52,7 +56,7 @@ def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any],
 
 
 def _park_a_chain(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask) -> None:
-    """Nothing else of a chain can run meanwhile, so the execution waits, too: one statement moves all three."""
+    """Nothing else of a chain can run meanwhile, so the execution waits, too: one statement moves all three and asks."""
     moves = Moves(stream=segment.stream, unit_id=segment.execution.unit_id, by=ENGINE, lock=segment.execution)
     moves.move(
         Attempt,
@@ -75,8 +79,8 @@ def _park_a_chain(segment: Segment, *, to: str, why: str, input: dict[str, Any],
         why=why,
     )
     moves.move(Execution, segment.execution.pk, before=ExecutionStatus.RUNNING, to=ExecutionStatus.WAITING)
+    ask(segment.execution, Step(id=segment.step_id, key=segment.key, attempt_count=segment.attempt_number), moves)
     moves.execute()
-    ask(segment.execution, Step(id=segment.step_id, key=segment.key, attempt_count=segment.attempt_number))
 
 
 def _is_anybody_asked(step: Step) -> bool:

@@ -5,16 +5,23 @@ from typing import Any
 from approvals import operations as approvals
 from approvals.policies import DAY, HOUR
 from audit.canonical import canonical, digest_text
+from audit.lifecycle import Moves
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
-from orchestrator.gate.duties import duties_of_execution
+from orchestrator.gate.duties import Duties, duties_of_step
 from orchestrator.models import Execution, Step
 from orchestrator.workflows.spec import StepSpec
 
 
 def ask_about_step(
-    execution: Execution, step: Step, spec: StepSpec, *, scope: dict[str, Any], reasons: list[str]
+    execution: Execution,
+    step: Step,
+    spec: StepSpec,
+    *,
+    scope: dict[str, Any],
+    reasons: list[str],
+    within: Moves | None = None,
 ) -> None:
     """Open the request of an `approve` step: people see every value the conditions looked at."""
     _open(
@@ -26,6 +33,7 @@ def ask_about_step(
         effect="continue",
         reversible="Rejecting ends the execution; nothing has been done yet at this step.",
         facts={"values": scope},
+        within=within,
     )
 
 
@@ -43,9 +51,15 @@ def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
     )
 
 
-def _agents_in(execution: Execution) -> list[str]:
-    """The agents whose work is decided on."""
-    return [step.agent for step in released(execution.release_id).spec.steps if step.agent]
+def _duties(execution: Execution) -> Duties:
+    """The agents whose work is decided on, and the workflow's publisher."""
+    one = released(execution.release_id)
+    return duties_of_step(
+        requester=execution.requester,
+        agents=[step.agent for step in one.spec.steps if step.agent],
+        workflow=f"{one.spec.workflow} {one.spec.version}",
+        published_by=one.created_by,
+    )
 
 
 def _open(
@@ -58,6 +72,7 @@ def _open(
     effect: str,
     reversible: str,
     facts: dict[str, Any],
+    within: Moves | None = None,
 ) -> None:
     snapshot = canonical(
         {
@@ -75,6 +90,7 @@ def _open(
     )
     approvals.open_request(
         by=ENGINE,
+        within=within,
         subject=approvals.Subject(
             id=step.pk,
             unit_id=execution.unit_id,
@@ -92,7 +108,7 @@ def _open(
             tier="financial" if required > 1 else "customer_facing",
             requester=execution.requester,
             requester_name=execution.requester_name,
-            duties=duties_of_execution(execution, _agents_in(execution)),
+            duties=_duties(execution),
         ),
         asked=approvals.Asked(
             required=required,

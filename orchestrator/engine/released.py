@@ -26,6 +26,7 @@ class Released:
     agents: dict[str, dict[str, Any]]
     code_dir: str
     env: dict[str, str]
+    created_by: str
 
     @cached_property
     def steps_text(self) -> str:
@@ -46,6 +47,7 @@ def released(release_id: UUID) -> Released:
         agents=bundle["agents"],
         code_dir=str(unpack(row.digest, bundle["code"])),
         env={name: settings.HANDLER_ENV[name] for name in bundle["env"] if settings.HANDLER_ENV.get(name)},
+        created_by=row.created_by,
     )
 
 

@@ -138,15 +138,14 @@ def _span_attributes(segment: Segment) -> dict[str, Any]:
 
 def charge(segment: Segment) -> None:
     """Write what the run said it used. A late attempt loses its result, not its bill."""
+    place = budgets.Place(
+        unit_id=segment.execution.unit_id,
+        execution_id=segment.execution.pk,
+        agent=segment.spec.agent or "",
+        tool=segment.spec.tool or "",
+    )
     for usage in segment.usages:
-        budgets.charge(
-            usage,
-            unit_id=segment.execution.unit_id,
-            execution_id=segment.execution.pk,
-            action_id=None,
-            agent=segment.spec.agent or "",
-            tool=segment.spec.tool or "",
-        )
+        budgets.charge(usage, place)
 
 
 # Never silent: somebody is told, whatever the retries come to.

@@ -6,7 +6,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from approvals.policies import Requirement
-from orchestrator.models import Action, Agent, Execution, Release, Tool
+from audit.lifecycle import run
+from orchestrator.models import Action, Release, Tool
 
 Duties = dict[str, str]
 
@@ -21,20 +22,31 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
         release = Release.objects.filter(execution__pk=action.execution_id).only(
             "workflow", "version", "digest", "created_by"
         )
-        duties |= {key: words for key, words in _published(release.get()).items() if key not in duties}
+        one = release.get()
+        published = _published(one.created_by, f"{one.workflow} {one.version}")
+        duties |= {key: words for key, words in published.items() if key not in duties}
     return _acted_for(action.context) | duties
 
 
-def duties_of_execution(execution: Execution, agents: Iterable[str]) -> Duties:
-    """For a decision about a step: the agents whose work is decided on, and the workflow itself."""
-    return _published(execution.release) | duties_of_agents([*agents, execution.requester.removeprefix("agent:")])
+def duties_of_step(*, requester: str, agents: Iterable[str], workflow: str, published_by: str) -> Duties:
+    """For a decision about a step: the agents whose work is decided on, and whoever published the workflow."""
+    asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
+    return _published(published_by, workflow) | duties_of_agents([*agents, *asking])
+
+
+_AGENTS = """
+SELECT name || ' v' || version, name, owner_id, editors FROM orchestrator_agent
+WHERE status = 'active' AND name = ANY (%s) ORDER BY name
+"""
 
 
 def duties_of_agents(names: Iterable[str]) -> Duties:
+    """Of the agents of these names, as far as there are any."""
     duties: Duties = {}
-    for agent in Agent.objects.active().filter(name__in=set(names)).order_by("name"):
-        _edited(duties, agent.editors, f"the agent {agent}")
-        duties[f"user:{agent.owner_id}"] = f"own the agent {agent.name}"
+    wanted = sorted({*names} - {""})
+    for title, name, owner, editors in run(_AGENTS, [wanted]) if wanted else []:
+        _edited(duties, editors, f"the agent {title}")
+        duties[f"user:{owner}"] = f"own the agent {name}"
     return duties
 
 
@@ -43,10 +55,9 @@ def _edited(duties: Duties, editors: Iterable[int], what: str) -> None:
         duties.setdefault(f"user:{editor}", f"edited {what}")
 
 
-def _published(release: Release) -> Duties:
+def _published(by: str, workflow: str) -> Duties:
     """A release made by the system has no person behind it."""
-    is_person = release.created_by.startswith("user:")
-    return {release.created_by: f"published the workflow {release.workflow} {release.version}"} if is_person else {}
+    return {by: f"published the workflow {workflow}"} if by.startswith("user:") else {}
 
 
 def _acted_for(context: dict[str, Any]) -> Duties:

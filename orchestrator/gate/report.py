@@ -13,6 +13,7 @@ from audit.lifecycle import move
 from audit.models import Span
 from audit.refusals import Stale
 from budgets import operations as budgets
+from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.locks import lock_action, refuse_foreign
 from orchestrator.models import Action
@@ -38,7 +39,7 @@ def report(
     result: Any = None,
     failure_class: str = "",
     message: str = "",
-    usage: budgets.Usage | None = None,
+    usage: Usage | None = None,
     started_at: datetime | None = None,
     ended_at: datetime | None = None,
 ) -> Action:
@@ -61,17 +62,22 @@ def report(
         finished_at=None if outcome == "unknown" else Now(),
     )
     _span(action, outcome, started_at, ended_at)
+    budgets.charge_tool_call(place_of(action))
     if usage is not None:
-        budgets.charge(
-            usage,
-            unit_id=action.unit_id,
-            execution_id=action.execution_id,
-            action_id=action.pk,
-            agent=action.agent,
-            tool=action.tool,
-        )
+        budgets.charge(usage, place_of(action))
     announce(action)
     return action
+
+
+def place_of(action: Action) -> budgets.Place:
+    """Where the cost of a call belongs."""
+    return budgets.Place(
+        unit_id=action.unit_id,
+        execution_id=action.execution_id,
+        action_id=action.pk,
+        agent=action.agent,
+        tool=action.tool,
+    )
 
 
 def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: datetime | None) -> None:

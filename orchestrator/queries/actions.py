@@ -17,7 +17,7 @@ from approvals.snapshots import Reading
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, visible_or_refuse
-from budgets.models import LedgerEntry
+from budgets.models import LedgerEntry, LedgerEntryQuerySet
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.models import Action, Execution, Tool
 from orchestrator.queries.costs import Cost, cost_of
@@ -118,7 +118,7 @@ def title(action: Action, tools: dict[tuple[str, str], Tool]) -> str:
     return title_of(tool, json.loads(action.arguments)) if tool else f"Call {action.tool}"
 
 
-def _entries(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> QuerySet[LedgerEntry]:
+def _entries(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> LedgerEntryQuerySet:
     """The ledger lines behind the list: what these calls cost and, unless the list is narrowed by something only a call
     has, what was reported beside them (model calls)."""
     entries = LedgerEntry.objects.visible_to(actor)
@@ -133,7 +133,7 @@ def _entries(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> Qu
     return entries.filter(**{name: value for name, value in wanted.items() if value})
 
 
-def _totals(rows: QuerySet[Action], entries: QuerySet[LedgerEntry]) -> Totals:
+def _totals(rows: QuerySet[Action], entries: LedgerEntryQuerySet) -> Totals:
     verdicts: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
     for verdict, status, number in rows.order_by().values_list("verdict", "status").annotate(n=Count("id")):

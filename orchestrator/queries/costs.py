@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, Sum
 
-from budgets.models import CostBasis, LedgerEntry
+from budgets.models import CostBasis, LedgerEntryQuerySet, LineKind
 
 FOUR = Decimal("0.0001")
 
@@ -23,6 +23,8 @@ class Cost:
     output_tokens: int = 0
     lines: int = 0
     unknown: int = 0
+    # Lines whose amount we worked out by a price; part of `lines` and of the amounts.
+    estimated: int = 0
 
     @property
     def totals(self) -> list[tuple[str, str, str]]:
@@ -39,25 +41,31 @@ def _plain(amount: Decimal) -> str:
     return f"{int(whole):,}.{digits.rstrip('0'):0<2}"
 
 
-_SUMS = {"amount": Sum("amount"), "given": Sum("input_tokens"), "made": Sum("output_tokens"), "lines": Count("id")}
+_SUMS = {
+    "amount": Sum("amount"),
+    "given": Sum("input_tokens"),
+    "made": Sum("output_tokens"),
+    "lines": Count("id", filter=~Q(kind=LineKind.CORRECTION)),
+}
+_APART = ("currency", "basis", "is_corrected")
 
 
-def cost_of(entries: QuerySet[LedgerEntry]) -> Cost:
-    return _folded(entries.order_by().values("currency", "basis").annotate(**_prefixed()))
+def cost_of(entries: LedgerEntryQuerySet) -> Cost:
+    return _folded(entries.with_corrections().order_by().values(*_APART).annotate(**_prefixed()))
 
 
-def costs_by_execution(entries: QuerySet[LedgerEntry]) -> dict[UUID, Cost]:
+def costs_by_execution(entries: LedgerEntryQuerySet) -> dict[UUID, Cost]:
     return _grouped(entries, "execution_id")
 
 
-def costs_by(entries: QuerySet[LedgerEntry], column: str) -> list[tuple[str, Cost]]:
+def costs_by(entries: LedgerEntryQuerySet, column: str) -> list[tuple[str, Cost]]:
     """Lines of a cost table: by agent, tool or model."""
     return sorted(_grouped(entries, column).items(), key=lambda line: -line[1].tokens)
 
 
-def _grouped(entries: QuerySet[LedgerEntry], column: str) -> dict[Any, Cost]:
+def _grouped(entries: LedgerEntryQuerySet, column: str) -> dict[Any, Cost]:
     groups: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for row in entries.order_by().values(column, "currency", "basis").annotate(**_prefixed()):
+    for row in entries.with_corrections().order_by().values(column, *_APART).annotate(**_prefixed()):
         groups[row[column]].append(row)
     return {key: _folded(rows) for key, rows in groups.items()}
 
@@ -77,5 +85,6 @@ def _folded(rows: Iterable[Any]) -> Cost:
         input_tokens=sum(row["sum_given"] for row in rows),
         output_tokens=sum(row["sum_made"] for row in rows),
         lines=sum(row["sum_lines"] for row in rows),
-        unknown=sum(row["sum_lines"] for row in rows if row["basis"] == CostBasis.UNKNOWN),
+        unknown=sum(row["sum_lines"] for row in rows if row["basis"] == CostBasis.UNKNOWN and not row["is_corrected"]),
+        estimated=sum(row["sum_lines"] for row in rows if row["basis"] == CostBasis.ESTIMATED),
     )

@@ -12,6 +12,7 @@ from audit import events
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.refusals import Invalid
+from budgets import catalogue as price_list
 from orchestrator.models import Agent, Channel, Release, Tool
 from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract
 from orchestrator.workflows.parse import parse
@@ -86,6 +87,7 @@ def build(folder: Path) -> dict[str, Any]:
         "code": code,
         "code_digest": digest(code),
         "env": _env(folder),
+        "prices": price_list.source(),
     }
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Used = tuple[int, int, str]
 
-_MOST_MODELS = 64
+_MOST_CALLS = 1000
 
 
 class Declared(Exception):
@@ -67,7 +67,7 @@ class Context:
         self.attempt: int | None = self.given.get("attempt")
         self.deadline: float = self.given.get("deadline") or time.time() + header["timeout"]
         self.stopped = False
-        self._used: dict[tuple[str, str, bool], Used] = {}
+        self._used: list[dict[str, Any]] = []
         self._header = header
         self._channel = channel
         self._one_at_a_time = _thread.allocate_lock()
@@ -96,25 +96,38 @@ class Context:
         self,
         *,
         model: str = "",
+        provider: str = "",
         input_tokens: int = 0,
         output_tokens: int = 0,
+        cached_input_tokens: int | None = None,
+        cache_write_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        is_batch: bool = False,
         cost: object = None,
         currency: str = "",
     ) -> None:
-        """Say what a model call used; it is charged whatever becomes of the run. No cost means unknown, not zero."""
-        name = (str(model)[:100], str(currency)[:3], cost is None)
-        if name not in self._used and len(self._used) >= _MOST_MODELS:
-            raise ValueError(f"usage of more than {_MOST_MODELS} models in one run")
-        before = self._used.get(name, (0, 0, "0"))
-        self._used[name] = (before[0] + int(input_tokens), before[1] + int(output_tokens), _sum(before[2], cost or 0))
+        """Say what one model call used; it is charged whatever becomes of the run.
+
+        Without a cost it is estimated from the model's price, or unknown, never zero. `input_tokens` are all of them, those
+        read from a cache included; `output_tokens` include reasoning. Leave a part out if you do not know it.
+        """
+        if len(self._used) >= _MOST_CALLS:
+            raise ValueError(f"usage of more than {_MOST_CALLS} model calls in one run")
+        parts = {
+            "cached_input_tokens": cached_input_tokens,
+            "cache_write_tokens": cache_write_tokens,
+            "reasoning_tokens": reasoning_tokens,
+        }
+        line = {"model": str(model)[:100], "provider": str(provider)[:100], "is_batch": bool(is_batch)}
+        line |= {"input_tokens": int(input_tokens), "output_tokens": int(output_tokens)}
+        line |= {name: int(count) for name, count in parts.items() if count is not None}
+        if cost is not None:
+            line |= {"cost": _plain(cost), "currency": str(currency)[:3]}
+        self._used.append(line)
 
     def used(self) -> list[dict[str, Any]]:
-        """Everything told to usage(), one line for each model, currency, and whether its cost is known."""
-        return [
-            {"model": model, "currency": currency, "input_tokens": given, "output_tokens": made}
-            | ({} if unknown else {"cost": cost})
-            for (model, currency, unknown), (given, made, cost) in self._used.items()
-        ]
+        """Everything told to usage(), one line for each call: what a call costs may depend on its size."""
+        return self._used
 
     def http_json(
         self,
@@ -139,10 +152,8 @@ class Context:
         return answer
 
 
-def _sum(so_far: str, more: object) -> str:
-    """Exact, and without importing decimal (a millisecond of every cold start) unless there is a cost."""
-    if not more:
-        return so_far
+def _plain(amount: object) -> str:
+    """As decimal text, and without importing decimal (a millisecond of every cold start) unless there is a cost."""
     from decimal import Decimal  # noqa: PLC0415
 
-    return f"{Decimal(so_far) + Decimal(str(more)):f}"
+    return f"{Decimal(str(amount)):f}"

@@ -26,6 +26,7 @@ FailureClass = Literal[
     "determinism",
 ]
 
+_PARTS = ("cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
 _NEVER_GIVEN = ("DATABASE_URL", "SECRET_KEY")
 _NEVER_GIVEN_PREFIXES = ("PG", "LD_", "PYTHON", "DJANGO_")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -109,13 +110,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What the handler said a model used. `cost` is a decimal's text, None when nobody said."""
+    """What the handler said a model call used. `cost` is a decimal's text; None, of it or of a part, when nobody said."""
 
     model: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
     cost: str | None = None
     currency: str = ""
+    provider: str = ""
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,19 @@ def used_of(item: Mapping[str, Any]) -> Used:
     given, made = _count(item.get("input_tokens")), _count(item.get("output_tokens"))
     if cost and not (_MONEY.fullmatch(str(cost)) and _CURRENCY.fullmatch(str(currency))):
         raise wire.NotJson("a cost that is no amount of a currency")
-    return Used(wire.clean(str(model), 100), given, made, str(cost) if cost else None, str(currency) if cost else "")
+    parts = {name: _count(item[name]) for name in _PARTS if name in item}
+    if parts.get("cached_input_tokens", 0) + parts.get("cache_write_tokens", 0) > given:
+        raise wire.NotJson("more cached input than input")
+    return Used(
+        wire.clean(str(model), 100),
+        given,
+        made,
+        str(cost) if cost else None,
+        str(currency) if cost else "",
+        provider=wire.clean(str(item.get("provider", "")), 100),
+        is_batch=item.get("is_batch") is True,
+        **parts,
+    )
 
 
 def _count(value: object) -> int:

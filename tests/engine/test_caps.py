@@ -47,10 +47,11 @@ def books():
 
 
 class TestUsage:
-    def test_is_charged_line_by_line(self, world, publish):
+    def test_is_charged_call_by_call(self, world, publish):
         ended(world, publish, usage=[CHEAP, CHEAP, {"model": "large", "input_tokens": 5}])
 
-        assert books() == [("small", Decimal("0.5"), 120, 80), ("large", None, 5, 0)]
+        one = ("small", Decimal("0.25"), 60, 40)
+        assert books() == [one, one, ("large", None, 5, 0)]
 
     def test_of_a_failed_attempt_is_charged_as_well(self, world, publish):
         execution = ended(world, publish, usage=[CHEAP], fails=True)

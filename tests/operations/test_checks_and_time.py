@@ -103,7 +103,8 @@ class TestTimeOut:
         make.group("seniors", grace)
         make.policy("slow", required=1, condition="", on_timeout="escalate", escalate_to="seniors")
         asked = make.request()
-        make.later("approvals_approvalrequest", "decide_by", asked.pk, 2 * 24 * 3600)
+        for column in ("decide_by", "next_notice_at"):
+            make.later("approvals_approvalrequest", column, asked.pk, 2 * 24 * 3600)
         return asked
 
     def test_that_escalates_leaves_the_request_waiting_and_says_so_once(self, escalating):

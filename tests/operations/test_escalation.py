@@ -96,6 +96,14 @@ class TestReminders:
         assert waiting.next_notice_at == waiting.created_at + (waiting.decide_by - waiting.created_at) / 2
         assert not ApprovalRequest.objects.filter(next_notice_at__lte=Now()).exists()
 
+    def test_are_planned_at_birth_no_later_than_the_first_rung_of_any_ladder(self, world, waiting):
+        assert waiting.next_notice_at == waiting.created_at + (waiting.decide_by - waiting.created_at) / 2
+        level("early", 10, person=user(world.linus))
+
+        later = make.request(of=world.unit)
+
+        assert later.next_notice_at == later.created_at + (later.decide_by - later.created_at) / 10
+
     def test_wait_with_a_deadline_that_was_moved(self, waiting):
         age(waiting, 60)
         with connection.cursor() as cursor:
@@ -138,6 +146,14 @@ class TestLevels:
         age(own, 20)
         escalate_due(by=CLOCK)
         assert steps(own) == ["level-payments"]
+
+    def test_reach_what_waited_before_they_came_into_force(self, world, waiting):
+        escalate_due(by=CLOCK)
+        level("early", 10, person=user(world.linus))
+
+        waiting.refresh_from_db()
+        tenth = (waiting.decide_by - waiting.created_at) / 10
+        assert abs(waiting.next_notice_at - waiting.created_at - tenth).total_seconds() < 0.001
 
     def test_in_a_new_version_do_not_ask_again(self, world, waiting):
         first = level("head", 10, person=user(world.linus))

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from budgets.operations import Usage
+from budgets.pricing import Usage
 from orchestrator.models import Action, DeadLetter
 from tests import make
 

@@ -23,6 +23,7 @@ CONFIGURABLE = [
     "agent",
     "businessunit",
     "servicetoken",
+    "price",
 ]
 RULE = {
     "name": "refunds", "unit_id": "", "tool": "payments.refund", "condition": "double(args.amount) > 500.0", "verdict": "hold",

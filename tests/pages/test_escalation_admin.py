@@ -71,7 +71,7 @@ class TestShown:
         request = make.request(by=make.actor(ada))
         with connection.cursor() as cursor:
             cursor.execute("UPDATE approvals_approvalrequest SET created_at = created_at - interval '48 hours',"
-                           " decide_by = decide_by - interval '36 hours'")  # fmt: skip
+                           " decide_by = decide_by - interval '36 hours', next_notice_at = clock_timestamp()")  # fmt: skip
         escalate_due(by=system("test"))
         return request
 

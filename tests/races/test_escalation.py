@@ -18,7 +18,7 @@ def due(*requests):
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE approvals_approvalrequest SET created_at = clock_timestamp() - interval '95 minutes',"
-            " decide_by = clock_timestamp() + interval '5 minutes' WHERE id = ANY(%s)",
+            " decide_by = clock_timestamp() + interval '5 minutes', next_notice_at = clock_timestamp() WHERE id = ANY(%s)",
             [[request.pk for request in requests]],
         )
 

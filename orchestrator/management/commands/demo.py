@@ -37,7 +37,7 @@ PEOPLE = {
     "auditor": "auditors",
 }
 CONFIGURABLE = (
-    "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "escalationlevel", "bypass",
+    "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "escalationlevel", "bypass", "price",
     "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken",
 )  # fmt: skip
 

@@ -1,0 +1,17 @@
+"""Business units, prices and the append-only ledger. Executions are opaque ids here."""
+
+from budgets.models.ledger import CostBasis, LedgerEntry, LedgerEntryQuerySet, LineKind
+from budgets.models.prices import Price, PriceKind
+from budgets.models.units import BusinessUnit, UnitGroupPermission, UnitUserPermission
+
+__all__ = [
+    "BusinessUnit",
+    "CostBasis",
+    "LedgerEntry",
+    "LedgerEntryQuerySet",
+    "LineKind",
+    "Price",
+    "PriceKind",
+    "UnitGroupPermission",
+    "UnitUserPermission",
+]

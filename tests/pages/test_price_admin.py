@@ -1,0 +1,66 @@
+"""Contract prices, typed into the admin: drafted by one person, put in force by another, refused where they make no sense."""
+
+import pytest
+from django.urls import reverse
+
+from budgets.models import Price
+from tests import make
+from tests.pages.test_admin import administrator, verb
+
+ADD = "admin:budgets_price_add"
+MODEL = {
+    "name": "frame-2026", "kind": "model", "subject": "gpt-4.1", "provider": "", "unit_id": "", "currency": "EUR",
+    "input": "1.50", "output": "6", "cached_input": "", "cache_write": "", "batch_percent": "50", "per_call": "", "per_hour": "",
+    "valid_from_0": "2026-01-01", "valid_from_1": "00:00", "valid_until_0": "", "valid_until_1": "",
+}  # fmt: skip
+
+
+@pytest.fixture
+def first(unit):
+    return administrator("ann", unit)
+
+
+@pytest.fixture
+def second(unit):
+    return administrator("bob", unit)
+
+
+class TestAPrice:
+    def test_is_drafted_by_one_and_put_in_force_by_another(self, first, second):
+        first.post(reverse(ADD), MODEL)
+        draft = Price.objects.get()
+        verb(first, draft, "activate")
+        draft.refresh_from_db()
+        assert draft.status == "draft"
+
+        verb(second, draft, "activate")
+
+        draft.refresh_from_db()
+        assert (draft.status, draft.rates["batch_percent"]) == ("active", 50)
+
+    @pytest.mark.parametrize(
+        ("wrong", "says"),
+        [
+            ({"output": ""}, "A price of this kind needs it"),
+            ({"per_call": "1"}, "This rate means nothing here"),
+            ({"subject": ""}, "Name the model or tool"),
+            ({"kind": "review", "input": "", "output": "", "batch_percent": "", "per_hour": "60"}, "has no name"),
+            ({"currency": "eur"}, "ISO 4217"),
+            ({"input": "-1"}, "greater than or equal to 0"),
+            ({"valid_until_0": "2025-01-01", "valid_until_1": "00:00"}, "ends before it begins"),
+        ],
+    )
+    def test_is_refused_with_the_remedy_at_its_field(self, first, wrong, says):
+        page = first.post(reverse(ADD), {**MODEL, **wrong}).content.decode()
+
+        assert says in page
+        assert not Price.objects.exists()
+
+    def test_of_another_unit_is_not_there(self, first):
+        foreign = Price(
+            name="theirs", subject="m", currency="EUR", input=1, output=1, valid_from="2026-01-01T00:00Z",
+            unit_id=make.unit("elsewhere").pk,
+        )  # fmt: skip
+        make._activated(foreign)
+
+        assert first.get(reverse("admin:budgets_price_change", args=[foreign.pk])).status_code == 302
