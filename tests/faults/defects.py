@@ -15,6 +15,7 @@ from django.http import HttpResponse
 
 from approvals.models.notice import Delivery, Notice
 from approvals.notifying import deliver, spread
+from approvals.notifying.known import Known
 from approvals.operations import deciding, voices
 from orchestrator.api import idempotency
 from orchestrator.engine import calls, claims, execute, settle, successes, sweep
@@ -171,8 +172,9 @@ def _read_on_from_the_last_id() -> None:
             if cursor.exists():
                 fresh = fresh.filter(id__gt=cursor.read_text())
             notices = list(fresh[:50])
+            known = Known(notices)
             for notice in notices:
-                Delivery.objects.bulk_create(spread._calls(notice, notice.created_at), ignore_conflicts=True)
+                Delivery.objects.bulk_create(spread._calls(notice, known), ignore_conflicts=True)
             Notice.objects.filter(pk__in=[notice.pk for notice in notices]).update(spread_at=Now())
         if notices:
             cursor.write_text(str(notices[-1].pk))

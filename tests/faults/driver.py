@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,6 @@ class Outcome:
     violations: list[str]
     deaths: int
     seconds: float
-    passed: list[tuple[str, int]] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.name}: {'; '.join(self.violations)}\n  repeat: {REPEAT.format(self.name)}"
@@ -122,39 +121,42 @@ def read(name: str) -> tuple[str, list[Fault]]:
     return scenario, [Fault.read(text) for text in faults.split("+") if text]
 
 
-def record(on: World, scenario: str) -> Outcome:
-    """Play it undisturbed, and write down every point it passes, in order."""
-    return run(on, scenario, [], recording=True)
+def record(on: World, scenario: str) -> list[tuple[str, int]]:
+    """Play it undisturbed: every point it passes, in order, with the number of the passing."""
+    trial, log = _new_trial(on, scenario), on.folder / "trial.log"
+    log.write_text("")
+    _play(on, trial, [], log, recording=True)
+    found = _read(log, trial)
+    assert not found["violations"], found["violations"]
+    return found["passed"]
 
 
-def run(on: World, scenario: str, faults: list[Fault], *, recording: bool = False) -> Outcome:
+def run(on: World, scenario: str, faults: list[Fault]) -> Outcome:
     """One trial: faults on, time passes, faults off, and what came of it is judged."""
     began = time.monotonic()
     trial = _new_trial(on, scenario)
     history.begin()
     log = on.folder / "trial.log"
     log.write_text("")
-    deaths = _with_faults(on, trial, faults, log, recording)
+    deaths = _with_faults(on, trial, faults, log)
     while _others:
         os.waitpid(_others.pop(), 0)
     _time_passes()
     _read(log, trial)
-    problem = _play(on, trial, [], log, recording=False)
+    problem = _play(on, trial, [], log)
     told = _read(log, trial)
     violations = [problem] if problem else []
     violations += told["violations"] + history.judge(trial)
     if violations:
         _clear_away(on, trial, log)
-    return Outcome(
-        name_of(scenario, faults), told["fired"], violations, deaths, time.monotonic() - began, told["passed"]
-    )
+    return Outcome(name_of(scenario, faults), told["fired"], violations, deaths, time.monotonic() - began)
 
 
 def _clear_away(on: World, trial: Trial, log: Path) -> None:
     """What a trial that went wrong left over must not spoil the next one."""
     defect, _ = defects.planted(), defects.plant(None)
     _time_passes()
-    _play(on, trial, [], log, recording=False)
+    _play(on, trial, [], log)
     defects.plant(defect)
 
 
@@ -166,14 +168,14 @@ def _new_trial(on: World, scenario: str) -> Trial:
     return trial
 
 
-def _with_faults(on: World, trial: Trial, faults: list[Fault], log: Path, recording: bool) -> int:
+def _with_faults(on: World, trial: Trial, faults: list[Fault], log: Path) -> int:
     """Processes follow each other until every fault had its chance: one that died is followed by the next with what is left."""
     deaths, left = 0, list(faults)
-    while left or recording:
+    while left:
         before = _read(log, trial)["fired"]
-        _play(on, trial, left, log, recording=recording)
+        _play(on, trial, left, log)
         fired = _read(log, trial)["fired"][len(before) :]
-        if recording or not fired:
+        if not fired:
             break
         deaths += any(fault.rpartition(":")[2] in active.DEADLY for fault in fired)
         left = [fault for fault in left if str(fault) not in fired]
@@ -191,7 +193,7 @@ def _time_passes() -> None:
         )
 
 
-def _play(on: World, trial: Trial, faults: list[Fault], log: Path, *, recording: bool) -> str:
+def _play(on: World, trial: Trial, faults: list[Fault], log: Path, *, recording: bool = False) -> str:
     """One process plays. Returns what it has to complain of, or ""."""
     pid = _fork(trial, faults, log, recording)
     deadline = time.monotonic() + CHILD_WITHIN
