@@ -7,6 +7,7 @@ Forked from a warm parent, so a death costs milliseconds. Every trial can be rep
 
 import gc
 import json
+import logging
 import os
 import random
 import signal
@@ -37,7 +38,7 @@ from tests.faults.player import Player, Trial, ask
 from tests.faults.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[2]
-REPEAT = '.venv/bin/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k repeat --trial "{}"'
+REPEAT = '.venv/bin/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k test_repeat --trial "{}"'
 STOPPED_FOR, CHILD_WITHIN = 1.2, 60.0
 NUMBERS = count(1)
 # A crash of the whole database takes longest, so it is the rarest.
@@ -273,12 +274,26 @@ def _child(trial: Trial, faults: list[Fault], log: Path, recording: bool) -> Non
     else:
         active.uninstall()
     defects.switch_on()
+    logging.getLogger().addHandler(_Bugs(tell))
     execute.settle_success = _telling(execute.settle_success, "", "settled", tell)
     execute._run_step = _telling(execute._run_step, "began", "", tell)
     try:
         Player(trial, tell).play()
     except BaseException as error:
         tell(f"violation the process broke: {type(error).__name__}: {str(error)[:200]} {_where(error)}")
+
+
+class _Bugs(logging.Handler):
+    """A traceback in the log is a bug of ours, whatever became of the trial."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._say = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raised = record.exc_info[1] if record.exc_info else None
+        if record.name.startswith(active.OURS) and raised is not None:
+            self._say(f"violation a bug was logged by {record.name}: {type(raised).__name__}: {str(raised)[:160]!r}")
 
 
 def _telling(does: Callable[..., Any], before: str, after: str, tell: Callable[[str], None]) -> Callable[..., Any]:
