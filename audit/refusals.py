@@ -6,6 +6,8 @@ class Refusal(Exception):
 
     status_code = 409
     code = "refused"
+    # Seconds after which asking again makes sense, where somebody knows.
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, code: str | None = None, remedy: str = "") -> None:
         super().__init__(message)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
@@ -11,8 +12,8 @@ from approvals.models import Stop
 from audit import scope
 from audit.admin import DefinitionAdmin
 from audit.web import actor_of
-from budgets.admin import InUnitAdmin
-from orchestrator.models import Agent, ServiceToken, Tool
+from budgets.admin import InUnitAdmin, OptionalUnitAdmin
+from orchestrator.models import Agent, Limit, ServiceToken, Tool
 from orchestrator.queries.stops import engaged
 
 
@@ -94,3 +95,31 @@ class ServiceTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What is covered, and how much of it may go out."""
+
+    class Meta:
+        model = Limit
+        fields = [
+            "name", "unit_id", "agent", "tool", "per_minute", "at_once", "breaks_after", "break_seconds", "most_queued", "why",
+        ]  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """It limits something, and a queue is a unit's."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not any(data.get(name) for name in ("per_minute", "at_once", "breaks_after", "most_queued")):
+            self.add_error("per_minute", "Give at least one limit: per minute, at once, failures in a row, or queued.")
+        if data.get("most_queued") and (data.get("agent") or data.get("tool")):
+            self.add_error("most_queued", "Executions queue per unit: leave agent and tool empty, or this.")
+        return data
+
+
+@admin.register(Limit)
+class LimitAdmin(OptionalUnitAdmin):
+    form = LimitForm
+    list_display = ["name", "version", "state", "unit", "agent", "tool", "allows"]
+    fields = (*LimitForm.Meta.fields,)
+    readonly_fields = ["version"]
+    search_fields = ["name", "tool", "agent"]

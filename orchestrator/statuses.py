@@ -18,6 +18,7 @@ class StepStatus(models.TextChoices):
     DEAD_LETTER = "dead_letter"  # exhausted or not retriable: somebody owns it now
     AWAITING_APPROVAL = "awaiting_approval"  # a person's time, which does not count as work
     BUDGET_HOLD = "budget_hold"
+    THROTTLED = "throttled"  # over a limit for now: asks again when its time has come
     STOPPED = "stopped"  # a person has stopped what it would do; goes on by itself when the stop is lifted
     UNKNOWN_OUTCOME = "unknown_outcome"  # sent, no answer, and nobody can look it up: a person says what happened
     CANCELLED = "cancelled"
@@ -62,6 +63,12 @@ class ActionStatus(models.TextChoices):
     UNDONE = "undone"
 
 
+class BreakerStatus(models.TextChoices):
+    CLOSED = "closed"  # calls go out
+    OPEN = "open"  # the other system keeps failing: nothing is sent for a while
+    TRYING = "trying"  # one call finds out whether it answers again
+
+
 class DeadLetterStatus(models.TextChoices):
     OPEN = "open"
     REDRIVEN = "redriven"
@@ -77,13 +84,14 @@ STEP = Lifecycle(
         _S.PENDING: {_S.IN_PROGRESS, _S.SKIPPED, _S.CANCELLED, _S.BUSINESS_ERROR, _S.BUDGET_HOLD},
         _S.IN_PROGRESS: {
             _S.SUCCESS, _S.BUSINESS_ERROR, _S.SYSTEM_ERROR, _S.AWAITING_APPROVAL, _S.UNKNOWN_OUTCOME,
-            _S.BUDGET_HOLD, _S.STOPPED, _S.PENDING, _S.CANCELLED,
+            _S.BUDGET_HOLD, _S.STOPPED, _S.THROTTLED, _S.PENDING, _S.CANCELLED,
         },
         _S.SYSTEM_ERROR: {_S.SCHEDULED, _S.DEAD_LETTER, _S.AWAITING_APPROVAL},
         _S.SCHEDULED: {_S.PENDING, _S.CANCELLED},
         _S.AWAITING_APPROVAL: {_S.PENDING, _S.SUCCESS, _S.BUSINESS_ERROR, _S.CANCELLED},
         _S.BUDGET_HOLD: {_S.PENDING, _S.CANCELLED},
         _S.STOPPED: {_S.PENDING, _S.CANCELLED},
+        _S.THROTTLED: {_S.PENDING, _S.CANCELLED},
         _S.UNKNOWN_OUTCOME: {_S.PENDING, _S.DEAD_LETTER, _S.CANCELLED},
         _S.DEAD_LETTER: {_S.PENDING, _S.CANCELLED},
         _S.SUCCESS: set(),
@@ -156,4 +164,14 @@ DEAD_LETTER = Lifecycle(
     initial={_D.OPEN},
 )
 
-LIFECYCLES = (EXECUTION, STEP, ATTEMPT, ACTION, DEAD_LETTER)
+BREAKER = Lifecycle(
+    "breaker",
+    {
+        BreakerStatus.CLOSED: {BreakerStatus.OPEN},
+        BreakerStatus.OPEN: {BreakerStatus.TRYING, BreakerStatus.CLOSED},
+        BreakerStatus.TRYING: {BreakerStatus.CLOSED, BreakerStatus.OPEN},
+    },
+    initial={BreakerStatus.CLOSED},
+)
+
+LIFECYCLES = (EXECUTION, STEP, ATTEMPT, ACTION, DEAD_LETTER, BREAKER)

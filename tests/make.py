@@ -21,7 +21,7 @@ from audit.definitions import activate, draft
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from budgets.pricing import Usage
-from orchestrator.engine.claims import claim_due
+from orchestrator.engine.claims import claim_of
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import Segment, begin
@@ -259,7 +259,7 @@ def execution(
 
 def claimed(started: Execution) -> Segment:
     """The attempt of the step that is due now, as a worker holds it."""
-    claim = claim_due(limit=1, worker="test-worker", execution_id=started.pk)[0]
+    claim = claim_of(started.pk, worker="test-worker")
     return _begun(claim)
 
 

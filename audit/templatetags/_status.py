@@ -59,6 +59,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "awaiting_approval": _WAITING_FOR_APPROVAL,
         "budget_hold": Pill("Budget hold", "wait", "lock"),
         "stopped": Pill("Stopped", "critical", "octagon"),
+        "throttled": Pill("Waits for its turn", "wait", "clock"),
         "unknown_outcome": _UNKNOWN_OUTCOME,
         "cancelled": _CANCELLED,
         "skipped": Pill("Skipped", "neutral", "skip"),
@@ -101,6 +102,11 @@ PILLS: dict[str, dict[str, Pill]] = {
         "expired": _EXPIRED,
         "withdrawn": _WITHDRAWN,
         "void": _VOID,
+    },
+    "breaker": {
+        "closed": Pill("Closed", "ok", "check"),
+        "open": Pill("Open", "critical", "octagon"),
+        "trying": Pill("Trying", "wait", "half"),
     },
     "decision": {
         "approve": _APPROVED,

@@ -6,6 +6,7 @@ A refused request is recorded in the audit trail here, after everything it began
 import json
 import logging
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import (
@@ -100,8 +101,15 @@ def _refused(refusal: Refusal, request: Any, context: dict[str, Any]) -> HttpRes
     return problem(
         refusal.status_code, refusal.code, refusal.message, instance=_recorded(refusal.code, request, context),
         remedy=refusal.remedy, errors=errors,
-        headers={"Retry-After": ASK_AGAIN[refusal.code]} if refusal.code in ASK_AGAIN else {},
+        headers=_ask_again(refusal),
     )  # fmt: skip
+
+
+def _ask_again(refusal: Refusal) -> dict[str, str]:
+    """When asking again makes sense, where somebody knows: whole seconds, rounded up (RFC 9110, 10.2.3)."""
+    if refusal.retry_after is not None:
+        return {"Retry-After": str(ceil(refusal.retry_after))}
+    return {"Retry-After": ASK_AGAIN[refusal.code]} if refusal.code in ASK_AGAIN else {}
 
 
 def _from_drf(error: exceptions.APIException, request: Any, context: dict[str, Any]) -> HttpResponse:

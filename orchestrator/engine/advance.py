@@ -19,7 +19,13 @@ from orchestrator.workflows.plan import Plan, plan
 from orchestrator.workflows.spec import WorkflowSpec
 
 BUSY = {StepStatus.IN_PROGRESS, StepStatus.SCHEDULED, StepStatus.SYSTEM_ERROR}
-PARKED = {StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME, StepStatus.BUDGET_HOLD, StepStatus.STOPPED}
+PARKED = {
+    StepStatus.AWAITING_APPROVAL,
+    StepStatus.UNKNOWN_OUTCOME,
+    StepStatus.BUDGET_HOLD,
+    StepStatus.STOPPED,
+    StepStatus.THROTTLED,
+}
 
 
 def wake(execution_id: UUID) -> None:

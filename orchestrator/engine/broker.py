@@ -17,7 +17,7 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from audit import failpoints
-from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, held_by, seconds_until_due
+from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, claim_in_turn, held_by, seconds_until_due
 from orchestrator.engine.pace import Pace
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ class StepBroker(Broker):  # type: ignore[misc]
         held = held_by(HOST)
         room = self._pace.room(held, now=time.monotonic())
         time.sleep(self._pace.rest(held, now=time.monotonic()) if room else FULL_PAUSE)
-        claims = claim_due(limit=room, worker=HOST) if room else []
+        # Only where work is left over can one unit's be in the way of another's.
+        claim = claim_due if self._is_drained else claim_in_turn
+        claims = claim(limit=room, worker=HOST) if room else []
         self._pace.claimed(len(claims), now=time.monotonic())
         self._is_drained = len(claims) < room
         return claims

@@ -24,6 +24,7 @@ from orchestrator.engine.runners import Failure as Failed
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
+from orchestrator.gate.limits import Limited
 from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import place_of, report
@@ -66,7 +67,7 @@ class Halted:
     why: str
 
 
-CallOutcome = Returned | Refused | Held | Halted | Failure
+CallOutcome = Returned | Refused | Held | Halted | Failure | Limited
 
 
 def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: int) -> CallOutcome:
@@ -266,6 +267,8 @@ def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
         return None
     except Stopped as refusal:
         return Halted(refusal.message)
+    except Limited as refusal:
+        return refusal
     return _dispatch(segment, ticket)
 
 

@@ -35,20 +35,41 @@ def _woken(before: str) -> str:
     )
 
 
-def _claim_text(*, only: str = "", also: str = "") -> str:
+_DUE = "s.status = 'pending' AND s.due_at <= clock_timestamp()"
+_OLDEST_FIRST = f"orchestrator_step s JOIN orchestrator_execution e ON e.id = s.execution_id WHERE {_DUE}", "s.due_at"
+# The due units one by one, each by one look into the index; of each its oldest steps, more than are wanted because
+# another host may hold some this instant. The turn of a step counts what its unit has running already.
+_IN_TURN = (
+    f"""(WITH RECURSIVE due (unit_id) AS (
+      (SELECT s.unit_id FROM orchestrator_step AS s WHERE {_DUE} ORDER BY s.unit_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT s.unit_id FROM orchestrator_step AS s WHERE {_DUE} AND s.unit_id > due.unit_id
+              ORDER BY s.unit_id LIMIT 1) FROM due WHERE due.unit_id IS NOT NULL
+    ), busy AS (
+      SELECT unit_id, count(*) AS running FROM orchestrator_attempt WHERE status = 'running' GROUP BY unit_id
+    )
+    SELECT of_unit.id, of_unit.place + COALESCE(busy.running, 0) AS turn FROM due LEFT JOIN busy USING (unit_id)
+    CROSS JOIN LATERAL (SELECT s.id, row_number() OVER (ORDER BY s.due_at) AS place FROM orchestrator_step AS s
+      WHERE {_DUE} AND s.unit_id = due.unit_id ORDER BY s.due_at LIMIT 2 * %(limit)s) AS of_unit
+    ) AS turns JOIN orchestrator_step AS s ON s.id = turns.id JOIN orchestrator_execution AS e ON e.id = s.execution_id
+    WHERE {_DUE}""",
+    "turns.turn, s.due_at",
+)
+
+
+def _claim_text(*, pick: tuple[str, str] = _OLDEST_FIRST, only: str = "", also: str = "") -> str:
     """Pick due steps nobody works on, move them, count the attempt, take the lease and write the audit: one statement.
 
     The execution is locked together with the step, and both only where free: a claim never waits for anybody.
     """
+    rows, order = pick
     claimed = move_picked(
         lifecycle=STEP,
         table="orchestrator_step",
         before=StepStatus.PENDING,
         to=StepStatus.IN_PROGRESS,
-        pick=f"SELECT d.id, (row_number() OVER ())::int AS n FROM (SELECT s.id FROM orchestrator_step s "
-        f"JOIN orchestrator_execution e ON e.id = s.execution_id "
-        f"WHERE s.status = 'pending' AND s.due_at <= clock_timestamp() {only} "
-        f"ORDER BY s.due_at LIMIT %(limit)s FOR NO KEY UPDATE OF s, e SKIP LOCKED) AS d",
+        pick=f"SELECT d.id, (row_number() OVER ())::int AS n FROM (SELECT s.id FROM {rows} {only} "
+        f"ORDER BY {order} LIMIT %(limit)s FOR NO KEY UPDATE OF s, e SKIP LOCKED) AS d",
         set_sql="attempt_id = (%(fences)s::uuid[])[p.n], attempt_count = t.attempt_count + 1, tries = t.tries + 1, "
         "due_at = NULL, started_at = COALESCE(t.started_at, clock_timestamp())",
         returning="t.id, t.execution_id, t.unit_id, t.attempt_id, t.attempt_count, p.n",
@@ -77,7 +98,9 @@ def _woken_event(before: str) -> str:
 
 # Nobody waits for the disk here. A crash of the database may forget a claim, and then its step is simply due again: what
 # was redeemed or settled under it waited for the disk, and for everything written before it.
-_CLAIM_ANY = _claim_text(also=", set_config('synchronous_commit', 'off', true)")
+_NO_WAIT = ", set_config('synchronous_commit', 'off', true)"
+_CLAIM_ANY = _claim_text(also=_NO_WAIT)
+_CLAIM_IN_TURN = _claim_text(pick=_IN_TURN, also=_NO_WAIT)
 _CLAIM_OF_EXECUTION = _claim_text(only="AND s.execution_id = %(execution_id)s")
 
 
@@ -90,11 +113,28 @@ class Claim:
     execution_id: UUID
 
 
-def claim_due(*, limit: int, worker: str, execution_id: UUID | None = None) -> list[Claim]:
-    """Take up to `limit` due steps (of one execution, if named), oldest first."""
+def claim_due(*, limit: int, worker: str) -> list[Claim]:
+    """Take up to `limit` due steps, oldest first: for a host that takes whatever there is."""
+    return _claim(_CLAIM_ANY, limit=limit, worker=worker)
+
+
+def claim_in_turn(*, limit: int, worker: str) -> list[Claim]:
+    """The same where more is due than is taken: the units take turns, so a flood in one does not starve another.
+
+    The unit with the least running comes first; within a unit the oldest.
+    """
+    return _claim(_CLAIM_IN_TURN, limit=limit, worker=worker)
+
+
+def claim_of(execution_id: UUID, *, worker: str) -> Claim | None:
+    """The oldest due step of this execution, if there is one."""
+    return next(iter(_claim(_CLAIM_OF_EXECUTION, limit=1, worker=worker, execution_id=execution_id)), None)
+
+
+def _claim(text: str, *, limit: int, worker: str, execution_id: UUID | None = None) -> list[Claim]:
     failpoints.hit("claim.before")
     rows = run(
-        _CLAIM_ANY if execution_id is None else _CLAIM_OF_EXECUTION,
+        text,
         {
             "limit": limit,
             "worker": worker,

@@ -19,6 +19,7 @@ from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import charge, settle_failure, settle_success
 from orchestrator.engine.stopped import why_stopped
 from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
+from orchestrator.gate.limits import Limited
 from orchestrator.models import Execution, Step
 from orchestrator.statuses import StepStatus
 from orchestrator.workflows.binding import BindingError, bind, scope_of
@@ -31,9 +32,9 @@ LOST_DATABASE = (OperationalError, InterfaceError)
 class _Waits(Exception):
     """The step is waiting for people: park it. `ask` opens their request in the transaction that parks."""
 
-    def __init__(self, to: str, why: str, ask: Ask | None = None) -> None:
+    def __init__(self, to: str, why: str, ask: Ask | None = None, limited: Limited | None = None) -> None:
         super().__init__(why)
-        self.to, self.why, self.ask = to, why, ask
+        self.to, self.why, self.ask, self.limited = to, why, ask, limited
 
 
 class _Fails(Exception):
@@ -62,7 +63,7 @@ def _run_step(segment: Segment, worker: str) -> Segment | None:
             input = _input_of(segment)
             output = _perform(segment, input)
     except _Waits as waits:
-        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask)
+        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, limited=waits.limited)
     except _Fails as fails:
         settle_failure(segment, fails.failure, input=input)
     except (Stale, *LOST_DATABASE):
@@ -147,7 +148,7 @@ def _refuse_over_caps(segment: Segment) -> None:
 
 
 def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
-    stopped: list[Failure | Held] = []
+    stopped: list[Failure | Held | Limited] = []
 
     def on_call(asked: Call) -> Answer:
         refusal = caps.refused_tool(segment, asked.tool)
@@ -197,6 +198,8 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
             raise _Waits(StepStatus.AWAITING_APPROVAL, f"waiting for people: {action.tool}")
         case Halted(why):
             raise _Waits(StepStatus.STOPPED, why)
+        case Limited() as limited:
+            raise _Waits(StepStatus.THROTTLED, limited.message, limited=limited)
         case Refused(kind, message, evidence):
             raise _Fails(Failure("policy" if kind == "policy" else "business", message, evidence))
         case Failure(failure_class="unknown_outcome_parked", message=message):

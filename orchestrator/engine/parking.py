@@ -1,6 +1,7 @@
 """A step that waits for people, or for somebody's verdict: its worker is free, nothing is held but the row."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.settle import charge, held_rows
+from orchestrator.gate.limits import Limited
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
@@ -22,16 +24,26 @@ from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus, 
 Ask = Callable[[Execution, Step, Moves | None], None]
 
 
-def settle_parked(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None = None) -> None:
-    """The step waits for a person; its worker is free, and this try does not count against its limit."""
+def settle_parked(
+    segment: Segment,
+    *,
+    to: str,
+    why: str,
+    input: dict[str, Any],
+    ask: Ask | None = None,
+    limited: Limited | None = None,
+) -> None:
+    """The step waits for a person, or for its turn; its worker is free, and this try does not count against its limit."""
     if ask is not None and segment.released.spec.is_chain and not segment.usages:
         _park_a_chain(segment, to=to, why=why, input=input, ask=ask)
     else:
-        _park(segment, to=to, why=why, input=input, ask=ask)
+        _park(segment, to=to, why=why, input=input, ask=ask, limited=limited)
 
 
 @transaction.atomic
-def _park(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None) -> None:
+def _park(
+    segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None, limited: Limited | None
+) -> None:
     execution = lock_execution(segment.execution.pk)
     attempt, step = held_rows(segment)
     charge(segment)
@@ -44,7 +56,8 @@ def _park(segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: As
         input=input,
         failure_class="",
         tries=F("tries") - 1,
-        due_at=None,
+        due_at=Now() + timedelta(seconds=limited.seconds) if limited else None,
+        waits_for=limited.limit_id if limited else None,
         guard={"attempt_id": segment.fence},
     )
     if ask is not None:

@@ -21,7 +21,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from orchestrator.engine import retries
 from orchestrator.engine.advance import advance
-from orchestrator.engine.claims import ENGINE, Claim, claim_due
+from orchestrator.engine.claims import ENGINE, Claim, claim_of
 from orchestrator.engine.letters import close_letter, write_letter
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.people import route_to_human
@@ -58,8 +58,7 @@ def _settle_and_advance(segment: Segment, input: dict[str, Any], output: dict[st
         charge(segment)
         close_letter(segment)
         advance(execution, by=ENGINE)
-        claims = claim_due(limit=1, worker=worker, execution_id=execution.pk)
-    return claims[0] if claims else None
+        return claim_of(execution.pk, worker=worker)
 
 
 def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) -> Moves:

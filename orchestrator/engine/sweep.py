@@ -51,6 +51,7 @@ def sweep() -> int:
             bypasses.end_overdue(by=ENGINE),
             _each(gate.released(), release),
             _each(going_on(), go_on),
+            _each(Step.objects.throttled_due().order_by("due_at"), _ask_again),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
             _each(_decided_but_parked(), _resume),
             _each(_stalled(), _advance),
@@ -110,6 +111,12 @@ def _decided_but_parked() -> Any:
 @transaction.atomic
 def _resume(step_id: Any) -> bool:
     resume_step(step_id=step_id, by=ENGINE, why="found decided by the sweep")
+    return True
+
+
+@transaction.atomic
+def _ask_again(step_id: Any) -> bool:
+    resume_step(step_id=step_id, by=ENGINE, why="asks again for a place under the limit")
     return True
 
 

@@ -12,6 +12,7 @@ from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
 from orchestrator.gate.announce import announce
+from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_without_lease
 from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
@@ -78,6 +79,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
     for action in [_locked(pk, holder) for pk in redeemed]:
         move(action, to=ActionStatus.UNKNOWN, by=by, why=why, failure_class="unknown_outcome", message=why)
+        observe(action)
         announce(action)
     return len(redeemed)
 

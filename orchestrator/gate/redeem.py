@@ -21,6 +21,7 @@ from audit.refusals import Refusal
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.duties import duties_of_agents
+from orchestrator.gate.limits import admit
 from orchestrator.gate.locks import lock_action, refuse_foreign, refuse_without_lease
 from orchestrator.gate.propose import WORKFLOW, facts_of, judge
 from orchestrator.gate.snapshot import digest_of
@@ -58,7 +59,7 @@ class Ticket:
 def redeem(*, action_id: UUID, by: Actor, fence: UUID | None = None) -> Ticket:
     """Hand out the stored arguments once per grant. `fence` is the attempt of one of our own steps.
 
-    Raises NotGranted, Stopped, Stale (the attempt lost its lease), Void (and the action is then void), NotVisible.
+    Raises NotGranted, Stopped, Limited, Stale (the attempt lost its lease), Void (and the action is then void), NotVisible.
     """
     try:
         return _redeem(action_id, by, fence)
@@ -79,6 +80,7 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
     refuse_without_lease(action.step_id, fence)
     _refuse_changed(action)
     _refuse_stricter_policy(action)
+    admit(action)
     use_by = _consume_approval(action, by)
     fence = fence or new_id()
     move(

@@ -15,6 +15,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
 from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
@@ -61,6 +62,7 @@ def report(
         message=message,
         finished_at=None if outcome == "unknown" else Now(),
     )
+    observe(action)
     _span(action, outcome, started_at, ended_at)
     budgets.charge_tool_call(place_of(action))
     if usage is not None:

@@ -2,15 +2,18 @@ from orchestrator.models.action import Action, StoredReply
 from orchestrator.models.dead_letter import DeadLetter
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
+from orchestrator.models.limit import Breaker, Limit
 from orchestrator.models.release import Channel, Release
 
 __all__ = [
     "Action",
     "Agent",
     "Attempt",
+    "Breaker",
     "Channel",
     "DeadLetter",
     "Execution",
+    "Limit",
     "Release",
     "ServiceToken",
     "Step",

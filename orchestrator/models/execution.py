@@ -89,6 +89,9 @@ class StepQuerySet(models.QuerySet["Step"]):
     def in_order(self) -> "StepQuerySet":
         return self.order_by("position")
 
+    def throttled_due(self) -> "StepQuerySet":
+        return self.filter(status=StepStatus.THROTTLED, due_at__lte=Now())
+
     def due_timers(self) -> "StepQuerySet":
         return self.filter(status=StepStatus.SCHEDULED, due_at__lte=Now())
 
@@ -109,6 +112,8 @@ class Step(Governed):
     output = models.JSONField(null=True)
     due_at = models.DateTimeField(null=True)
     attempt_id = models.UUIDField(null=True)
+    # The limit a throttled step waits for.
+    waits_for = models.UUIDField(null=True)
     attempt_count = models.PositiveSmallIntegerField(default=0)
     # Tries that count against max_attempts: a parked try gives its count back, a crashed one does not.
     tries = models.PositiveSmallIntegerField(default=0)
@@ -131,11 +136,19 @@ class Step(Governed):
             models.Index(
                 name="step_due", fields=["due_at"], condition=Q(status=StepStatus.PENDING, due_at__isnull=False)
             ),
+            models.Index(
+                name="step_due_of_unit",
+                fields=["unit_id", "due_at"],
+                condition=Q(status=StepStatus.PENDING, due_at__isnull=False),
+            ),
             models.Index(name="step_timer", fields=["due_at"], condition=Q(status=StepStatus.SCHEDULED)),
             models.Index(
                 name="step_parked",
                 fields=["execution"],
                 condition=Q(status__in=["awaiting_approval", "unknown_outcome", "budget_hold"]),
+            ),
+            models.Index(
+                name="step_throttled", fields=["waits_for", "due_at"], condition=Q(status=StepStatus.THROTTLED)
             ),
             models.Index(name="step_stopped", fields=["unit_id"], condition=Q(status=StepStatus.STOPPED)),
         ]

@@ -19,6 +19,7 @@ from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE, WAKE_CHANNEL
 from orchestrator.engine.outputs import validator_of
 from orchestrator.engine.released import Released, released
+from orchestrator.gate.limits import refuse_full_queue
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Execution, Release
 from orchestrator.models.execution import stream_of
@@ -71,8 +72,9 @@ def start(
     release: str | None = None,
     envelope: dict[str, Any] | None = None,
 ) -> Execution:
-    """Queue one execution of a published workflow. Raises Invalid (each field named), NotPublished, Forbidden."""
+    """Queue one execution of a published workflow. Raises Invalid (each field named), NotPublished, Forbidden, Limited."""
     where = _unit_to_start_in(unit, by)
+    refuse_full_queue(where.pk)
     pinned = _release(workflow, release)
     if release and by.kind == "agent" and pinned != _release(workflow, None):
         raise Forbidden(

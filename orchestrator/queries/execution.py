@@ -26,6 +26,7 @@ from orchestrator.statuses import ActionStatus, ExecutionStatus, StepStatus
 TROUBLE = (StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER, StepStatus.SYSTEM_ERROR, StepStatus.UNKNOWN_OUTCOME)
 PRESENT = (
     StepStatus.STOPPED,
+    StepStatus.THROTTLED,
     StepStatus.AWAITING_APPROVAL,
     StepStatus.SCHEDULED,
     StepStatus.BUDGET_HOLD,

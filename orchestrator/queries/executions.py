@@ -22,6 +22,7 @@ WAITING_FOR = {
     StepStatus.UNKNOWN_OUTCOME: "an answer",
     StepStatus.BUDGET_HOLD: "budget",
     StepStatus.STOPPED: "a stop to be lifted",
+    StepStatus.THROTTLED: "its turn under a limit",
 }
 ENDED = {StepStatus.SUCCESS, StepStatus.SKIPPED}  # nothing left to stop; done is only what succeeded
 

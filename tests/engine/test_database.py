@@ -6,8 +6,9 @@ from django.db import DatabaseError, connection, transaction
 
 from approvals import bulk, emergencies, stops
 from approvals.models import Bypass, EscalationLevel
-from audit.lifecycle import Governed
-from orchestrator.models import Attempt, DeadLetter, Step
+from audit.lifecycle import Governed, database_now
+from budgets.models import Price
+from orchestrator.models import Attempt, DeadLetter, Limit, Step
 from tests import worlds as make
 from tests.engine.driving import drive
 from tests.signing import voice
@@ -33,6 +34,11 @@ def rows(world, governed, provider):
         make.draft(apps.get_model("approvals", name)(name="p"), by=make.SETUP)
     make.draft(Bypass(name="b", tool="wire", tier="customer_facing", reason="half of us are ill"), by=make.SETUP)
     make.draft(EscalationLevel(name="head", after_percent=50, person_id=world.grace.user_id), by=make.SETUP)
+    price = {"subject": "m", "currency": "EUR", "input": 1, "output": 1, "valid_from": database_now()}
+    make.draft(Price(name="p", **price), by=make.SETUP)
+    limit = Limit(name="l", per_minute=1_000)
+    make.draft(limit, by=make.SETUP)
+    make.activate(limit, by=make.SETUP)
     bulk.preview(act="claim", requests=[make.request(world)], by=world.grace)
     alone = make.request(world, tool="wire")
     emergencies.break_glass(

@@ -24,6 +24,7 @@ CONFIGURABLE = [
     "businessunit",
     "servicetoken",
     "price",
+    "limit",
 ]
 RULE = {
     "name": "refunds", "unit_id": "", "tool": "payments.refund", "condition": "double(args.amount) > 500.0", "verdict": "hold",

@@ -38,7 +38,7 @@ PEOPLE = {
 }
 CONFIGURABLE = (
     "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "escalationlevel", "bypass", "price",
-    "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken",
+    "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken", "limit",
 )  # fmt: skip
 
 GROUPS = {"controllers": ("Controllers", ["reviewer"]), "risk": ("Risk", ["reviewer2"])}
