@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 
+from approvals.models import ApprovalRequest
 from audit.actors import Actor
 from orchestrator.models import Attempt, DeadLetter, Execution
 from orchestrator.operations import dead_letters
@@ -27,6 +28,7 @@ from tests.plant import Plant, running_plant, signing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.timeout(0)]
 LEASE = 3.0
+AT_ONCE = 12
 KILLS = ["kill"] * 6 + ["fail", "drop", "terminate"]
 
 
@@ -73,9 +75,11 @@ class TestAWorkerThatBreaksItself:
         with signing(plant), kept_running(plant) as again:
             number = 0
             while time.monotonic() < end:
-                number += 1
-                _order(plant, number)
-                time.sleep(0.5)
+                # As much as the machine can do at this moment, and no more.
+                if Execution.objects.exclude(status__in=EXECUTION.final).count() < AT_ONCE:
+                    number += 1
+                    _order(plant, number)
+                time.sleep(0.3)
             calm.touch()
             calm_at = time.monotonic()
             redriven = _wait_for_the_end(plant.world.ada)
@@ -109,10 +113,18 @@ def _wait_for_the_end(by: Actor, seconds: float = 240) -> int:
                 redriven += 1
         except DatabaseError:
             connection.close()
-        assert time.monotonic() < deadline, list(
-            Execution.objects.exclude(status__in=EXECUTION.final).values_list("business_key", "status", "steps__status")
-        )
+        assert time.monotonic() < deadline, _unfinished()
         time.sleep(0.2)
+
+
+def _unfinished() -> list[tuple[object, ...]]:
+    """What waits for what, for whoever has to find out why."""
+    live = Execution.objects.exclude(status__in=EXECUTION.final)
+    asked = ApprovalRequest.objects.filter(execution_id__in=live.values("pk"))
+    return [
+        *live.values_list("business_key", "status", "steps__key", "steps__status", "steps__why"),
+        *asked.values_list("execution_id", "status", "required", "next_notice_at"),
+    ]
 
 
 def _longest_until_claimable() -> float:
