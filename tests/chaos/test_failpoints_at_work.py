@@ -32,11 +32,11 @@ AT_ONCE = 12
 KILLS = ["kill"] * 6 + ["fail", "drop", "terminate"]
 
 
-@pytest.fixture(params=["nobody", "supervisor"], ids="sparing {}".format)
-def plan(request, tmp_path) -> dict[str, object]:
-    """What may happen to the processes of the worker, and who is spared."""
+@pytest.fixture
+def plan(tmp_path) -> dict[str, object]:
+    """What may happen to the processes of the worker."""
     files = {name: str(tmp_path / name) for name in ("log", "calm")}
-    return {"seed": str(time.time()), "actions": KILLS, "odds": 0.05, "spare": request.param, **files}
+    return {"seed": str(time.time()), "actions": KILLS, "odds": 0.05, **files}
 
 
 @pytest.fixture
@@ -90,8 +90,6 @@ class TestAWorkerThatBreaksItself:
         assert set(Execution.objects.values_list("status", flat=True)) == {"succeeded"}
         plant.assert_each_posted_once()
         assert not Attempt.objects.filter(status="running").exists()
-        # Somebody has to be there who sweeps: while the supervisor is dead, too, whoever starts it again is waited for.
-        assert plan["spare"] == "nobody" or _longest_until_claimable() <= LEASE + 5
         trail.assert_whole()
 
 

@@ -7,15 +7,10 @@ import json
 import os
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.apps import AppConfig
-from django.utils import timezone
-
-from audit import ids
 
 
 class FaultsConfig(AppConfig):
@@ -26,19 +21,9 @@ class FaultsConfig(AppConfig):
         from tests.faults.active import Chance, install
 
         plan: dict[str, Any] = json.loads(os.environ.get("FAULTS", "{}"))
-        if plan.get("clock_off"):
-            put_clock_off(plan["clock_off"])
-        elif plan and not _role().startswith(plan["spare"]):
+        if plan:
             log, calm = Path(plan["log"]), Path(plan["calm"])
             install(Chance(plan["seed"], plan["actions"], plan["odds"], calm, lambda line: _write(log, line)))
-
-
-def put_clock_off(seconds: float) -> None:
-    """This host's clock is wrong by so much, for everything that reads it in Python and for the ids it makes."""
-    right, right_id, right_now = time.time, ids.uuid7, timezone.now
-    time.time = lambda: right() + seconds
-    timezone.now = lambda: right_now() + timedelta(seconds=seconds)
-    ids.uuid7 = lambda: UUID(int=right_id().int + (int(seconds * 1000) << 80))
 
 
 def _write(log: Path, line: str) -> None:

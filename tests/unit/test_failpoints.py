@@ -17,7 +17,7 @@ from tests.faults import active
 
 ROOT = Path(failpoints.__file__).resolve().parents[1]
 APPS = ("audit", "budgets", "approvals", "orchestrator", "config")
-ARMED = '{"seed": "1", "actions": ["kill"], "odds": 1, "spare": "nobody", "log": "/dev/null", "calm": "/nowhere"}'
+ARMED = '{"seed": "1", "actions": ["kill"], "odds": 1, "log": "/dev/null", "calm": "/nowhere"}'
 
 
 @pytest.fixture
