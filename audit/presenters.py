@@ -51,6 +51,7 @@ LINES: dict[str, Line] = {
     "execution.failed": Line("The execution failed", "danger", "cross"),
     "execution.dead_lettered": Line("The execution stopped: a step is a dead letter", "critical", "octagon"),
     "execution.cancelled": Line("The execution was cancelled", "neutral", "slash"),
+    "execution.undo_asked": Line("{actor} asked to undo {effects} of its effects", "wait", "back"),
     "execution.timed_out": Line("The execution ran out of time", "danger", "clock-cross"),
     "step.pending": Line("Step {name} may run"),
     "step.pending<in_progress": Line("Step {name} was given back unfinished", "neutral", "back"),
@@ -91,6 +92,7 @@ LINES: dict[str, Line] = {
     "step.skipped": Line("Step {name} was not needed", "neutral", "skip"),
     "alert.timeout": Line("Alert: {name} ran into its time limit", "danger", "clock-cross"),
     "alert.unknown_outcome": Line("Alert: {name} was sent, and no answer came", "danger", "question"),
+    "alert.fallback": Line("Fallback: {name} stands in for {stands_in_for}, which failed for good", "wait", "swap"),
     "alert.empty_result": Line(
         "Alert: {name} returned nothing where its contract promises something", "danger", "dash"
     ),
@@ -113,7 +115,8 @@ LINES: dict[str, Line] = {
     "action.failed<unknown": Line("Found not to have happened: {name}", "danger", "cross"),
     "action.unknown": Line("Sent, and no answer came: {name}", "wait", "question"),
     "action.reconciled": Line("Looked up by business key {business_key}", "info", "search"),
-    "action.answered_by_person": Line("A person said what happened: {name}", "info", "person"),
+    "action.answered_by_person": Line("{actor} said what happened: {name}", "info", "person"),
+    "action.reminded": Line("Still nobody has said what happened: {name}", "wait", "clock"),
     "action.denied": Line("Denied by policy: {name}", "danger", "gate"),
     "action.rejected": Line("Rejected by a reviewer: {name}", "danger", "cross"),
     "action.held<sent_back": Line("The question was answered: {name} waits for reviewers again", "wait", "hourglass"),

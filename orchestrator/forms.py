@@ -154,20 +154,3 @@ class CloseForm(forms.Form):
         min_length=10, max_length=1_000, label="How do you know that it answers again?",
         error_messages={"required": "Say how you know that it answers again."},
     )  # fmt: skip
-
-
-class AnswerForm(forms.Form):
-    """What became of a send that nobody can look up."""
-
-    verdict = forms.ChoiceField(
-        choices=[
-            ("happened", "It happened"),
-            ("did_not", "It did not happen, so it may be sent again under the same key"),
-            ("cannot_tell", "I cannot tell; leave it open"),
-        ],
-        widget=forms.RadioSelect, label="What did you find?", error_messages={"required": "Choose one answer."},
-    )  # fmt: skip
-    note = forms.CharField(
-        max_length=1_000, widget=forms.Textarea(attrs={"rows": 3}), label="How do you know?",
-        help_text="For example the number of the entry you found.", error_messages={"required": "Say how you know."},
-    )  # fmt: skip

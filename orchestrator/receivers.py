@@ -13,6 +13,7 @@ from audit.lifecycle import move
 from budgets.operations import Place, charge_review
 from orchestrator.engine.resume import finish_parked_step, resume_step
 from orchestrator.gate.announce import announce
+from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.locks import lock_action
 from orchestrator.models import Action, Step
 from orchestrator.statuses import ActionStatus, StepStatus
@@ -69,6 +70,8 @@ def _resolve_action(request: ApprovalRequest) -> None:
     elif action.status in UNDECIDED:
         ended: dict[str, Any] = {} if to == ActionStatus.GRANTED else {"finished_at": Now(), "message": why}
         move(action, to=to, by=APPROVALS, why=why, reasons=[*action.reasons, why] if ended else action.reasons, **ended)
+        if to == ActionStatus.ANSWERED:
+            mark_undone(action, by=APPROVALS, why=f"a person took it back by hand: {why}")
     announce(action)
     if action.step_id:
         resume_step(step_id=action.step_id, by=APPROVALS, why=f"{request.title}: {request.status}")

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from orchestrator.views import actions, approving, dead_letters, executions, frame, limits, stops, work
+from orchestrator.views import (
+    actions,
+    approving,
+    dead_letters,
+    executions,
+    frame,
+    limits,
+    stops,
+    undoing,
+    unknown_outcomes,
+    work,
+)
 
 urlpatterns = [
     path("", work.work, name="work"),
@@ -11,6 +22,8 @@ urlpatterns = [
     path("executions/", executions.execution_list, name="executions"),
     path("executions/<uuid:pk>/", executions.execution_detail, name="execution"),
     path("executions/<uuid:pk>/cancellations/", executions.cancellations, name="execution_cancellations"),
+    path("executions/<uuid:pk>/undos/", undoing.undos, name="execution_undos"),
+    path("rollbacks/", undoing.rollbacks, name="rollbacks"),
     path("approvals/<uuid:pk>/edits/", approving.edits, name="approval_edits"),
     path("approvals/<uuid:pk>/results/", approving.results, name="approval_results"),
     path("actions/", actions.action_list, name="actions"),
@@ -22,6 +35,7 @@ urlpatterns = [
     path("dead-letters/<uuid:pk>/discards/", dead_letters.discards, name="dead_letter_discards"),
     path("limits/", limits.limit_list, name="limits"),
     path("limits/<uuid:pk>/closings/", limits.closings, name="limit_closings"),
+    path("unknown-outcomes/", unknown_outcomes.unknown_outcome_list, name="unknown_outcomes"),
     path("stops/", stops.stop_list, name="stops"),
     path("stops/band/", stops.stop_band, name="stop_band"),
     path("stops/new/", stops.engage, name="stop_new"),

@@ -206,6 +206,19 @@ def carried_out(granted: Action, outcome: Any = "success", *, cost: Usage | None
     )  # fmt: skip
 
 
+def doubt(
+    reference: str = "", *, of: BusinessUnit | None = None, tier: str = "informational", **tool_fields: Any
+) -> Action:
+    """A call that was sent, and that nobody answered for: nothing can look it up."""
+    name = f"wire.{tier}"
+    using = tool(name, **{"tier": tier, "idempotency_class": "C", "probe": "", "record": "", **tool_fields})
+    granted = action(of=of, using=using, **({"reference": reference} if reference else {}))
+    if granted.approval_id:
+        signers = [person(name, "view", "review", of=of) for name in ("grace", "linus")]
+        approved(ApprovalRequest.objects.get(pk=granted.approval_id), *signers[: granted.required])
+    return carried_out(Action.objects.get(pk=granted.pk), "unknown", message="The line went dead.")
+
+
 def later(table: str, column: str, pk: Any, seconds: int) -> None:
     """Let time pass for one row: its deadline, lease or due time moves into the past (the clock is the database's)."""
     with connection.cursor() as cursor:

@@ -47,6 +47,8 @@ PILLS: dict[str, dict[str, Pill]] = {
         "timed_out": _TIMED_OUT,
         "compensating": Pill("Compensating", "wait", "back"),
         "compensated": Pill("Compensated", "neutral", "back-check"),
+        "partly_compensated": Pill("Partly compensated", "wait", "back"),
+        "not_compensated": Pill("Not compensated", "danger", "back"),
     },
     "step": {
         "pending": Pill("Pending", "neutral", "dotted"),
@@ -172,6 +174,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "budget": Pill("Over budget", "wait", "bar-over"),
         "policy": Pill("Policy violation", "critical", "gate"),
         "determinism": Pill("Replay diverged", "critical", "swap"),
+        "fallback": Pill("Fallback", "wait", "swap"),
         "empty_result": Pill("Empty result", "danger", "dash"),
         "bug": Pill("Handler bug", "danger", "warning"),
     },

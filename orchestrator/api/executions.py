@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from audit.queries import visible_or_refuse
-from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
 from orchestrator.api.bodies import Reason
 from orchestrator.api.contract import listing
-from orchestrator.api.fields import Body, Object, Text, read
+from orchestrator.api.fields import Body, Id, Object, Text, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
 from orchestrator.api.shapes import (
@@ -32,6 +32,7 @@ from orchestrator.api.shapes import (
 from orchestrator.api.units import unit_named
 from orchestrator.models import Action, Attempt, Execution
 from orchestrator.operations import executions
+from orchestrator.releases.undoing import undo_execution
 from orchestrator.statuses import ExecutionStatus
 
 READ = either("executions:read")
@@ -114,6 +115,32 @@ class Cancellations(ApiView):
 def _cancel(request: Request, execution_id: UUID, why: str) -> Answer:
     execution = executions.cancel(execution_id=execution_id, by=actor_of(request), why=why)
     return Answer(200, show_one(ExecutionShape, execution, request))
+
+
+class UndoBody(Body):
+    """Why, and which effects; without `actions`, all that can be undone."""
+
+    reason = Text(max_length=1_000)
+    actions = serializers.ListField(child=Id(), min_length=1, max_length=5_000, required=False)
+
+
+class Undos(ApiView):
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(
+        request=UndoBody,
+        responses={201: ExecutionShape},
+        summary="Undo what an ended execution did, by another execution",
+    )
+    def post(self, request: Request, execution_id: UUID) -> HttpResponse:
+        body = read(UndoBody, request.data)
+        return once(request, lambda: _undo(request, execution_id, body))
+
+
+def _undo(request: Request, execution_id: UUID, body: dict[str, Any]) -> Answer:
+    by = actor_of(request)
+    run = undo_execution(execution_id=execution_id, by=by, why=body["reason"], only=body.get("actions"))
+    return Answer(201, show_one(ExecutionShape, _visible(request, run.pk), request))
 
 
 class Steps(ApiView):

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from orchestrator.api import actions, approvals, dead_letters, executions, money, schema, trail
+from orchestrator.api import actions, approvals, dead_letters, executions, money, schema, trail, unknown_outcomes
 from orchestrator.api.problems import UnknownAddress
 
 urlpatterns = [
@@ -14,9 +14,12 @@ urlpatterns = [
     path("actions/<uuid:action_id>/outcomes/", actions.Outcomes.as_view(), name="api-outcomes"),
     path("actions/<uuid:action_id>/withdrawals/", actions.Withdrawals.as_view(), name="api-withdrawals"),
     path("actions/<uuid:action_id>/undo/", actions.Undo.as_view(), name="api-undo"),
+    path("actions/<uuid:action_id>/answers/", unknown_outcomes.Answers.as_view(), name="api-answers"),
+    path("unknown-outcomes/", unknown_outcomes.UnknownOutcomes.as_view(), name="api-unknown-outcomes"),
     path("executions/", executions.Executions.as_view(), name="api-executions"),
     path("executions/<uuid:execution_id>/", executions.OneExecution.as_view(), name="api-execution"),
     path("executions/<uuid:execution_id>/cancellations/", executions.Cancellations.as_view(), name="api-cancellations"),
+    path("executions/<uuid:execution_id>/undos/", executions.Undos.as_view(), name="api-undos"),
     path("executions/<uuid:execution_id>/steps/", executions.Steps.as_view(), name="api-steps"),
     path("executions/<uuid:execution_id>/evidence/", executions.Evidence.as_view(), name="api-evidence"),
     path("approvals/", approvals.Approvals.as_view(), name="api-approvals"),

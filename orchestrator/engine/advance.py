@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from audit.actors import Actor
-from audit.lifecycle import move
+from audit.lifecycle import move, note
 from orchestrator.engine.claims import WAKE_CHANNEL
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.released import released
@@ -59,12 +59,12 @@ def advance(execution: Execution, *, by: Actor) -> None:
     spec = released(execution.release_id).spec
     while True:
         following = plan(spec, view.states, view.outputs, execution.input)
-        if not _apply(view, following, by):
+        if not _apply(view, following, by, spec):
             break
     _follow(view, following, by, spec)
 
 
-def _apply(view: _View, following: Plan, by: Actor) -> bool:
+def _apply(view: _View, following: Plan, by: Actor, spec: WorkflowSpec) -> bool:
     """Returns True when a step reached an end, so that the plan must be asked again."""
     for key, why in following.skipped:
         move(view.steps[key], to=StepStatus.SKIPPED, by=by, why=why, finished_at=Now())
@@ -74,8 +74,16 @@ def _apply(view: _View, following: Plan, by: Actor) -> bool:
     if ready and Step.objects.filter(pk__in=ready, status=StepStatus.PENDING, due_at=None).update(due_at=Now()):
         for key in following.ready:
             view.steps[key].due_at = view.execution.created_at
+            if guarded := spec.step(key).stands_in_for:
+                _alert_fallback(view.steps[key], view.steps[guarded], by)
         wake(view.execution.pk)
     return bool(following.skipped or following.errors)
+
+
+def _alert_fallback(fallback: Step, failed: Step, by: Actor) -> None:
+    """What stands in for a step gives another answer than the step would have: somebody is told, whatever it comes to."""
+    why = f"{failed.key} failed for good and {fallback.key} stands in for it: {failed.why}"
+    note(fallback, "alert.fallback", by=by, why=why[:1000], data={"step": fallback.key, "stands_in_for": failed.key})
 
 
 def _follow(view: _View, following: Plan, by: Actor, spec: WorkflowSpec) -> None:

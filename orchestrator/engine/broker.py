@@ -17,7 +17,7 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from audit import failpoints
-from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, claim_in_turn, held_by, seconds_until_due
+from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, claim_in_turn, held_by
 from orchestrator.engine.pace import Pace
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ TASK = "orchestrator.tasks.run_attempts"
 # Claims carry the name of the host's worker command, so that it can release them when its cluster is gone.
 HOST = os.environ.get("HOLDPOINT_WORKER", "worker")
 LONGEST_WAIT = 1.0
-# A due step whose execution is locked this instant is asked for again after this pause.
-LOCKED_PAUSE = 0.02
+# After a bell it asks again so soon, in case a due step's execution was locked that instant; then twice as long, and so on.
+FIRST_WAIT = 0.05
 # While enough is claimed for every hand.
 FULL_PAUSE = 0.02
 
@@ -41,6 +41,9 @@ class StepBroker(Broker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._pace = Pace(settings.WORKERS * settings.HANDS)
         self._is_drained = False
+        self._wait_seconds = FIRST_WAIT
+        # No fewer than it holds: what was counted last, and all that was claimed since.
+        self._held_at_most = settings.WORKERS * settings.HANDS
 
     def dequeue(self) -> list[tuple[str, str]]:
         try:
@@ -56,7 +59,7 @@ class StepBroker(Broker):  # type: ignore[misc]
         return [(str(part[0].fence), _package(part)) for part in _shares(claims)]
 
     def _claim(self) -> list[Claim]:
-        held = held_by(HOST)
+        held = self._held()
         room = self._pace.room(held, now=time.monotonic())
         time.sleep(self._pace.rest(held, now=time.monotonic()) if room else FULL_PAUSE)
         # Only where work is left over can one unit's be in the way of another's.
@@ -64,14 +67,23 @@ class StepBroker(Broker):  # type: ignore[misc]
         claims = claim(limit=room, worker=HOST) if room else []
         self._pace.claimed(len(claims), now=time.monotonic())
         self._is_drained = len(claims) < room
+        self._held_at_most = held + len(claims)
         return claims
 
+    def _held(self) -> int:
+        """How many claims are in hand, or a few more: counted only where it could matter, which is not at rest."""
+        if self._held_at_most > settings.WORKERS * settings.HANDS // 8:
+            return held_by(HOST)
+        return self._held_at_most
+
     def _wait(self) -> None:
-        """Until a bell rings or the next step is due. Bells that rang meanwhile are not lost: the session keeps them."""
+        """Until a bell rings, or a while. Bells that rang meanwhile are not lost: the session keeps them.
+
+        What becomes due by time is made due by the sweep, which rings.
+        """
         listener = self._listener()
-        if not [*listener.notifies(timeout=0)]:
-            wait = seconds_until_due(LONGEST_WAIT) or LOCKED_PAUSE
-            _ = [*listener.notifies(timeout=wait, stop_after=1)]
+        rang = [*listener.notifies(timeout=0)] or [*listener.notifies(timeout=self._wait_seconds, stop_after=1)]
+        self._wait_seconds = FIRST_WAIT if rang else min(2 * self._wait_seconds, LONGEST_WAIT)
 
     def _listener(self) -> psycopg.Connection[Any]:
         if self._listening is None:

@@ -17,6 +17,7 @@ from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.engine import probes
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.doubts import settle_doubt
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Outcome
@@ -120,6 +121,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         if isinstance(read, Failure):
             return read
         record = read
+    undone = _undone(segment)
     business_key = _business_key(segment)
     if isinstance(business_key, Failure):
         return business_key
@@ -132,8 +134,9 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         judged=judged,
         record=record,
         business_key=business_key,
-        context={"release": segment.released.digest, "step": segment.key},
+        context={"release": segment.released.digest, "step": segment.key, **_why_undone(segment, undone)},
         proposed=proposed,
+        undoes=undone,
         place=Place(
             execution=execution,
             step_id=segment.step_id,
@@ -145,6 +148,20 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
             sent_under=next((action.idempotency_key for action in voided if action.redeemed_at), ""),
         ),
     )
+
+
+def _undone(segment: Segment) -> Action | None:
+    """The action that this step takes back, where its execution undoes another."""
+    action_id = segment.released.undoes.get(segment.key)
+    return Action.objects.get(pk=action_id) if action_id else None
+
+
+def _why_undone(segment: Segment, undone: Action | None) -> dict[str, Any]:
+    """For the reviewers: who wants it back and why, and what the effect had answered."""
+    if undone is None:
+        return {}
+    why = f"{segment.execution.requester_name} wants it undone: {segment.execution.input['reason']}"
+    return {"reason": why, "undoes": str(undone.pk), "result": undone.result}
 
 
 def _as_edited(voided: list[Action], tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -172,7 +189,7 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
     if action.status in _ANSWERED or (action.status == ActionStatus.FAILED and action.failure_class == "business"):
         return _from_record(action)
     if action.status == ActionStatus.UNKNOWN:
-        return _reconcile(segment, action)
+        return settle_doubt(segment, action)
     if action.status == ActionStatus.REDEEMED and action.fence:
         # An earlier attempt of this step died between sending and recording.
         reconcile.mark_unknown(
@@ -226,30 +243,6 @@ def _rejection(action: Action) -> dict[str, Any]:
         "reason_code": voice.reason_code,
         "note": voice.note,
     }
-
-
-def _reconcile(segment: Segment, action: Action) -> CallOutcome | None:
-    """First of all: did it happen? By business key, in the other side's own books."""
-    contract = segment.released.tools.get(action.tool, {})
-    honours_key = contract.get("idempotency_class") == "A"
-    if contract.get("probe") and segment.spec.reconcile_before_retry:
-        found = probes.look_up(segment, action)
-        if isinstance(found, Failure):
-            return found
-        action = reconcile.apply_finding(
-            action_id=action.pk, finding=found, by=ENGINE, honours_key=honours_key, holder=segment.fence
-        )
-        if action.status != ActionStatus.UNKNOWN:
-            return None
-    if honours_key or action.effect == "read":
-        why = "it only reads" if action.effect == "read" else "the tool honours its key: one send cannot act twice"
-        reconcile.regrant(action_id=action.pk, by=ENGINE, why=why, holder=segment.fence)
-        return None
-    return Failure(
-        "unknown_outcome_parked",
-        f"{action.tool} was sent and no answer came; nobody can look it up, so a person has to say what happened.",
-        {"tool": action.tool, "action": str(action.pk)},
-    )
 
 
 def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:

@@ -23,6 +23,8 @@ _NEVER_RAN = {StepStatus.PENDING, StepStatus.SKIPPED, StepStatus.CANCELLED}
 def refused_tool(segment: Segment, tool: str) -> str | None:
     """Why this workflow or step must not call the tool, or None."""
     workflow, step = segment.released.spec.allowed_tools, segment.spec.allowed_tools
+    if segment.spec.offline:
+        return f"The step {segment.key} is offline: it calls no tool."
     if tool not in segment.released.tools:
         return f"The release this execution is pinned to has no tool {tool}."
     if workflow is not None and tool not in workflow:

@@ -168,13 +168,3 @@ def renew(fences: Iterable[UUID]) -> int:
     )
     failpoints.hit("renew.committed")
     return len(renewed)
-
-
-def seconds_until_due(longest: float) -> float:
-    """How long nothing will be due, by the database's clock, at most `longest`."""
-    row = run(
-        "SELECT LEAST(%s, EXTRACT(EPOCH FROM min(due_at) - clock_timestamp())::float8) "
-        "FROM orchestrator_step WHERE status IN ('pending', 'scheduled') AND due_at IS NOT NULL",
-        [longest],
-    )[0]
-    return max(0.0, row[0] if row[0] is not None else longest)

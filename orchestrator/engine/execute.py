@@ -101,6 +101,9 @@ def _input_of(segment: Segment) -> dict[str, Any]:
     spec = segment.spec
     if spec.kind == "approval":
         return {}
+    if segment.key in segment.released.undoes:
+        # From the record, to the letter: nothing that an earlier step gave may slip into what is taken back.
+        return dict(spec.arguments)
     contract = _contract(segment)
     try:
         input = bind(spec, _scope(segment), contract.get("input_schema") or {})

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class Released:
     code_dir: str
     env: dict[str, str]
     created_by: str
+    # Of an execution that undoes another: the action that each step takes back.
+    undoes: dict[str, UUID] = field(default_factory=dict)
 
     @cached_property
     def steps_text(self) -> str:
@@ -39,15 +41,19 @@ def released(release_id: UUID) -> Released:
     """Releases never change, so a worker keeps what it has unpacked."""
     row = Release.objects.get(pk=release_id)
     bundle = row.bundle
+    # A release that undoes runs the code of the release whose effects it takes back; it is stored once.
+    code_of = bundle.get("code_of", "")
+    code = Release.objects.get(digest=code_of).bundle["code"] if code_of else bundle["code"]
     return Released(
         id=row.pk,
         digest=row.digest,
         spec=WorkflowSpec.from_json(bundle["spec"]),
         tools=bundle["tools"],
         agents=bundle["agents"],
-        code_dir=str(unpack(row.digest, bundle["code"])),
+        code_dir=str(unpack(code_of or row.digest, code)),
         env={name: settings.HANDLER_ENV[name] for name in bundle["env"] if settings.HANDLER_ENV.get(name)},
         created_by=row.created_by,
+        undoes={key: UUID(action_id) for key, action_id in bundle.get("undoes", {}).items()},
     )
 
 

@@ -132,7 +132,9 @@ def _settle_together(segment: Segment, input: dict[str, Any], output: dict[str, 
 
 
 def _span_attributes(segment: Segment) -> dict[str, Any]:
-    return {"attempt": segment.attempt_number, "kind": segment.spec.kind}
+    stands_in = {"stands_in_for": segment.spec.stands_in_for} if segment.spec.stands_in_for else {}
+    offline = {"offline": True} if segment.spec.offline else {}
+    return {"attempt": segment.attempt_number, "kind": segment.spec.kind, **stands_in, **offline}
 
 
 def charge(segment: Segment) -> None:

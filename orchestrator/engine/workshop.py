@@ -34,6 +34,7 @@ def job(segment: Segment, kind: Any, entry: str, input: dict[str, Any], context:
         input=input,
         context={"attempt": segment.attempt_number, "execution": str(segment.execution.pk), **context},
         env=segment.released.env,
+        offline=segment.spec.offline,
         timeout_seconds=segment.spec.timeout_seconds,
         trust_key=f"{segment.released.digest}:{segment.execution.unit_id}",
     )

@@ -28,6 +28,7 @@ from orchestrator.gate.locks import lock_execution, refuse_without_lease
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
 from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Execution, Tool
+from orchestrator.models.action import ENDED_UNUSED
 from orchestrator.statuses import ActionStatus
 
 STRICTEST_TIER = "financial"
@@ -238,13 +239,15 @@ def _mint_key(action: Action, place: Place | None, hint: str) -> str:
     """Keys are minted here, never by a model. A revision of what was never sent is a new act with a key of its own."""
     if place is not None and place.sent_under:
         return place.sent_under
-    if place is not None:
+    if action.undoes_id:
+        # Not from the hint: the agent could use the same one first, and block the undoing of its own act. Nor from the
+        # place: whoever undoes it, the other side sees one key, until one try is known to have come to nothing.
+        tries = Action.objects.filter(undoes_id=action.undoes_id).exclude(status__in=ENDED_UNUSED).count()
+        parts = ["undo", str(action.undoes_id), *([f"t{tries}"] if tries else [])]
+    elif place is not None:
         parts = [str(place.execution.pk), place.step_key, str(place.occurrence), action.business_key]
         if place.revision > 1:
             parts.append(f"r{place.revision}")
-    elif action.undoes_id:
-        # Not from the hint: the agent could use the same one first, and block the undoing of its own act.
-        parts = ["undo", str(action.undoes_id)]
     elif hint:
         parts = [str(action.unit_id), action.agent, action.tool, hint]
     else:

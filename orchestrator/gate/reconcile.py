@@ -1,6 +1,7 @@
 """Sent, and no answer came: find out what happened before anything else. Never a blind second send."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
 from orchestrator.gate.announce import announce
+from orchestrator.gate.compensation import mark_undone
+from orchestrator.gate.doubt import LOOKS, REMIND_AFTER_SECONDS, pause_seconds
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_without_lease
 from orchestrator.models import Action
@@ -67,10 +70,48 @@ def follow(action: Action, happened: Happened, *, by: Actor, why: str, result: A
             finished_at=Now(),
             failure_class="",
             message="",
+            **_NO_LOOKS,
         )
+        mark_undone(action, by=by, why=why)
     elif happened in {"no", "partly"}:
-        move(action, to=ActionStatus.GRANTED, by=by, why=why or "it did not happen", fence=None)
+        move(action, to=ActionStatus.GRANTED, by=by, why=why or "it did not happen", fence=None, **_NO_LOOKS)
     announce(action)
+
+
+def close_unsent(action: Action, *, by: Actor, why: str) -> None:
+    """It did not happen, and nobody waits for it to happen: the locked unknown action ends as failed."""
+    columns: dict[str, Any] = {"failure_class": "system", "message": f"It did not happen: {why}", "finished_at": Now()}
+    move(action, to=ActionStatus.FAILED, by=by, why=why, **columns, **_NO_LOOKS)
+    announce(action)
+
+
+# Whatever was in doubt is settled; a later doubt is counted anew.
+_NO_LOOKS: dict[str, Any] = {"looks": 0, "next_look_at": None}
+
+
+def remind_after(seconds: int = REMIND_AFTER_SECONDS) -> Any:
+    """When whoever has to say what happened is reminded, on the database's clock."""
+    return Now() + timedelta(seconds=seconds)
+
+
+@transaction.atomic
+def look_failed(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> None:
+    """The other side's books could not be read: that counts as a look, and says nothing about what happened."""
+    action = _locked(action_id, holder)
+    if action.status == ActionStatus.UNKNOWN:
+        data = {"happened": "not answered", "business_key": action.business_key}
+        lifecycle.note(action, "action.reconciled", by=by, why=why, data=data)
+
+
+@transaction.atomic
+def look_again_later(*, action_id: UUID, can_be_looked_up: bool, holder: UUID | None = None) -> bool:
+    """Plan what is due next: another look while there are any left, else a reminder to a person. True: another look."""
+    action = _locked(action_id, holder)
+    looks = action.looks + 1 if can_be_looked_up else LOOKS
+    more = looks < LOOKS
+    due = remind_after(pause_seconds(looks) if more else REMIND_AFTER_SECONDS)
+    Action.objects.filter(pk=action_id, status=ActionStatus.UNKNOWN).update(looks=looks, next_look_at=due)
+    return more
 
 
 @transaction.atomic
@@ -78,7 +119,15 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
     """A worker died holding redeemed actions: whether they were sent is unknown until somebody looks."""
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
     for action in [_locked(pk, holder) for pk in redeemed]:
-        move(action, to=ActionStatus.UNKNOWN, by=by, why=why, failure_class="unknown_outcome", message=why)
+        move(
+            action,
+            to=ActionStatus.UNKNOWN,
+            by=by,
+            why=why,
+            failure_class="unknown_outcome",
+            message=why,
+            next_look_at=remind_after(),
+        )
         observe(action)
         announce(action)
     return len(redeemed)
@@ -88,7 +137,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
 def regrant(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> Action:
     """An authorised retry of an action that is known not to have happened, or whose tool honours its key."""
     action = _locked(action_id, holder)
-    move(action, to=ActionStatus.GRANTED, by=by, why=why, fence=None)
+    move(action, to=ActionStatus.GRANTED, by=by, why=why, fence=None, **_NO_LOOKS)
     return action
 
 

@@ -15,8 +15,10 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
+from orchestrator.gate.reconcile import remind_after
 from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
 
@@ -61,8 +63,11 @@ def report(
         failure_class=failure_class or FAILURE_CLASS.get(outcome, ""),
         message=message,
         finished_at=None if outcome == "unknown" else Now(),
+        **({"next_look_at": remind_after()} if outcome == "unknown" else {}),
     )
     observe(action)
+    if outcome == "success":
+        mark_undone(action, by=by)
     _span(action, outcome, started_at, ended_at)
     budgets.charge_tool_call(place_of(action))
     if usage is not None:

@@ -39,6 +39,8 @@ def title_of(tool: Tool, arguments: dict[str, Any]) -> str:
 def undo_sentence(tool: Tool) -> str:
     if tool.effect == "read":
         return "Nothing to undo: it only reads."
+    if tool.effect == "irreversible":
+        return "Cannot be undone: what it does is irreversible."
     if tool.compensate_with:
         return f"Can be undone by {tool.compensate_with}, which is itself gated."
     return "Cannot be undone: no compensating tool is registered for it."

@@ -4,6 +4,7 @@ from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
 from orchestrator.models.limit import Breaker, Limit
 from orchestrator.models.release import Channel, Release
+from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
 
 __all__ = [
     "Action",
@@ -14,6 +15,9 @@ __all__ = [
     "DeadLetter",
     "Execution",
     "Limit",
+    "OutcomeAnswer",
+    "OutcomeCode",
+    "OutcomeVerdict",
     "Release",
     "ServiceToken",
     "Step",

@@ -16,6 +16,8 @@ from orchestrator.statuses import ACTION, ActionStatus
 
 # An action in one of these no longer stands for its place in the step: the next proposal there is a new action.
 ENDED_UNUSED = [ActionStatus.VOID, ActionStatus.WITHDRAWN]
+# A compensation that ended so took nothing back: another one may be proposed.
+NO_COMPENSATION = [*ENDED_UNUSED, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED]
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -24,6 +26,10 @@ class ActionQuerySet(models.QuerySet["Action"]):
 
     def newest_first(self) -> "ActionQuerySet":
         return self.order_by("-created_at", "-id")
+
+    def unknown(self) -> "ActionQuerySet":
+        """Sent, and nobody knows whether it happened."""
+        return self.filter(status=ActionStatus.UNKNOWN)
 
 
 class Action(Governed):
@@ -68,6 +74,9 @@ class Action(Governed):
     failure_class = models.TextField(default="")
     message = models.TextField(default="")
     undoes_id = models.UUIDField(null=True)
+    # While it is unknown whether it happened: how often the other side's books were asked, and when something is due next.
+    looks = models.PositiveSmallIntegerField(db_default=0, default=0)
+    next_look_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     redeemed_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -86,6 +95,12 @@ class Action(Governed):
                 fields=["step_id", "occurrence"],
                 condition=Q(step_id__isnull=False) & ~Q(status__in=["void", "withdrawn"]),
             ),
+            models.UniqueConstraint(
+                name="one_live_compensation_per_action",
+                fields=["undoes_id"],
+                condition=Q(undoes_id__isnull=False)
+                & ~Q(status__in=["void", "withdrawn", "denied", "rejected", "expired", "failed"]),
+            ),
             models.CheckConstraint(
                 name="redeemed_action_has_a_fence",
                 condition=~Q(status=ActionStatus.REDEEMED) | Q(fence__isnull=False),
@@ -100,6 +115,7 @@ class Action(Governed):
                 condition=Q(status=ActionStatus.HELD, approval_id__isnull=True),
             ),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
+            models.Index(name="action_unknown", fields=["next_look_at"], condition=Q(status=ActionStatus.UNKNOWN)),
         ]
 
     def __str__(self) -> str:

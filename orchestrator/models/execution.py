@@ -14,6 +14,10 @@ from audit.lifecycle import Governed, Lifecycle
 from orchestrator.models.release import Release
 from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
 
+# What undoes an execution is an execution: of the workflow so called, and the undone one is its parent. No workflow file can
+# have such a name.
+UNDO = "undo:"
+
 
 def stream_of(execution_id: UUID) -> str:
     """Everything that happens to an execution is one chain, in order."""
@@ -23,6 +27,10 @@ def stream_of(execution_id: UUID) -> str:
 class ExecutionQuerySet(models.QuerySet["Execution"]):
     def visible_to(self, actor: Actor) -> "ExecutionQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
+
+    def undoing(self) -> "ExecutionQuerySet":
+        """Executions that undo another."""
+        return self.filter(parent_id__isnull=False, workflow__startswith=UNDO)
 
     def live(self) -> "ExecutionQuerySet":
         return self.filter(status__in=[ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.WAITING])
@@ -60,7 +68,15 @@ class Execution(Governed):
     objects: Any = ExecutionQuerySet.as_manager()
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="one_undo_under_way_per_execution",
+                fields=["parent_id"],
+                condition=Q(workflow__startswith=UNDO, status__in=["queued", "running", "waiting", "dead_lettered"]),
+            )
+        ]
         indexes = [
+            models.Index(name="execution_parent", fields=["parent_id"], condition=Q(parent_id__isnull=False)),
             models.Index(name="execution_unit_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="execution_unit_status", fields=["unit_id", "status", "-created_at"]),
             models.Index(
@@ -83,6 +99,10 @@ class Execution(Governed):
     @property
     def is_final(self) -> bool:
         return self.status in EXECUTION.final
+
+    @property
+    def is_undo(self) -> bool:
+        return self.parent_id is not None and self.workflow.startswith(UNDO)
 
 
 class StepQuerySet(models.QuerySet["Step"]):

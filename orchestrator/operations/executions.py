@@ -87,10 +87,10 @@ def start(
     first = plan(pinned.spec, dict.fromkeys(pinned.spec.order, StepStatus.PENDING), {}, input)
     if first.skipped or first.errors:
         with transaction.atomic():
-            _insert(execution, pinned, first.ready, by)
+            insert(execution, pinned, first.ready, by)
             advance(lock_execution(execution.pk), by=ENGINE)
     else:
-        _insert(execution, pinned, first.ready, by)
+        insert(execution, pinned, first.ready, by)
     return execution
 
 
@@ -185,8 +185,8 @@ def _build(
     )
 
 
-def _insert(execution: Execution, pinned: Released, ready: tuple[str, ...], by: Actor) -> None:
-    """One statement, so it is a transaction by itself."""
+def insert(execution: Execution, pinned: Released, ready: tuple[str, ...], by: Actor) -> None:
+    """Write it with its steps, `ready` ones due: one statement, so it is a transaction by itself."""
     moves = Moves(stream=stream_of(execution.pk), unit_id=execution.unit_id, by=by)
     deadline = pinned.spec.deadline_seconds
     clock = (

@@ -20,6 +20,7 @@ from audit.queries import Keyset, Slice, Story, visible_or_refuse
 from budgets.models import LedgerEntry, LedgerEntryQuerySet
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.models import Action, Execution, Tool
+from orchestrator.operations.undo_plan import plan_of
 from orchestrator.queries.costs import Cost, cost_of
 from orchestrator.statuses import ActionStatus
 
@@ -189,7 +190,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         action=action,
         title=name,
         tool=tool,
-        undo=undo_sentence(tool) if tool else "Unknown: the tool is not registered.",
+        undo=_undo(actor, action, tool),
         reading=snapshots.read(snapshot, source=action.tool),
         snapshot=snapshot,
         story=history(requests, mine=signed, streams=[action.stream], names={action.pk: name}, objects={action.pk}),
@@ -201,6 +202,14 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         undone_by=Action.objects.filter(undoes_id=action.pk).order_by("-created_at").first(),
         may_operate=action.unit_id in scope.unit_ids(actor, "operate"),
     )
+
+
+def _undo(actor: Actor, action: Action, tool: Tool | None) -> str:
+    """How it is undone, or why it cannot be: as the undo of its execution would answer."""
+    execution = _execution(actor, action) if action.step_id else None
+    effects = plan_of(execution).effects if execution else []
+    planned = next((effect.why for effect in effects if effect.action.pk == action.pk), "")
+    return planned or (undo_sentence(tool) if tool else "Unknown: the tool is not registered.")
 
 
 def _told(voice: Decision, requests: list[ApprovalRequest], signed: set[UUID]) -> bool:

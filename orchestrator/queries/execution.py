@@ -18,9 +18,11 @@ from audit.queries import Story, visible_or_refuse
 from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import title_of, undo_sentence
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, Tool
+from orchestrator.operations.undo_plan import plan_of
 from orchestrator.queries.costs import Cost, cost_of, costs_by
 from orchestrator.queries.executions import took
 from orchestrator.queries.story import condensed
+from orchestrator.queries.undoing import Undoing, undoings_of
 from orchestrator.statuses import ActionStatus, ExecutionStatus, StepStatus
 
 TROUBLE = (StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER, StepStatus.SYSTEM_ERROR, StepStatus.UNKNOWN_OUTCOME)
@@ -105,6 +107,18 @@ class ExecutionPage:
     story: Story | None = None
     actions: list[ActionRow] | None = None
     cost_lines: Mapping[str, list[tuple[str, Cost]]] | None = None
+    undoing: Undoing | None = None
+    undone: Execution | None = None
+
+    @property
+    def fallbacks(self) -> list[Step]:
+        """Steps that ran because the one they stand in for had failed: never silently."""
+        return [step for step in self.steps if step.spec.get("stands_in_for") and step.started_at]
+
+    @property
+    def is_live(self) -> bool:
+        """Something may still happen: to it, or to its effects."""
+        return not self.execution.is_final or bool(self.undoing and self.undoing.is_under_way)
 
 
 def visible(actor: Actor, execution_id: UUID) -> Execution:
@@ -117,7 +131,8 @@ def version_of(execution: Execution) -> str:
     requests = ApprovalRequest.objects.filter(execution_id=execution.pk).values_list("pk", flat=True)
     streams = [execution.stream, *(f"approval_request:{pk}" for pk in requests)]
     events = AuditStream.objects.filter(key__in=streams).aggregate(n=Sum("seq"))["n"] or 0
-    return f"{execution.status}.{events}"
+    runs = Execution.objects.undoing().filter(parent_id=execution.pk) if execution.is_final else []
+    return ".".join([execution.status, str(events), *(run.status for run in runs)])
 
 
 def execution_page(
@@ -134,7 +149,8 @@ def execution_page(
             reading.requests, mine=reading.signed, streams=[execution.stream], names=reading.names()
         )
     elif tab == "evidence":
-        more["actions"] = reading.action_rows(reading.actions)
+        undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
+        more["actions"] = reading.action_rows(reading.actions, undo)
     elif tab == "cost":
         entries = LedgerEntry.objects.of_executions([execution.pk])
         more["cost_lines"] = {name: costs_by(entries, name) for name in ("agent", "tool", "model")}
@@ -194,6 +210,8 @@ class _Reading:
             may_operate=execution.unit_id in scope.unit_ids(self.actor, "operate"),
             waiting_requests=[request for request in self.requests if request.is_open],
             letters=self.letters,
+            undoing=undoings_of([execution]).get(execution.pk) if execution.is_final else None,
+            undone=_parent(execution),
             **more,
         )
 
@@ -267,13 +285,14 @@ class _Reading:
         rows = AuditEvent.objects.filter(stream=self.execution.stream, event__in=wrong, object_id__in=ids)
         return {pk for pk in rows.values_list("object_id", flat=True) if pk}
 
-    def action_rows(self, actions: Iterable[Action]) -> list[ActionRow]:
+    def action_rows(self, actions: Iterable[Action], undo: Mapping[UUID, str] | None = None) -> list[ActionRow]:
+        """`undo` says of every effect how it is undone, or why it cannot be."""
         requests = {request.pk: request for request in self.requests}
         return [
             ActionRow(
                 action,
                 self._title(action),
-                self._undo(action),
+                (undo or {}).get(action.pk) or self._undo(action),
                 requests.get(action.approval_id) if action.approval_id else None,
                 tuple(voice for voice in self.decisions if voice.request_id == action.approval_id),
             )
@@ -287,6 +306,11 @@ class _Reading:
     def _undo(self, action: Action) -> str:
         tool = self.tools.get((action.tool, action.tool_version))
         return undo_sentence(tool) if tool else "Unknown: the tool is not registered."
+
+
+def _parent(execution: Execution) -> Execution | None:
+    """What this execution undoes, if that is what it is for."""
+    return Execution.objects.filter(pk=execution.parent_id or execution.pk).first() if execution.is_undo else None
 
 
 def _word(status: str) -> str:

@@ -13,6 +13,7 @@ from audit.queries import Keyset, Slice, counted
 from budgets.models import LedgerEntry
 from orchestrator.models import Action, Execution, Step
 from orchestrator.queries.costs import Cost, costs_by_execution
+from orchestrator.queries.undoing import Undoing, undoings_of
 from orchestrator.statuses import ActionStatus, StepStatus
 
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
@@ -47,6 +48,7 @@ class ExecutionRow:
     waiting_for: str
     took: timedelta | None
     cost: Cost | None
+    undoing: Undoing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,16 @@ def rows_of(executions: Iterable[Execution], now: datetime) -> list[ExecutionRow
     for execution_id, status, number in counts.order_by():
         states[execution_id][status] = number
     costs = costs_by_execution(LedgerEntry.objects.of_executions(ids))
-    return [_row(execution, states[execution.pk], costs.get(execution.pk), now) for execution in executions]
+    undoing = undoings_of(executions)
+    return [
+        _row(execution, states[execution.pk], costs.get(execution.pk), undoing.get(execution.pk), now)
+        for execution in executions
+    ]
 
 
-def _row(execution: Execution, states: Mapping[str, int], cost: Cost | None, now: datetime) -> ExecutionRow:
+def _row(
+    execution: Execution, states: Mapping[str, int], cost: Cost | None, undoing: Undoing | None, now: datetime
+) -> ExecutionRow:
     waiting = [word for status, word in WAITING_FOR.items() if states.get(status)]
     return ExecutionRow(
         execution=execution,
@@ -104,6 +112,7 @@ def _row(execution: Execution, states: Mapping[str, int], cost: Cost | None, now
         waiting_for="" if execution.is_final else ", ".join(waiting),
         took=took(execution.started_at, execution.finished_at, now),
         cost=cost,
+        undoing=undoing,
     )
 
 

@@ -83,6 +83,7 @@ class Counts:
     stops: int = 0
     bypasses: int = 0
     emergencies: int = 0
+    unknown: int = 0
 
 
 def counts(actor: Actor) -> Counts:
@@ -93,6 +94,7 @@ def counts(actor: Actor) -> Counts:
         Stop.objects.engaged(),
         Bypass.objects.in_force(),
         BreakGlass.objects.waiting_for(actor),
+        Action.objects.visible_to(actor).unknown(),
     )
     return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
 

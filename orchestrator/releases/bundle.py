@@ -51,7 +51,7 @@ def publish(folder: Path, *, by: Actor) -> Release:
     Raises WorkflowErrors (each with file, line, column) and Invalid.
     """
     bundle = build(folder)
-    release = _stored(bundle, by)
+    release = stored(bundle, by)
     channel, created = Channel.objects.get_or_create(workflow=release.workflow, defaults={"release": release})
     if created or channel.release_id != release.pk:
         before = "" if created else str(channel.release_id)
@@ -165,7 +165,7 @@ def _env(folder: Path) -> list[str]:
     return list(json.loads(path.read_text()).get("env", [])) if path.is_file() else []
 
 
-def _stored(bundle: dict[str, Any], by: Actor) -> Release:
+def stored(bundle: dict[str, Any], by: Actor) -> Release:
     content = digest(bundle)
     found = Release.objects.filter(digest=content).first()
     if found is not None:

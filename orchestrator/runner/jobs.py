@@ -49,6 +49,8 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict)
     isolation: Isolation = "reuse"
     ports: tuple[int, ...] = ()
+    # No socket at all: no model, no other system, no name looked up. What it is given is all it has.
+    offline: bool = False
     max_result_bytes: int = 1_000_000
     max_calls: int = 256
 
@@ -60,10 +62,12 @@ class Job:
     @property
     def key(self) -> tuple[object, ...]:
         """What two jobs must have in common to be run by one child after each other."""
-        return self.trust_key, self.code_dir, self.isolation, self.ports, tuple(sorted(self.env.items()))
+        return self.trust_key, self.code_dir, self.isolation, self.ports, self.offline, tuple(sorted(self.env.items()))
 
     def granted_ports(self) -> list[int]:
-        """The TCP ports the handler may connect to: those of addresses in its environment, and `ports`."""
+        """The TCP ports the handler may connect to: those of addresses in its environment, and `ports`. Offline: none."""
+        if self.offline:
+            return []
         return sorted({_DNS, *self.ports} | {port for value in self.env.values() if (port := _port(value))})
 
 

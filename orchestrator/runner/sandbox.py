@@ -98,7 +98,7 @@ class Confinement:
         if "landlock" in allowed:
             readable = [*self._library_fds, *_opened(f"{self._directory}/code", *_SYSTEM, *_DEVICES_READ)]
             walls += landlock.restrict(readable, _opened(self.work, "/dev/null"), ports)
-        return walls + (seccomp.restrict() if "seccomp" in allowed else [])
+        return walls + (seccomp.restrict(networks=ports != []) if "seccomp" in allowed else [])
 
     def _change_user(self) -> list[str]:
         for uid, name in ((own_uid(self._keeper), "own-user"), (NOBODY, "nobody")):

@@ -44,19 +44,19 @@ _ARCHITECTURES = {
 _CLONE3 = 435
 
 
-def restrict() -> list[str]:
-    """Apply the deny list to this thread and its descendants; say what now holds."""
+def restrict(*, networks: bool = True) -> list[str]:
+    """Apply the deny list to this thread and its descendants; say what now holds. `networks`: whether sockets can be made."""
     table = _ARCHITECTURES.get(os.uname().machine)
     if table is None:
         return []
     try:
-        kernel.install_filter(_program(table))
+        kernel.install_filter(_program(table, _NETWORKS if networks else ()))
     except OSError:
         return []
     return ["seccomp"]
 
 
-def _program(table: _Architecture) -> bytes:
+def _program(table: _Architecture, networks: tuple[int, ...]) -> bytes:
     steps = [
         _step(_LOAD, _ARCHITECTURE),
         _step(_EQUALS, table.audit, yes=1),
@@ -68,7 +68,7 @@ def _program(table: _Architecture) -> bytes:
         steps += _refuse_if(_EQUALS, number, errno.EPERM)
     # Its flags lie in memory, where no filter can look; libc falls back to clone when it is missing.
     steps += _refuse_if(_EQUALS, _CLONE3, errno.ENOSYS)
-    steps += _only_networks(table.socket) + _no_namespaces(table.clone) + [_step(_RETURN, _ALLOW)]
+    steps += _only_networks(table.socket, networks) + _no_namespaces(table.clone) + [_step(_RETURN, _ALLOW)]
     return b"".join(steps)
 
 
@@ -76,8 +76,8 @@ def _refuse_if(test: int, value: int, error: int) -> list[bytes]:
     return [_step(test, value, no=1), _step(_RETURN, _DENY | error)]
 
 
-def _only_networks(number: int) -> list[bytes]:
-    families = [_step(_EQUALS, family, yes=len(_NETWORKS) - place) for place, family in enumerate(_NETWORKS)]
+def _only_networks(number: int, networks: tuple[int, ...]) -> list[bytes]:
+    families = [_step(_EQUALS, family, yes=len(networks) - place) for place, family in enumerate(networks)]
     body = [
         _step(_LOAD, _FIRST_ARGUMENT),
         *families,

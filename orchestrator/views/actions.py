@@ -8,11 +8,14 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from audit.refusals import Invalid
 from audit.templatetags._render import short_id
 from audit.web import actor_of, chips, crumbs, neighbours, page, unchanged
-from orchestrator.forms import ActionForm, AnswerForm
+from orchestrator.forms import ActionForm
 from orchestrator.operations import unknown_outcomes
+from orchestrator.outcome_forms import AnswerForm
 from orchestrator.queries import actions as queries
+from orchestrator.queries.unknown_outcomes import doubts_of
 
 
 @require_safe
@@ -46,8 +49,11 @@ def answers(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = AnswerForm(request.POST)
     if not form.is_valid():
         return _action_page(request, queries.action_page(actor, pk), form, status=422)
-    given = form.cleaned_data
-    action = unknown_outcomes.answer(action_id=pk, verdict=given["verdict"], note=given["note"], by=actor)
+    try:
+        action = unknown_outcomes.answer(action_id=pk, said=form.said(), by=actor)
+    except Invalid as refusal:
+        form.take(refusal)
+        return _action_page(request, queries.action_page(actor, pk), form, status=422)
     messages.success(request, "Your answer is recorded.")
     return redirect(action)
 
@@ -56,5 +62,6 @@ def _action_page(
     request: HttpRequest, shown: queries.ActionPage, form: AnswerForm, *, status: int = 200
 ) -> HttpResponse:
     place = crumbs("Actions", "actions", f"ACT-{short_id(shown.action.pk)}")
-    context = {"crumbs": place, "shown": shown, "action": shown.action, "form": form}
+    doubts = doubts_of([shown.action] if shown.needs_answer else [])
+    context = {"crumbs": place, "shown": shown, "action": shown.action, "form": form, "doubt": next(iter(doubts), None)}
     return page(request, "orchestrator/action_detail.html", "orchestrator/_action.html", context, status=status)

@@ -21,7 +21,7 @@ from orchestrator.queries.stops import Band, band
 from orchestrator.queries.work import Counts, counts, units
 
 # Lists that a unit narrows; elsewhere the unit menu leads to the executions of that unit.
-NARROWED_BY_UNIT = {"approvals", "executions", "actions", "dead_letters"}
+NARROWED_BY_UNIT = {"approvals", "executions", "actions", "dead_letters", "unknown_outcomes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Executions", "executions", "e", None),
         ("Actions", "actions", "c", None),
         ("Dead letters", "dead_letters", "d", numbers.letters),
+        ("Unknown outcomes", "unknown_outcomes", "k", numbers.unknown),
         ("Stops", "stops", "t", len(stop_band(request).stops)),
     ]
     if scope.unit_ids(actor_of(request), "audit"):
@@ -136,7 +137,7 @@ def unit_scope(request: HttpRequest) -> Scope | None:
 
 def nav_version(request: HttpRequest) -> str:
     numbers = _counts(request)
-    return f"{numbers.approvals}.{numbers.letters}.{len(stop_band(request).stops)}"
+    return f"{numbers.approvals}.{numbers.letters}.{numbers.unknown}.{len(stop_band(request).stops)}"
 
 
 def stop_band(request: HttpRequest) -> Band:

@@ -69,11 +69,12 @@ STEP_KEYS: Final[dict[str, Reader]] = {
     "allowed_tools": _tools,
     "output": schema,
     "non_empty": listed(text()),
+    "offline": flag,
 }
 
 # Which kind of step a key is for; what is not listed is for all. Said in words, because people read it as an error.
 ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
-    **dict.fromkeys(("min_score", "token_budget", "max_cost", "allowed_tools"), ("agent",)),
+    **dict.fromkeys(("min_score", "token_budget", "max_cost", "allowed_tools", "offline"), ("agent",)),
     **dict.fromkeys(("idempotency_key", "compensate_with"), ("tool",)),
     **dict.fromkeys(("human_if", "required"), ("approval",)),
     **dict.fromkeys(("with", "retry", "timeout", "reconcile_before_retry", "output", "non_empty"), ("agent", "tool")),

@@ -73,6 +73,7 @@ class StepSpec:
     allowed_tools: tuple[str, ...] | None = None
     output_schema: Mapping[str, Any] | None = None
     non_empty: tuple[str, ...] = ()
+    offline: bool = False
     stands_in_for: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     line: int = 0

@@ -5,6 +5,8 @@ import re
 import pytest
 from django.urls import reverse
 
+from orchestrator.gate import limits
+from orchestrator.models import Limit
 from tests import make
 
 
@@ -19,8 +21,12 @@ def addresses(unit, people):
     make.request(memo="<b>x</b>\u202e p\u0430yment")
     pay = make.tool("pay", effect="irreversible", probe="", record="", idempotency_class="C")
     granted = make.approved(make.request(using=pay), make.person("grace"))
+    make._activated(Limit(name="payments", breaks_after=1, at_once=4, per_minute=30, why="one connection at a time"))
+    limits.look_again()
     unknown = make.carried_out(make.Action.objects.get(pk=granted.subject_id), "unknown", message="no answer")
-    lists = [reverse(name) for name in ("work", "approvals", "executions", "actions", "dead_letters", "audit")]
+    lists = [
+        reverse(name) for name in ("work", "approvals", "executions", "actions", "limits", "dead_letters", "audit")
+    ]
     own = [reverse(name) for name in ("preferences", "help", "gallery")]
     details = [row.get_absolute_url() for row in (failed, waiting, letter, request, unknown)]
     tabs = [f"{waiting.get_absolute_url()}?tab={tab}" for tab in ("events", "io", "evidence", "cost")]

@@ -57,7 +57,7 @@ class Provider:
     def __init__(self, url: str) -> None:
         self.url = url
         self.planned: list[str] = []
-        self.finding = {"happened": "unknown"}
+        self.finding: dict[str, object] | None = {"happened": "unknown"}  # None: the books cannot be read
         self.record: dict[str, object] = {"revision": 1}
         self.sends: list[tuple[str, str]] = []
         self.effects: list[str] = []
@@ -65,20 +65,23 @@ class Provider:
         self._keys: set[str] = set()
 
     def plan(self, *deeds: str) -> None:
-        """ok, down (nothing happens), drop (it happens, no answer), vanish (no effect, no answer), refuse, empty."""
+        """ok, fault (it happens, and the answer is 500), drop (it happens, no answer), vanish (no effect, no answer),
+        down (nothing happens), refuse, empty.
+        """
         self.planned += deeds
 
     def take(self, key: str, body: dict[str, str]) -> tuple[int, dict[str, object]] | None:
         """Status and answer of one send, or None for silence."""
         self.sends.append((key, body["ref"]))
         deed = self.planned.pop(0) if self.planned else "ok"
-        if deed in {"ok", "drop", "empty"} and key not in self._keys:
+        if deed in {"ok", "drop", "empty", "fault"} and key not in self._keys:
             self._keys.add(key)
             self.effects.append(body["ref"])
         answers = {
             "ok": (200, {"ref": body["ref"]}),
             "empty": (200, {"ref": ""}),
             "down": (503, {}),
+            "fault": (500, {}),
             "refuse": (422, {"error": "no"}),
         }
         return answers.get(deed)
@@ -108,7 +111,7 @@ class _Door(BaseHTTPRequestHandler):
         provider = self.server.provider  # type: ignore[attr-defined]
         address = urlsplit(self.path)
         if address.path == "/finding":
-            self._answer((200, provider.finding))
+            self._answer((200, provider.finding) if provider.finding is not None else (503, {}))
             return
         provider.reads += 1
         deed = provider.planned.pop(0) if provider.planned else "ok"

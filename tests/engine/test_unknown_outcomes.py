@@ -3,11 +3,19 @@
 import pytest
 
 from orchestrator.operations import unknown_outcomes
+from orchestrator.operations.unknown_outcomes import Said
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import actions, attempts, die_after_sending, drive, statuses, step
 
 SEND = "  - send: {{tool: send_{}, ref: R-1, retry: {{max_attempts: 3, backoff: 1s}}}}\n"
+
+
+def say(execution, by, verdict, **more):
+    """A person says what became of the one doubtful send."""
+    code = {"happened": "in_their_books", "did_not": "not_in_their_books", "cannot_tell": "no_access"}[verdict]
+    said = Said(**{"verdict": verdict, "code": code, "note": "entry 4711", **more})
+    return unknown_outcomes.answer(action_id=actions(execution)[0].pk, said=said, by=by)
 
 
 def started(world, governed, kind):
@@ -99,10 +107,11 @@ class TestNoAnswer:
         assert len(set(provider.sends)) == 1
         assert provider.effects == ["R-1"]
 
+    @pytest.mark.parametrize("deed", ["drop", "fault"])
     @pytest.mark.parametrize("kind", ["b", "c"])
-    def test_and_nothing_to_be_found_out_waits_for_a_person_elsewhere(self, world, governed, provider, kind):
+    def test_and_nothing_to_be_found_out_waits_for_a_person_elsewhere(self, world, governed, provider, kind, deed):
         execution = started(world, governed, kind)
-        provider.plan("drop")
+        provider.plan(deed)
 
         drive(execution)
 
@@ -142,9 +151,7 @@ class TestAPersonSaysWhatHappened:
     def test_it_happened(self, world, governed, provider):
         execution = self.parked(world, governed, provider)
 
-        unknown_outcomes.answer(
-            action_id=actions(execution)[0].pk, verdict="happened", note="I called them", by=world.ada
-        )
+        say(execution, world.ada, "happened")
         drive(execution)
 
         assert execution.status == "succeeded"
@@ -153,7 +160,7 @@ class TestAPersonSaysWhatHappened:
     def test_it_did_not_and_it_is_sent_once_more(self, world, governed, provider):
         execution = self.parked(world, governed, provider)
 
-        unknown_outcomes.answer(action_id=actions(execution)[0].pk, verdict="did_not", note="I looked", by=world.ada)
+        say(execution, world.ada, "did_not")
         drive(execution)
 
         assert execution.status == "succeeded"
@@ -162,7 +169,7 @@ class TestAPersonSaysWhatHappened:
     def test_nobody_can_tell_and_it_stays_parked(self, world, governed, provider):
         execution = self.parked(world, governed, provider)
 
-        unknown_outcomes.answer(action_id=actions(execution)[0].pk, verdict="cannot_tell", note="no idea", by=world.ada)
+        say(execution, world.ada, "cannot_tell")
         drive(execution)
 
         assert statuses(execution) == {"send": "unknown_outcome"}

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from tests import make
 
-LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "audit"]
+LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit"]
 OWN = ["preferences", "help", "gallery", "go", "nav"]
 
 
@@ -30,7 +30,7 @@ def things(unit, ada):
 READ = ["approval", "action", "execution", "dead letter"]
 ACTS = {
     "decision": {"verdict": "approve"},
-    "answer": {"verdict": "happened", "note": "seen"},
+    "answer": {"verdict": "happened", "code": "in_their_books", "note": "seen"},
     "retry": {},
     "discard": {"reason": "no longer needed"},
     "cancellation": {"reason": "no longer needed"},

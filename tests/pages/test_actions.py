@@ -49,7 +49,7 @@ class TestUnknownOutcome:
         ("verdict", "becomes"), [("happened", "succeeded"), ("did_not", "granted"), ("cannot_tell", "unknown")]
     )
     def test_goes_where_the_answer_leads(self, action, as_ada, verdict, becomes):
-        answer = {"verdict": verdict, "note": "bank statement, line 4"}
+        answer = {"verdict": verdict, "code": "other", "note": "bank statement, line 4"}
 
         reply = as_ada.post(reverse("action_answers", args=[action.pk]), answer)
 
@@ -63,7 +63,9 @@ class TestUnknownOutcome:
         assert Action.objects.get(pk=action.pk).status == "unknown"
 
     def test_is_not_for_a_reviewer_to_settle(self, action, as_grace):
-        reply = as_grace.post(reverse("action_answers", args=[action.pk]), {"verdict": "happened", "note": "x"})
+        reply = as_grace.post(
+            reverse("action_answers", args=[action.pk]), {"verdict": "happened", "code": "other", "note": "x"}
+        )
 
         assert reply.status_code == 403
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from tests import make
 
-LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "audit"]
+LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit"]
 MOST = {"list": 15, "detail": 25}
 
 
@@ -32,6 +32,7 @@ def fill(times):
         make.execution("waiting")
         make.rejected(make.request(), make.person("grace", "view", "review"))
         make.request()
+        make.doubt(of=make.unit())
 
 
 class TestList:

@@ -112,6 +112,7 @@ class TestTheEnvironmentOfAJob:
         env = {"ERP_URL": "http://127.0.0.1:8100/api", "BANK": "https://bank.example", "REGION": "eu"}
 
         assert job("echo", env=env, ports=(25,)).granted_ports() == [25, 53, 443, 8100]
+        assert job("echo", env=env, ports=(25,), offline=True).granted_ports() == []
 
 
 class TestACall:

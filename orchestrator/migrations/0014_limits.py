@@ -59,7 +59,7 @@ def replaced():
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orchestrator', '0010_due_of_unit'),
+        ('orchestrator', '0013_due_of_unit'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

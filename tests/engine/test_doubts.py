@@ -1,0 +1,169 @@
+"""Between no answer and the truth: looks that come back, people who say what happened, and never a send on a guess."""
+
+import pytest
+from django.db import connection
+
+from audit.refusals import Forbidden, Invalid, NotVisible, Stale
+from orchestrator.gate.doubt import LOOKS
+from orchestrator.models import OutcomeAnswer
+from orchestrator.operations.registry import import_tools
+from tests import trail
+from tests import worlds as make
+from tests.engine import provider as providers
+from tests.engine.driving import actions, drive, statuses, step
+from tests.engine.test_unknown_outcomes import say, started
+
+RECEIPT = {"type": "object", "required": ["receipt"], "properties": {"receipt": {"type": "string"}}}
+
+
+def time_to_look():
+    """Whatever is planned for the doubtful send is due now."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE orchestrator_action SET next_look_at = clock_timestamp() WHERE status = 'unknown'")
+
+
+def alerts(execution):
+    return trail.story(execution.pk).count("alert.unknown_outcome")
+
+
+class TestBooksThatSayNothingYet:
+    def dropped(self, world, governed, provider):
+        execution = started(world, governed, "b")
+        provider.plan("drop")
+        drive(execution)
+        return execution
+
+    def test_are_asked_again_until_they_know(self, world, governed, provider):
+        execution = self.dropped(world, governed, provider)
+        time_to_look()
+        drive(execution)
+        assert (statuses(execution), actions(execution)[0].looks) == ({"send": "unknown_outcome"}, 2)
+
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+        time_to_look()
+        drive(execution)
+
+        assert execution.status == "succeeded"
+        assert len(provider.sends) == 1
+        assert actions(execution)[0].next_look_at is None
+
+    def test_are_not_asked_before_the_pause_is_over(self, world, governed, provider):
+        execution = self.dropped(world, governed, provider)
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+
+        drive(execution)
+
+        assert statuses(execution) == {"send": "unknown_outcome"}
+
+    def test_are_asked_so_often_and_then_a_person_is_reminded(self, world, governed, provider):
+        execution = self.dropped(world, governed, provider)
+        told = alerts(execution)
+        for _ in range(LOOKS):
+            time_to_look()
+            drive(execution)
+
+        story = trail.story(execution.pk)
+        assert story.count("action.reconciled") == LOOKS
+        assert story.count("action.reminded") == 1
+        assert alerts(execution) == told + 1
+        assert len(provider.sends) == 1
+        assert execution.status == "waiting"
+
+    def test_and_cannot_be_reached_are_no_reason_to_give_up_or_to_send(self, world, governed, provider):
+        execution = started(world, governed, "b")
+        provider.plan("drop")
+        provider.finding = None
+
+        drive(execution)
+        time_to_look()
+        drive(execution)
+
+        assert statuses(execution) == {"send": "unknown_outcome"}
+        assert actions(execution)[0].looks == 2
+        assert len(provider.sends) == 1
+
+
+class TestAToolReplacedSince:
+    @pytest.mark.parametrize("kind", ["A", "C"])
+    def test_is_not_sent_to_again_on_the_strength_of_its_old_class(self, world, governed, provider, kind):
+        execution = started(world, governed, "a")
+        provider.plan("drop")
+        make.work()
+        import_tools([providers.tool("A", version="2", idempotency_class=kind)], by=make.SETUP, file="tools")
+
+        drive(execution)
+
+        assert statuses(execution) == {"send": "unknown_outcome"}
+        assert [row.status for row in actions(execution)] == ["unknown"]
+        assert len(provider.sends) == 1
+
+
+class TestAPersonsAnswer:
+    @pytest.fixture
+    def parked(self, world, governed, provider):
+        tools = [providers.tool("C", probe=None, output_schema=RECEIPT)]
+        governed("  - send: {tool: send_c, ref: R-1}\n  - after: {tool: send_c, ref: '${receipt}'}\n", tools=tools)
+        execution = make.start(world, "outside")
+        provider.plan("drop")
+        drive(execution)
+        return execution
+
+    def test_gives_the_step_its_result(self, world, parked, provider):
+        provider.plan("vanish")
+
+        say(parked, world.ada, "happened", result={"receipt": "R-77"})
+        drive(parked)
+
+        assert step(parked, "send").output == {"receipt": "R-77"}
+        assert [ref for _, ref in provider.sends] == ["R-1", "R-77"]
+
+    @pytest.mark.parametrize("result", [None, {}, {"receipt": 5}, ["R-77"]])
+    def test_needs_a_result_that_the_tool_could_have_given(self, world, parked, result):
+        with pytest.raises(Invalid) as refused:
+            say(parked, world.ada, "happened", result=result)
+
+        assert refused.value.errors[0][0] == "/result"
+        assert actions(parked)[0].status == "unknown"
+
+    def test_needs_a_code_that_speaks_for_it(self, world, parked):
+        with pytest.raises(Invalid) as refused:
+            say(parked, world.ada, "did_not", code="in_their_books")
+
+        assert refused.value.errors[0][0] == "/code"
+
+    def test_that_cannot_tell_names_who_looks_further_and_when(self, world, parked, provider):
+        say(parked, world.ada, "cannot_tell", owner="treasury", remind_seconds=3600)
+        drive(parked)
+        kept = OutcomeAnswer.objects.get()
+        assert (kept.owner, kept.code, kept.note) == ("treasury", "no_access", "entry 4711")
+        told = alerts(parked)
+
+        time_to_look()
+        drive(parked)
+
+        assert statuses(parked)["send"] == "unknown_outcome"
+        assert alerts(parked) == told + 1
+        assert len(provider.sends) == 1
+
+    def test_is_asked_for_once(self, world, parked):
+        say(parked, world.ada, "did_not")
+
+        with pytest.raises(Stale):
+            say(parked, world.ada, "did_not")
+
+    def test_is_a_persons_of_that_unit_who_operates(self, world, parked):
+        with pytest.raises(Forbidden):
+            say(parked, world.grace, "did_not")
+        with pytest.raises(NotVisible):
+            say(parked, world.eve, "did_not")
+        with pytest.raises((Forbidden, NotVisible)):
+            say(parked, make.SETUP, "did_not")
+
+        assert not OutcomeAnswer.objects.exists()
+
+    def test_is_recorded_for_good(self, world, parked):
+        say(parked, world.ada, "did_not")
+
+        assert "action.answered_by_person" in trail.story(parked.pk)
+        with pytest.raises(Exception, match="append-only"), connection.cursor() as cursor:
+            cursor.execute("UPDATE orchestrator_outcomeanswer SET verdict = 'happened'")
