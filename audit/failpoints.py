@@ -52,6 +52,7 @@ TRANSACTIONS = (
     "parking._park",
     "propose.propose",
     "reconcile.apply_finding",
+    "reconcile.look_again_later",
     "reconcile.regrant",
     "redeem._redeem",
     "redeem._void",

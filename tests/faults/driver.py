@@ -39,7 +39,7 @@ from tests.faults.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEAT = '.venv/bin/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k test_repeat --trial "{}"'
-STOPPED_FOR, CHILD_WITHIN = 1.2, 60.0
+STOPPED_FOR, CHILD_WITHIN = 5.0, 60.0
 NUMBERS = count(1)
 # A crash of the whole database takes longest, so it is the rarest.
 OFTEN = [action for action in active.ACTIONS if action != "restart"] * 4 + ["restart"]

@@ -29,8 +29,10 @@ from orchestrator.engine.segment import begin_all
 from orchestrator.engine.successes import close_line
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.edit import edit
-from orchestrator.models import Action, Execution, Step
+from orchestrator.models import Action, Execution, OutcomeVerdict, Step
+from orchestrator.models.verdict import CODES
 from orchestrator.operations import unknown_outcomes
+from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.tasks import run_attempts
 from tests import worlds as make
 from tests.engine.driving import DUE
@@ -85,7 +87,7 @@ class Player:
             self._survive(getattr(self, f"_{duty}"))
         for _ in range(MOST_ROUNDS):
             if not sum(
-                self._survive(duty) for duty in (self._work, self._heal, self._people, self._notify, self._commands)
+                self._survive(duty) for duty in (self._work, self._notify, self._heal, self._people, self._commands)
             ):
                 return
         raise AssertionError("it never comes to rest")
@@ -214,9 +216,12 @@ class Player:
     def _say(self, action: Action) -> int:
         """A person looks into the other side's books."""
         ref = json.loads(action.arguments)["ref"]
-        verdict = "happened" if books(self.trial.ledger, ref)["effects"] else "did_not"
+        happened = bool(books(self.trial.ledger, ref)["effects"])
+        verdict = OutcomeVerdict.HAPPENED if happened else OutcomeVerdict.DID_NOT
+        code, result = min(CODES[verdict]), {"ref": ref} if happened else None
+        said = Said(verdict=verdict, code=code, note="looked it up", result=result)
         try:
-            unknown_outcomes.answer(action_id=action.pk, verdict=verdict, note="looked it up", by=self.trial.world.ada)
+            unknown_outcomes.answer(action_id=action.pk, said=said, by=self.trial.world.ada)
         except Refusal:
             return 0
         return 1
