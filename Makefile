@@ -3,9 +3,11 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SECONDS ?= 600
+SEED    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos load soak bench lock diagrams clean
+.PHONY: help run test lint types chaos defects load soak bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -31,8 +33,11 @@ lint: $(READY)  ## format and lint
 types: $(READY)  ## type-check
 	$(BIN)/mypy
 
-chaos: $(READY)  ## kill runners, workers and the database while work runs
-	$(BIN)/python -m pytest -m chaos --durable --timeout 1800
+chaos: $(READY)  ## kill runners, workers and the database while work runs; SECONDS=600 SEED=x for the drawn trials
+	$(BIN)/python -m pytest -m chaos --durable --timeout 1800 --seconds $(SECONDS) --seed "$(SEED)"
+
+defects: $(READY)  ## plant every known mistake, one after the other: each must be noticed
+	$(BIN)/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k whatever_it_is
 
 load: $(READY)  ## measure throughput
 	$(BIN)/python -m pytest -m load --durable --timeout 1800

@@ -19,7 +19,7 @@ from approvals import clocks, notices
 from approvals.models import ApprovalRequest, Escalation, EscalationLevel, Kind, NoticeKind, OnTimeout
 from approvals.models.escalation import REMINDERS
 from approvals.signers import group_title
-from audit import lifecycle
+from audit import failpoints, lifecycle
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
 from budgets.units import lineage
@@ -102,6 +102,7 @@ def _notice_is_due() -> Q:
 
 @transaction.atomic
 def _escalate(request_id: UUID, ladders: Ladders, by: Actor) -> int:
+    failpoints.hit("escalate.due")
     # A stop that was engaged a moment ago may not have reached this row yet.
     clocks.freeze([request_id])
     rows = ApprovalRequest.objects.undecided().running().select_for_update(skip_locked=True)

@@ -6,4 +6,4 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from audit import receivers  # noqa: F401, PLC0415  (connects sign-in signals)
+        from audit import checks, receivers  # noqa: F401, PLC0415  (registers checks, connects sign-in signals)

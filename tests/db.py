@@ -25,8 +25,11 @@ SLOT = pytest.StashKey[IO[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--durable`."""
+    """Add `--durable`, and what the trials of tests/faults ask for."""
     parser.addoption("--durable", action="store_true", help="test against a PostgreSQL that survives a crash")
+    parser.addoption("--trial", action="append", default=[], help="repeat this trial of tests/chaos/test_failpoints.py")
+    parser.addoption("--seconds", type=float, default=60, help="how long to go on drawing trials")
+    parser.addoption("--seed", default="", help="where the drawing of trials begins; the default is the time")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

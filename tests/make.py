@@ -293,8 +293,9 @@ def at_second_step(started: Execution) -> Segment:
 def held_in(started: Execution, *, occurrence: int = 0, **args: Any) -> Action:
     """An action that the second step has proposed and that waits for people."""
     row = Execution.objects.get(pk=started.pk)
+    post = row.steps.get(key="post")
     place = gate_propose.Place(
-        execution=row, step_id=row.steps.get(key="post").pk, step_key="post", occurrence=occurrence
+        execution=row, step_id=post.pk, fence=post.attempt_id, step_key="post", occurrence=occurrence
     )
     return gate_propose.propose(
         tool=tool().name, arguments=arguments(**args), agent="poster", unit_id=row.unit_id, by=MAKER, place=place,

@@ -126,7 +126,7 @@ def _is_runner(process: psutil.Process) -> bool:
 class Plant:
     """Orders go in, postings come out."""
 
-    def __init__(self, world: make.World, erp: System, ledger: System, worker: Callable[[], Worker]) -> None:
+    def __init__(self, world: make.World, erp: System, ledger: System, worker: Callable[..., Worker]) -> None:
         self.world, self.erp, self.ledger = world, erp, ledger
         self._hire = worker
         self.worker = worker()
@@ -142,9 +142,9 @@ class Plant:
         return execution
 
     @contextmanager
-    def another_worker(self) -> Iterator[Worker]:
-        """A second host on the same database."""
-        other = self._hire()
+    def another_worker(self, **more: str) -> Iterator[Worker]:
+        """A second host on the same database. `more` are settings of it, by environment variable."""
+        other = self._hire(**more)
         try:
             yield other
         finally:
@@ -187,7 +187,7 @@ def running_plant(tmp_path: Path, settings: Any, dsn: str, **more: str) -> Itera
             **os.environ, "DATABASE_URL": dsn, "VAR_DIR": str(tmp_path / "var"), "ERP_URL": erp.url,
             "LEDGER_URL": ledger.url, "LEASE_SECONDS": "3", "SWEEP_SECONDS": "0.3", "WORKERS": "2", **more,
         }  # fmt: skip
-        plant = Plant(world, erp, ledger, lambda: Worker(environment, tmp_path / "worker.log"))
+        plant = Plant(world, erp, ledger, lambda **own: Worker({**environment, **own}, tmp_path / "worker.log"))
         try:
             yield plant
         finally:

@@ -18,6 +18,7 @@ from approvals.notifying import webhooks
 from approvals.notifying.message import body_of, subject_of, text_of
 from approvals.notifying.spread import spread
 from approvals.statuses import RequestStatus
+from audit import failpoints
 from audit.lifecycle import database_now, run
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def one_round() -> int:
     """Spread what happened, send what is due. Returns how much was done; 0 means: nothing to do for now."""
     spread_over = spread()
     ids = [row[0] for row in run(_CLAIM, [BATCH])]
+    failpoints.hit("notify.claimed")
     rows = Delivery.objects.filter(pk__in=ids).select_related("notice", "notice__request", "person", "endpoint")
     due = _without_pointless(rows.order_by("id"))
     mails: dict[int, list[Delivery]] = defaultdict(list)
@@ -105,6 +107,7 @@ def _mail(deliveries: list[Delivery]) -> None:
 def _call(delivery: Delivery) -> None:
     endpoint, notice = delivery.endpoint, delivery.notice
     assert endpoint is not None
+    failpoints.hit("notify.before_send")
     try:
         webhooks.call(
             endpoint.url,
@@ -120,7 +123,9 @@ def _call(delivery: Delivery) -> None:
 
 
 def _sent(ids: list[UUID]) -> None:
+    failpoints.hit("notify.sent")
     Delivery.objects.filter(pk__in=ids).update(sent_at=Now(), last_error="")
+    failpoints.hit("notify.recorded")
 
 
 def _again(deliveries: list[Delivery], why: str) -> None:

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from audit import failpoints
+
 TIMEOUT_SECONDS = 10
 # Ways of writing an IPv4 address inside an IPv6 one, which would hide a private target.
 WRAPPERS = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16")]
@@ -100,6 +102,7 @@ def call(url: str, *, salt: str, message_id: str, timestamp: int, body: bytes) -
     connection = _connection(place)
     try:
         connection.request("POST", place.path, body, headers)
+        failpoints.hit("notify.under_way")
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         raise NotTaken(type(error).__name__) from None

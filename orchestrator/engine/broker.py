@@ -16,6 +16,7 @@ from django.db import Error, connection
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
+from audit import failpoints
 from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, claim_in_turn, held_by
 from orchestrator.engine.pace import Pace
 
@@ -54,6 +55,7 @@ class StepBroker(Broker):  # type: ignore[misc]
             self._forget_connections()
             time.sleep(0.5)
             return []
+        failpoints.hit("broker.claimed")
         return [(str(part[0].fence), _package(part)) for part in _shares(claims)]
 
     def _claim(self) -> list[Claim]:

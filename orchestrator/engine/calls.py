@@ -10,6 +10,7 @@ from typing import Any
 
 from approvals.models import Decision, Verdict
 from approvals.stopped import Stopped
+from audit import failpoints
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
@@ -74,6 +75,7 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
     """Bring the call at this place of the step to an outcome. Raises Stale when the lease is lost."""
     for _ in range(MAX_ROUNDS):
         action = _standing(segment, occurrence)
+        failpoints.hit("call.looked")
         if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
         if action is None:
@@ -138,6 +140,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
         place=Place(
             execution=execution,
             step_id=segment.step_id,
+            fence=segment.fence,
             step_key=segment.key,
             occurrence=occurrence,
             revision=len(voided) + 1,
@@ -189,10 +192,12 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
         return settle_doubt(segment, action)
     if action.status == ActionStatus.REDEEMED and action.fence:
         # An earlier attempt of this step died between sending and recording.
-        reconcile.mark_unknown(fence=action.fence, by=ENGINE, why="the attempt that sent it did not report")
+        reconcile.mark_unknown(
+            fence=action.fence, by=ENGINE, why="the attempt that sent it did not report", holder=segment.fence
+        )
         return None
     if action.status == ActionStatus.FAILED:
-        reconcile.regrant(action_id=action.pk, by=ENGINE, why="authorised retry, same key")
+        reconcile.regrant(action_id=action.pk, by=ENGINE, why="authorised retry, same key", holder=segment.fence)
         return None
     return _carry_out(segment, action)
 
@@ -246,7 +251,8 @@ def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
         if isinstance(now, Failure):
             return now
         if canonical(now) != action.record:
-            void_granted(action_id=action.pk, by=ENGINE, why="the record changed after people approved; asked again")
+            why = "the record changed after people approved; asked again"
+            void_granted(action_id=action.pk, by=ENGINE, why=why, holder=segment.fence)
             return None
     try:
         ticket = redeem(action_id=action.pk, by=ENGINE, fence=segment.fence)
@@ -263,10 +269,12 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     action = ticket.action
     contract = segment.released.tools[action.tool]
     ran = run_tool(segment, contract, ticket)
+    failpoints.hit("send.answered")
     _charge(action, ran)
-    if isinstance(ran, Done):
-        return _done(segment, ticket, contract, ran)
-    return _not_done(segment, ticket, ran)
+    failpoints.hit("send.charged")
+    outcome = _done(segment, ticket, contract, ran) if isinstance(ran, Done) else _not_done(segment, ticket, ran)
+    failpoints.hit("send.reported")
+    return outcome
 
 
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:

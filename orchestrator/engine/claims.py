@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from audit import failpoints
 from audit.actors import system
 from audit.ids import new_id
 from audit.lifecycle import move_picked, run
@@ -131,6 +132,7 @@ def claim_of(execution_id: UUID, *, worker: str) -> Claim | None:
 
 
 def _claim(text: str, *, limit: int, worker: str, execution_id: UUID | None = None) -> list[Claim]:
+    failpoints.hit("claim.before")
     rows = run(
         text,
         {
@@ -143,6 +145,7 @@ def _claim(text: str, *, limit: int, worker: str, execution_id: UUID | None = No
             "more_ids": [str(new_id()) for _ in range(limit)],
         },
     )
+    failpoints.hit("claim.committed")
     return [Claim(step_id=row[0], fence=row[1], execution_id=row[2]) for row in rows]
 
 
@@ -156,11 +159,12 @@ def held_by(worker: str) -> int:
 
 def renew(fences: Iterable[UUID]) -> int:
     """Heartbeat: push these leases out. How many of the attempts are still ours."""
-    return len(
-        run(
-            "UPDATE orchestrator_attempt SET heartbeat_at = clock_timestamp(), "
-            "lease_expires_at = clock_timestamp() + make_interval(secs => %s) "
-            "WHERE id = ANY (%s) AND status = 'running' RETURNING 1",
-            [settings.LEASE_SECONDS, sorted(fences)],
-        )
+    failpoints.hit("renew.before")
+    renewed = run(
+        "UPDATE orchestrator_attempt SET heartbeat_at = clock_timestamp(), "
+        "lease_expires_at = clock_timestamp() + make_interval(secs => %s) "
+        "WHERE id = ANY (%s) AND status = 'running' RETURNING 1",
+        [settings.LEASE_SECONDS, sorted(fences)],
     )
+    failpoints.hit("renew.committed")
+    return len(renewed)

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
+from audit import failpoints
 from orchestrator.engine.execute import run
 from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.segment import Segment, begin_all
@@ -49,6 +50,7 @@ class Crew:
                 break
             taken, left = left[:number], left[number:]
             segments = begin_or_give_back(taken)
+            failpoints.hit("crew.begun")
             self._lay_down(number - len(segments))
             for segment in segments:
                 self._pool.submit(self._run, segment, worker)

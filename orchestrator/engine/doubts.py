@@ -17,7 +17,7 @@ PARKED = "unknown_outcome_parked"
 def settle_doubt(segment: Segment, action: Action) -> Failure | None:
     """None: it has moved, look at it again. A Failure of the class PARKED gives the worker back."""
     if action.effect == "read":
-        reconcile.regrant(action_id=action.pk, by=ENGINE, why="it only reads")
+        reconcile.regrant(action_id=action.pk, by=ENGINE, why="it only reads", holder=segment.fence)
         return None
     doubt = doubt_of(action, versions_of([action.tool]))
     can_be_looked_up = bool(segment.released.tools.get(action.tool, {}).get("probe"))
@@ -25,25 +25,27 @@ def settle_doubt(segment: Segment, action: Action) -> Failure | None:
     if can_be_looked_up:
         found = probes.look_up(segment, action)
         if isinstance(found, Failure):
-            return found if doubt.honours_key else _unread(action, found)
-        action = reconcile.apply_finding(action_id=action.pk, finding=found, by=ENGINE, honours_key=doubt.honours_key)
+            return found if doubt.honours_key else _unread(segment, action, found)
+        action = reconcile.apply_finding(
+            action_id=action.pk, finding=found, by=ENGINE, honours_key=doubt.honours_key, holder=segment.fence
+        )
         if action.status != ActionStatus.UNKNOWN:
             return None
     if doubt.honours_key:
         why = "the tool honours its key: one send cannot act twice"
-        reconcile.regrant(action_id=action.pk, by=ENGINE, why=why)
+        reconcile.regrant(action_id=action.pk, by=ENGINE, why=why, holder=segment.fence)
         return None
-    return _park(action, can_be_looked_up=can_be_looked_up)
+    return _park(segment, action, can_be_looked_up=can_be_looked_up)
 
 
-def _unread(action: Action, failure: Failure) -> Failure:
+def _unread(segment: Segment, action: Action, failure: Failure) -> Failure:
     """The books could not be read. Where only they can tell, that is no reason to give up on the step."""
-    reconcile.look_failed(action_id=action.pk, by=ENGINE, why=failure.message)
-    return _park(action, can_be_looked_up=True)
+    reconcile.look_failed(action_id=action.pk, by=ENGINE, why=failure.message, holder=segment.fence)
+    return _park(segment, action, can_be_looked_up=True)
 
 
-def _park(action: Action, *, can_be_looked_up: bool) -> Failure:
-    again = reconcile.look_again_later(action_id=action.pk, can_be_looked_up=can_be_looked_up)
+def _park(segment: Segment, action: Action, *, can_be_looked_up: bool) -> Failure:
+    again = reconcile.look_again_later(action_id=action.pk, can_be_looked_up=can_be_looked_up, holder=segment.fence)
     looked = f"{LOOKS} looks into its books found no answer" if can_be_looked_up else "nobody can look it up"
     following = (
         "its books gave no answer yet; they are asked again later" if again else f"{looked}, so a person has to say"

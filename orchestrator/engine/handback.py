@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from audit import failpoints
 from audit.lifecycle import move
 from orchestrator.engine.advance import wake
 from orchestrator.engine.claims import ENGINE
@@ -22,6 +23,7 @@ def hand_back(worker: str) -> None:
         release_unstarted(attempt_id, why="handed back unstarted by a worker that stopped")
     # Nobody of that group is alive, so the promise of the lease is moot.
     mine.update(lease_expires_at=Now())
+    failpoints.hit("handback.lapsed")
     for attempt_id in mine.values_list("pk", flat=True):
         settle_lost(attempt_id, why="The worker was killed.")
 

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
+from audit import failpoints
 from audit.lifecycle import Moves, move
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.claims import ENGINE
@@ -93,7 +94,9 @@ def _park_a_chain(segment: Segment, *, to: str, why: str, input: dict[str, Any],
     )
     moves.move(Execution, segment.execution.pk, before=ExecutionStatus.RUNNING, to=ExecutionStatus.WAITING)
     ask(segment.execution, Step(id=segment.step_id, key=segment.key, attempt_count=segment.attempt_number), moves)
+    failpoints.hit("park.before")
     moves.execute()
+    failpoints.hit("park.committed")
 
 
 def _is_anybody_asked(step: Step) -> bool:

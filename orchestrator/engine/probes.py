@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from audit import failpoints
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done
 from orchestrator.engine.segment import Segment
@@ -15,7 +16,9 @@ def look_up(segment: Segment, action: Action) -> Finding | Failure:
     """Ask the tool's probe by business key. A probe that fails is a failure of the outside world, retried as such."""
     entry = segment.released.tools[action.tool]["probe"]
     context = {"idempotency_key": action.idempotency_key, "business_key": action.business_key}
+    failpoints.hit("look_up.before")
     ran = run_helper(segment, "probe", entry, json.loads(action.arguments), context)
+    failpoints.hit("look_up.answered")
     if not isinstance(ran, Done):
         return Failure(
             "system", f"Looking up {action.business_key or action.tool} failed: {ran.message}", {"tool": action.tool}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from audit import failpoints
 from orchestrator.runner import wire
 from orchestrator.runner.jobs import (
     Answer,
@@ -57,6 +58,7 @@ class Conversation:
     def hold(self) -> Outcome:
         """Raises wire.Closed, wire.Overdue or wire.Garbled when the child does not keep to the protocol."""
         self._send(self._run_message(), wire.canonical_object(self._job.input))
+        failpoints.hit("send.under_way")
         for number in range(self._job.max_calls):
             header, body = self._receive()
             if header.get("type") != "call":

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from audit import failpoints
 from audit.lifecycle import run
 from orchestrator.engine.released import Released, released
 from orchestrator.models import Execution
@@ -77,7 +78,10 @@ def begin(fence: UUID) -> Segment | None:
 
 def begin_all(fences: list[UUID]) -> list[Segment]:
     """Start these attempts, as far as they are still ours to run: one statement."""
-    return [_segment(*row) for row in run(_BEGIN, [settings.LEASE_SECONDS, fences, AttemptStatus.RUNNING])]
+    failpoints.hit("begin.before")
+    rows = run(_BEGIN, [settings.LEASE_SECONDS, fences, AttemptStatus.RUNNING])
+    failpoints.hit("begin.committed")
+    return [_segment(*row) for row in rows]
 
 
 def _segment(  # noqa: PLR0917 - the columns of one statement

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit import events
+from audit import events, failpoints
 from audit.ids import new_id
 from audit.lifecycle import STALE_SQLSTATE, move_picked, run
 from audit.refusals import Stale
@@ -167,6 +167,7 @@ class Success:
 
 def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) -> None:
     """Settle them all, or none. Raises Stale when a guard of any of them no longer holds."""
+    failpoints.hit("settle.before")
     try:
         run(
             _SETTLE,
@@ -182,6 +183,7 @@ def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) ->
         if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
             raise Stale("The step is no longer under this lease: somebody else has taken it over.") from None
         raise
+    failpoints.hit("settle.committed")
 
 
 _line: list[BaseDatabaseWrapper] = []

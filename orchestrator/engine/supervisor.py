@@ -24,6 +24,7 @@ from orchestrator.engine.sweep import sweep
 logger = logging.getLogger(__name__)
 
 FROZEN_AFTER = 5.0
+LONGEST_PATIENCE = 60.0
 # Between two executions a worker is idle for an instant, so one look at a backlog proves nothing.
 LOOKS = 3
 STOP_WITHIN = 20.0
@@ -41,6 +42,22 @@ SELECT EXISTS (SELECT 1 FROM orchestrator_step
 """
 
 
+class Patience:
+    """How long a new cluster is left alone. Twice as long after each one that was replaced before it did anything.
+
+    On a busy host a cluster may need longer to start than a frozen one is given: it would be replaced for ever.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = FROZEN_AFTER
+
+    def in_vain(self) -> None:
+        self.seconds = min(self.seconds * 2, LONGEST_PATIENCE)
+
+    def it_works(self) -> None:
+        self.seconds = FROZEN_AFTER
+
+
 class Supervisor:
     """Owns one cluster at a time. Every cluster has a name of its own, which its claims carry."""
 
@@ -50,6 +67,7 @@ class Supervisor:
         self._name = ""
         self._started = 0.0
         self._suspicious_looks = 0
+        self._patience = Patience()
 
     def stop(self) -> None:
         self._stopping = True
@@ -68,15 +86,20 @@ class Supervisor:
         try:
             sweep()
             if self._is_frozen():
+                self._patience.in_vain()
                 self._replace("claimed work does not progress")
         except Error as error:
             logger.warning("the database is away (%s); trying again", type(error).__name__)
             connection.close()
 
     def _is_frozen(self) -> bool:
-        if time.monotonic() - self._started < FROZEN_AFTER:
+        if time.monotonic() - self._started < self._patience.seconds:
             return False
-        self._suspicious_looks = self._suspicious_looks + 1 if self._looks_frozen() else 0
+        if self._looks_frozen():
+            self._suspicious_looks += 1
+        else:
+            self._suspicious_looks = 0
+            self._patience.it_works()
         return self._suspicious_looks >= LOOKS
 
     def _looks_frozen(self) -> bool:

@@ -16,6 +16,7 @@ from approvals import bypasses, clocks, draws, second_looks
 from approvals import operations as approvals
 from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
+from audit import failpoints
 from audit.lifecycle import move
 from audit.refusals import Refusal
 from orchestrator.engine import reminders
@@ -67,6 +68,7 @@ def sweep() -> int:
 def _each(rows: Any, heal: Callable[[Any], Any]) -> int:
     healed = 0
     for key in rows.values_list("pk", flat=True)[:BATCH]:
+        failpoints.hit("sweep.duty")
         try:
             healed += bool(heal(key))
         except Refusal:
@@ -75,6 +77,7 @@ def _each(rows: Any, heal: Callable[[Any], Any]) -> int:
             raise
         except Exception:
             logger.exception("sweep: one row could not be healed")
+        failpoints.hit("sweep.healed")
     return healed
 
 

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+from audit import failpoints
 from orchestrator.engine.runners import Answer, Call, Done, Failure, Job, Outcome, RunnerPool
 from orchestrator.engine.segment import Segment
 from orchestrator.gate.redeem import Ticket
@@ -42,6 +43,7 @@ def job(segment: Segment, kind: Any, entry: str, input: dict[str, Any], context:
 def run_tool(segment: Segment, contract: dict[str, Any], ticket: Ticket) -> Done | Failure:
     """The tool's own implementation, with the stored arguments and the minted key."""
     context = {"idempotency_key": ticket.idempotency_key, "business_key": ticket.action.business_key}
+    failpoints.hit("send.before")
     return _without_calls(pool().run(job(segment, "tool", contract["entry"], ticket.arguments, context)))
 
 
@@ -53,7 +55,10 @@ def run_helper(
 
 
 def run_agent(segment: Segment, entry: str, input: dict[str, Any], on_call: Any) -> Outcome:
-    return pool().run(job(segment, "agent", entry, input, {}), on_call)
+    failpoints.hit("handler.before")
+    outcome = pool().run(job(segment, "agent", entry, input, {}), on_call)
+    failpoints.hit("handler.ended")
+    return outcome
 
 
 def failure_class_of(ran: Failure) -> str:

@@ -5,11 +5,13 @@ Everybody who writes into an execution's audit stream holds the execution first,
 
 from uuid import UUID
 
+from django.db.models.functions import Now
+
 from approvals.models import ApprovalRequest
 from audit.actors import Actor
-from audit.refusals import NotVisible
-from orchestrator.models import Action, Execution
-from orchestrator.statuses import ActionStatus
+from audit.refusals import NotVisible, Stale
+from orchestrator.models import Action, Attempt, Execution
+from orchestrator.statuses import ActionStatus, AttemptStatus
 
 
 def lock_execution(execution_id: UUID) -> Execution:
@@ -33,6 +35,27 @@ def lock_requests_under(fence: UUID) -> None:
     """The requests behind what this attempt has redeemed, for whoever locks its execution next."""
     sent = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values("approval_id")
     list(ApprovalRequest.objects.select_for_update().filter(pk__in=sent).order_by("pk"))
+
+
+def refuse_without_lease(step_id: UUID | None, fence: UUID | None) -> None:
+    """Whoever acts for one of our own steps holds its lease at this moment, by the database's clock. Called under the locks.
+
+    A worker that was stopped beyond its lease comes back with what it has read before: it proposes nothing, sends nothing
+    and doubts nothing that is somebody else's now. Raises Stale.
+    """
+    if step_id is None:
+        return
+    if fence is None:
+        raise Stale("A step's action is redeemed under its attempt. Nothing was sent.")
+    holds = Attempt.objects.filter(
+        pk=fence,
+        step_id=step_id,
+        step__attempt_id=fence,
+        status=AttemptStatus.RUNNING,
+        lease_expires_at__gt=Now(),
+    )
+    if not holds.exists():
+        raise Stale("This attempt no longer holds the step's lease. Nothing was sent.")
 
 
 def refuse_foreign(action: Action, by: Actor) -> None:

@@ -24,7 +24,7 @@ from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
-from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.locks import lock_execution, refuse_without_lease
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
 from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Execution, Tool
@@ -42,6 +42,8 @@ class Place:
 
     execution: Execution
     step_id: UUID
+    # The attempt that proposes.
+    fence: UUID
     step_key: str
     occurrence: int
     revision: int = 1
@@ -159,13 +161,15 @@ def propose(
 ) -> Action:
     """Store the proposal with its verdict, and open the approval request when it is held.
 
-    The same hint from the same agent for the same call answers the action it made before. Raises Invalid, NotVisible.
+    The same hint from the same agent for the same call answers the action it made before.
+    Raises Invalid, NotVisible, Stale (the attempt that proposes lost its lease).
     """
     unit = BusinessUnit.objects.filter(pk=unit_id).first()
     if unit is None:
         raise NotVisible("There is no such business unit.")
     if place is not None:
         lock_execution(place.execution.pk)
+        refuse_without_lease(place.step_id, place.fence)
     judged = judged or judge(tool=tool, arguments=arguments, agent=agent, unit_id=unit_id)
     action = Action(
         id=new_id(),

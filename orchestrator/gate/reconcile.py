@@ -16,7 +16,7 @@ from orchestrator.gate.announce import announce
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.doubt import LOOKS, REMIND_AFTER_SECONDS, pause_seconds
 from orchestrator.gate.limits import observe
-from orchestrator.gate.locks import lock_action
+from orchestrator.gate.locks import lock_action, refuse_without_lease
 from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
 
@@ -33,13 +33,17 @@ class Finding:
 
 
 @transaction.atomic
-def apply_finding(*, action_id: UUID, finding: Finding, by: Actor, honours_key: bool) -> Action:
+def apply_finding(
+    *, action_id: UUID, finding: Finding, by: Actor, honours_key: bool, holder: UUID | None = None
+) -> Action:
     """Record what the probe saw. Yes: it succeeded. No: it may be sent again, with the same key. Unknown: unchanged.
 
     Partly: sending again completes it where the tool honours its key; elsewhere that would double the part
     that happened, so it stays unknown and a person decides.
+
+    `holder`, here and below, is the attempt that asks. Raises Stale when it lost its lease: what it saw is old.
     """
-    action = lock_action(action_id)
+    action = _locked(action_id, holder)
     if action.status != ActionStatus.UNKNOWN:
         raise Stale(f"The action is {action.status}, not unknown.")
     lifecycle.note(
@@ -91,18 +95,18 @@ def remind_after(seconds: int = REMIND_AFTER_SECONDS) -> Any:
 
 
 @transaction.atomic
-def look_failed(*, action_id: UUID, by: Actor, why: str) -> None:
+def look_failed(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> None:
     """The other side's books could not be read: that counts as a look, and says nothing about what happened."""
-    action = lock_action(action_id)
+    action = _locked(action_id, holder)
     if action.status == ActionStatus.UNKNOWN:
         data = {"happened": "not answered", "business_key": action.business_key}
         lifecycle.note(action, "action.reconciled", by=by, why=why, data=data)
 
 
 @transaction.atomic
-def look_again_later(*, action_id: UUID, can_be_looked_up: bool) -> bool:
+def look_again_later(*, action_id: UUID, can_be_looked_up: bool, holder: UUID | None = None) -> bool:
     """Plan what is due next: another look while there are any left, else a reminder to a person. True: another look."""
-    action = lock_action(action_id)
+    action = _locked(action_id, holder)
     looks = action.looks + 1 if can_be_looked_up else LOOKS
     more = looks < LOOKS
     due = remind_after(pause_seconds(looks) if more else REMIND_AFTER_SECONDS)
@@ -111,10 +115,10 @@ def look_again_later(*, action_id: UUID, can_be_looked_up: bool) -> bool:
 
 
 @transaction.atomic
-def mark_unknown(*, fence: UUID, by: Actor, why: str) -> int:
+def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None) -> int:
     """A worker died holding redeemed actions: whether they were sent is unknown until somebody looks."""
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
-    for action in [lock_action(pk) for pk in redeemed]:
+    for action in [_locked(pk, holder) for pk in redeemed]:
         move(
             action,
             to=ActionStatus.UNKNOWN,
@@ -130,8 +134,15 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str) -> int:
 
 
 @transaction.atomic
-def regrant(*, action_id: UUID, by: Actor, why: str) -> Action:
+def regrant(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> Action:
     """An authorised retry of an action that is known not to have happened, or whose tool honours its key."""
-    action = lock_action(action_id)
+    action = _locked(action_id, holder)
     move(action, to=ActionStatus.GRANTED, by=by, why=why, fence=None, **_NO_LOOKS)
+    return action
+
+
+def _locked(action_id: UUID, holder: UUID | None) -> Action:
+    action = lock_action(action_id)
+    if holder is not None:
+        refuse_without_lease(action.step_id, holder)
     return action

@@ -17,17 +17,17 @@ from audit import lifecycle
 from audit.actors import Actor
 from audit.ids import new_id
 from audit.lifecycle import move
-from audit.refusals import Refusal, Stale
+from audit.refusals import Refusal
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.duties import duties_of_agents
 from orchestrator.gate.limits import admit
-from orchestrator.gate.locks import lock_action, refuse_foreign
+from orchestrator.gate.locks import lock_action, refuse_foreign, refuse_without_lease
 from orchestrator.gate.propose import WORKFLOW, facts_of, judge
 from orchestrator.gate.snapshot import digest_of
 from orchestrator.gate.stopped import refuse_stopped
-from orchestrator.models import Action, Agent, Attempt, Execution, Tool
-from orchestrator.statuses import ActionStatus, AttemptStatus
+from orchestrator.models import Action, Agent, Execution, Tool
+from orchestrator.statuses import ActionStatus
 
 # Longer than anybody takes from reading the policies to storing the verdict.
 JUDGING_TAKES = timedelta(minutes=5)
@@ -77,7 +77,7 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
             refuse_stopped(action)
         raise NotGranted(_why_not(action), code=f"action_{action.status}")
     refuse_stopped(action)
-    _refuse_without_lease(action, fence)
+    refuse_without_lease(action.step_id, fence)
     _refuse_changed(action)
     _refuse_stricter_policy(action)
     admit(action)
@@ -107,23 +107,6 @@ def _why_not(action: Action) -> str:
         ActionStatus.REJECTED: "A reviewer rejected it.",
         ActionStatus.EXPIRED: "Its time ran out.",
     }.get(ActionStatus(action.status), f"The action is {action.status}.")
-
-
-def _refuse_without_lease(action: Action, fence: UUID | None) -> None:
-    """Our own step must still hold its lease, by the database's clock, at the moment of dispatch."""
-    if action.step_id is None:
-        return
-    if fence is None:
-        raise Stale("A step's action is redeemed under its attempt. Nothing was sent.")
-    holds = Attempt.objects.filter(
-        pk=fence,
-        step_id=action.step_id,
-        step__attempt_id=fence,
-        status=AttemptStatus.RUNNING,
-        lease_expires_at__gt=Now(),
-    )
-    if not holds.exists():
-        raise Stale("This attempt no longer holds the step's lease. Nothing was sent.")
 
 
 def _refuse_changed(action: Action) -> None:
@@ -196,14 +179,19 @@ def _consume_approval(action: Action, by: Actor) -> datetime | None:
 
 
 @transaction.atomic
-def _void(action_id: UUID, *, by: Actor, why: str) -> None:
+def _void(action_id: UUID, *, by: Actor, why: str, holder: UUID | None = None) -> None:
     action = lock_action(action_id)
+    if holder is not None:
+        refuse_without_lease(action.step_id, holder)
     if action.status == ActionStatus.GRANTED:
         approvals.void(subject_id=action.pk, by=by, why=why)
         move(action, to=ActionStatus.VOID, by=by, why=why, finished_at=Now())
         announce(action)
 
 
-def void_granted(*, action_id: UUID, by: Actor, why: str) -> None:
-    """The world changed between approval and dispatch: the authoritative record is no longer what people saw."""
-    _void(action_id, by=by, why=why)
+def void_granted(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> None:
+    """The world changed between approval and dispatch: the authoritative record is no longer what people saw.
+
+    `holder` is the attempt that found it so. Raises Stale when it lost its lease.
+    """
+    _void(action_id, by=by, why=why, holder=holder)

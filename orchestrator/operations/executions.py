@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audit import scope
+from audit import failpoints, scope
 from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.ids import new_id
@@ -198,4 +198,6 @@ def insert(execution: Execution, pinned: Released, ready: tuple[str, ...], by: A
     ids = [new_id() for _ in pinned.spec.steps]
     moves.also(_STEPS, ids, execution.pk, execution.unit_id, list(ready), pinned.steps_text)
     moves.notify(WAKE_CHANNEL, str(execution.pk))
+    failpoints.hit("start.before")
     moves.execute()
+    failpoints.hit("start.committed")

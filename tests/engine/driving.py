@@ -49,7 +49,7 @@ def hold(world: make.World, execution: Execution, tool: str) -> tuple[Segment, A
     """A worker has begun the step called `send` and proposed its call; the test says what becomes of both."""
     segment = begin(claim().fence)
     assert segment is not None
-    place = Place(execution=execution, step_id=segment.step_id, step_key="send", occurrence=0)
+    place = Place(execution=execution, step_id=segment.step_id, fence=segment.fence, step_key="send", occurrence=0)
     action = propose(
         tool=tool, arguments={"ref": "R-1"}, agent="workflow:outside", unit_id=world.unit.pk, by=ENGINE, place=place
     )

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from audit.refusals import Stale
+from orchestrator.engine.calls import call
 from orchestrator.engine.claims import claim_due, renew
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
@@ -215,6 +216,49 @@ class TestAnOldFence:
             redeem(action_id=late[1].pk, by=make.SETUP, fence=uuid.uuid4())
         with pytest.raises(Stale):
             redeem(action_id=late[1].pk, by=make.SETUP)
+
+
+class TestAWorkerBackFromTheDead:
+    """It was stopped in the middle of a call. What it has read by then is not what stands now."""
+
+    @pytest.fixture(params=["send_a", "send_b", "send_c"])
+    def tool(self, request):
+        return request.param
+
+    @pytest.fixture
+    def execution(self, world, governed, tool):
+        governed(f"  - send: {{tool: {tool}, ref: R-1}}\n")
+        return make.start(world, "outside")
+
+    def call(self, segment, tool):
+        return call(segment, tool=tool, arguments={"ref": "R-1"}, occurrence=0)
+
+    def test_does_not_doubt_what_its_successor_has_under_way(self, world, execution, provider, tool):
+        """A look at the other side's books would find nothing yet, and the same thing would be sent a second time."""
+        late, action = hold(world, execution, tool)
+        lapse(late.fence)
+        drive_timers_only()
+        successor = begin(claim().fence)
+        redeem(action_id=action.pk, by=make.SETUP, fence=successor.fence)
+
+        with pytest.raises(Stale):
+            self.call(late, tool)
+
+        (under_way,) = actions(execution)
+        assert (under_way.status, under_way.fence) == ("redeemed", successor.fence)
+
+    def test_proposes_nothing(self, execution, provider, tool):
+        """Or its successor, which looked a moment before, would find its own proposal made by somebody else."""
+        late = begin(claim().fence)
+        lapse(late.fence)
+        drive_timers_only()
+        successor = begin(claim().fence)
+
+        with pytest.raises(Stale):
+            self.call(late, tool)
+        assert actions(execution) == []
+
+        assert self.call(successor, tool).value == {"ref": "R-1"}
 
 
 class TestAReport:

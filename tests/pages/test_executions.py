@@ -45,8 +45,8 @@ class TestStory:
         action = propose.propose(
             tool="erp.post_adjustment", arguments=make.arguments(reference="ADJ-77"), agent="poster",
             unit_id=unit.pk, by=make.MAKER,
-            place=propose.Place(execution=Execution.objects.get(pk=started.pk), step_id=first.step_id, step_key="post",
-                                occurrence=0),
+            place=propose.Place(execution=Execution.objects.get(pk=started.pk), step_id=first.step_id, fence=first.fence,
+                                step_key="post", occurrence=0),
         )  # fmt: skip
         redeem.redeem(action_id=action.pk, by=make.MAKER, fence=first.fence)
         why = "the ERP timed out after sending"

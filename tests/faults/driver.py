@@ -1,0 +1,341 @@
+"""Runs trials: forks a process that plays a scenario with faults armed, buries it, lets time pass, plays on without faults.
+
+Forked from a warm parent, so a death costs milliseconds. Every trial can be repeated by its name alone:
+
+    scenario/point:hit:action[+point:hit:action]
+"""
+
+import gc
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from config.postgres import Server
+from orchestrator.engine import execute
+from orchestrator.engine.released import released
+from orchestrator.models import Release
+from orchestrator.operations import tokens
+from tests import worlds as make
+from tests.faults import active, defects, history, scenarios
+from tests.faults.active import Fault
+from tests.faults.player import Player, Trial, ask
+from tests.faults.scenarios import SCENARIOS
+
+ROOT = Path(__file__).resolve().parents[2]
+REPEAT = '.venv/bin/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k test_repeat --trial "{}"'
+STOPPED_FOR, CHILD_WITHIN = 5.0, 60.0
+NUMBERS = count(1)
+# A crash of the whole database takes longest, so it is the rarest.
+OFTEN = [action for action in active.ACTIONS if action != "restart"] * 4 + ["restart"]
+
+
+@dataclass
+class Outcome:
+    """What became of a trial."""
+
+    name: str
+    fired: list[str]
+    violations: list[str]
+    deaths: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'; '.join(self.violations)}\n  repeat: {REPEAT.format(self.name)}"
+
+
+@dataclass
+class World:
+    """What all trials of one session share."""
+
+    world: make.World
+    token: str
+    ledger: str
+    folder: Path
+    server: Server
+
+
+@contextmanager
+def world(folder: Path, server: Server) -> Iterator[World]:
+    """A unit with its people, every scenario published, and the system outside as a process of its own."""
+    settings.RELEASES_DIR = folder / "releases"
+    settings.WEBHOOK_PRIVATE_TARGETS = True
+    command = [sys.executable, str(ROOT / "tests/faults/ledger.py"), str(folder / "books.jsonl")]
+    ledger = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert ledger.stdout
+    address = f"http://127.0.0.1:{ledger.stdout.readline().strip()}"
+    settings.HANDLER_ENV = {"ERP_URL": address}
+    made = make.world()
+    scenarios.publish_all(folder / "workflows")
+    scenarios.listen(address)
+    token = tokens.issue("clerk", "finance", tuple(tokens.SCOPES), 1)[0]
+    _warm(token)
+    try:
+        yield World(made, token, address, folder, server)
+    finally:
+        ledger.kill()
+        ledger.wait()
+
+
+def _warm(token: str) -> None:
+    """What every child would load anew: releases, the API's addresses and serializers."""
+    for key in Release.objects.values_list("pk", flat=True):
+        released(key)
+    Client(headers={"Authorization": f"Bearer {token}"}).get("/api/v1/executions/")
+
+
+def dice_of(recorded: dict[str, list[tuple[str, int]]], seed: str) -> tuple[str, list[Fault]]:
+    """The trial that a seed stands for: one death, a relay of up to 24, or two faults of any kind."""
+    dice = random.Random(seed)
+    scenario = dice.choice(sorted(recorded))
+    if dice.random() < 0.6:
+        return scenario, [_any_fault(dice, recorded[scenario], ["kill"]) for _ in range(dice.choice((1, 4, 12, 24)))]
+    return scenario, [_any_fault(dice, recorded[scenario], OFTEN) for _ in range(dice.choice((1, 2)))]
+
+
+def _any_fault(dice: random.Random, passed: list[tuple[str, int]], actions: list[str]) -> Fault:
+    point, hit = dice.choice(passed)
+    return Fault(point, hit, dice.choice(actions))
+
+
+def name_of(scenario: str, faults: list[Fault]) -> str:
+    return f"{scenario}/{'+'.join(map(str, faults))}"
+
+
+def read(name: str) -> tuple[str, list[Fault]]:
+    scenario, _, faults = name.partition("/")
+    return scenario, [Fault.read(text) for text in faults.split("+") if text]
+
+
+def record(on: World, scenario: str) -> list[tuple[str, int]]:
+    """Play it undisturbed: every point it passes, in order, with the number of the passing."""
+    trial, log = _new_trial(on, scenario), on.folder / "trial.log"
+    log.write_text("")
+    _play(on, trial, [], log, recording=True)
+    found = _read(log, trial)
+    assert not found["violations"], found["violations"]
+    return found["passed"]
+
+
+def run(on: World, scenario: str, faults: list[Fault]) -> Outcome:
+    """One trial: faults on, time passes, faults off, and what came of it is judged."""
+    began = time.monotonic()
+    trial = _new_trial(on, scenario)
+    history.begin()
+    log = on.folder / "trial.log"
+    log.write_text("")
+    deaths = _with_faults(on, trial, faults, log)
+    while _others:
+        os.waitpid(_others.pop(), 0)
+    _time_passes()
+    _read(log, trial)
+    problem = _play(on, trial, [], log)
+    told = _read(log, trial)
+    violations = [problem] if problem else []
+    violations += told["violations"] + history.judge(trial)
+    if violations:
+        _clear_away(on, trial, log)
+    return Outcome(name_of(scenario, faults), told["fired"], violations, deaths, time.monotonic() - began)
+
+
+def _clear_away(on: World, trial: Trial, log: Path) -> None:
+    """What a trial that went wrong left over must not spoil the next one."""
+    defect, _ = defects.planted(), defects.plant(None)
+    _time_passes()
+    _play(on, trial, [], log)
+    defects.plant(defect)
+
+
+def _new_trial(on: World, scenario: str) -> Trial:
+    trial = Trial(SCENARIOS[scenario], f"{os.getpid()}-{next(NUMBERS)}", on.world, on.token, on.ledger)
+    for ref in trial.refs:
+        if trial.scenario.deeds:
+            ask(on.ledger, "/plan", {"ref": ref, "deeds": list(trial.scenario.deeds)})
+    return trial
+
+
+def _with_faults(on: World, trial: Trial, faults: list[Fault], log: Path) -> int:
+    """Processes follow each other until every fault had its chance: one that died is followed by the next with what is left."""
+    deaths, left = 0, list(faults)
+    while left:
+        before = _read(log, trial)["fired"]
+        _play(on, trial, left, log)
+        fired = _read(log, trial)["fired"][len(before) :]
+        if not fired:
+            break
+        deaths += any(fault.rpartition(":")[2] in active.DEADLY for fault in fired)
+        left = [fault for fault in left if str(fault) not in fired]
+        if left:
+            _time_passes()
+    return deaths
+
+
+def _time_passes() -> None:
+    """Leases of the dead are over. It is the database's clock that says so."""
+    with connection.cursor() as cursor:
+        cursor.execute(active.PAST_EVERY_LEASE)
+        cursor.execute(
+            "UPDATE approvals_delivery SET due_at = clock_timestamp() WHERE sent_at IS NULL AND dropped_at IS NULL"
+        )
+
+
+def _play(on: World, trial: Trial, faults: list[Fault], log: Path, *, recording: bool = False) -> str:
+    """One process plays. Returns what it has to complain of, or ""."""
+    pid = _fork(trial, faults, log, recording)
+    deadline = time.monotonic() + CHILD_WITHIN
+    while True:
+        found, status = os.waitpid(pid, os.WUNTRACED | os.WNOHANG)
+        if not found:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                return f"liveness: it did not come to rest within {CHILD_WITHIN:.0f} s"
+            time.sleep(0.002)
+        elif os.WIFSTOPPED(status):
+            _while_it_stands_still(on, trial, log)
+            os.kill(pid, signal.SIGCONT)
+        else:
+            return ""
+
+
+def _while_it_stands_still(on: World, trial: Trial, log: Path) -> None:
+    """PostgreSQL crashes, or leases run out and another process takes over while this one still believes it holds them."""
+    if log.read_text().rpartition(":")[2].strip() == "restart":
+        connection.close()
+        on.server.restart_immediate()
+        return
+    _try_to_let_time_pass()
+    other = _fork(trial, [], log, False)
+    end = time.monotonic() + STOPPED_FOR
+    while time.monotonic() < end:
+        if os.waitpid(other, os.WNOHANG)[0]:
+            return
+        time.sleep(0.005)
+    _others.append(other)
+
+
+_others: list[int] = []
+
+
+def _try_to_let_time_pass() -> None:
+    """What the stopped process has locked cannot be touched: that is the point of locks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '200ms'")
+        try:
+            cursor.execute(active.PAST_EVERY_LEASE)
+        except Exception:
+            connection.close()
+            return
+        cursor.execute("RESET lock_timeout")
+
+
+def _fork(trial: Trial, faults: list[Fault], log: Path, recording: bool) -> int:
+    """A process of its own, with connections of its own."""
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setpgid(0, 0)
+    _kept.append(connection.connection)
+    connection.connection = None
+    try:
+        gc.freeze()
+        _child(trial, faults, log, recording)
+    finally:
+        os._exit(0)
+
+
+_kept: list[Any] = []
+
+
+def _child(trial: Trial, faults: list[Fault], log: Path, recording: bool) -> None:
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+
+    def tell(line: str) -> None:
+        if recording or not line.startswith("passed"):
+            os.write(file, f"{line}\n".encode())
+
+    if recording or faults:
+        active.install(active.Passing(faults, tell))
+    else:
+        active.uninstall()
+    defects.switch_on()
+    logging.getLogger().addHandler(_Bugs(tell))
+    execute.settle_success = _telling(execute.settle_success, "", "settled", tell)
+    execute._run_step = _telling(execute._run_step, "began", "", tell)
+    try:
+        Player(trial, tell).play()
+    except BaseException as error:
+        tell(f"violation the process broke: {type(error).__name__}: {str(error)[:200]} {_where(error)}")
+
+
+class _Bugs(logging.Handler):
+    """A traceback in the log is a bug of ours, whatever became of the trial."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._say = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raised = record.exc_info[1] if record.exc_info else None
+        if record.name.startswith(active.OURS) and raised is not None:
+            self._say(f"violation a bug was logged by {record.name}: {type(raised).__name__}: {str(raised)[:160]!r}")
+
+
+def _telling(does: Callable[..., Any], before: str, after: str, tell: Callable[[str], None]) -> Callable[..., Any]:
+    """What a worker began, and what it was told of its result: the history keeps its own list."""
+
+    def do_and_tell(segment: Any, *rest: Any, **more: Any) -> Any:
+        fence = segment.fence
+        if before:
+            tell(f"{before} {fence}")
+        done = does(segment, *rest, **more)
+        if after:
+            tell(f"{after} {fence}")
+        return done
+
+    return do_and_tell
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:]))
+
+
+def _read(log: Path, trial: Trial) -> dict[str, list[Any]]:
+    """What the processes wrote down. What clients, people and workers were told goes into lists of their own."""
+    found: dict[str, list[Any]] = {"fired": [], "passed": [], "violations": []}
+    for line in log.read_text().splitlines():
+        kind, _, rest = line.partition(" ")
+        match kind:
+            case "told":
+                found["violations"] += _told(trial, *rest.split(" ", 1))
+            case "signs" | "began" | "settled":
+                getattr(trial, kind).add(rest)
+            case "fired":
+                found["fired"].append(rest)
+            case "passed":
+                point, hit = rest.split()
+                found["passed"].append((point, int(hit)))
+            case "violation":
+                found["violations"].append(rest)
+    return found
+
+
+def _told(trial: Trial, key: str, text: str) -> list[str]:
+    same = json.loads(trial.answers.setdefault(key, text)) == json.loads(text)
+    return [] if same else [f"I8: {key} was answered in two ways"]
