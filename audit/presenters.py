@@ -202,6 +202,9 @@ LINES: dict[str, Line] = {
     "person.signed_in": Line("Signed in", "neutral", "person"),
     "person.signed_out": Line("Signed out", "neutral", "person"),
     "person.sign_in_failed": Line("Failed to sign in", "danger", "warning"),
+    "audit_chain.verified": Line("Verified the trail: all of {streams} chains held", "ok", "link-check"),
+    "audit_chain.broken": Line("Verified the trail: a chain is broken", "critical", "broken-link"),
+    "backup.reported": Line("Reported a backup", "ok", "box"),
     "request.refused": Line("Was refused: {route}", "wait", "gate"),
 }
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestrator.views import actions, approving, dead_letters, executions, frame, stops, work
+from orchestrator.views import actions, approving, dead_letters, executions, frame, health, stops, work
 
 urlpatterns = [
     path("", work.work, name="work"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("dead-letters/<uuid:pk>/", dead_letters.dead_letter_detail, name="dead_letter"),
     path("dead-letters/<uuid:pk>/retries/", dead_letters.retries, name="dead_letter_retries"),
     path("dead-letters/<uuid:pk>/discards/", dead_letters.discards, name="dead_letter_discards"),
+    path("health/", health.health, name="health"),
     path("stops/", stops.stop_list, name="stops"),
     path("stops/band/", stops.stop_band, name="stop_band"),
     path("stops/new/", stops.engage, name="stop_new"),

@@ -75,6 +75,11 @@ def urgency(moment: datetime, now: datetime) -> str:
     return "wait" if left <= timedelta(minutes=15) else "neutral"
 
 
+def rough(seconds: float) -> str:
+    """A span that does not flicker: `under 1 s`, `14 s`, `3 min`, `2 h 05 min`."""
+    return "under 1 s" if seconds < 1 else _coarse(int(seconds))
+
+
 def remaining(moment: datetime, now: datetime) -> str:
     """`in 1 h 12 min`, or `overdue by 3 min` once it has passed."""
     seconds = int((moment - now).total_seconds())

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from orchestrator.api import actions, approvals, dead_letters, executions, money, schema, trail
+from orchestrator.api import actions, approvals, dead_letters, executions, health, money, schema, trail
 from orchestrator.api.problems import UnknownAddress
 
 urlpatterns = [
@@ -31,5 +31,6 @@ urlpatterns = [
     path("audit/events/", trail.Events.as_view(), name="api-events"),
     path("usage/", money.UsageReports.as_view(), name="api-usage"),
     path("costs/", money.Costs.as_view(), name="api-costs"),
+    path("health/", health.Health.as_view(), name="api-health"),
     re_path("", UnknownAddress.as_view()),
 ]

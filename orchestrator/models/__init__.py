@@ -2,6 +2,7 @@ from orchestrator.models.action import Action, StoredReply
 from orchestrator.models.dead_letter import DeadLetter
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
+from orchestrator.models.health import HealthSample, WorkerHost
 from orchestrator.models.release import Channel, Release
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "Channel",
     "DeadLetter",
     "Execution",
+    "HealthSample",
     "Release",
     "ServiceToken",
     "Step",
     "StoredReply",
     "Tool",
+    "WorkerHost",
 ]
