@@ -76,8 +76,12 @@ def urgency(moment: datetime, now: datetime) -> str:
 
 
 def rough(seconds: float) -> str:
-    """A span that does not flicker: `under 1 s`, `14 s`, `3 min`, `2 h 05 min`."""
-    return "under 1 s" if seconds < 1 else _coarse(int(seconds))
+    """A span that does not flicker: `under 1 s`, `14 s`, `3 min`, `26 h`, `3 d`."""
+    if seconds < 60:
+        return f"{int(seconds)} s" if seconds >= 1 else "under 1 s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    return f"{int(seconds // 3600)} h" if seconds < 2 * 86400 else f"{int(seconds // 86400)} d"
 
 
 def remaining(moment: datetime, now: datetime) -> str:

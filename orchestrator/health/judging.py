@@ -15,7 +15,7 @@ GOOD, DEGRADED, DOWN, UNKNOWN = "good", "degraded", "down", "unknown"
 WORST_FIRST = (DOWN, DEGRADED, UNKNOWN, GOOD)
 # Of units, and of the machine as a whole: the work of one unit waits for the same hands as everybody's.
 OF_THE_ENGINE = frozenset({"queue_age", "leases"})
-LATENCIES = (5, 10, 20, 50, 100, 200, 500)
+LATENCIES = (10, 20, 50, 100, 200, 500)
 Limits = Mapping[str, tuple[float, float]]
 Hosts = list[Mapping[str, Any]]
 
@@ -170,11 +170,14 @@ def _workers(hosts: Hosts, limits: Limits) -> Found:
     return Found(_most(hosts, "beat_age"), f"{len(hosts) - len(silent)} of {len(hosts)}", names or heard, state)
 
 
-def _sweep(hosts: Hosts, _: Limits) -> Found:
+def _sweep(hosts: Hosts, limits: Limits) -> Found:
     ages = [host["swept_age"] for host in hosts if host["swept_age"] is not None]
     if not ages:
         return Found(None, "never", "No worker sweeps: leases, timers and escalations wait.", DOWN)
-    return Found(min(ages), rough(min(ages)), "since the last round of any worker ended")
+    late = limits["sweep"][0]
+    # In time, it is a second or two, each time another.
+    shown = rough(min(ages)) if min(ages) > late else f"under {rough(late)}"
+    return Found(min(ages), shown, "since the last round of any worker ended")
 
 
 def _clusters(hosts: Hosts, limits: Limits) -> Found:
