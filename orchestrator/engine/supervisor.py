@@ -89,9 +89,15 @@ class Supervisor:
 
     def _say_how_it_is(self) -> None:
         stands_still = self._suspicious_looks >= LOOKS - 1
-        if self._pulse.is_due(stands_still=stands_still):
+        if not self._pulse.is_due(stands_still=stands_still):
+            return
+        try:
             self._pulse.beat(cluster=self._name, stands_still=stands_still)
             samples.keep()
+        except Error:
+            raise
+        except Exception:
+            logger.exception("this worker could not say how it is; it works on")
 
     def _is_frozen(self) -> bool:
         if time.monotonic() - self._started < FROZEN_AFTER:

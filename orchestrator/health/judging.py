@@ -260,8 +260,8 @@ def _name(host: Mapping[str, Any]) -> str:
 _SAY: dict[str, Callable[[float], str]] = {
     "seconds": lambda value: rough(value) if value >= 1 else f"{value * 1000:g} ms",
     "percent": percentage,
-    "letters in ten minutes": lambda value: f"{value:g}",
-    "restarts in ten minutes": lambda value: f"{value:g}",
+    "letters in ten minutes": lambda value: f"{value:g} in ten minutes",
+    "restarts in ten minutes": lambda value: f"{value:g} in ten minutes",
 }
 FIGURES = (
     Figure("queue_age", "Queue age", "seconds", "queue_age", _queue_age),
