@@ -62,17 +62,16 @@ class TestAWorker:
         wait_until(lambda: seen("workers")[0] == "good", seconds=15)
 
     def test_whose_muscle_alone_is_frozen_still_beats_and_says_that_it_was_restarted(self, plant, seen):
-        plant.wait_for(plant.order(1, "fee"))
-        assert (seen("workers")[0], seen("clusters")[0]) == ("good", "good")
+        wait_until(lambda: len(plant.worker.muscles()) > 2 and seen("clusters")[0] == "good", seconds=60)
         for process in plant.worker.muscles():
             process.suspend()
-        execution = plant.order(2, "fee")
+        plant.order(1, "fee")
 
-        wait_until(lambda: seen("clusters")[0] != "good", seconds=30)
-        wait_until(lambda: "claimed work does not progress" in seen("clusters")[1], seconds=15)
+        wait_until(lambda: "claimed work does not progress" in seen("clusters")[1], seconds=60)
 
+        assert seen("clusters")[0] != "good"
         assert seen("workers")[0] == "good"
-        assert plant.wait_for(execution).status == "succeeded"
+        assert plant.worker.log.read_text().count("restarting the django-q2 cluster") >= 1
 
     def test_that_was_told_to_stop_leaves_nobody(self, plant, seen):
         wait_until(lambda: seen("workers")[0] == "good", seconds=30)
