@@ -48,11 +48,12 @@ class TestAnOperator:
         person.page.locator("#tile-backup").get_by_role("link", name="What to do").click()
         assert person.page.get_by_text("report_backup", exact=False).last.is_visible()
 
-    def test_sees_a_worker_fall_silent_without_a_reload(self, busy, opened):
+    def test_sees_a_worker_fall_silent_without_a_reload(self, busy, opened, settings):
+        settings.HEALTH_LIMITS = settings.HEALTH_LIMITS | {"workers": (300, 600)}
         page = opened("ada").page
         page.goto("/health/")
         assert page.locator("#tile-workers[data-state=good]").is_visible()
 
-        passes(60, "orchestrator_workerhost", "beat_at")
+        passes(700, "orchestrator_workerhost", "beat_at")
 
         page.wait_for_selector("#tile-workers[data-state=down]", timeout=30_000)
