@@ -85,6 +85,11 @@ def _numbers(now: datetime) -> dict[str, object]:
             (Decimal("129500"), "JPY"),
             (None, "EUR"),
         ],
+        "lines": [
+            [0.0, 0.1, 0.1, 0.4, 1.0, 0.6, 0.2, 0.0],
+            [0.1, None, None, 0.3, 0.3, None, 0.9, None],
+            [None] * 8,
+        ],
         "spans": [0.0004, 0.84, 4.2, 192, 7500, 273600, None],
         "moments": [now, now - timedelta(minutes=3), now - timedelta(hours=26), now + timedelta(hours=2), None],
         "dues": [

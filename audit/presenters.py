@@ -235,6 +235,9 @@ LINES: dict[str, Line] = {
     "person.factors_reset": Line("Reset the second factors of {name}", "critical", "warning"),
     "person.factor_refused": Line("Gave a wrong or used second factor or password", "danger", "warning"),
     "person.factor_locked": Line("Was locked for too many wrong tries", "critical", "lock"),
+    "audit_chain.verified": Line("Verified the trail: all of {streams} chains held", "ok", "link-check"),
+    "audit_chain.broken": Line("Verified the trail: a chain is broken", "critical", "broken-link"),
+    "backup.reported": Line("Reported a backup", "ok", "box"),
     "request.refused": Line("Was refused: {route}", "wait", "gate"),
 }
 

@@ -1,4 +1,4 @@
-"""Addresses of the trail, the site's own pages and its pulse."""
+"""Addresses of the trail and of the site's own pages."""
 
 from django.urls import path
 
@@ -10,6 +10,4 @@ urlpatterns = [
     path("preferences/", views.preferences, name="preferences"),
     path("help/", views.help_page, name="help"),
     path("gallery/", views.gallery, name="gallery"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
 ]

@@ -1,4 +1,4 @@
-"""Pages that belong to no one thing: the trail, a person's preferences, help, the kit's gallery, and the site's pulse."""
+"""Pages that belong to no one thing: the trail, a person's preferences, help, and the kit's gallery."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -6,10 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -121,24 +118,3 @@ def help_page(request: HttpRequest) -> HttpResponse:
 def gallery(request: HttpRequest) -> HttpResponse:
     """Every part of the design kit in every state."""
     return render(request, "gallery/gallery.html", gallery_context(timezone.now()))
-
-
-@login_not_required
-@require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Alive: this process answers."""
-    return JsonResponse({"status": "ok"})
-
-
-@login_not_required
-@require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready: the database answers and has every migration."""
-    try:
-        connection.ensure_connection()
-        executor = MigrationExecutor(connection)
-        pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    except DatabaseError:
-        return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
-    ready = {"status": "unavailable" if pending else "ok", "database": "ok", "migrations_pending": pending}
-    return JsonResponse(ready, status=503 if pending else 200)

@@ -66,6 +66,23 @@ def seconds(name: str, default: float) -> float:
     return duration
 
 
+def limits(name: str, default: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Pairs of limits by figure, `queue_age=10:60,clock=2:60`; what is not named keeps its default."""
+    found = dict(default)
+    for part in names(name, ""):
+        key, _, pair = part.partition("=")
+        try:
+            first, second = (float(number) for number in pair.split(":"))
+        except ValueError:
+            raise _wrong(name, f"has no pair of numbers in {part!r}", f"{name}=queue_age=10:60") from None
+        if key not in default:
+            raise _wrong(name, f"names {key!r}, which is none of {', '.join(default)}", f"{name}=queue_age=10:60")
+        if not 0 <= first < second < float("inf"):
+            raise _wrong(name, f"has {part!r}, whose first number is not below its second", f"{name}=queue_age=10:60")
+        found[key] = (first, second)
+    return found
+
+
 def names(name: str, default: str) -> list[str]:
     """A comma-separated list; spaces and empty entries are dropped."""
     return [word for word in (part.strip() for part in text(name, default).split(",")) if word]

@@ -33,5 +33,9 @@ loglevel = "warning"
 
 def post_worker_init(worker: object) -> None:
     """What is loaded by now is never garbage: left out of collections, they stay short (200 ms of pause are a slow page)."""
+    from config.probes import migrations_of_this_code  # noqa: PLC0415
+
+    # The first question of a load balancer is answered as quickly as the others.
+    migrations_of_this_code()
     gc.collect()
     gc.freeze()

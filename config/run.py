@@ -138,8 +138,8 @@ def _wait_for_answer(host: str, port: int, programs: list[Program]) -> None:
 def _answers(host: str, port: int) -> bool:
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
-        connection.request("GET", "/", headers={"Host": "localhost"})
-        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
     except OSError:
         return False
     finally:

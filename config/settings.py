@@ -4,6 +4,7 @@ Values that differ between machines come from environment variables through `con
 """
 
 import os
+import tomllib
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -12,6 +13,7 @@ from config import env, postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 # --- Secrets and mode ------------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
@@ -47,6 +49,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.probes.ProbeMiddleware",
     "orchestrator.api.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -176,6 +179,27 @@ HANDS = env.integer("HANDS", 8)
 PACKAGES = WORKERS
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", 1)
+# Above the first number a figure is degraded, above the second it is down. What each is, and why: docs/health.md.
+HEALTH_LIMITS = env.limits(
+    "HEALTH_LIMITS",
+    {
+        "queue_age": (10, 60),  # seconds, as wherever nothing else is said
+        "leases": (5, 30),
+        "dead_letters": (5, 50),  # in ten minutes
+        "approvals": (8 * 3600, 72 * 3600),
+        "workers": (6, 15),
+        "sweep": (10, 30),
+        "clusters": (0, 3),  # restarts in ten minutes
+        "notices": (60, 600),
+        "webhooks": (60, 3600),
+        "database": (0.1, 1),
+        "connections": (80, 95),  # percent
+        "transaction": (60, 300),
+        "clock": (2, 60),
+        "audit_chain": (26 * 3600, 7 * 24 * 3600),
+        "backup": (26 * 3600, 72 * 3600),
+    },
+)
 # One reviewer may sign alone in an emergency; a second one looks at it afterwards. Off means: never.
 BREAK_GLASS = env.flag("BREAK_GLASS", True)
 # Of a hundred decided requests, how many are judged again by somebody else, where no policy says otherwise.

@@ -75,6 +75,15 @@ def urgency(moment: datetime, now: datetime) -> str:
     return "wait" if left <= timedelta(minutes=15) else "neutral"
 
 
+def rough(seconds: float) -> str:
+    """A span that does not flicker: `under 1 s`, `14 s`, `3 min`, `26 h`, `3 d`."""
+    if seconds < 60:
+        return f"{int(seconds)} s" if seconds >= 1 else "under 1 s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    return f"{int(seconds // 3600)} h" if seconds < 2 * 86400 else f"{int(seconds // 86400)} d"
+
+
 def remaining(moment: datetime, now: datetime) -> str:
     """`in 1 h 12 min`, or `overdue by 3 min` once it has passed."""
     seconds = int((moment - now).total_seconds())

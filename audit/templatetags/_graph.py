@@ -80,3 +80,23 @@ def _curve(source: Place, target: Place) -> str:
         return f"M{x1:g} {y1:g}H{x2:g}"
     bend = x2 - GAP_X / 2
     return f"M{x1:g} {y1:g}H{bend - 13:g}C{bend:g} {y1:g} {bend:g} {y2:g} {bend + 13:g} {y2:g}H{x2:g}"
+
+
+SPARK_WIDTH, SPARK_HEIGHT = 156, 24
+
+
+def spark(points: Sequence[float | None]) -> list[str]:
+    """The pieces of a small line over levels from 0 to 1: a gap where nothing is known, a short dash for a lone point."""
+    step = SPARK_WIDTH / max(len(points) - 1, 1)
+    pieces: list[list[str]] = [[]]
+    for place, level in enumerate(points):
+        if level is None:
+            pieces.append([])
+        else:
+            pieces[-1].append(f"{place * step:g},{spark_height(level):g}")
+    return [" ".join(piece if len(piece) > 1 else piece * 2) for piece in pieces if piece]
+
+
+def spark_height(level: float) -> float:
+    """Upside down, and a stroke's width away from the edges."""
+    return round(SPARK_HEIGHT - 2 - level * (SPARK_HEIGHT - 4), 1)

@@ -4,7 +4,7 @@ Tags take plain values, never models, so a template that uses them cannot query.
 `|safe` has no place in a page.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -116,6 +116,16 @@ def delta(value: Decimal | float | None, unit: str = "", better: str = "") -> Sa
     text = f"{sign}{abs(value):,} {unit}".strip()
     hidden = format_html(' <span class="sr-only">({})</span>', verdict) if verdict else ""
     return format_html('<span class="num delta" data-tone="{}">{}{}</span>', tone, text, hidden)
+
+
+@register.inclusion_tag("parts/_spark.html")
+def spark(points: Sequence[float | None], mark: float = 1) -> dict[str, object]:
+    """A small line over levels from 0 to 1 with the limit at `mark`; what is not known is a gap, and is said."""
+    known = [level for level in points if level is not None]
+    said = f"highest {max(known):.0%} of the upper limit" if known else "nothing was measured"
+    gap = f", {len(points) - len(known)} of {len(points)} moments unknown" if 0 < len(known) < len(points) else ""
+    words = f"Last ten minutes: {said}{gap}"
+    return {"paths": _graph.spark(points), "mark": _graph.spark_height(mark), "words": words}
 
 
 # --- Times -----------------------------------------------------------------------------------------------------

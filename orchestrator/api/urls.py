@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path
 
-from orchestrator.api import actions, approvals, dead_letters, executions, money, schema, trail, unknown_outcomes
+from orchestrator.api import (
+    actions,
+    approvals,
+    dead_letters,
+    executions,
+    health,
+    money,
+    schema,
+    trail,
+    unknown_outcomes,
+)
 from orchestrator.api.problems import UnknownAddress
 
 urlpatterns = [
@@ -35,5 +45,6 @@ urlpatterns = [
     path("audit/events/", trail.Events.as_view(), name="api-events"),
     path("usage/", money.UsageReports.as_view(), name="api-usage"),
     path("costs/", money.Costs.as_view(), name="api-costs"),
+    path("health/", health.Health.as_view(), name="api-health"),
     re_path("", UnknownAddress.as_view()),
 ]

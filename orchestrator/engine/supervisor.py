@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db import Error, connection
@@ -20,6 +21,8 @@ from django.db import Error, connection
 from audit.lifecycle import run
 from orchestrator.engine.handback import hand_back
 from orchestrator.engine.sweep import sweep
+from orchestrator.health import samples
+from orchestrator.health.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ class Supervisor:
         self._started = 0.0
         self._suspicious_looks = 0
         self._patience = Patience()
+        self._pulse = Pulse()
 
     def stop(self) -> None:
         self._stopping = True
@@ -83,14 +87,36 @@ class Supervisor:
     def _round(self) -> None:
         if self._cluster is None or self._cluster.poll() is not None:
             self._replace("the cluster is not running")
+        # Apart: a sweep that fails must not make the worker look dead, nor the other way round.
+        self._survive(self._heal)
+        self._survive(self._say_how_it_is)
+
+    def _survive(self, duty: Callable[[], None]) -> None:
         try:
-            sweep()
-            if self._is_frozen():
-                self._patience.in_vain()
-                self._replace("claimed work does not progress")
+            duty()
         except Error as error:
             logger.warning("the database is away (%s); trying again", type(error).__name__)
             connection.close()
+
+    def _heal(self) -> None:
+        began = time.monotonic()
+        sweep()
+        self._pulse.swept(time.monotonic() - began)
+        if self._is_frozen():
+            self._patience.in_vain()
+            self._replace("claimed work does not progress")
+
+    def _say_how_it_is(self) -> None:
+        stands_still = self._suspicious_looks >= LOOKS - 1
+        if not self._pulse.is_due(stands_still=stands_still):
+            return
+        try:
+            self._pulse.beat(cluster=self._name, stands_still=stands_still)
+            samples.keep()
+        except Error:
+            raise
+        except Exception:
+            logger.exception("this worker could not say how it is; it works on")
 
     def _is_frozen(self) -> bool:
         if time.monotonic() - self._started < self._patience.seconds:
@@ -113,6 +139,7 @@ class Supervisor:
         if self._cluster is not None:
             logger.warning("restarting the django-q2 cluster: %s", why)
             self._kill()
+            self._pulse.restarted(why)
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._cluster = subprocess.Popen(
             [sys.executable, "-c", _CLUSTER],
@@ -133,6 +160,7 @@ class Supervisor:
 
     def _stop_cluster(self) -> None:
         """Finish what runs, hand back what was not started, leave no process."""
+        self._pulse.end("told to stop")
         if self._cluster is None:
             return
         self._cluster.terminate()

@@ -2,6 +2,7 @@ from orchestrator.models.action import Action, StoredReply
 from orchestrator.models.dead_letter import DeadLetter
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
+from orchestrator.models.health import HealthSample, WorkerHost
 from orchestrator.models.limit import Breaker, Limit
 from orchestrator.models.release import Channel, Release
 from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
@@ -14,6 +15,7 @@ __all__ = [
     "Channel",
     "DeadLetter",
     "Execution",
+    "HealthSample",
     "Limit",
     "OutcomeAnswer",
     "OutcomeCode",
@@ -23,4 +25,5 @@ __all__ = [
     "Step",
     "StoredReply",
     "Tool",
+    "WorkerHost",
 ]

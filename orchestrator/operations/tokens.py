@@ -34,6 +34,7 @@ SCOPES = {
     "traces:write": "send traces",
     "read:audit": "read the audit trail of its unit",
     "read:costs": "read costs of its unit",
+    "read:health": "read the figures of the machine and of its unit, for monitoring",
     "dead_letters:retry": "redrive dead letters of its unit",
 }
 LONGEST_DAYS = 366

@@ -18,6 +18,7 @@ from approvals import pauses
 from audit import scope
 from audit.preferences import preferences_of
 from audit.web import actor_of, address, is_part, unchanged
+from orchestrator.queries.health import may_see as may_see_health
 from orchestrator.queries.stops import Band, band
 from orchestrator.queries.work import Counts, counts, units
 
@@ -83,6 +84,8 @@ def nav(request: HttpRequest) -> list[Item]:
     ]
     if scope.unit_ids(actor_of(request), "audit"):
         lines.append(("Audit", "audit", "u", None))
+    if may_see_health(actor_of(request)):
+        lines.append(("Health", "health", "l", None))
     here = _page_path(request)
     foot = [("Policies", "admin:index", "p", None)] if request.user.is_staff else []
     foot += [("Preferences", "preferences", "s", None), ("Help", "help", "h", None)]

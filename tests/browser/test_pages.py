@@ -25,7 +25,8 @@ def addresses(unit, people):
     limits.look_again()
     unknown = make.carried_out(make.Action.objects.get(pk=granted.subject_id), "unknown", message="no answer")
     lists = [
-        reverse(name) for name in ("work", "approvals", "executions", "actions", "limits", "dead_letters", "audit")
+        reverse(name)
+        for name in ("work", "approvals", "executions", "actions", "limits", "dead_letters", "audit", "health")
     ]
     own = [reverse(name) for name in ("preferences", "help", "gallery")]
     details = [row.get_absolute_url() for row in (failed, waiting, letter, request, unknown)]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.health.pulse import Pulse
 from tests import make
 from tests.pages.asking import browser_of
 
@@ -75,3 +76,12 @@ def as_kay(kay):
 @pytest.fixture
 def as_eve(eve):
     return browser_of(eve)
+
+
+@pytest.fixture
+def worker(db):
+    """A worker that has said how it is, in this process."""
+    pulse = Pulse()
+    pulse.swept(0.01)
+    pulse.beat(cluster="here:1:abc")
+    return pulse

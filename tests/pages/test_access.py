@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from tests import make
 
-LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit"]
+LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit", "health"]
 OWN = ["preferences", "help", "gallery", "go", "nav"]
 
 

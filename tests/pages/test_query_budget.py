@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from tests import make
 
-LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit"]
+LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit", "health"]
 MOST = {"list": 15, "detail": 25}
 
 

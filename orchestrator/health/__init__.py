@@ -1,0 +1,1 @@
+"""How the machine is: what workers say of themselves, what is measured, and what it means. Nothing decides by it."""
