@@ -320,6 +320,33 @@ _WALKS: dict[str, Any] = {
 }
 
 
+def letter(
+    message: str = "The ERP answered 503.", failure_class: str = "system", *, name: str = "closing",
+    of: BusinessUnit | None = None, by: Any = None, tool: str = "", attempts: int = 1,
+) -> DeadLetter:  # fmt: skip
+    """The letter of a step that failed in this way, of a workflow published before or now."""
+    published(name, attempts=attempts)
+    asker = actor(by or person("operator", "view", "operate", of=of))
+    where = of or unit()
+    started = executions.start(workflow=name, input={"month": "2026-10"}, unit=where.name, by=asker)
+    failed(at_second_step(started), message, failure_class, tool=tool)
+    return DeadLetter.objects.get(execution=started)
+
+
+def failed(segment: Segment, message: str, failure_class: str = "system", *, tool: str = "") -> None:
+    evidence = {"reply": "503", **({"tool": tool} if tool else {})}
+    settle_failure(segment, Failure(failure_class, message, evidence), input={"rows": 3})
+
+
+def succeeded(row: DeadLetter) -> None:
+    """A worker takes up the redriven step of this letter, and it succeeds."""
+    settle_success(claimed(row.execution), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+
+
+def failed_again(row: DeadLetter, message: str = "The ERP answered 503.") -> None:
+    failed(claimed(row.execution), message)
+
+
 def dead_letter(**more: Any) -> DeadLetter:
     """The letter of a step that used up its attempts."""
     return DeadLetter.objects.get(execution=execution("dead_lettered", **more))

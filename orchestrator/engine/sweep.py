@@ -18,6 +18,7 @@ from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
 from audit.lifecycle import move
 from audit.refusals import Refusal
+from orchestrator.engine import drives, letters, triage
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
@@ -55,6 +56,10 @@ def sweep() -> int:
             _each(_stalled(), _advance),
             _each(_orphaned_requests(), _withdraw),
             _each(_forgotten_sends(), _doubt),
+            _each(letters.unfiled(), letters.file),
+            _each(letters.overtaken(), letters.follow_step),
+            triage.look(),
+            drives.drive(),
         )
     )
 

@@ -1,7 +1,10 @@
 from orchestrator.models.action import Action, StoredReply
-from orchestrator.models.dead_letter import DeadLetter
+from orchestrator.models.dead_letter import DeadLetter, DiscardCode
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
+from orchestrator.models.failure_group import FailureGroup
+from orchestrator.models.operation import Operation, OperationAct, OperationItem
+from orchestrator.models.patch import StepPatch
 from orchestrator.models.release import Channel, Release
 
 __all__ = [
@@ -10,10 +13,16 @@ __all__ = [
     "Attempt",
     "Channel",
     "DeadLetter",
+    "DiscardCode",
     "Execution",
+    "FailureGroup",
+    "Operation",
+    "OperationAct",
+    "OperationItem",
     "Release",
     "ServiceToken",
     "Step",
+    "StepPatch",
     "StoredReply",
     "Tool",
 ]

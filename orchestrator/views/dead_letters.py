@@ -53,7 +53,9 @@ def discards(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _letter_page(request, queries.letter_page(actor, pk), form, status=422)
-    letter = operations.discard(letter_id=pk, by=actor, why=form.cleaned_data["reason"])
+    letter = operations.discard(
+        letter_id=pk, by=actor, code=form.cleaned_data["reason_code"], note=form.cleaned_data["note"]
+    )
     messages.success(request, "The dead letter is discarded and its execution cancelled.")
     return redirect(letter)
 

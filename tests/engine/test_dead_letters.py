@@ -82,7 +82,7 @@ class TestARedrive:
 
 class TestADiscard:
     def test_ends_the_execution_with_its_reason(self, world, dead, provider):
-        dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, why="done by hand")
+        dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, code="done_by_hand")
 
         drive(dead)
 

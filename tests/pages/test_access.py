@@ -32,7 +32,7 @@ ACTS = {
     "decision": {"verdict": "approve"},
     "answer": {"verdict": "happened", "note": "seen"},
     "retry": {},
-    "discard": {"reason": "no longer needed"},
+    "discard": {"reason_code": "not_needed"},
     "cancellation": {"reason": "no longer needed"},
 }
 
