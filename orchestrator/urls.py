@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from orchestrator.views import actions, approving, dead_letters, executions, frame, stops, work
+from orchestrator.views import (
+    actions,
+    approving,
+    dead_letters,
+    executions,
+    failure_groups,
+    frame,
+    operations,
+    patches,
+    stops,
+    work,
+)  # fmt: skip
 
 urlpatterns = [
     path("", work.work, name="work"),
@@ -16,10 +27,27 @@ urlpatterns = [
     path("actions/", actions.action_list, name="actions"),
     path("actions/<uuid:pk>/", actions.action_detail, name="action"),
     path("actions/<uuid:pk>/answers/", actions.answers, name="action_answers"),
-    path("dead-letters/", dead_letters.dead_letter_list, name="dead_letters"),
+    path("dead-letters/", failure_groups.group_list, name="failure_groups"),
+    path("dead-letters/groups/<uuid:pk>/", failure_groups.group_detail, name="failure_group"),
+    path("dead-letters/groups/<uuid:pk>/takes/", failure_groups.takes, name="failure_group_takes"),
+    path("dead-letters/groups/<uuid:pk>/parkings/", failure_groups.parkings, name="failure_group_parkings"),
+    path("dead-letters/groups/<uuid:pk>/fixes/", failure_groups.fixes, name="failure_group_fixes"),
+    path("dead-letters/groups/<uuid:pk>/reopenings/", failure_groups.reopenings, name="failure_group_reopenings"),
+    path("dead-letters/groups/<uuid:pk>/tickets/", failure_groups.tickets, name="failure_group_tickets"),
+    path("dead-letters/groups/<uuid:pk>/merges/", failure_groups.merges, name="failure_group_merges"),
+    path("dead-letters/groups/<uuid:pk>/splits/", failure_groups.splits, name="failure_group_splits"),
+    path("dead-letters/groups/<uuid:pk>/operations/", failure_groups.choices, name="failure_group_operations"),
+    path("operations/<uuid:pk>/", operations.operation_detail, name="operation"),
+    path("operations/<uuid:pk>/confirmations/", operations.confirmations, name="operation_confirmations"),
+    path("operations/<uuid:pk>/seconds/", operations.seconds, name="operation_seconds"),
+    path("operations/<uuid:pk>/pauses/", operations.pauses, name="operation_pauses"),
+    path("operations/<uuid:pk>/resumptions/", operations.resumptions, name="operation_resumptions"),
+    path("operations/<uuid:pk>/cancellations/", operations.cancellations, name="operation_cancellations"),
+    path("dead-letters/letters/", dead_letters.dead_letter_list, name="dead_letters"),
     path("dead-letters/<uuid:pk>/", dead_letters.dead_letter_detail, name="dead_letter"),
     path("dead-letters/<uuid:pk>/retries/", dead_letters.retries, name="dead_letter_retries"),
     path("dead-letters/<uuid:pk>/discards/", dead_letters.discards, name="dead_letter_discards"),
+    path("dead-letters/<uuid:pk>/patches/", patches.patch_new, name="dead_letter_patches"),
     path("stops/", stops.stop_list, name="stops"),
     path("stops/band/", stops.stop_band, name="stop_band"),
     path("stops/new/", stops.engage, name="stop_new"),

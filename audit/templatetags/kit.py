@@ -20,6 +20,7 @@ from django.utils.text import slugify
 from audit.templatetags import _format, _frames, _graph, _render, _status, _stories
 
 register = template.Library()
+SPARK_HEIGHT = 16
 HUGE = 4_000  # bytes of a value shown at once
 ORIGINS = {
     "record": ("System of record", "box"),
@@ -116,6 +117,21 @@ def delta(value: Decimal | float | None, unit: str = "", better: str = "") -> Sa
     text = f"{sign}{abs(value):,} {unit}".strip()
     hidden = format_html(' <span class="sr-only">({})</span>', verdict) if verdict else ""
     return format_html('<span class="num delta" data-tone="{}">{}{}</span>', tone, text, hidden)
+
+
+@register.inclusion_tag("parts/_spark.html")
+def spark(numbers: Iterable[int], label: str) -> dict[str, object]:
+    """A row of bars, the newest last; its sentence says the same in figures."""
+    values = list(numbers)
+    most = max(values, default=0)
+    tall = [round(SPARK_HEIGHT * value / most, 1) if most else 0 for value in values]
+    # What is not nothing can be seen.
+    tall = [max(height, 1.5) if value else 0 for height, value in zip(tall, values, strict=True)]
+    bars = [
+        {"x": place * 4, "y": SPARK_HEIGHT - height, "height": height} for place, height in enumerate(tall) if height
+    ]
+    size = {"width": max(len(values) * 4 - 1, 1), "height": SPARK_HEIGHT}
+    return {"bars": bars, "label": f"{label}: {sum(values):,}, at most {most:,} in one", "size": size}
 
 
 # --- Times -----------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def close_letter(segment: Segment) -> None:
 def write_letter(execution: Execution, step: Step, spec: StepSpec, failure: Failure) -> None:
     """Inside the transaction that gives up on the step: the letter, and the group it belongs to."""
     cause = cause_of(execution, spec, failure)
-    facts = {
+    facts: dict[str, Any] = {
         "failure_class": failure.failure_class,
         "message": failure.message,
         "attempts": step.attempt_count,

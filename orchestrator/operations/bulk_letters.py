@@ -7,6 +7,7 @@ so nothing is sent after them.
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -71,7 +72,7 @@ def preview(*, act: str, group_id: UUID, by: Actor, letter_ids: Iterable[UUID] |
     done = [letter for letter in letters if letter.pk not in against]
     operation = Operation(
         act=act, unit_id=group.unit_id, unit_title=group.unit_title, group=group, chosen=chosen,
-        person_id=by.user_id, person_name=by.name, size=len(done),
+        person_id=by.user_id or 0, person_name=by.name, size=len(done),
         samples=[str(letter.pk) for letter in random.sample(done, min(SAMPLES, len(done)))],
     )  # fmt: skip
     ids = sorted(str(letter.pk) for letter in letters)
@@ -134,7 +135,7 @@ def confirm(*, operation_id: UUID, by: Actor, terms: Terms) -> Operation:
     if operation.status != OperationStatus.PREVIEWED:
         raise Stale(f"This operation is already {operation.get_status_display().lower()}.")
     _refuse_terms(operation, terms)
-    given = {
+    given: dict[str, Any] = {
         "per_minute": terms.per_minute, "stop_percent": terms.stop_percent, "reason_code": terms.reason_code,
         "note": terms.note.strip()[:1000], "confirmed_at": Now(),
     }  # fmt: skip

@@ -5,6 +5,7 @@ none is counted twice, because a group is only where its letters say they are.
 """
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -35,7 +36,7 @@ class NotTogether(Refusal):
 def take(*, group_id: UUID, by: Actor) -> FailureGroup:
     """Say that one looks after it. Whoever takes it later takes it over. Raises NotVisible, Forbidden, Stale."""
     group = _locked(group_id, by)
-    mine = {"taken_by_id": by.user_id, "taken_by_name": by.name, "taken_at": Now()}
+    mine: dict[str, Any] = {"taken_by_id": by.user_id, "taken_by_name": by.name, "taken_at": Now()}
     if group.status == GroupStatus.NEW:
         move(group, to=GroupStatus.ONGOING, by=by, why=f"{by.name} took it", **mine)
     else:
@@ -173,7 +174,8 @@ def _refuse_blank(why: str, words: str) -> None:
 def _releases(group: FailureGroup) -> QuerySet[Release]:
     """Releases of the workflows that its letters come from."""
     workflows = group.letters.order_by().values("execution__workflow").distinct()
-    return Release.objects.filter(workflow__in=workflows)
+    rows: QuerySet[Release] = Release.objects.filter(workflow__in=workflows)
+    return rows
 
 
 def _own_group(group: FailureGroup, name: str, value: str, by: Actor) -> FailureGroup | None:

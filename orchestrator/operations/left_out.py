@@ -40,14 +40,14 @@ def _by_itself(letter: DeadLetter) -> str:
 
 
 def _in_doubt(letters: list[DeadLetter], act: str) -> dict[UUID, str]:
-    by_step = {letter.step_id: letter for letter in letters}
+    by_step: dict[UUID | None, DeadLetter] = {letter.step_id: letter for letter in letters}
     actions = Action.objects.filter(step_id__in=by_step, status__in=IN_DOUBT).only(
         "step_id", "tool", "effect", "status"
     )
     return {
-        letter.pk: f"{action.tool} was sent and no answer came. Say first what happened to it."
+        by_step[action.step_id].pk: f"{action.tool} was sent and no answer came. Say first what happened to it."
         for action in actions
-        if (letter := by_step[action.step_id]) and (act == OperationAct.DISCARD or waits_for_verdict(action, letter))
+        if act == OperationAct.DISCARD or waits_for_verdict(action, by_step[action.step_id])
     }
 
 
