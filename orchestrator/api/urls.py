@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from orchestrator.api import actions, approvals, dead_letters, executions, money, schema, trail
+from orchestrator.api import actions, approvals, dead_letters, executions, failure_groups, money, schema, trail
 from orchestrator.api.problems import UnknownAddress
 
 urlpatterns = [
@@ -27,7 +27,12 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/replies/", approvals.Replies.as_view(), name="api-replies"),
     path("approvals/<uuid:request_id>/results/", approvals.Results.as_view(), name="api-results"),
     path("dead-letters/", dead_letters.DeadLetters.as_view(), name="api-dead-letters"),
+    path("dead-letters/<uuid:letter_id>/", dead_letters.OneDeadLetter.as_view(), name="api-dead-letter"),
     path("dead-letters/<uuid:letter_id>/retries/", dead_letters.Retries.as_view(), name="api-retries"),
+    path("failure-groups/", failure_groups.FailureGroups.as_view(), name="api-failure-groups"),
+    path("failure-groups/<uuid:group_id>/", failure_groups.OneFailureGroup.as_view(), name="api-failure-group"),
+    path("failure-groups/<uuid:group_id>/redrives/", failure_groups.Redrives.as_view(), name="api-redrives"),
+    path("operations/<uuid:operation_id>/", failure_groups.OneOperation.as_view(), name="api-operation"),
     path("audit/events/", trail.Events.as_view(), name="api-events"),
     path("usage/", money.UsageReports.as_view(), name="api-usage"),
     path("costs/", money.Costs.as_view(), name="api-costs"),

@@ -20,7 +20,7 @@ def addresses(unit, people):
     pay = make.tool("pay", effect="irreversible", probe="", record="", idempotency_class="C")
     granted = make.approved(make.request(using=pay), make.person("grace"))
     unknown = make.carried_out(make.Action.objects.get(pk=granted.subject_id), "unknown", message="no answer")
-    lists = [reverse(name) for name in ("work", "approvals", "executions", "actions", "dead_letters", "audit")]
+    lists = [reverse(name) for name in ("work", "approvals", "executions", "actions", "failure_groups", "dead_letters", "audit")]
     own = [reverse(name) for name in ("preferences", "help", "gallery")]
     details = [row.get_absolute_url() for row in (failed, waiting, letter, request, unknown)]
     tabs = [f"{waiting.get_absolute_url()}?tab={tab}" for tab in ("events", "io", "evidence", "cost")]

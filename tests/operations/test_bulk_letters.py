@@ -116,7 +116,7 @@ class TestAPreview:
 
     @pytest.mark.parametrize(("kind", "size"), [("A", 1), ("C", 0)])
     def test_leaves_out_what_only_a_person_can_say_happened(self, unit, ada, kind, size):
-        make.tool(idempotency_class=kind, probe="", record="")
+        make.tool(idempotency_class=kind, probe="", record="", tier="informational")
         letters, group = some(1)
         action = make.held_in(letters[0].execution)
         make.carried_out(action, "unknown", message="the line went dead")

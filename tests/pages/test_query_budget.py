@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from tests import make
 
-LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "audit"]
+LISTS = ["work", "approvals", "executions", "actions", "failure_groups", "dead_letters", "audit"]
 MOST = {"list": 15, "detail": 25}
 
 
