@@ -25,11 +25,16 @@ LOOK_EVERY_SECONDS = 5
 SURGE_LETTERS, SURGE_TIMES = 20, 3
 NEW_FOR = timedelta(hours=24)
 
+# In order and never waiting: other hosts do the same, and people merge two groups at a time.
 _SEEN = """
-UPDATE orchestrator_failuregroup AS g SET seen_at = l.last_at
-FROM (SELECT group_id, max(last_at) AS last_at FROM orchestrator_deadletter
-      WHERE last_at > clock_timestamp() - interval '25 hours' AND group_id IS NOT NULL GROUP BY group_id) AS l
-WHERE g.id = l.group_id AND g.seen_at < l.last_at
+WITH latest AS (
+  SELECT group_id, max(last_at) AS last_at FROM orchestrator_deadletter
+  WHERE last_at > clock_timestamp() - interval '25 hours' AND group_id IS NOT NULL GROUP BY group_id
+), picked AS (
+  SELECT g.id, latest.last_at FROM orchestrator_failuregroup AS g JOIN latest ON latest.group_id = g.id
+  WHERE g.seen_at < latest.last_at ORDER BY g.id FOR NO KEY UPDATE OF g SKIP LOCKED
+)
+UPDATE orchestrator_failuregroup AS g SET seen_at = picked.last_at FROM picked WHERE g.id = picked.id
 """
 _SURGING = f"""
 SELECT group_id FROM orchestrator_deadletter

@@ -17,8 +17,8 @@ NAMES: dict[type[Model], Any] = {
     Action: Concat("tool", Value(" "), "business_key", output_field=TEXT),
     ApprovalRequest: F("title"),
     DeadLetter: F("component"),
-    FailureGroup: Concat("component", Value(" in "), "step_key"),
-    Operation: Concat("act", Value(" "), Cast("size", TEXT), Value(" letters")),
+    FailureGroup: Concat("component", Value(" in "), "step_key", output_field=TEXT),
+    Operation: Concat("act", Value(" "), Cast("size", TEXT), Value(" letters"), output_field=TEXT),
     Execution: Concat("workflow", Value(" "), Right(Cast("id", TEXT), 8)),
 }
 

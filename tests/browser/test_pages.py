@@ -5,6 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from orchestrator.operations import bulk_letters
 from tests import make
 
 
@@ -20,9 +21,16 @@ def addresses(unit, people):
     pay = make.tool("pay", effect="irreversible", probe="", record="", idempotency_class="C")
     granted = make.approved(make.request(using=pay), make.person("grace"))
     unknown = make.carried_out(make.Action.objects.get(pk=granted.subject_id), "unknown", message="no answer")
-    lists = [reverse(name) for name in ("work", "approvals", "executions", "actions", "failure_groups", "dead_letters", "audit")]
+    lists = [
+        reverse(name)
+        for name in ("work", "approvals", "executions", "actions", "failure_groups", "dead_letters", "audit")
+    ]
     own = [reverse(name) for name in ("preferences", "help", "gallery")]
     details = [row.get_absolute_url() for row in (failed, waiting, letter, request, unknown)]
+    group = letter.group
+    chosen = bulk_letters.preview(act="redrive", group_id=group.pk, by=make.actor(people))
+    details += [group.get_absolute_url(), chosen.get_absolute_url(), reverse("dead_letter_patches", args=[letter.pk])]
+    details += [f"{group.get_absolute_url()}?tab={tab}" for tab in ("executions", "values", "history")]
     tabs = [f"{waiting.get_absolute_url()}?tab={tab}" for tab in ("events", "io", "evidence", "cost")]
     ends = [
         reverse("execution_cancellations", args=[waiting.pk]),

@@ -114,10 +114,10 @@ class TestWhatIsRefused:
 class TestWhoPatched:
     def test_has_a_hand_in_what_is_asked_for_then_and_does_not_sign_for_it(self, world, governed, provider):
         governed(SEND.replace("send_a", "unsafe"))
-        provider.plan("down")
         execution = make.start(world, "outside")
         make.work()
         approve(ApprovalRequest.objects.get(), world.linus)
+        provider.plan("ok", "down")  # the record is read once more, then the send is turned away
         drive(execution)
         grant(get_user_model().objects.get(pk=world.grace.user_id), "operate", world.unit)
 

@@ -114,22 +114,6 @@ class TestAPreview:
         with pytest.raises(NothingChosen):
             bulk.confirm(operation_id=operation.pk, by=ada, terms=FAST)
 
-    @pytest.mark.parametrize(("kind", "size"), [("A", 1), ("C", 0)])
-    def test_leaves_out_what_only_a_person_can_say_happened(self, unit, ada, kind, size):
-        make.tool(idempotency_class=kind, probe="", record="", tier="informational")
-        letters, group = some(1)
-        action = make.held_in(letters[0].execution)
-        make.carried_out(action, "unknown", message="the line went dead")
-
-        operation = bulk.preview(act="redrive", group_id=group.pk, by=ada)
-
-        assert operation.size == size
-        if not size:
-            assert (
-                operation.items.get().why
-                == "erp.post_adjustment was sent and no answer came. Say first what happened to it."
-            )
-
     def test_set_cannot_grow_afterwards(self, unit, ada):
         _, group = some(1)
         operation = begun(group, ada)

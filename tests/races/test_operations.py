@@ -75,7 +75,7 @@ class TestAHostThatDies:
         deaths = []
 
         def run():
-            deaths.append(_cut_off(lambda: drives.one_round(operation.pk), after=random.uniform(0, 0.05)))
+            deaths.append(_cut_off(lambda: drives.one_round(operation.pk), after=random.uniform(0, 0.4)))
 
         drained(operation, run)
 
