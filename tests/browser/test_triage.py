@@ -51,7 +51,7 @@ def begun(ada):
     page.get_by_label("Speed limit").select_option("600")
     page.get_by_label("Number of letters").fill("13")
     page.get_by_role("button", name="Redrive 13 letters").click()
-    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Pause sending").wait_for()
     return Operation.objects.get()
 
 
@@ -63,21 +63,21 @@ class TestAnOperator:
         operation, page = begun(ada), ada.page
 
         sweep(operation)
-        page.get_by_text("1 under way, 12 waiting").wait_for()
+        page.locator("#progress").get_by_text("1 under way, 12 waiting").wait_for()
         make.succeeded(under_way(operation)[0])
         sweep(operation)
-        page.get_by_text("10 under way, 2 waiting").wait_for()
+        page.locator("#progress").get_by_text("10 under way, 2 waiting").wait_for()
         make.failed_again(under_way(operation)[0])
         sweep(operation)
-        page.get_by_text("It stopped itself").wait_for()
+        page.get_by_text("It stopped itself:").first.wait_for()
         assert page.locator("#failures").get_by_text("the same failure came back: The ERP answered 503.").is_visible()
         assert ada.axe() == []
 
-        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Cancel the rest").click()
         page.locator("#messages").get_by_text("Cancelled.").wait_for()
         sweep(operation)
-        page.get_by_text("2 not tried").first.wait_for()
-        assert page.get_by_text("9 under way").is_visible()
+        page.locator("#progress").get_by_text("2 not tried").wait_for()
+        assert page.locator("#progress").get_by_text("9 under way").is_visible()
         assert ada.axe() == []
 
     def test_needs_neither_script_nor_a_wide_screen(self, opened, group):
