@@ -137,6 +137,10 @@ class Common:
     label: str
     values: list[Value]
 
+    @property
+    def caption(self) -> str:
+        return f"Letters by {self.label.lower()}"
+
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
