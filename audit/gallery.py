@@ -76,6 +76,7 @@ def gallery_context(now: datetime) -> dict[str, object]:
 def _numbers(now: datetime) -> dict[str, object]:
     return {
         "sample_id": SAMPLE_ID,
+        "trend": [0, 0, 1, 0, 3, 8, 21, 13, 5, 0, 0, 2],
         "sample_digest": SAMPLE_DIGEST,
         "amounts": [
             (Decimal("4860"), "EUR"),

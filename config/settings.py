@@ -156,6 +156,11 @@ CLAIM_SECONDS = env.integer("CLAIM_SECONDS", 15 * 60, at_least=60)
 QUEUE_SHOWN_PER_AGENT = env.integer("QUEUE_SHOWN_PER_AGENT", 25, at_least=1)
 BULK_LIMIT = env.integer("BULK_LIMIT", 500, at_least=1)
 
+# --- Dead letters ----------------------------------------------------------------------------------------------
+# So many letters one operation takes at most, and so many one person may discard without a second one.
+OPERATION_LIMIT = env.integer("OPERATION_LIMIT", 10_000, at_least=1)
+DISCARD_ALONE_UP_TO = env.integer("DISCARD_ALONE_UP_TO", 20, at_least=0)
+
 # --- Content security: everything from our own origin, nothing inline ------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -74,9 +74,42 @@ class DeadLetterStatus(models.TextChoices):
     REDRIVEN = "redriven"
     FIXED = "fixed"
     DISCARDED = "discarded"
+    ENDED = "ended"  # over without a success: a business error after the redrive, or the execution was cancelled
+
+
+class GroupStatus(models.TextChoices):
+    NEW = "new"
+    ONGOING = "ongoing"
+    ESCALATING = "escalating"  # several times as many as usual within the last hour
+    REGRESSED = "regressed"  # said to be fixed, and it came back where the fix should be
+    PARKED = "parked"  # a person let it rest until a time, or until it grows
+    FIXED = "fixed"
+    MERGED = "merged"  # its letters, also those to come, are in another group
+
+
+class OperationStatus(models.TextChoices):
+    PREVIEWED = "previewed"  # the set is frozen; nothing is done before its person confirms
+    SECOND_PERSON = "second_person"  # confirmed by one; so many need another
+    RUNNING = "running"
+    PAUSED = "paused"  # by a person
+    HALTED = "halted"  # by its own stop condition: a person looks before it goes on
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+
+class ItemStatus(models.TextChoices):
+    LEFT_OUT = "left_out"  # by the preview, with the reason
+    WAITING = "waiting"
+    UNDER_WAY = "under_way"  # queued for retry, and nothing seen yet
+    FIXED = "fixed"  # the step was seen to succeed
+    FAILED = "failed"
+    REFUSED = "refused"  # by the letter as it was then
+    DISCARDED = "discarded"
+    NOT_TRIED = "not_tried"  # the operation was cancelled first
 
 
 _S, _E, _T, _A, _D = StepStatus, ExecutionStatus, AttemptStatus, ActionStatus, DeadLetterStatus
+_G, _O, _I = GroupStatus, OperationStatus, ItemStatus
 
 STEP = Lifecycle(
     "step",
@@ -156,10 +189,11 @@ ACTION = Lifecycle(
 DEAD_LETTER = Lifecycle(
     "dead letter",
     {
-        _D.OPEN: {_D.REDRIVEN, _D.DISCARDED},
-        _D.REDRIVEN: {_D.OPEN, _D.FIXED, _D.DISCARDED},
+        _D.OPEN: {_D.REDRIVEN, _D.DISCARDED, _D.ENDED},
+        _D.REDRIVEN: {_D.OPEN, _D.FIXED, _D.DISCARDED, _D.ENDED},
         _D.FIXED: set(),
         _D.DISCARDED: set(),
+        _D.ENDED: set(),
     },
     initial={_D.OPEN},
 )
@@ -174,4 +208,48 @@ BREAKER = Lifecycle(
     initial={BreakerStatus.CLOSED},
 )
 
-LIFECYCLES = (EXECUTION, STEP, ATTEMPT, ACTION, DEAD_LETTER, BREAKER)
+FAILURE_GROUP = Lifecycle(
+    "failure group",
+    {
+        _G.NEW: {_G.ONGOING, _G.ESCALATING, _G.PARKED, _G.FIXED, _G.MERGED},
+        _G.ONGOING: {_G.ESCALATING, _G.PARKED, _G.FIXED, _G.MERGED},
+        _G.ESCALATING: {_G.ONGOING, _G.PARKED, _G.FIXED, _G.MERGED},
+        _G.REGRESSED: {_G.ONGOING, _G.ESCALATING, _G.PARKED, _G.FIXED, _G.MERGED},
+        _G.PARKED: {_G.ONGOING, _G.FIXED, _G.MERGED},
+        _G.FIXED: {_G.REGRESSED, _G.ONGOING, _G.MERGED},
+        _G.MERGED: {_G.ONGOING},
+    },
+    initial={_G.NEW},
+)
+
+OPERATION = Lifecycle(
+    "operation",
+    {
+        _O.PREVIEWED: {_O.RUNNING, _O.SECOND_PERSON, _O.CANCELLED},
+        _O.SECOND_PERSON: {_O.RUNNING, _O.CANCELLED},
+        _O.RUNNING: {_O.PAUSED, _O.HALTED, _O.CANCELLED, _O.DONE},
+        _O.PAUSED: {_O.RUNNING, _O.CANCELLED},
+        _O.HALTED: {_O.RUNNING, _O.CANCELLED},
+        _O.CANCELLED: set(),
+        _O.DONE: set(),
+    },
+    initial={_O.PREVIEWED},
+)
+
+ITEM = Lifecycle(
+    "operation item",
+    {
+        _I.LEFT_OUT: set(),
+        _I.WAITING: {_I.UNDER_WAY, _I.REFUSED, _I.DISCARDED, _I.NOT_TRIED},
+        # What is under way when its operation is cancelled still ends in what was seen of it.
+        _I.UNDER_WAY: {_I.FIXED, _I.FAILED},
+        _I.FIXED: set(),
+        _I.FAILED: set(),
+        _I.REFUSED: set(),
+        _I.DISCARDED: set(),
+        _I.NOT_TRIED: set(),
+    },
+    initial={_I.WAITING, _I.LEFT_OUT},
+)
+
+LIFECYCLES = (EXECUTION, STEP, ATTEMPT, ACTION, DEAD_LETTER, BREAKER, FAILURE_GROUP, OPERATION, ITEM)

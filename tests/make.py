@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import connection, transaction
 
 from approvals import operations as approvals
 from approvals.admin.fields import NeedsField
@@ -334,6 +334,61 @@ _WALKS: dict[str, Any] = {
     "dead_lettered": _failed("system", "The ERP answered 503."),
     "cancelled": _cancelled,
 }
+
+
+def letter(
+    message: str = "The ERP answered 503.", failure_class: str = "system", *, name: str = "closing",
+    of: BusinessUnit | None = None, by: Any = None, tool: str = "", attempts: int = 1,
+) -> DeadLetter:  # fmt: skip
+    """The letter of a step that failed in this way, of a workflow published before or now."""
+    published(name, attempts=attempts)
+    asker = actor(by or person("operator", "view", "operate", of=of))
+    where = of or unit()
+    started = executions.start(workflow=name, input={"month": "2026-10"}, unit=where.name, by=asker)
+    failed(at_second_step(started), message, failure_class, tool=tool)
+    return DeadLetter.objects.get(execution=started)
+
+
+def failed(segment: Segment, message: str, failure_class: str = "system", *, tool: str = "") -> None:
+    evidence = {"reply": "503", **({"tool": tool} if tool else {})}
+    settle_failure(segment, Failure(failure_class, message, evidence), input={"rows": 3})
+
+
+def succeeded(row: DeadLetter) -> None:
+    """A worker takes up the redriven step of this letter, and it succeeds."""
+    settle_success(claimed(row.execution), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+
+
+def failed_again(row: DeadLetter, message: str = "The ERP answered 503.") -> None:
+    failed(claimed(row.execution), message)
+
+
+_COPY = """
+INSERT INTO {table} SELECT (jsonb_populate_record(row, jsonb_build_object({changes}))).*
+FROM {table} AS row, generate_series(1, %(number)s) AS n WHERE row.id = %(id)s
+"""
+
+
+def copies(row: DeadLetter, number: int) -> None:
+    """So many more letters of the same cause, each with an execution and a step of its own.
+
+    Copied inside the database, without its guards, because walking a thousand executions takes minutes.
+    """
+    ids = {name: f"md5('{row.pk} {name} ' || n)::uuid" for name in ("execution", "step", "letter")}
+    tables = [
+        ("orchestrator_execution", row.execution_id, f"'id', {ids['execution']}"),
+        ("orchestrator_step", row.step_id, f"'id', {ids['step']}, 'execution_id', {ids['execution']}"),
+        ("orchestrator_deadletter", row.pk,
+         f"'id', {ids['letter']}, 'step_id', {ids['step']}, 'execution_id', {ids['execution']}"),
+    ]  # fmt: skip
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, pk, changes in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_lifecycle")
+            cursor.execute(_COPY.format(table=table, changes=changes), {"number": number, "id": pk})
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, _, _ in tables:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_lifecycle")
 
 
 def dead_letter(**more: Any) -> DeadLetter:

@@ -18,6 +18,9 @@ NOUNS = {
     "orchestrator_attempt": "attempt",
     "orchestrator_action": "action",
     "orchestrator_deadletter": "dead_letter",
+    "orchestrator_failuregroup": "failure_group",
+    "orchestrator_operation": "operation",
+    "orchestrator_operationitem": "operation_item",
     "approvals_approvalrequest": "approval_request",
     "approvals_stop": "stop",
     "approvals_breakglass": "break_glass",
@@ -25,8 +28,8 @@ NOUNS = {
     "approvals_seededitem": "seeded_item",
     "approvals_evaluationcase": "evaluation_case",
 }
-# Born inside another event: steps with their execution, attempts with the claim of their step.
-BORN_QUIETLY = ("step", "attempt")
+# Born inside another event: steps with their execution, attempts with the claim of their step, items with their operation.
+BORN_QUIETLY = ("step", "attempt", "operation_item")
 
 WITNESS = """
 CREATE TABLE IF NOT EXISTS test_witness (noun text, id uuid, before text, after text);

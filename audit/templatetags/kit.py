@@ -20,6 +20,7 @@ from django.utils.text import slugify
 from audit.templatetags import _format, _frames, _graph, _render, _status, _stories
 
 register = template.Library()
+SPARK_HEIGHT = 16
 HUGE = 4_000  # bytes of a value shown at once
 ORIGINS = {
     "record": ("System of record", "box"),
@@ -126,6 +127,21 @@ def spark(points: Sequence[float | None], mark: float = 1) -> dict[str, object]:
     gap = f", {len(points) - len(known)} of {len(points)} moments unknown" if 0 < len(known) < len(points) else ""
     words = f"Last ten minutes: {said}{gap}"
     return {"paths": _graph.spark(points), "mark": _graph.spark_height(mark), "words": words}
+
+
+@register.inclusion_tag("parts/_trend.html")
+def trend(numbers: Iterable[int], label: str) -> dict[str, object]:
+    """A row of bars, the newest last; its sentence says the same in figures."""
+    values = list(numbers)
+    most = max(values, default=0)
+    tall = [round(SPARK_HEIGHT * value / most, 1) if most else 0 for value in values]
+    # What is not nothing can be seen.
+    tall = [max(height, 1.5) if value else 0 for height, value in zip(tall, values, strict=True)]
+    bars = [
+        {"x": place * 4, "y": SPARK_HEIGHT - height, "height": height} for place, height in enumerate(tall) if height
+    ]
+    size = {"width": max(len(values) * 4 - 1, 1), "height": SPARK_HEIGHT}
+    return {"bars": bars, "label": f"{label}: {sum(values):,}, at most {most:,} in one", "size": size}
 
 
 # --- Times -----------------------------------------------------------------------------------------------------

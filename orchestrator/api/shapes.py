@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,11 @@ from approvals.permissions import told
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
 from orchestrator.api.base import actor_of
+from orchestrator.engine.drives import tally
 from orchestrator.gate.stopped import stops_on
-from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step
+from orchestrator.models import Action, Attempt, DeadLetter, Execution, FailureGroup, Operation, Step
+from orchestrator.queries.failure_record import record_of
+from orchestrator.statuses import ItemStatus
 
 OBJECT = {"type": "object", "additionalProperties": True}
 
@@ -297,13 +301,67 @@ class ApprovalShape(Shape):
 class DeadLetterShape(Shape):
     execution = serializers.UUIDField(source="execution_id")
     step = serializers.CharField(source="step.key")
+    group = serializers.UUIDField(source="group_id", allow_null=True)
+    record = serializers.SerializerMethodField()
 
     class Meta:
         model = DeadLetter
         fields = (
             "id", "status", "unit", "execution", "step", "component", "owner", "runbook", "failure_class", "message",
-            "fingerprint", "attempts", "evidence", "first_at", "last_at",
+            "fingerprint", "attempts", "evidence", "first_at", "last_at", "group", "redrives", "discard_code", "record",
         )  # fmt: skip
+
+    @extend_schema_field(OBJECT)
+    def get_record(self, letter: DeadLetter) -> Any:
+        """Which component, who owns it, what it means and what to do; `redrive_helps` is false where something has to
+        change first."""
+        return asdict(record_of(letter))
+
+
+class FailureGroupShape(Shape):
+    """Letters of one cause in one unit. `letters` and `open` are counted when asked."""
+
+    letters = serializers.IntegerField(source="letters_number")
+    open = serializers.IntegerField()
+    last_at = serializers.DateTimeField(allow_null=True)
+    taken_by = serializers.CharField(source="taken_by_name")
+    fixed_in = serializers.UUIDField(source="fixed_in_id", allow_null=True)
+    merged_into = serializers.UUIDField(source="merged_into_id", allow_null=True)
+
+    class Meta:
+        model = FailureGroup
+        fields = (
+            "id", "status", "unit", "component", "step_key", "failure_class", "pattern", "fingerprint", "owner", "runbook",
+            "ticket", "taken_by", "letters", "open", "first_at", "last_at", "parked_until", "parked_above", "fixed_in",
+            "fixed_at", "merged_into",
+        )  # fmt: skip
+
+
+class OperationShape(Shape):
+    """One act on many letters. `counts` always add up to all its letters, those left out included."""
+
+    group = serializers.UUIDField(source="group_id")
+    counts = serializers.SerializerMethodField()
+    failures = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Operation
+        fields = (
+            "id", "status", "unit", "act", "group", "size", "counts", "failures", "per_minute", "stop_percent", "why",
+            "person_name", "second_name", "created_at", "confirmed_at", "finished_at",
+        )  # fmt: skip
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})
+    def get_counts(self, operation: Operation) -> Any:
+        counted = tally(operation.pk)
+        return {str(status): counted.of(status) for status in ItemStatus.values}
+
+    @extend_schema_field({"type": "array", "items": OBJECT})
+    def get_failures(self, operation: Operation) -> Any:
+        """What went wrong or was left out, letter by letter, the first hundred."""
+        bad = [ItemStatus.FAILED, ItemStatus.REFUSED, ItemStatus.LEFT_OUT]
+        rows = operation.items.filter(status__in=bad).order_by("place").values("letter_id", "status", "why")
+        return [{"letter": str(row["letter_id"]), "status": row["status"], "why": row["why"]} for row in rows[:100]]
 
 
 class UsageShape(Shape):

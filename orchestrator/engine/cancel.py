@@ -13,6 +13,7 @@ from approvals.statuses import UNDECIDED, RequestStatus
 from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
+from orchestrator.engine.letters import end_letters
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Action, Attempt
 from orchestrator.statuses import EXECUTION, STEP, ActionStatus, AttemptStatus, StepStatus
@@ -35,6 +36,7 @@ def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> bool:
         if StepStatus.CANCELLED in STEP.edges[step.status]:
             move(step, to=StepStatus.CANCELLED, by=by, why=why, finished_at=Now(), due_at=None)
     _end_actions(execution_id, by, why)
+    end_letters(execution, by=by, why=why)
     move(execution, to=to, by=by, why=why[:1000], finished_at=Now())
     return True
 

@@ -12,6 +12,7 @@ from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.parking import Ask, settle_parked
+from orchestrator.engine.patched import patched_input
 from orchestrator.engine.people import ask_about_step
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
@@ -106,7 +107,8 @@ def _input_of(segment: Segment) -> dict[str, Any]:
         return dict(spec.arguments)
     contract = _contract(segment)
     try:
-        input = bind(spec, _scope(segment), contract.get("input_schema") or {})
+        patched = patched_input(segment)
+        input = bind(spec, _scope(segment), contract.get("input_schema") or {}) if patched is None else patched
     except BindingError as error:
         raise _Fails(Failure("business", str(error))) from None
     # A tool's arguments are judged by the gate; an agent's input is judged here.

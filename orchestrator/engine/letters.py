@@ -1,19 +1,28 @@
 """Dead letters: written when trying ends, closed only when the step was seen to succeed."""
 
-import hashlib
-import re
 from typing import Any
+from uuid import UUID
 
+from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
+from audit.actors import Actor
 from audit.lifecycle import born, move
+from audit.refusals import Stale
+from orchestrator.engine.advance import wake
+from orchestrator.engine.causes import fingerprint_of, pattern_of
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.filing import Cause, group_for, values_of
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import Segment
+from orchestrator.gate.locks import lock_execution
 from orchestrator.models import DeadLetter, Execution, Step
-from orchestrator.statuses import DeadLetterStatus
+from orchestrator.statuses import STEP, DeadLetterStatus, ExecutionStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
+
+OPEN_ENDED = [DeadLetterStatus.OPEN, DeadLetterStatus.REDRIVEN]
 
 
 def close_letter(segment: Segment) -> None:
@@ -25,12 +34,29 @@ def close_letter(segment: Segment) -> None:
 
 
 def write_letter(execution: Execution, step: Step, spec: StepSpec, failure: Failure) -> None:
-    facts = {
+    """Inside the transaction that gives up on the step: the letter, and the group it belongs to."""
+    cause = cause_of(execution, spec, failure)
+    facts: dict[str, Any] = {
         "failure_class": failure.failure_class,
         "message": failure.message,
         "attempts": step.attempt_count,
         "evidence": failure.evidence,
-        **describe_component(execution, spec, failure),
+        "component": cause.component,
+        "owner": cause.owner,
+        "runbook": cause.runbook,
+        "fingerprint": cause.fingerprint,
+        "group_id": group_for(
+            cause,
+            unit_id=step.unit_id,
+            unit_title=execution.unit_title,
+            values={
+                "workflow": execution.workflow,
+                "release": str(execution.release_id),
+                "requester": execution.requester_name,
+                "message": failure.message,
+                "cause": cause.fingerprint,
+            },
+        ),
     }
     letter = DeadLetter.objects.filter(step=step).first()
     if letter is None:
@@ -43,15 +69,119 @@ def write_letter(execution: Execution, step: Step, spec: StepSpec, failure: Fail
         move(letter, to=DeadLetterStatus.OPEN, by=ENGINE, why="it failed again", last_at=Now(), **facts)
 
 
-def describe_component(execution: Execution, spec: StepSpec, failure: Failure) -> dict[str, Any]:
+def cause_of(execution: Execution, spec: StepSpec, failure: Failure) -> Cause:
     """Which component failed, who owns it, what to do, and the fingerprint that groups equal causes."""
     contracts = released(execution.release_id)
     component = failure.evidence.get("tool") or spec.tool or spec.agent or spec.key
     contract = contracts.tools.get(component) or contracts.agents.get(spec.agent or "") or {}
-    shape = "|".join([failure.failure_class, component, spec.key, re.sub(r"[0-9a-f-]{8,}|\d+", "#", failure.message)])
-    return {
-        "component": component,
-        "owner": contract.get("owner", ""),
-        "runbook": contract.get("runbook", ""),
-        "fingerprint": hashlib.sha256(shape.encode()).hexdigest(),
-    }
+    pattern = pattern_of(failure.message)
+    return Cause(
+        fingerprint=fingerprint_of(
+            failure_class=failure.failure_class, component=component, step=spec.key, pattern=pattern
+        ),
+        failure_class=failure.failure_class,
+        component=component,
+        step_key=spec.key,
+        pattern=pattern,
+        owner=contract.get("owner", ""),
+        runbook=contract.get("runbook", ""),
+    )
+
+
+# --- Trying again, and giving up ---------------------------------------------------------------------------------
+
+
+def lock_open(letter: DeadLetter) -> tuple[Execution, DeadLetter]:
+    """The letter with its execution above it, in the one order of locks. Raises Stale when it is not open any more."""
+    execution = lock_execution(letter.execution_id)
+    locked: DeadLetter = DeadLetter.objects.select_for_update(of=["self"]).get(pk=letter.pk)
+    if locked.status != DeadLetterStatus.OPEN:
+        raise Stale(f"This dead letter is already {locked.status}.")
+    return execution, locked
+
+
+def redrive_step(execution: Execution, letter: DeadLetter, *, by: Actor, why: str = "") -> int:
+    """Queue the step of a locked letter for a fresh set of tries under its old keys. Answers which redrive this is.
+
+    Raises Stale.
+    """
+    step = Step.objects.select_for_update().get(pk=letter.step_id)
+    if step.status != StepStatus.DEAD_LETTER:
+        raise Stale("The step is already being tried again, or over.")
+    move(
+        letter,
+        to=DeadLetterStatus.REDRIVEN,
+        by=by,
+        why=why or f"{by.name} queued it for retry",
+        redrives=F("redrives") + 1,
+    )
+    move(step, to=StepStatus.PENDING, by=by, why="redriven", tries=0, due_at=Now(), finished_at=None)
+    if execution.status == ExecutionStatus.DEAD_LETTERED:
+        move(execution, to=ExecutionStatus.RUNNING, by=by, why=f"redrive of {step.key}", finished_at=None)
+    wake(execution.pk)
+    return int(letter.redrives)
+
+
+def discard_step(execution: Execution, letter: DeadLetter, *, by: Actor, code: str, why: str) -> None:
+    """Give the work of a locked letter up for good: its execution is cancelled."""
+    move(letter, to=DeadLetterStatus.DISCARDED, by=by, why=why[:1000], discard_code=code, data={"code": code})
+    for step in execution.steps.select_for_update().filter(status__in=[StepStatus.DEAD_LETTER, StepStatus.PENDING]):
+        move(step, to=StepStatus.CANCELLED, by=by, why="discarded", finished_at=Now(), due_at=None)
+    if execution.status == ExecutionStatus.DEAD_LETTERED:
+        move(execution, to=ExecutionStatus.CANCELLED, by=by, why=f"dead letter discarded: {why}"[:1000])
+    if execution.is_final:
+        end_letters(execution, by=by, why="another dead letter of its execution was discarded")
+
+
+def end_letters(execution: Execution, *, by: Actor, why: str) -> None:
+    """The locked execution was ended from outside: its letters ask nobody any more."""
+    for letter in DeadLetter.objects.filter(execution=execution, status__in=OPEN_ENDED):
+        move(letter, to=DeadLetterStatus.ENDED, by=by, why=why[:1000])
+
+
+# --- What the sweep finds ----------------------------------------------------------------------------------------
+
+
+def overtaken() -> Any:
+    """Redriven letters whose step has ended in another way than the engine's own settling: by people, by a branch."""
+    return DeadLetter.objects.filter(status=DeadLetterStatus.REDRIVEN, step__status__in=STEP.final)
+
+
+@transaction.atomic
+def follow_step(letter_id: UUID) -> bool:
+    """Close a redriven letter as its step ended: fixed on a success only."""
+    found = DeadLetter.objects.get(pk=letter_id)
+    lock_execution(found.execution_id)
+    letter = overtaken().select_related("step").filter(pk=letter_id).first()
+    if letter is None:
+        return False
+    succeeded = letter.step.status == StepStatus.SUCCESS
+    words = "the step succeeded" if succeeded else f"the step ended: {letter.step.get_status_display()}"
+    move(letter, to=DeadLetterStatus.FIXED if succeeded else DeadLetterStatus.ENDED, by=ENGINE, why=words)
+    return True
+
+
+def unfiled() -> Any:
+    """Letters that an older version wrote while this one was rolled out."""
+    return DeadLetter.objects.filter(group=None)
+
+
+@transaction.atomic
+def file(letter_id: UUID) -> bool:
+    """Give a letter the fingerprint and the group it would have been written with."""
+    letter = DeadLetter.objects.select_related("execution", "step").get(pk=letter_id)
+    lock_execution(letter.execution_id)
+    pattern = pattern_of(letter.message)
+    names = {"failure_class": letter.failure_class, "component": letter.component}
+    cause = Cause(
+        fingerprint=fingerprint_of(**names, step=letter.step.key, pattern=pattern),
+        step_key=letter.step.key,
+        pattern=pattern,
+        owner=letter.owner,
+        runbook=letter.runbook,
+        **names,
+    )
+    values = {**values_of(letter), "cause": cause.fingerprint}
+    group = group_for(cause, unit_id=letter.unit_id, unit_title=letter.unit_title, values=values)
+    kept = DeadLetter.objects.filter(pk=letter_id, group=None)
+    return bool(kept.update(fingerprint=cause.fingerprint, group_id=group))

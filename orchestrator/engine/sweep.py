@@ -19,7 +19,7 @@ from approvals.models import ApprovalRequest
 from audit import failpoints
 from audit.lifecycle import move
 from audit.refusals import Refusal
-from orchestrator.engine import reminders
+from orchestrator.engine import drives, letters, reminders, triage
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
@@ -61,6 +61,10 @@ def sweep() -> int:
             _each(_orphaned_requests(), _withdraw),
             _each(_forgotten_sends(), _doubt),
             _each(reminders.due(), reminders.act),
+            _each(letters.unfiled(), letters.file),
+            _each(letters.overtaken(), letters.follow_step),
+            triage.look(),
+            drives.drive(),
         )
     )
 

@@ -7,13 +7,13 @@ from django.contrib.auth import get_user_model
 
 from approvals.policies import Requirement
 from audit.lifecycle import run
-from orchestrator.models import Action, Release, Tool
+from orchestrator.models import Action, Release, StepPatch, Tool
 
 Duties = dict[str, str]
 
 
 def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties:
-    """Who owns or edited the agent, edited the tool or a policy that holds, published the workflow, or is acted for."""
+    """Who owns or edited the agent, edited the tool, the input or a policy that holds, published it, or is acted for."""
     duties = duties_of_agents([action.agent, action.requester.removeprefix("agent:")])
     _edited(duties, tool.editors, f"the tool {tool}")
     for editor, policy in requirement.editors:
@@ -25,6 +25,8 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
         one = release.get()
         published = _published(one.created_by, f"{one.workflow} {one.version}")
         duties |= {key: words for key, words in published.items() if key not in duties}
+        for patcher in StepPatch.objects.filter(step_id=action.step_id).values_list("person_id", flat=True):
+            _edited(duties, [patcher], "the input of this step")
     return _acted_for(action.context) | duties
 
 

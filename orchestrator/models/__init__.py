@@ -1,9 +1,12 @@
 from orchestrator.models.action import Action, StoredReply
-from orchestrator.models.dead_letter import DeadLetter
+from orchestrator.models.dead_letter import DeadLetter, DiscardCode
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
+from orchestrator.models.failure_group import FailureGroup
 from orchestrator.models.health import HealthSample, WorkerHost
 from orchestrator.models.limit import Breaker, Limit
+from orchestrator.models.operation import Operation, OperationAct, OperationItem
+from orchestrator.models.patch import StepPatch
 from orchestrator.models.release import Channel, Release
 from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
 
@@ -14,15 +17,21 @@ __all__ = [
     "Breaker",
     "Channel",
     "DeadLetter",
+    "DiscardCode",
     "Execution",
+    "FailureGroup",
     "HealthSample",
     "Limit",
+    "Operation",
+    "OperationAct",
+    "OperationItem",
     "OutcomeAnswer",
     "OutcomeCode",
     "OutcomeVerdict",
     "Release",
     "ServiceToken",
     "Step",
+    "StepPatch",
     "StoredReply",
     "Tool",
     "WorkerHost",

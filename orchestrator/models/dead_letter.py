@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -10,7 +11,19 @@ from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
 from orchestrator.models.execution import Execution, Step, stream_of
+from orchestrator.models.failure_group import FailureGroup
 from orchestrator.statuses import DEAD_LETTER, DeadLetterStatus
+
+
+class DiscardCode(models.TextChoices):
+    """Why work is given up, in a word that can be counted."""
+
+    DONE_BY_HAND = "done_by_hand", "Done by hand"
+    DUPLICATE = "duplicate", "A duplicate of other work"
+    NOT_NEEDED = "not_needed", "No longer needed"
+    WRONG_INPUT = "wrong_input", "Should never have been asked for"
+    TEST_DATA = "test_data", "Test data"
+    OTHER = "other", "Other: say what"
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -43,13 +56,26 @@ class DeadLetter(Governed):
     fingerprint = models.CharField(max_length=64)
     attempts = models.PositiveSmallIntegerField()
     evidence = models.JSONField(default=dict)
+    # Null only until the sweep has filed it: for letters that an older version wrote while this one was rolled out.
+    group = models.ForeignKey(FailureGroup, null=True, on_delete=models.PROTECT, related_name="letters", db_index=False)
+    # How often it was redriven. Whoever started one tells its outcome from that of the next by this number.
+    redrives = models.PositiveIntegerField(default=0, db_default=0)
+    discard_code = models.CharField(max_length=20, choices=DiscardCode.choices, default="", db_default="", blank=True)
     first_at = models.DateTimeField(db_default=Now())
     last_at = models.DateTimeField(db_default=Now())
 
     objects: Any = DeadLetterQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(name="dead_letter_unit", fields=["unit_id", "status", "-last_at", "-id"])]
+        indexes = [
+            models.Index(name="dead_letter_unit", fields=["unit_id", "status", "-last_at", "-id"]),
+            models.Index(name="dead_letter_group", fields=["group", "status", "-last_at", "-id"]),
+            models.Index(name="dead_letter_last", fields=["last_at"]),
+            models.Index(
+                name="dead_letter_redriven", fields=["last_at"], condition=Q(status=DeadLetterStatus.REDRIVEN)
+            ),
+            models.Index(name="dead_letter_unfiled", fields=["id"], condition=Q(group__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.component}: {self.message[:80]}"

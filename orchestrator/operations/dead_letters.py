@@ -1,19 +1,15 @@
-"""What a person does with a dead letter: let the step try again, or discard it with a reason."""
+"""What a person does with one dead letter: let the step try again, or discard it with a reason."""
 
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from audit import scope
 from audit.actors import Actor
-from audit.lifecycle import move
 from audit.refusals import Invalid, NotVisible, Stale
-from orchestrator.engine.advance import wake
-from orchestrator.gate.locks import lock_execution
-from orchestrator.models import DeadLetter, Execution, Step
+from orchestrator.engine.letters import discard_step, lock_open, redrive_step
+from orchestrator.models import DeadLetter, DiscardCode, Execution
 from orchestrator.operations.executions import refuse_unless_operator
-from orchestrator.statuses import DeadLetterStatus, ExecutionStatus, StepStatus
 
 
 @transaction.atomic
@@ -23,29 +19,25 @@ def requeue(*, letter_id: UUID, by: Actor) -> DeadLetter:
     Raises NotVisible, Forbidden, Stale.
     """
     execution, letter = _open_letter(letter_id, by)
-    step = Step.objects.select_for_update().get(pk=letter.step_id)
-    if step.status != StepStatus.DEAD_LETTER:
-        raise Stale("The step is already being tried again.")
-    move(letter, to=DeadLetterStatus.REDRIVEN, by=by, why=f"{by.name} queued it for retry")
-    move(step, to=StepStatus.PENDING, by=by, why="redriven", tries=0, due_at=Now(), finished_at=None)
-    if execution.status == ExecutionStatus.DEAD_LETTERED:
-        move(execution, to=ExecutionStatus.RUNNING, by=by, why=f"redrive of {step.key}", finished_at=None)
-    wake(execution.pk)
+    redrive_step(execution, letter, by=by)
     return letter
 
 
 @transaction.atomic
-def discard(*, letter_id: UUID, by: Actor, why: str) -> DeadLetter:
+def discard(*, letter_id: UUID, by: Actor, code: str, note: str = "") -> DeadLetter:
     """Give the work up for good, with a reason: the execution is cancelled. Raises Invalid, NotVisible, Forbidden, Stale."""
-    if not why.strip():
-        raise Invalid("Say why it is discarded.", errors=[("/reason", "required", "A discard needs a reason.")])
+    refuse_without_reason(code, note)
     execution, letter = _open_letter(letter_id, by)
-    move(letter, to=DeadLetterStatus.DISCARDED, by=by, why=why[:1000])
-    for step in execution.steps.select_for_update().filter(status__in=[StepStatus.DEAD_LETTER, StepStatus.PENDING]):
-        move(step, to=StepStatus.CANCELLED, by=by, why="discarded", finished_at=Now(), due_at=None)
-    if execution.status == ExecutionStatus.DEAD_LETTERED:
-        move(execution, to=ExecutionStatus.CANCELLED, by=by, why=f"dead letter discarded: {why}"[:1000])
+    discard_step(execution, letter, by=by, code=code, why=note.strip() or DiscardCode(code).label)
     return letter
+
+
+def refuse_without_reason(code: str, note: str) -> None:
+    """Given up is given up with a word that can be counted; "other" says nothing without a note."""
+    if code not in DiscardCode.values:
+        raise Invalid("Say why it is discarded.", errors=[("/reason_code", "required", "Choose a reason.")])
+    if code == DiscardCode.OTHER and not note.strip():
+        raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
 
 
 def _open_letter(letter_id: UUID, by: Actor) -> tuple[Execution, DeadLetter]:
@@ -53,8 +45,7 @@ def _open_letter(letter_id: UUID, by: Actor) -> tuple[Execution, DeadLetter]:
     if found is None or found.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such dead letter.")
     refuse_unless_operator(by, found.unit_id, found.unit_title)
-    execution = lock_execution(found.execution_id)
-    letter = DeadLetter.objects.select_for_update().get(pk=letter_id)
-    if letter.status != DeadLetterStatus.OPEN:
-        raise Stale(f"This dead letter is already {letter.status}.")
-    return execution, letter
+    return lock_open(found)
+
+
+__all__ = ["Stale", "discard", "refuse_without_reason", "requeue"]

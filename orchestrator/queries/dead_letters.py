@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from audit import scope
 from audit.actors import Actor
+from audit.canonical import digest
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
-from orchestrator.models import Attempt, DeadLetter
+from orchestrator.models import Attempt, DeadLetter, StepPatch
+from orchestrator.operations.executions import refuse_unless_operator
+from orchestrator.operations.patches import current_input
+from orchestrator.queries.failure_record import FailureRecord, record_of
 from orchestrator.statuses import DeadLetterStatus
 
 NEWEST_FIRST = Keyset(("-last_at", "-id"))
@@ -70,28 +75,54 @@ class LetterPage:
     story: Story
     alike: int
     may_operate: bool
+    record: FailureRecord
 
     @property
     def is_open(self) -> bool:
         return bool(self.letter.status == DeadLetterStatus.OPEN)
 
     @property
+    def may_patch(self) -> bool:
+        """A person's decision has no input; everything else is judged when it is patched."""
+        return self.is_open and self.may_operate and self.letter.step.kind != "approval"
+
+    @property
     def version(self) -> str:
         return f"{self.letter.status}.{len(self.story.entries)}"
 
 
+@dataclass(frozen=True, slots=True)
+class PatchPage:
+    """What one patches: the letter, the input as it is now, and the versions it has had."""
+
+    letter: DeadLetter
+    before: dict[str, Any]
+    digest: str
+    versions: list[StepPatch]
+
+
+def patch_page(actor: Actor, letter_id: UUID) -> PatchPage:
+    """For somebody who may operate it. Raises NotVisible, Forbidden."""
+    rows = DeadLetter.objects.visible_to(actor).select_related("execution", "step")
+    letter: DeadLetter = visible_or_refuse(rows, letter_id, "dead letter")
+    refuse_unless_operator(actor, letter.unit_id, letter.unit_title)
+    before = current_input(letter.step)
+    return PatchPage(letter, before, digest(before), list(letter.step.patches.order_by("number")))
+
+
 def letter_page(actor: Actor, letter_id: UUID) -> LetterPage:
     """Everything the page of one dead letter shows. Raises NotVisible."""
-    rows = DeadLetter.objects.visible_to(actor).select_related("execution", "execution__release", "step")
+    rows = DeadLetter.objects.visible_to(actor).select_related("execution", "execution__release", "step", "group")
     letter: DeadLetter = visible_or_refuse(rows, letter_id, "dead letter")
     attempts = list(Attempt.objects.filter(step_id=letter.step_id).in_order())
     names = {letter.pk: letter.component, letter.step_id: letter.step.key}
     names |= {one.pk: f"Attempt {one.number}" for one in attempts}
-    alike = DeadLetter.objects.visible_to(actor).open().filter(fingerprint=letter.fingerprint).exclude(pk=letter.pk)
+    alike = DeadLetter.objects.visible_to(actor).open().filter(group_id=letter.group_id).exclude(pk=letter.pk)
     return LetterPage(
         letter=letter,
         attempts=attempts,
         story=story([letter.stream], names=names, objects=names, limit=300),
         alike=alike.count(),
         may_operate=letter.unit_id in scope.unit_ids(actor, "operate"),
+        record=record_of(letter),
     )

@@ -10,9 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.templatetags._render import short_id
 from audit.web import actor_of, chips, crumbs, neighbours, page, unchanged
-from orchestrator.forms import LetterForm, ReasonForm
+from orchestrator.forms import LetterForm
 from orchestrator.operations import dead_letters as operations
 from orchestrator.queries import dead_letters as queries
+from orchestrator.triage_forms import DiscardForm
 
 
 @require_safe
@@ -36,7 +37,7 @@ def dead_letter_list(request: HttpRequest) -> HttpResponse:
 def dead_letter_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One letter with its runbook and last evidence."""
     shown = queries.letter_page(actor_of(request), pk)
-    return unchanged(request, shown.version) or _letter_page(request, shown, ReasonForm())
+    return unchanged(request, shown.version) or _letter_page(request, shown, DiscardForm())
 
 
 @require_POST
@@ -50,18 +51,20 @@ def retries(request: HttpRequest, pk: UUID) -> HttpResponse:
 def discards(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give it up, with a reason."""
     actor = actor_of(request)
-    form = ReasonForm(request.POST)
+    form = DiscardForm(request.POST)
     if not form.is_valid():
         return _letter_page(request, queries.letter_page(actor, pk), form, status=422)
-    letter = operations.discard(letter_id=pk, by=actor, why=form.cleaned_data["reason"])
+    letter = operations.discard(
+        letter_id=pk, by=actor, code=form.cleaned_data["reason_code"], note=form.cleaned_data["note"]
+    )
     messages.success(request, "The dead letter is discarded and its execution cancelled.")
     return redirect(letter)
 
 
 def _letter_page(
-    request: HttpRequest, shown: queries.LetterPage, form: ReasonForm, *, status: int = 200
+    request: HttpRequest, shown: queries.LetterPage, form: DiscardForm, *, status: int = 200
 ) -> HttpResponse:
-    place = crumbs("Dead letters", "dead_letters", f"DL-{short_id(shown.letter.pk)}")
+    place = crumbs("Dead letters", "failure_groups", f"DL-{short_id(shown.letter.pk)}")
     context = {"crumbs": place, "shown": shown, "letter": shown.letter, "form": form}
     return page(
         request, "orchestrator/dead_letter_detail.html", "orchestrator/_dead_letter.html", context, status=status

@@ -23,7 +23,7 @@ from orchestrator.queries.stops import Band, band
 from orchestrator.queries.work import Counts, counts, units
 
 # Lists that a unit narrows; elsewhere the unit menu leads to the executions of that unit.
-NARROWED_BY_UNIT = {"approvals", "executions", "actions", "dead_letters", "unknown_outcomes"}
+NARROWED_BY_UNIT = {"approvals", "executions", "actions", "dead_letters", "failure_groups", "unknown_outcomes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Approvals", "approvals", "a", numbers.approvals),
         ("Executions", "executions", "e", None),
         ("Actions", "actions", "c", None),
-        ("Dead letters", "dead_letters", "d", numbers.letters),
+        ("Dead letters", "failure_groups", "d", numbers.letters),
         ("Unknown outcomes", "unknown_outcomes", "k", numbers.unknown),
         ("Stops", "stops", "t", len(stop_band(request).stops)),
     ]

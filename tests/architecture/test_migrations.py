@@ -5,6 +5,8 @@ from django.core.management import call_command
 
 from approvals.models import ApprovalPolicy
 from audit.definitions import draft, edit
+from audit.models import AuditEvent
+from orchestrator.models import DeadLetter
 from tests import make
 
 
@@ -29,3 +31,21 @@ class TestEveryEditor:
         row.refresh_from_db()
         in_force.refresh_from_db()
         assert (row.editors, in_force.editors) == (sorted([ann.pk, bob.pk]), [])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLettersOfBefore:
+    def test_get_the_group_they_would_have_been_written_with_and_the_way_back_is_open(self) -> None:
+        letters = [make.letter(words) for words in ("Order 17 was refused", "Order 18 was refused", "Another thing")]
+
+        call_command("migrate", "orchestrator", "0017", verbosity=0)
+        call_command("migrate", verbosity=0)
+
+        groups = [DeadLetter.objects.get(pk=letter.pk).group for letter in letters]
+        assert groups[0] == groups[1] != groups[2]
+        assert (groups[0].pattern, groups[0].status, groups[0].owner) == (
+            "order <number> was refused",
+            "new",
+            "agent_owner",
+        )
+        assert AuditEvent.objects.filter(object_id=groups[0].pk, event="failure_group.new").count() == 1

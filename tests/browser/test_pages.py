@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from orchestrator.gate import limits
 from orchestrator.models import Limit
+from orchestrator.operations import bulk_letters
 from tests import make
 
 
@@ -26,10 +27,24 @@ def addresses(unit, people):
     unknown = make.carried_out(make.Action.objects.get(pk=granted.subject_id), "unknown", message="no answer")
     lists = [
         reverse(name)
-        for name in ("work", "approvals", "executions", "actions", "limits", "dead_letters", "audit", "health")
+        for name in (
+            "work",
+            "approvals",
+            "executions",
+            "actions",
+            "limits",
+            "failure_groups",
+            "dead_letters",
+            "audit",
+            "health",
+        )
     ]
     own = [reverse(name) for name in ("preferences", "help", "gallery")]
     details = [row.get_absolute_url() for row in (failed, waiting, letter, request, unknown)]
+    group = letter.group
+    chosen = bulk_letters.preview(act="redrive", group_id=group.pk, by=make.actor(people))
+    details += [group.get_absolute_url(), chosen.get_absolute_url(), reverse("dead_letter_patches", args=[letter.pk])]
+    details += [f"{group.get_absolute_url()}?tab={tab}" for tab in ("executions", "values", "history")]
     tabs = [f"{waiting.get_absolute_url()}?tab={tab}" for tab in ("events", "io", "evidence", "cost")]
     ends = [
         reverse("execution_cancellations", args=[waiting.pk]),

@@ -5,7 +5,7 @@ import pytest
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.redeem import redeem
-from orchestrator.operations import dead_letters
+from orchestrator.operations import bulk_letters, dead_letters
 from tests import worlds as make
 from tests.engine.driving import actions, attempts, drive, hold, statuses
 
@@ -80,9 +80,28 @@ class TestARedrive:
         assert provider.sends == []
 
 
+class TestManyAtOnce:
+    @pytest.mark.parametrize(("tool", "size"), [("send_a", 1), ("send_b", 1), ("send_c", 0)])
+    def test_leave_out_what_only_a_person_can_say_happened(self, world, governed, provider, tool, size):
+        governed(SEND.replace("send_a", tool).replace("max_attempts: 2, backoff: 1s", "max_attempts: 1"))
+        provider.plan("drop")
+        execution = make.start(world, "outside")
+        make.work()
+        letter = execution.dead_letters.get()
+
+        operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
+
+        assert operation.size == size
+        if not size:
+            words = f"{tool} was sent and no answer came. Say first what happened to it."
+            assert operation.items.get().why == words
+        given_up = bulk_letters.preview(act="discard", group_id=letter.group_id, by=world.ada)
+        assert given_up.size == 0
+
+
 class TestADiscard:
     def test_ends_the_execution_with_its_reason(self, world, dead, provider):
-        dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, why="done by hand")
+        dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, code="done_by_hand")
 
         drive(dead)
 

@@ -5,7 +5,17 @@ from django.urls import reverse
 
 from tests import make
 
-LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit", "health"]
+LISTS = [
+    "work",
+    "approvals",
+    "executions",
+    "actions",
+    "failure_groups",
+    "dead_letters",
+    "unknown_outcomes",
+    "audit",
+    "health",
+]
 OWN = ["preferences", "help", "gallery", "go", "nav"]
 
 
@@ -32,7 +42,7 @@ ACTS = {
     "decision": {"verdict": "approve"},
     "answer": {"verdict": "happened", "code": "in_their_books", "note": "seen"},
     "retry": {},
-    "discard": {"reason": "no longer needed"},
+    "discard": {"reason_code": "not_needed"},
     "cancellation": {"reason": "no longer needed"},
 }
 

@@ -105,8 +105,10 @@ class TestDeadLetter:
     def test_is_discarded_with_a_reason_only(self, unit, as_ada):
         letter = make.dead_letter()
 
-        without = as_ada.post(reverse("dead_letter_discards", args=[letter.pk]), {"reason": ""})
-        with_one = as_ada.post(reverse("dead_letter_discards", args=[letter.pk]), {"reason": "paid by hand"})
+        without = as_ada.post(reverse("dead_letter_discards", args=[letter.pk]), {"reason_code": ""})
+        with_one = as_ada.post(
+            reverse("dead_letter_discards", args=[letter.pk]), {"reason_code": "done_by_hand", "note": "paid by hand"}
+        )
 
         assert (without.status_code, with_one.status_code) == (422, 302)
         assert DeadLetter.objects.get(pk=letter.pk).status == "discarded"

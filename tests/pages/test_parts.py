@@ -10,6 +10,7 @@ LISTS = {
     "approvals": "approval-list",
     "executions": "execution-list",
     "actions": "action-list",
+    "failure_groups": "group-list",
     "dead_letters": "letter-list",
     "audit": "event-list",
 }

@@ -1,13 +1,27 @@
 """How many statements a page costs: at most 15 for a list, 25 for a detail, and the same for one row as for many."""
 
+import gzip
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from orchestrator.models import FailureGroup, Operation
+from orchestrator.operations import failure_groups
 from tests import make
 
-LISTS = ["work", "approvals", "executions", "actions", "dead_letters", "unknown_outcomes", "audit", "health"]
+LISTS = [
+    "work",
+    "approvals",
+    "executions",
+    "actions",
+    "failure_groups",
+    "dead_letters",
+    "unknown_outcomes",
+    "audit",
+    "health",
+]
 MOST = {"list": 15, "detail": 25}
 
 
@@ -82,6 +96,53 @@ class TestDetail:
 
         assert request.status == "pending"
         assert cost(as_everyone, request.get_absolute_url()) <= MOST["detail"]
+
+
+class TestAGroupOf1204Letters:
+    """What an operator opens in the worst hour: the page's cost does not follow the number of letters."""
+
+    @pytest.fixture
+    def big(self, as_everyone):
+        letter = make.letter()
+        make.copies(letter, 1203)
+        return FailureGroup.objects.get(pk=letter.group_id)
+
+    @pytest.mark.parametrize("tab", ["letters", "executions", "values", "history"])
+    def test_opens_inside_the_budget(self, as_everyone, big, tab):
+        small = FailureGroup.objects.get(pk=make.letter("Another thing").group_id)
+        address = f"{big.get_absolute_url()}?tab={tab}"
+
+        few = cost(as_everyone, f"{small.get_absolute_url()}?tab={tab}")
+        assert few - 4 <= cost(as_everyone, address) <= few + 4  # names of what only one of the two has
+        assert few + 4 <= MOST["detail"]
+        assert compressed(as_everyone, address) <= 35_000
+
+    def test_is_previewed_and_confirmed_inside_the_budget(self, as_everyone, big):
+        choice = {"act": "redrive", "rows": "all"}
+        as_everyone.post(reverse("failure_group_operations", args=[big.pk]), choice)
+        operation = Operation.objects.get()
+        page = as_everyone.get(operation.get_absolute_url()).content.decode()
+
+        assert operation.size == 1204
+        assert "These are exactly 1204 letters" in page
+        assert cost(as_everyone, operation.get_absolute_url()) <= MOST["detail"]
+        assert compressed(as_everyone, operation.get_absolute_url()) <= 35_000
+        terms = {"per_minute": "600", "stop_percent": "5", "count": "1204"}
+        as_everyone.post(reverse("operation_confirmations", args=[operation.pk]), terms)
+        assert cost(as_everyone, operation.get_absolute_url()) <= MOST["detail"]
+
+    def test_is_split_and_merged_without_losing_one(self, big):
+        ada = make.actor(make.person("max"))
+        other = make.letter(name="other")
+        part = failure_groups.split(group_id=big.pk, by=ada, name="workflow", value="closing")
+        assert (part.letters.count(), big.letters.count()) == (1204, 1)
+        failure_groups.merge(group_id=part.pk, into_id=big.pk, by=ada, why="one cause")
+        assert (part.letters.count(), big.letters.count()) == (0, 1205)
+        assert other.group_id == big.pk
+
+
+def compressed(browser, address):
+    return len(gzip.compress(browser.get(address).content))
 
 
 class TestUnchangedPoll:

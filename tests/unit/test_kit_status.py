@@ -19,7 +19,7 @@ STATUSES = {
     "attempt": "running succeeded failed parked lost released",
     "action": "proposed held granted redeemed succeeded failed unknown denied rejected expired withdrawn void undone",
     "request": "pending approved used rejected expired withdrawn void",
-    "dead_letter": "open redriven fixed discarded",
+    "dead_letter": "open redriven fixed discarded ended",
     "definition": "draft active retired",
     "verdict": "allow hold deny",
     "tier": "informational customer_facing financial",

@@ -1,0 +1,65 @@
+"""Which letters an operation leaves out, and why: asked once for the whole set when it is frozen."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from approvals import stopped
+from approvals.models import Stop
+from orchestrator.engine.released import released
+from orchestrator.models import Action, DeadLetter, OperationAct
+from orchestrator.statuses import ActionStatus, DeadLetterStatus, StepStatus
+
+IN_DOUBT = [ActionStatus.UNKNOWN, ActionStatus.REDEEMED]
+
+
+def reasons_against(letters: Iterable[DeadLetter], *, act: str) -> dict[UUID, str]:
+    """The reason for every letter that the act cannot, or must not, be done to. `letters` have their step and execution."""
+    letters = list(letters)
+    found = {letter.pk: why for letter in letters if (why := _by_itself(letter))}
+    found |= _in_doubt([letter for letter in letters if letter.pk not in found], act)
+    if act == OperationAct.REDRIVE and Stop.objects.engaged().exists():
+        found |= _stopped([letter for letter in letters if letter.pk not in found])
+    return found
+
+
+def waits_for_verdict(action: Action, letter: DeadLetter) -> bool:
+    """Whether only a person can say what became of a doubtful send: nobody honours its key, and nobody can look it up."""
+    contract = released(letter.execution.release_id).tools.get(action.tool, {})
+    looks = bool(contract.get("probe")) and letter.step.spec.get("reconcile_before_retry", True)
+    return not (contract.get("idempotency_class") == "A" or looks or action.effect == "read")
+
+
+def _by_itself(letter: DeadLetter) -> str:
+    if letter.status == DeadLetterStatus.REDRIVEN:
+        return "It is being tried again already."
+    if letter.status != DeadLetterStatus.OPEN:
+        return f"It is {letter.status} already."
+    if letter.step.status != StepStatus.DEAD_LETTER:
+        return "Its step is no longer a dead letter."
+    return ""
+
+
+def _in_doubt(letters: list[DeadLetter], act: str) -> dict[UUID, str]:
+    by_step: dict[UUID | None, DeadLetter] = {letter.step_id: letter for letter in letters}
+    actions = Action.objects.filter(step_id__in=by_step, status__in=IN_DOUBT).only(
+        "step_id", "tool", "effect", "status"
+    )
+    return {
+        by_step[action.step_id].pk: f"{action.tool} was sent and no answer came. Say first what happened to it."
+        for action in actions
+        if act == OperationAct.DISCARD or waits_for_verdict(action, by_step[action.step_id])
+    }
+
+
+def _stopped(letters: list[DeadLetter]) -> dict[UUID, str]:
+    known: dict[tuple[UUID, str, str], str] = {}
+    found: dict[UUID, str] = {}
+    for letter in letters:
+        agent = letter.step.spec.get("agent") or f"workflow:{letter.execution.workflow}"
+        key = (letter.unit_id, agent, letter.component)
+        if key not in known:
+            stops = stopped.covering(unit_id=letter.unit_id, agents=[agent], tool=letter.component)
+            known[key] = f"{stops[0].sentence}. Lift the stop first." if stops else ""
+        if known[key]:
+            found[letter.pk] = known[key]
+    return found
