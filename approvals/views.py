@@ -82,6 +82,9 @@ def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any],
         act(form)
     except Refusal as refusal:
         return refused(request, pk, form, refusal)
+    if is_part(request):
+        shown = queries.review(actor_of(request), pk, now=timezone.now())
+        return review_page(request, shown, _fresh(shown), done=done)
     messages.success(request, done)
     return redirect(shown.request)
 
@@ -106,7 +109,8 @@ def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Http
     is_decision = isinstance(form, DecisionForm)
     if isinstance(refusal, operations.Changed):
         form = _read_again(form, shown)
-    typed = {} if is_decision else {_name(type(form)): form, "unrecorded": form.typed}
+    name = _name(type(form))
+    typed = {} if is_decision else {name: form, "unrecorded": form.typed, "refused_at": name}
     if isinstance(refusal, Invalid) and is_decision:
         form.blame(refusal)
     answer = review_page(
@@ -140,4 +144,17 @@ def review_page(
     context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one}
     context |= {_name(kind): kind(**_given(kind, shown)) for kind in BESIDE}
     context["glass_form"] = BreakGlassForm(approval=shown.request) if shown.may_break else None
+    context["offers"] = _offers(shown, context["edit_form"])
+    if more.get("refused_at") not in context["offers"]:
+        more["refused_at"] = ""
     return page(request, "approvals/request_detail.html", "approvals/_review.html", {**context, **more}, status=status)
+
+
+def _offers(shown: Review, edit_form: EditForm) -> set[str]:
+    """The forms beside the decision that stand on the page: a refusal of one is said there, else with the decision."""
+    if not shown.may.allowed:
+        return {"reply_form"} if shown.may_answer else set()
+    is_call = shown.request.is_call
+    offers = {"question_form": True, "edit_form": is_call and not shown.lock and bool(edit_form.offered),
+              "result_form": is_call and shown.request.required == 1}  # fmt: skip
+    return {name for name, offered in offers.items() if offered}
