@@ -174,7 +174,7 @@ def propose(
         tool=tool,
         tool_version=judged.tool.version if judged.tool else "",
         effect=judged.tool.effect if judged.tool else "",
-        tier=judged.tool.tier if judged.tool else STRICTEST_TIER,
+        tier=tier_of(judged.requirement.required, judged.tool.tier if judged.tool else STRICTEST_TIER),
         execution_id=place.execution.pk if place else execution_id,
         arguments=canonical_arguments(arguments),
         proposed=proposed,
@@ -310,7 +310,7 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, *, repla
             snapshot=snapshot_of(action),
             digest=action.digest,
             revision=action.revision,
-            tier=tier_of(need.required, action.tier),
+            tier=action.tier,
             requester=action.requester,
             requester_name=action.requester_name,
             duties=duties_of(action, tool=tool, requirement=need),
@@ -334,6 +334,6 @@ def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, *, repla
 
 
 def tier_of(required: int, floor: str) -> str:
-    """A policy that asks for two or more makes it a two-person act, whatever the tool's own tier says."""
+    """A policy that asks for people raises the tool's own tier to that many; nothing lowers it."""
     wanted = min(max(required, TIERS[floor]), max(TIERS.values()))
     return next(tier for tier, people in TIERS.items() if people == wanted)

@@ -5,6 +5,7 @@ from django.core.management import call_command
 
 from approvals.models import ApprovalPolicy
 from audit.definitions import draft, edit
+from orchestrator.models import Action
 from tests import make
 
 
@@ -29,3 +30,21 @@ class TestEveryEditor:
         row.refresh_from_db()
         in_force.refresh_from_db()
         assert (row.editors, in_force.editors) == (sorted([ann.pk, bob.pk]), [])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOneTier:
+    def test_is_taken_from_the_request_and_the_way_back_is_open(self) -> None:
+        make.policy()
+        raised, plain = (make.request(amount) for amount in ("4860.00", "9.00"))
+
+        call_command("migrate", "orchestrator", "0009", verbosity=0)
+        before = tiers()
+        call_command("migrate", verbosity=0)
+
+        assert (before[raised.subject_id], tiers()[raised.subject_id]) == ("customer_facing", "financial")
+        assert before[plain.subject_id] == tiers()[plain.subject_id] == "customer_facing"
+
+
+def tiers() -> dict[object, str]:
+    return dict(Action.objects.values_list("pk", "tier"))
