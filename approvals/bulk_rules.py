@@ -77,12 +77,6 @@ def _decides(request: ApprovalRequest, by: Actor) -> str:
     return may_decide(request, by).why
 
 
-def _rejects(request: ApprovalRequest, by: Actor) -> str:
-    """An act that needs two people is read part by part by whoever decides on it, a "no" included."""
-    found = may_decide(request, by).why
-    return found or ("It needs two people, so it is read and decided on its own page." if request.required > 1 else "")
-
-
 def _approves(request: ApprovalRequest, by: Actor) -> str:
     """Nothing is approved that is stopped or by somebody who is not needed, in bulk as little as one by one."""
     found = may_decide(request, by)
@@ -106,6 +100,6 @@ _RULES: dict[BulkAct, Callable[[ApprovalRequest, Actor], str]] = {
     BulkAct.CLAIM: _decides,
     BulkAct.RELEASE: _holds,
     BulkAct.ASSIGN: _assigns,
-    BulkAct.REJECT: _rejects,
+    BulkAct.REJECT: _decides,
     BulkAct.APPROVE: _approves,
 }

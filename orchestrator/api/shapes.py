@@ -264,7 +264,7 @@ class ApprovalShape(Shape):
         return list(showing.SECTIONS) if request.required > 1 else []
 
     def get_must_type(self, request: ApprovalRequest) -> str | None:
-        """The argument whose value a decision has to repeat as `critical`."""
+        """The argument whose value approving has to repeat as `critical`."""
         value = showing.critical_value(request)
         return value.label if value else None
 

@@ -140,6 +140,64 @@ class TestReject:
         assert any("the invoice says 486.00" in reason for reason in action.reasons)
 
 
+class TestRefusingAtOnce:
+    """Approving is never easier than refusing, and refusing waits for nothing."""
+
+    @pytest.fixture
+    def asked(self, unit):
+        make.policy()
+        return make.request("4860.00")
+
+    def test_needs_a_reason_and_neither_the_parts_nor_the_value(self, asked, as_grace):
+        reply = decide(as_grace, asked, "reject", viewed=[], critical="")
+
+        assert reply.status_code == 302
+        assert ApprovalRequest.objects.get(pk=asked.pk).status == "rejected"
+        assert Decision.objects.get(request=asked).viewed["sections"] == []
+
+    def test_without_a_reason_is_refused(self, asked, as_grace):
+        reply = decide(as_grace, asked, "reject", viewed=[], critical="", reason_code="")
+
+        assert reply.status_code == 422
+        assert not Decision.objects.exists()
+
+    @pytest.mark.parametrize("left", [{"viewed": []}, {"critical": ""}, {"viewed": [], "critical": ""}])
+    def test_leaves_approving_as_locked_as_it_was(self, asked, as_grace, left):
+        reply = decide(as_grace, asked, "approve", **left)
+
+        assert reply.status_code == 422
+        assert not Decision.objects.exists()
+
+    def test_says_on_the_page_what_approving_needs_and_lets_the_browser_ask_for_none_of_it(self, asked, as_grace):
+        page = as_grace.get(asked.get_absolute_url()).content.decode()
+        form = page[page.index('id="decision-form"') :].partition("</form>")[0]
+
+        assert "before approving; rejecting is possible at once" in form
+        assert not re.search(r'name="(viewed|critical)"[^>]* required', form)
+
+    def test_by_the_second_reviewer_tells_them_nothing_of_the_first_before(self, asked, grace, as_linus):
+        make.approved(asked, grace)
+
+        unseen = as_linus.get(asked.get_absolute_url()).content.decode()
+        refused = decide(as_linus, asked, "reject", viewed=[], critical="", reason_code="")
+        decide(as_linus, asked, "reject", viewed=[], critical="")
+
+        assert "grace" not in unseen + refused.content.decode()
+        assert ApprovalRequest.objects.get(pk=asked.pk).status == "rejected"
+
+    def test_of_what_changed_meanwhile_is_refused_all_the_same(self, asked, as_grace):
+        reply = decide(as_grace, asked, "reject", viewed=[], critical="", view="0" * 64)
+
+        assert reply.status_code == 409
+
+    def test_by_a_question_waits_for_nothing_either(self, asked, as_grace):
+        said = {"digest": asked.digest, "revision": asked.revision, "question": "Which invoice?"}
+
+        as_grace.post(reverse("approval_questions", args=[asked.pk]), said)
+
+        assert ApprovalRequest.objects.get(pk=asked.pk).status == "sent_back"
+
+
 class TestFormFaults:
     @pytest.mark.parametrize(
         ("fault", "words"),
