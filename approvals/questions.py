@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.holds import let_go
+from approvals.holds import give_up
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Remark, RemarkKind
 from approvals.operations import refuse_unless_waiting
@@ -27,7 +27,7 @@ def send_back(*, request_id: UUID, by: Actor, digest: str, revision: int, questi
     refuse_unless_waiting(request, by, digest=digest, revision=revision)
     _refuse_unsaid(question, "/question", "Write what you want to know.")
     _say(request, RemarkKind.QUESTION, by, question)
-    let_go(request.claims.open().filter(person_id=by.user_id))
+    give_up(request, by, why="by sending it back")
     move(request, to=RequestStatus.SENT_BACK, by=by, why=question)
     request_turned.send(ApprovalRequest, request=request)
     return request

@@ -12,7 +12,7 @@ from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from approvals import bypasses, clocks
+from approvals import bypasses, claims, clocks
 from approvals import operations as approvals
 from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
@@ -47,6 +47,7 @@ def sweep() -> int:
             clocks.keep(),
             escalate_due(by=ENGINE),
             approvals.expire_overdue(by=ENGINE),
+            claims.note_lapsed(by=ENGINE),
             bypasses.end_overdue(by=ENGINE),
             _each(gate.released(), release),
             _each(going_on(), go_on),
