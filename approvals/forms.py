@@ -143,7 +143,9 @@ class DecisionForm(forms.Form):
             del self.fields["critical"]
         else:
             self.fields["critical"].label = f"Type the value of {showing.spoken(value.label)}, as you read it"
-            self.fields["critical"].help_text = (
+            self.fields[
+                "critical"
+            ].help_text = (
                 "Approving needs it of both reviewers, rejecting does not. Grouping and currency do not matter."
             )
             # Asked for by one answer of the two, so neither the browser nor the word "optional" speaks for it.

@@ -51,7 +51,9 @@ class TestOneTruth:
 
         assert Action.objects.get(pk=request.subject_id).tier == request.tier == "financial"
         assert rows.count("data-row") == 1
-        assert all(re.search(r'data-tone="wait"[^>]*>\s*(<svg.*?</svg>)?\s*Financial', page, re.DOTALL) for page in pages)
+        assert all(
+            re.search(r'data-tone="wait"[^>]*>\s*(<svg.*?</svg>)?\s*Financial', page, re.DOTALL) for page in pages
+        )
         assert not any(">Customer-facing<" in page for page in pages)
 
     def test_about_the_tier_of_an_edited_act(self, unit, grace):
