@@ -216,7 +216,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Notifications ---------------------------------------------------------------------------------------------
 # Where people reach the site: the links in messages begin with it.
-SITE_URL = env.text("SITE_URL", "http://localhost:8000")
+SITE_URL = env.text("SITE_URL", f"http://localhost:{env.integer('PORT', 8000)}")
 # Without a mail server each message becomes a file: a log is no place for what people are told.
 EMAIL_HOST = env.text("EMAIL_HOST", "")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
@@ -235,6 +235,7 @@ WEBHOOK_PRIVATE_TARGETS = env.flag("WEBHOOK_PRIVATE_TARGETS", False)
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_I18N = True
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
