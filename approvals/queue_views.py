@@ -15,6 +15,7 @@ from approvals.models import SavedView
 from approvals.queue import QueueFilters
 from approvals.saved_view_views import ViewForm, reviewed
 from approvals.saved_views import canonical
+from approvals.standing import review_units
 from approvals.statuses import RequestStatus
 from audit.web import actor_of, address, chips, is_part, neighbours, page, unchanged
 
@@ -42,6 +43,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         **_saved(request, views, reviewed(offered["unit"], actor)),
         "form": form,
         "listing": found,
+        "may_act": bool(review_units(actor)),
         "filters": filters,
         "chips": chips(request, form),
         "folded": [_folded(request, group) for group in found.flood.groups] if found.flood else [],

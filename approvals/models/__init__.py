@@ -4,7 +4,7 @@ from approvals.models.accounts import LinkedAccounts
 from approvals.models.bulk import BulkAct, BulkItem, BulkOperation, Outcome
 from approvals.models.calendar import BusinessCalendar
 from approvals.models.claim import Assignment, Claim
-from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.decision import FITS, Decision, ReasonCode, Verdict, said
 from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.escalation import Escalation, EscalationLevel, Kind
 from approvals.models.exchange import Edit, Remark, RemarkKind
@@ -53,4 +53,5 @@ __all__ = [
     "StopScope",
     "Verdict",
     "WebhookEndpoint",
+    "said",
 ]

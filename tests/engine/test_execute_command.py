@@ -68,7 +68,7 @@ class TestWaitingForPeople:
 
         assert said.splitlines() == [
             "  sign, attempt 1: parked: The workflow asks a person here.",
-            "  sign: success: approve by grace: evidence_checked",
+            "  sign: success: approved by grace: Evidence checked, correct",
             f"{execution.pk} succeeded",
         ]
         assert error == ""

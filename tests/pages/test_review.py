@@ -140,6 +140,19 @@ class TestReject:
         assert any("the invoice says 486.00" in reason for reason in action.reasons)
 
 
+class TestTheHistory:
+    def test_tells_reasons_in_words(self, unit, as_grace):
+        request = make.request()
+        decide(as_grace, request, "reject", note="the invoice says 486.00")
+
+        pages = [as_grace.get(address).content.decode() for address in (
+            request.get_absolute_url(), reverse("action", args=[request.subject_id]),
+        )]  # fmt: skip
+
+        assert all("Wrong amount: the invoice says 486.00" in page for page in pages)
+        assert not any("wrong_amount:" in page or ": wrong_amount" in page for page in pages)
+
+
 class TestRefusingAtOnce:
     """Approving is never easier than refusing, and refusing waits for nothing."""
 
