@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from orchestrator.api import actions, approvals, dead_letters, executions, money, schema, trail
+from orchestrator.api import actions, approvals, bulk, dead_letters, executions, money, schema, standing, trail
 from orchestrator.api.problems import UnknownAddress
 
 urlpatterns = [
@@ -26,6 +26,14 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/questions/", approvals.Questions.as_view(), name="api-questions"),
     path("approvals/<uuid:request_id>/replies/", approvals.Replies.as_view(), name="api-replies"),
     path("approvals/<uuid:request_id>/results/", approvals.Results.as_view(), name="api-results"),
+    path("approvals/<uuid:request_id>/claims/", approvals.Claims.as_view(), name="api-claims"),
+    path("approvals/<uuid:request_id>/releases/", approvals.Releases.as_view(), name="api-releases"),
+    path("bulk-operations/", bulk.BulkOperations.as_view(), name="api-bulk-operations"),
+    path("bulk-operations/<uuid:operation_id>/", bulk.OneBulkOperation.as_view(), name="api-bulk-operation"),
+    path("delegations/", standing.Delegations.as_view(), name="api-delegations"),
+    path("delegations/<uuid:delegation_id>/revocations/", standing.Revocations.as_view(), name="api-revocations"),
+    path("absences/", standing.Absences.as_view(), name="api-absences"),
+    path("absences/<uuid:absence_id>/returns/", standing.Returns.as_view(), name="api-returns"),
     path("dead-letters/", dead_letters.DeadLetters.as_view(), name="api-dead-letters"),
     path("dead-letters/<uuid:letter_id>/retries/", dead_letters.Retries.as_view(), name="api-retries"),
     path("audit/events/", trail.Events.as_view(), name="api-events"),
