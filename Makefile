@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos load soak bench lock diagrams clean
+.PHONY: help run test lint types chaos load races soak bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,6 +36,9 @@ chaos: $(READY)  ## kill runners, workers and the database while work runs
 
 load: $(READY)  ## measure throughput
 	$(BIN)/python -m pytest -m load --durable --timeout 1800
+
+races: $(READY)  ## 500 races of every two things that can happen to one request
+	$(BIN)/python -m pytest tests/races/test_matrix.py -m load --durable --timeout 0
 
 soak: $(READY)  ## run for a long time
 	$(BIN)/python -m pytest -m soak --durable --timeout 0
