@@ -68,8 +68,10 @@ def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
     return rows.exclude(pk__in=signed.values("request_id")).exclude(pk__in=closed.values("pk"))
 
 
-def next_waiting(actor: Actor, *, but: UUID) -> ApprovalRequest | None:
-    return waiting_for(actor).exclude(pk=but).due_first().first()  # type: ignore[attr-defined,no-any-return]
+def next_waiting(actor: Actor, *, but: UUID, among: QuerySet[ApprovalRequest] | None = None) -> ApprovalRequest | None:
+    """The next one to decide on, where the reader came from a part of the queue among its rows."""
+    rows = waiting_for(actor) if among is None else waiting_for(actor).filter(pk__in=among.order_by().values("pk"))
+    return rows.exclude(pk=but).due_first().first()  # type: ignore[attr-defined,no-any-return]
 
 
 def effect_of(request: ApprovalRequest) -> str:

@@ -17,6 +17,7 @@ from approvals.saved_view_views import ViewForm, reviewed
 from approvals.saved_views import canonical
 from approvals.standing import review_units
 from approvals.statuses import RequestStatus
+from approvals.within import suffix
 from audit.web import actor_of, address, chips, is_part, neighbours, page, unchanged
 
 ARRIVALS = "arrivals"
@@ -44,6 +45,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "form": form,
         "listing": found,
         "may_act": bool(review_units(actor)),
+        "within": suffix(canonical(request.GET.dict())),
         "filters": filters,
         "chips": chips(request, form),
         "folded": [_folded(request, group) for group in found.flood.groups] if found.flood else [],

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -82,6 +83,50 @@ class TestReviewPage:
         assert "2 of 3 waiting for you" in page
         assert f'rel="prev" href="{first.get_absolute_url()}"' in page
         assert f'rel="next" href="{third.get_absolute_url()}"' in page
+
+
+class TestFromAFilteredQueue:
+    @pytest.fixture
+    def three(self, unit):
+        """Two of them are found by the filter."""
+        return [make.request(reference=name) for name in ("WANTED-1", "OTHER", "WANTED-2")]
+
+    def test_next_and_previous_keep_to_its_rows(self, three, as_grace):
+        first, _, last = three
+        opened = re.search(
+            r'href="([^"]*)">Post[^<]*WANTED-1', as_grace.get(reverse("approvals"), {"q": "WANTED"}).content.decode()
+        )[1]
+
+        page = as_grace.get(unescape(opened)).content.decode()
+
+        assert opened == f"{first.get_absolute_url()}?from=q%3DWANTED"
+        assert "1 of 2 with these filters" in page
+        assert f'rel="next" href="{last.get_absolute_url()}?from=q%3DWANTED"' in page
+        assert f'data-live="{first.get_absolute_url()}?from=q%3DWANTED"' in page
+        assert 'href="/approvals/?q=WANTED"' in page
+
+    @pytest.mark.parametrize("as_part", [True, False])
+    def test_a_decision_leads_on_within_it(self, three, as_grace, as_part):
+        first, _, last = three
+        here = f"http://testserver{first.get_absolute_url()}?from=q%3DWANTED"
+        headers = {**PART, "HX-Current-URL": here} if as_part else {"Referer": here}
+
+        reply = decide(as_grace, first, headers=headers)
+
+        if not as_part:
+            assert reply["Location"] == f"{first.get_absolute_url()}?from=q%3DWANTED"
+            reply = as_grace.get(reply["Location"])
+        assert f'href="{last.get_absolute_url()}?from=q%3DWANTED" data-focus' in reply.content.decode()
+
+    @pytest.mark.parametrize("nonsense", ["from=%00", "from=tier%3Dx%26unit%3Dy", "from=from%3Dq", "from="])
+    def test_that_says_nonsense_is_all_that_waits(self, three, as_grace, nonsense):
+        reply = as_grace.get(f"{three[0].get_absolute_url()}?{nonsense}")
+
+        assert reply.status_code == 200
+        assert "1 of 3" in reply.content.decode()
+
+    def test_shows_nobody_more_than_they_may_see(self, three, as_eve):
+        assert as_eve.get(f"{three[0].get_absolute_url()}?from=state%3Dany").status_code == 404
 
 
 class TestApprove:
