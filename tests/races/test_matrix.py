@@ -4,6 +4,7 @@ The request needs two people, and linus has signed already. A verb that is new g
 """
 
 import json
+import os
 import sys
 import time
 from datetime import timedelta
@@ -120,6 +121,10 @@ def world(tmp_path, settings):
     return made
 
 
+# `RACES=50 make races` is a first look.
+RACES = int(os.environ.get("RACES", "500"))
+
+
 def run(world, pair, races):
     """All of them, each judged. How often each outcome was seen."""
     seen = {}
@@ -200,7 +205,7 @@ class TestEveryPair:
     @pytest.mark.load
     @pytest.mark.parametrize("pair", [*PAIRS, *SAME], ids=" against ".join)
     def test_ends_one_way_five_hundred_times(self, world, pair, capsys):
-        seen = run(world, pair, races=500)
+        seen = run(world, pair, races=RACES)
 
         with capsys.disabled():
             sys.stdout.write(f"\n{pair[0]} against {pair[1]}: {seen}\n")
