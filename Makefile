@@ -7,7 +7,7 @@ SECONDS ?= 600
 SEED    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos defects load soak bench lock diagrams clean
+.PHONY: help run test lint types chaos defects load races soak bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -41,6 +41,9 @@ defects: $(READY)  ## plant every known mistake, one after the other: each must 
 
 load: $(READY)  ## measure throughput
 	$(BIN)/python -m pytest -m load --durable --timeout 1800
+
+races: $(READY)  ## 500 races of every two things that can happen to one request
+	$(BIN)/python -m pytest tests/races/test_matrix.py -m load --durable --timeout 0
 
 soak: $(READY)  ## run for a long time
 	$(BIN)/python -m pytest -m soak --durable --timeout 0

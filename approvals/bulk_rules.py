@@ -80,12 +80,11 @@ def _decides(request: ApprovalRequest, by: Actor) -> str:
 
 
 def _rejects(request: ApprovalRequest, by: Actor) -> str:
-    """An act that needs two people is read part by part by whoever decides on it, a "no" included."""
+    """A second factor is given for one request, a "no" included."""
     found = may_decide(request, by).why
     if found or not request.asks_step_up:
         return found
-    why = "needs two people" if request.required > 1 else "takes a second factor"
-    return f"It {why}, so it is read and decided on its own page."
+    return "It takes a second factor, so it is decided on its own page."
 
 
 def _approves(request: ApprovalRequest, by: Actor) -> str:
@@ -111,6 +110,6 @@ _RULES: dict[BulkAct, Callable[[ApprovalRequest, Actor], str]] = {
     BulkAct.CLAIM: _decides,
     BulkAct.RELEASE: _holds,
     BulkAct.ASSIGN: _assigns,
-    BulkAct.REJECT: _rejects,
+    BulkAct.REJECT: _decides,
     BulkAct.APPROVE: _approves,
 }

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from approvals import claims, queries
 from approvals import queue as queues
+from approvals.within import standing_on, suffix
 from audit.web import actor_of, came_from, is_part, target_of
 
 Verb = Callable[..., Any]
@@ -44,6 +45,7 @@ def _answered(request: HttpRequest, pk: UUID, verb: Verb, done: str) -> HttpResp
         messages.success(request, done)
         return redirect(came_from(request) or reverse("approval", args=[pk]))
     if target_of(request).startswith("request-"):
-        return render(request, "approvals/_request_row.html", {"row": queues.one_row(by, pk), "by_due_time": True})
+        context = {"row": queues.one_row(by, pk), "by_due_time": True, "within": suffix(standing_on(request))}
+        return render(request, "approvals/_request_row.html", context)
     shown = queries.review(by, pk, now=timezone.now())
     return render(request, "approvals/_claim.html", {"shown": shown, "approval": shown.request, "said": done})

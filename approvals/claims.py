@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 
 from approvals.holds import let_go, refuse_while_held
 from approvals.locks import lock_request
@@ -66,6 +67,24 @@ def release(*, request_id: UUID, by: Actor) -> ApprovalRequest:
     let_go(mine)
     _note(request, "released", mine[0], by)
     return request
+
+
+def note_lapsed(*, by: Actor, limit: int = 500) -> int:
+    """Leave a line in the history of every request whose claim has run out, once. The place was free already."""
+    lapsed = Claim.objects.newly_lapsed().order_by("held_until").values_list("request_id", "pk")[:limit]
+    return sum(_note_lapse(request_id, claim_id, by) for request_id, claim_id in lapsed)
+
+
+@transaction.atomic
+def _note_lapse(request_id: UUID, claim_id: UUID, by: Actor) -> bool:
+    """In the order of every verb: the request first. Whoever holds it at this moment keeps nobody waiting."""
+    request = ApprovalRequest.objects.select_for_update(skip_locked=True).filter(pk=request_id).first()
+    if request is None or not Claim.objects.newly_lapsed().filter(pk=claim_id).update(lapsed_at=Now()):
+        return False
+    if request.is_open:
+        claim = Claim.objects.get(pk=claim_id)
+        _note(request, "claim_lapsed", claim, by, f"{claim.person_name} held it")
+    return True
 
 
 def _refuse_unless_signable(request: ApprovalRequest, by: Actor) -> None:

@@ -115,9 +115,9 @@ class DecisionForm(ConfirmedForm):
     view = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     opened = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     critical = forms.CharField(
+        required=False,
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        error_messages={"required": "Type the value as you read it."},
     )
 
     def __init__(
@@ -145,7 +145,13 @@ class DecisionForm(ConfirmedForm):
             del self.fields["critical"]
         else:
             self.fields["critical"].label = f"Type the value of {showing.spoken(value.label)}, as you read it"
-            self.fields["critical"].help_text = "Both reviewers do. Grouping and currency do not matter."
+            self.fields[
+                "critical"
+            ].help_text = (
+                "Approving needs it of both reviewers, rejecting does not. Grouping and currency do not matter."
+            )
+            # Asked for by one answer of the two, so neither the browser nor the word "optional" speaks for it.
+            self.fields["critical"].needed_sometimes = True  # type: ignore[attr-defined]
 
     @property
     def checks(self) -> list[forms.BoundField]:
@@ -169,6 +175,12 @@ class DecisionForm(ConfirmedForm):
         if verdict and code not in offered(self.approval, Verdict(verdict)):
             raise forms.ValidationError(f"This is no reason to {verdict}.")
         return code
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if given.get("verdict") == Verdict.APPROVE and given.get("critical") == "":
+            self.add_error("critical", "Type the value as you read it.")
+        return given
 
     @property
     def says_yes(self) -> bool:
@@ -225,8 +237,6 @@ class BreakGlassForm(DecisionForm):
         super().__init__(*args, **kwargs)
         if "critical" in self.fields:
             # Whoever has signed already has typed it; of everybody else the verb asks for it.
-            self.fields["critical"].required = False
-            self.fields["critical"].needed_sometimes = True  # type: ignore[attr-defined]
             self.fields[
                 "critical"
             ].help_text = "Not needed again where you have signed. Grouping and currency do not matter."

@@ -36,6 +36,16 @@ def open_places(request: ApprovalRequest) -> int:
     return max(request.required - standing(request).given, 1)
 
 
+def give_up(request: ApprovalRequest, by: Actor, *, why: str) -> None:
+    """End this person's own claim, if there is one, and say so in the history while it still held anything."""
+    mine = list(request.claims.open().filter(person_id=by.user_id))
+    let_go(mine)
+    now = lifecycle.database_now()
+    for claim in mine:
+        if claim.held_until > now:
+            lifecycle.note(request, "approval_request.released", by=by, why=why, data={"claim": str(claim.pk)})
+
+
 def let_go(claims: Iterable[Claim]) -> None:
     """End these claims now."""
     Claim.objects.filter(pk__in=[claim.pk for claim in claims]).update(ended_at=lifecycle.database_now())

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import seeding
-from approvals.holds import let_go
+from approvals.holds import give_up
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Remark, RemarkKind
 from approvals.operations import refuse_unless_waiting
@@ -30,7 +30,7 @@ def send_back(*, request_id: UUID, by: Actor, digest: str, revision: int, questi
     if request.is_test:
         return seeding.end_beside(request, act="asked", by=by)
     _say(request, RemarkKind.QUESTION, by, question)
-    let_go(request.claims.open().filter(person_id=by.user_id))
+    give_up(request, by, why="by sending it back")
     move(request, to=RequestStatus.SENT_BACK, by=by, why=question)
     request_turned.send(ApprovalRequest, request=request)
     return request

@@ -29,6 +29,7 @@ NEWEST_FIRST = Keyset(("-created_at", "-id"))
 FOR_ME, WAITING, ANY = "me", "pending", "any"
 HELD_BY_ME, HELD_BY_NOBODY = "me", "nobody"
 CAN_DECIDE = "can decide"
+CAN_REJECT = "can reject; stopped"
 # What only the review page shows: large, and left in the table when rows are listed.
 NOT_LISTED = ("snapshot", "evidence", "agent_says")
 # Distinct values by jumping from one to the next through an index, not by reading every request there ever was.
@@ -67,8 +68,10 @@ def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
     return rows.exclude(pk__in=signed.values("request_id")).exclude(pk__in=closed.values("pk"))
 
 
-def next_waiting(actor: Actor, *, but: UUID) -> ApprovalRequest | None:
-    return waiting_for(actor).exclude(pk=but).due_first().first()  # type: ignore[attr-defined,no-any-return]
+def next_waiting(actor: Actor, *, but: UUID, among: QuerySet[ApprovalRequest] | None = None) -> ApprovalRequest | None:
+    """The next one to decide on, where the reader came from a part of the queue among its rows."""
+    rows = waiting_for(actor) if among is None else waiting_for(actor).filter(pk__in=among.order_by().values("pk"))
+    return rows.exclude(pk=but).due_first().first()  # type: ignore[attr-defined,no-any-return]
 
 
 def effect_of(request: ApprovalRequest) -> str:
@@ -104,13 +107,17 @@ class QueueFilters:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A request, who is still needed, what it is to the reader, and whether their signature would fill a seat."""
+    """A request, who is still needed, what it is to the reader, and whether their signature would fill a seat.
+
+    `reviewed`: it is in a unit whose requests the reader acts on, so that it can be selected for acting in bulk.
+    """
 
     request: ApprovalRequest
     yours: str
     attention: Attention
     missing: str = ""
     helps: bool = True
+    reviewed: bool = True
 
     @property
     def given(self) -> int:
@@ -131,7 +138,8 @@ class QueueRow:
     def may_claim(self) -> bool:
         """Is a signature open that nobody holds, and could the reader give it?"""
         left = self.request.required - self.given - len(self.attention.others)
-        return self.yours == CAN_DECIDE and self.helps and self.attention.mine is None and left > 0
+        decides = self.yours in {CAN_DECIDE, CAN_REJECT}
+        return decides and self.helps and self.attention.mine is None and left > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +237,7 @@ def rows_of(requests: Iterable[ApprovalRequest], actor: Actor) -> list[QueueRow]
             told[row.pk],
             _missing(row, told[row.pk], known),
             row.open_to is None or not theirs.isdisjoint(row.open_to),
+            row.unit_id in reviewed,
         )
         for row in requests
     ]
@@ -251,7 +260,7 @@ def _yours(row: ApprovalRequest, actor: Actor, reviewed: frozenset[UUID], told: 
     if duty := next((key for key in keys if key in row.excluded), ""):
         return f"you {row.duties[duty]}" if duty in row.duties else "your agent"
     if row.is_pending and row.unit_id in reviewed:
-        return CAN_DECIDE
+        return CAN_REJECT if row.is_frozen else CAN_DECIDE
     return ""
 
 

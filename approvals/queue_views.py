@@ -15,7 +15,9 @@ from approvals.models import SavedView
 from approvals.queue import QueueFilters
 from approvals.saved_view_views import ViewForm, reviewed
 from approvals.saved_views import canonical
+from approvals.standing import review_units
 from approvals.statuses import RequestStatus
+from approvals.within import suffix
 from audit.web import actor_of, address, chips, is_part, neighbours, page, unchanged
 
 ARRIVALS = "arrivals"
@@ -42,6 +44,8 @@ def queue(request: HttpRequest) -> HttpResponse:
         **_saved(request, views, reviewed(offered["unit"], actor)),
         "form": form,
         "listing": found,
+        "may_act": bool(review_units(actor)),
+        "within": suffix(canonical(request.GET.dict())),
         "filters": filters,
         "chips": chips(request, form),
         "folded": [_folded(request, group) for group in found.flood.groups] if found.flood else [],

@@ -157,7 +157,7 @@ def _rendering() -> str:
 
 
 def refuse_unread(request: ApprovalRequest, viewed: Mapping[str, Any]) -> None:
-    """An act that needs two people is decided only by somebody who has opened every part of it. Raises Invalid."""
+    """An act that needs two people is signed only by somebody who has opened every part of it. Raises Invalid."""
     seen = viewed.get("sections")
     missing = [title for name, title in SECTIONS.items() if not isinstance(seen, list) or name not in seen]
     if request.required > 1 and missing:

@@ -33,11 +33,11 @@ def standing(actor: Actor) -> StandingPage:
         received=[row for row in rows if row.delegate_id == actor.user_id],
         absences=list(Absence.objects.not_over().filter(person_id=actor.user_id).order_by("away_from")),
         units=offered,
-        people=_colleagues(actor),
+        people=colleagues(actor),
     )
 
 
-def _colleagues(actor: Actor) -> list[tuple[int, str]]:
+def colleagues(actor: Actor) -> list[tuple[int, str]]:
     """Everybody else who may look into a unit where the reader reviews."""
     ids = {person for unit in scope.unit_ids(actor, "review") for person in people_with("view", unit)}
     users = get_user_model().objects.filter(pk__in=ids - {actor.user_id})

@@ -1,6 +1,7 @@
 """The pages of deciding. Each view translates in, calls once, translates out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import operations, queries, second_looks
+from approvals import operations, queries, second_looks, within
 from approvals.confirming import voice_of
 from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
 from approvals.forms import BreakGlassForm, DecisionForm
@@ -51,7 +52,7 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         shown = queries.review(actor, pk, now=timezone.now())
         return review_page(request, shown, DecisionForm(approval=shown.request), just_decided=True)
     messages.success(request, "Your decision is recorded.")
-    return redirect(shown.request)
+    return redirect(f"{shown.request.get_absolute_url()}{within.suffix(within.came_through(request))}")
 
 
 @require_POST
@@ -86,8 +87,12 @@ def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any],
         act(form)
     except Refusal as refusal:
         return refused(request, pk, form, refusal)
-    messages.success(request, REVEALED if shown.request.is_test else done)
-    return redirect(shown.request)
+    said = REVEALED if shown.request.is_test else done
+    if is_part(request):
+        shown = queries.review(actor_of(request), pk, now=timezone.now())
+        return review_page(request, shown, _fresh(shown), done=said)
+    messages.success(request, said)
+    return redirect(f"{shown.request.get_absolute_url()}{within.suffix(within.came_through(request))}")
 
 
 def _given(kind: type[Any], shown: Review) -> dict[str, Any]:
@@ -110,7 +115,8 @@ def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Http
     is_decision = isinstance(form, DecisionForm)
     if isinstance(refusal, operations.Changed):
         form = _read_again(form, shown)
-    typed = {} if is_decision else {_name(type(form)): form, "unrecorded": form.typed}
+    name = _name(type(form))
+    typed = {} if is_decision else {name: form, "unrecorded": form.typed, "refused_at": name}
     if isinstance(refusal, Invalid) and is_decision:
         form.blame(refusal)
     answer = review_page(
@@ -139,9 +145,31 @@ def _read_again(form: Any, shown: Review) -> Any:
 def review_page(
     request: HttpRequest, shown: Review, form: DecisionForm, *, status: int = 200, **more: Any
 ) -> HttpResponse:
-    next_one = queries.next_waiting(actor_of(request), but=shown.request.pk) if shown.mine else None
+    filters = within.came_through(request)
+    among = within.rows(request, filters, now=timezone.now())
+    if among is not None:
+        shown = replace(shown, **queries.place(shown.request, among))
+    next_one = queries.next_waiting(actor_of(request), but=shown.request.pk, among=among) if shown.mine else None
     place = crumbs("Approvals", "approvals", f"APR-{short_id(shown.request.pk)}")
-    context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one}
-    context |= {_name(kind): kind(**_given(kind, shown)) for kind in BESIDE}
+    if filters:
+        place[0]["url"] += f"?{filters}"
+    context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one,
+               "within": within.suffix(filters)}  # fmt: skip
+    edit_form = EditForm(**_given(EditForm, shown))
+    context |= {_name(kind): kind(**_given(kind, shown)) for kind in BESIDE} | {"edit_form": edit_form}
     context["glass_form"] = BreakGlassForm(approval=shown.request) if shown.may_break else None
+    offers = _offers(shown, edit_form)
+    context["offers"] = offers
+    if more.get("refused_at") not in offers:
+        more["refused_at"] = ""
     return page(request, "approvals/request_detail.html", "approvals/_review.html", {**context, **more}, status=status)
+
+
+def _offers(shown: Review, edit_form: EditForm) -> set[str]:
+    """The forms beside the decision that stand on the page: a refusal of one is said there, else with the decision."""
+    if not shown.may.allowed:
+        return {"reply_form"} if shown.may_answer else set()
+    is_call = shown.request.is_call
+    offers = {"question_form": True, "edit_form": is_call and not shown.lock and bool(edit_form.offered),
+              "result_form": is_call and shown.request.required == 1}  # fmt: skip
+    return {name for name, offered in offers.items() if offered}

@@ -38,6 +38,8 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     search_fields: ClassVar[Any] = ["name"]
     versioned: ClassVar[bool] = True
     who_and_when: ClassVar[tuple[str, ...]] = ("state", "everybody", "activated_by", "activated_at")
+    # What a reader is shown in the place of a field that only a form or a program can use: field to method.
+    in_words: ClassVar[dict[str, str]] = {}
 
     # --- What may be done ---------------------------------------------------------------------------------------
 
@@ -54,11 +56,17 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     # --- What is shown ------------------------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*super().get_readonly_fields(request, obj), *(self.who_and_when if obj else ()))
+        words = (*self.who_and_when, *self.in_words.values()) if obj else ()
+        return (*super().get_readonly_fields(request, obj), *words)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         shown = list(super().get_fieldsets(request, obj))
+        if obj and not self.has_change_permission(request, obj):
+            shown = [(title, {**options, "fields": self._worded(options["fields"])}) for title, options in shown]
         return [*shown, ("State", {"fields": self.who_and_when})] if obj else shown
+
+    def _worded(self, fields: Any) -> list[Any]:
+        return [self.in_words.get(name, name) for name in fields]
 
     @admin.display(description="State", ordering="status")
     def state(self, row: Definition) -> str:
@@ -76,14 +84,26 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         row = kwargs.get("obj")
         if row is not None and self.may_configure(request):
-            context |= {"verbs": self._verbs_on(row), "pages": self.further_pages(row), **_as_read(row)}
+            why_not = _why_not_activate(row, actor_of(request))
+            context |= {"verbs": self._verbs_on(row, why_not), "pages": self.further_pages(row), "why_not": why_not}
+            context |= _as_read(row)
+        if row is not None and row.status == DefinitionStatus.DRAFT:
+            context |= self._against_the_one_in_force(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def further_pages(self, row: Definition) -> list[dict[str, str]]:
         """Pages about this row beside its form: links of a word and an address."""
         return []
 
-    def _verbs_on(self, row: Definition) -> list[dict[str, str]]:
+    def _against_the_one_in_force(self, request: HttpRequest, row: Definition) -> dict[str, Any]:
+        """Field by field, what activating this draft would change."""
+        in_force = self.get_queryset(request).filter(name=row.name, status=DefinitionStatus.ACTIVE).first()
+        if in_force is None:
+            return {"in_force": None}
+        changes = self._differences(definitions.content(in_force), definitions.content(row))
+        return {"in_force": in_force, "changes": [change for change in changes if change.label != "version"]}
+
+    def _verbs_on(self, row: Definition, why_not: str) -> list[dict[str, str]]:
         words = {"activate": "Activate", "version": "New version", "retire": "Retire"}
         offered = {
             DefinitionStatus.DRAFT: ["activate", "retire"],
@@ -93,6 +113,8 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         names = [name for name in offered if name != "version" or self.versioned]
         if row.protects and row.status == DefinitionStatus.ACTIVE:
             names.remove("retire")
+        if why_not:
+            names.remove("activate")
         return [{"name": name, "word": words[name], "url": self._url(name, row.pk)} for name in names]
 
     # --- What is done -------------------------------------------------------------------------------------------
@@ -187,6 +209,17 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
 
     def _url(self, name: str, pk: object) -> str:
         return reverse(f"admin:{self._url_name(name)}", args=[pk])
+
+
+def _why_not_activate(row: Definition, by: Actor) -> str:
+    """The verb's own words for whoever it would refuse; "" for everybody else."""
+    if row.status != DefinitionStatus.DRAFT:
+        return ""
+    try:
+        definitions.refuse_editor(row, by)
+    except Refusal as refusal:
+        return refusal.message
+    return ""
 
 
 def _as_read(row: Definition) -> dict[str, str]:

@@ -141,7 +141,7 @@ def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if row.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {row.status}: only a draft can be activated.")
-    _refuse_editor(row, by)
+    refuse_editor(row, by)
     if digest_of(row) != read:
         raise ChangedSinceRead(
             f"This {row.lifecycle.noun} was edited after you opened it. Nothing was activated.",
@@ -157,8 +157,8 @@ def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
     row.came_into_force()
 
 
-def _refuse_editor(row: Definition, by: Actor) -> None:
-    """Another account of the same person is the same person."""
+def refuse_editor(row: Definition, by: Actor) -> None:
+    """Raises SamePerson. Another account of the same person is the same person."""
     if by.user_id is None:
         return
     editors = {*row.editors, row.edited_by_id}

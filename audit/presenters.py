@@ -158,6 +158,7 @@ LINES: dict[str, Line] = {
     "approval_request.claimed": Line("{actor} claimed it", "info", "hand"),
     "approval_request.claim_renewed": Line("{actor} reads on: the claim was extended", "neutral", "hand"),
     "approval_request.taken_over": Line("{actor} took over a claim that had lapsed", "info", "hand"),
+    "approval_request.claim_lapsed": Line("A claim lapsed, and holds no place any more", "neutral", "clock"),
     "approval_request.released": Line("{actor} released the claim", "neutral", "back"),
     "approval_request.assigned": Line("{actor} asked a colleague to look at it", "neutral", "person"),
     "approval_request.reminded": Line(

@@ -49,6 +49,7 @@ class InUnitAdmin(DefinitionAdmin):
     """Definitions that belong to a unit by id."""
 
     unit_is_required = True
+    in_words: ClassVar[dict[str, str]] = {"unit_id": "unit"}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "unit_id":
@@ -63,8 +64,9 @@ class InUnitAdmin(DefinitionAdmin):
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         titles = {str(pk): title for pk, title in self._titles().items()}
-        unit = content.get("unit_id")
-        return {**super().readable(content), "unit_id": titles.get(unit, unit) if unit else "Every business unit"}
+        told = super().readable(content)
+        unit = told.pop("unit_id", None)
+        return {**told, "unit": titles.get(unit, unit) if unit else "Every business unit"}
 
     def _titles(self) -> dict[Any, str]:
         return dict(BusinessUnit.objects.values_list("pk", "title"))

@@ -152,7 +152,14 @@ def _welcome(host: str, port: int, addresses: dict[str, str], logins: str) -> No
     print(logins)
     for variable, address in addresses.items():
         print(f"  {variable:<12} {address}")
+    print(f"  {'mail':<12} {_mail()}")
     print(f"\nCtrl-C stops everything. Data and logs: {env.var_dir()}\n", flush=True)
+
+
+def _mail() -> str:
+    """Where the messages to people go."""
+    server = env.text("EMAIL_HOST", "")
+    return f"through {server}" if server else f"{env.var_dir() / 'mail'} (one file a message; nothing is sent)"
 
 
 def _tend(server: Server | None, programs: list[Program], follow: Callable[[int], None]) -> None:

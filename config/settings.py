@@ -141,7 +141,7 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Second factors --------------------------------------------------------------------------------------------
 # Where people reach the site: the links in messages begin with it, and passkeys are bound to its host name.
-SITE_URL = env.text("SITE_URL", "http://localhost:8000")
+SITE_URL = env.text("SITE_URL", f"http://localhost:{env.integer('PORT', 8000)}")
 # What encrypts the secrets of authenticator apps and recovery codes. The first key writes, every key reads.
 FACTOR_KEYS = [key for key in env.secret("FACTOR_KEYS").split(",") if key] or [SECRET_KEY]
 MFA_ADAPTER = "approvals.factor_secrets.Adapter"
@@ -280,6 +280,7 @@ WEBHOOK_PRIVATE_TARGETS = env.flag("WEBHOOK_PRIVATE_TARGETS", False)
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_I18N = True
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"

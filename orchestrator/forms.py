@@ -10,6 +10,7 @@ from approvals.exchange_forms import ValuesForm
 from approvals.models import Expected, StopScope
 from approvals.models.seeded_item import SHORTEST_HINT
 from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
+from audit.templatetags._status import pill
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import ExecutionFilters
@@ -17,13 +18,14 @@ from orchestrator.queries.stops import EVERY_UNIT
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
 
 SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]
-TIERS = [("informational", "Informational"), ("customer_facing", "Customer-facing"), ("financial", "Financial")]
-VERDICTS = [("allow", "Allowed"), ("hold", "Needs a person"), ("deny", "Denied")]
+TIERS = ["informational", "customer_facing", "financial"]
+VERDICTS = ["allow", "hold", "deny"]
 FAILURES = ["system", "timeout", "unknown_outcome", "lost", "empty_result", "budget", "policy", "determinism", "bug"]
 
 
-def _words(values: list[str]) -> list[tuple[str, str]]:
-    return [(value, value.replace("_", " ").capitalize()) for value in values]
+def _words(domain: str, values: list[str]) -> list[tuple[str, str]]:
+    """Any, and each value in the words of the badge that the rows show."""
+    return [("", "Any"), *((value, pill(domain, value).word) for value in values)]
 
 
 def _search() -> forms.CharField:
@@ -54,7 +56,7 @@ class FilterForm(forms.Form):
 
 
 class ExecutionForm(FilterForm):
-    state = forms.ChoiceField(choices=[("", "Any"), *_words(ExecutionStatus.values)], required=False)
+    state = forms.ChoiceField(choices=_words("execution", ExecutionStatus.values), required=False)
     workflow = forms.ChoiceField(required=False)
     unit = forms.ChoiceField(required=False)
     since = forms.ChoiceField(choices=SINCE, required=False, label="Started")
@@ -67,9 +69,9 @@ class ExecutionForm(FilterForm):
 class ActionForm(FilterForm):
     agent = forms.ChoiceField(required=False)
     tool = forms.ChoiceField(required=False)
-    verdict = forms.ChoiceField(choices=[("", "Any"), *VERDICTS], required=False)
-    status = forms.ChoiceField(choices=[("", "Any"), *_words(ActionStatus.values)], required=False)
-    tier = forms.ChoiceField(choices=[("", "Any"), *TIERS], required=False)
+    verdict = forms.ChoiceField(choices=_words("verdict", VERDICTS), required=False)
+    status = forms.ChoiceField(choices=_words("action", ActionStatus.values), required=False)
+    tier = forms.ChoiceField(choices=_words("tier", TIERS), required=False)
     since = forms.ChoiceField(choices=SINCE, required=False, label="Proposed")
     q = _search()
     execution = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -80,8 +82,8 @@ class ActionForm(FilterForm):
 
 
 class LetterForm(FilterForm):
-    status = forms.ChoiceField(choices=[("", "Any"), *_words(DeadLetterStatus.values)], required=False)
-    failure = forms.ChoiceField(choices=[("", "Any"), *_words(FAILURES)], required=False)
+    status = forms.ChoiceField(choices=_words("dead_letter", DeadLetterStatus.values), required=False)
+    failure = forms.ChoiceField(choices=_words("failure", FAILURES), required=False)
     unit = forms.ChoiceField(required=False)
     owner = forms.ChoiceField(required=False)
     since = forms.ChoiceField(choices=SINCE, required=False, label="Last failed")

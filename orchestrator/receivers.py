@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models.functions import Now
 from django.dispatch import receiver
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Verdict, said
 from approvals.signals import request_resolved, request_turned
 from approvals.statuses import RequestStatus
 from audit.actors import system
@@ -26,6 +26,7 @@ ACTION_BECOMES = {
     RequestStatus.ANSWERED: ActionStatus.ANSWERED,
     RequestStatus.EXPIRED: ActionStatus.EXPIRED,
 }
+SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected", Verdict.ANSWER: "answered"}
 UNDECIDED = (ActionStatus.HELD, ActionStatus.SENT_BACK)
 
 
@@ -102,10 +103,9 @@ def _words(request: ApprovalRequest) -> str:
     if request.status == RequestStatus.EXPIRED:
         return "Nobody decided in time." if request.use_by is None else "The approval was not used in time."
     voices = [
-        f"{voice.get_verdict_display().lower()} by {voice.person_name}"
+        f"{SAID[Verdict(voice.verdict)]} by {voice.person_name}"
         + (f" for {voice.for_person_name}" if voice.for_person_name else "")
-        + f": {voice.reason_code}"
-        + (f" ({voice.note})" if voice.note else "")
+        + f": {said(voice.reason_code, voice.note)}"
         for voice in request.decisions.order_by("at")
     ]
     return "; ".join(voices)

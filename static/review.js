@@ -1,7 +1,7 @@
 /* The review page's reading record. A part with data-section counts as viewed after a second on screen (a fold: opened and on
  * screen). Viewing ticks its box (input name="viewed") in form[data-decision]; without this script a person ticks it by hand.
- * Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait for all required
- * boxes; pressed too early they lead to the first part still to be read. */
+ * Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait for every box with
+ * data-must, unless Reject is chosen; pressed too early they lead to the first part still to be read. */
 (() => {
   "use strict";
   const { all } = window.holdpoint;
@@ -42,12 +42,14 @@
     if (record) record.value = JSON.stringify(read);
   }
 
-  const unread = () => boxes().filter((box) => box.required && !box.checked);
+  // Refusing is possible at once; whoever has not chosen yet is told what approving still needs.
+  const rejecting = () => form()?.elements.namedItem("verdict")?.value === "reject";
+  const unread = () => (rejecting() ? [] : boxes().filter((box) => "must" in box.dataset && !box.checked));
 
   function unlock(button) {
     if ("jsBusy" in button.dataset) return;
     const missing = unread().map((box) => box.labels[0]?.textContent.trim() || box.value);
-    const why = missing.length ? `Still to view: ${missing.join(", ")}.` : "";
+    const why = missing.length ? `Still to view before approving: ${missing.join(", ")}.` : "";
     if (why) { button.setAttribute("aria-disabled", "true"); button.dataset.why = why; } else { button.removeAttribute("aria-disabled"); }
     const note = button.form?.querySelector("[data-unlock-note]");
     if (note && note.textContent !== why) note.textContent = why;
@@ -69,15 +71,13 @@
     show();
     if (!("jsBusy" in button.dataset) && unread().length) leadOn();
   }, true);
-  // A box nobody can tick must not be asked for by the browser's own bubble.
-  document.addEventListener("invalid", (event) => { if (event.target.matches("form[data-decision] input[name=viewed]")) event.preventDefault(); }, true);
   document.addEventListener("click", (event) => { if (event.target.matches("form[data-decision] input[name=viewed]")) event.preventDefault(); });
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("details[data-section]") && event.target.open) entry(event.target.dataset.section).opens += 1;
   }, true);
   const watch = () => all("[data-section]").forEach((part) => watcher.observe(part));
   document.addEventListener("htmx:after:swap", () => { watch(); show(); });
-  document.addEventListener("holdpoint:released", show);
+  for (const moment of ["holdpoint:released", "change"]) document.addEventListener(moment, show);
   watch();
   show();
 })();

@@ -1,6 +1,6 @@
 """Approval policies in the admin. A condition that does not compile is refused with its line and column."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -73,6 +73,14 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
         return data
 
 
+def _groups(needs: list[dict[str, Any]]) -> str:
+    return "\n".join(map(str, Need.read(needs)))
+
+
+def _reasons(codes: list[str]) -> str:
+    return "\n".join(ReasonCode(code).label for code in codes) or "All"
+
+
 @admin.register(ApprovalPolicy)
 class ApprovalPolicyAdmin(OptionalUnitAdmin):
     form = PolicyForm
@@ -85,6 +93,9 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
         ("Learning from it", {"fields": ["second_look_percent", "test_items"]}),
     ]
     readonly_fields = ["version"]
+    in_words: ClassVar[dict[str, str]] = {
+        **OptionalUnitAdmin.in_words, "needs": "groups", "checks": "questions", "reason_codes": "reasons",
+    }  # fmt: skip
     search_fields = ["name", "tool", "reason"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -101,9 +112,21 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
     def people(self, row: ApprovalPolicy) -> str:
         return ", ".join([str(row.required), *map(str, Need.read(row.needs))])
 
+    @admin.display(description="Groups")
+    def groups(self, row: ApprovalPolicy) -> str:
+        return _groups(row.needs) or "Any reviewer of the unit"
+
+    @admin.display(description="Checks")
+    def questions(self, row: ApprovalPolicy) -> str:
+        return "\n".join(row.checks) or "None"
+
+    @admin.display(description="Reason codes")
+    def reasons(self, row: ApprovalPolicy) -> str:
+        return _reasons(row.reason_codes)
+
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
-        needs = "\n".join(map(str, Need.read(content.get("needs", []))))
-        return {**super().readable(content), "needs": needs, "checks": "\n".join(content.get("checks", []))}
+        words = {"needs": _groups(content.get("needs", [])), "checks": "\n".join(content.get("checks", []))}
+        return {**super().readable(content), **words, "reason_codes": _reasons(content.get("reason_codes", []))}
 
     def further_pages(self, row: Any) -> list[dict[str, str]]:
         return [{"word": "Try it on past actions", "url": reverse(TRIAL, args=[row.pk])}]

@@ -1,6 +1,6 @@
 """What policies refer to: groups of reviewers, business calendars, and accounts that are one person."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -19,21 +19,11 @@ class OfPeople:
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = super().readable(content)  # type: ignore[misc]
-        return {**told, self.ids: names_of(content.get(self.ids, []))}
+        return {**told, "people": names_of(told.pop(self.ids, []))}
 
     @admin.display(description="People")
     def people(self, row: Any) -> str:
         return names_of(getattr(row, self.ids))
-
-    def get_fields(self, request: Any, obj: Any = None) -> Any:
-        """A version in force is read, and ids tell a reader nothing."""
-        shown = super().get_fields(request, obj)  # type: ignore[misc]
-        if obj is None or obj.status == "draft":
-            return shown
-        return ["people" if name == self.ids else name for name in shown]
-
-    def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
-        return (*super().get_readonly_fields(request, obj), "people")  # type: ignore[misc]
 
 
 class ReviewerGroupForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -50,6 +40,7 @@ class ReviewerGroupForm(forms.ModelForm):  # type: ignore[type-arg]
 class ReviewerGroupAdmin(OfPeople, OptionalUnitAdmin):
     form = ReviewerGroupForm
     ids = "member_ids"
+    in_words: ClassVar[dict[str, str]] = {**OptionalUnitAdmin.in_words, "member_ids": "people"}
     list_display = ["name", "version", "state", "title", "unit", "people"]
     fields = ("name", "title", "unit_id", "member_ids")
     search_fields = ["name", "title"]
@@ -107,6 +98,7 @@ class LinkedAccountsForm(forms.ModelForm):  # type: ignore[type-arg]
 class LinkedAccountsAdmin(OfPeople, DefinitionAdmin):
     form = LinkedAccountsForm
     ids = "account_ids"
+    in_words: ClassVar[dict[str, str]] = {"account_ids": "people"}
     list_display = ["name", "version", "state", "people", "reason"]
     fields = ("name", "account_ids", "reason")
     search_fields = ["name", "reason"]

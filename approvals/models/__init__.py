@@ -5,7 +5,7 @@ from approvals.models.bulk import BulkAct, BulkItem, BulkOperation, Outcome
 from approvals.models.calendar import BusinessCalendar
 from approvals.models.claim import Assignment, Claim
 from approvals.models.confirmation import SIGNING, Confirmation, FactorKind, Guesses
-from approvals.models.decision import FITS, Decision, ReasonCode, Verdict
+from approvals.models.decision import FITS, Decision, ReasonCode, Verdict, said
 from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.escalation import Escalation, EscalationLevel, Kind
 from approvals.models.evaluation_case import CaseKind, EvaluationCase
@@ -68,4 +68,5 @@ __all__ = [
     "StopScope",
     "Verdict",
     "WebhookEndpoint",
+    "said",
 ]

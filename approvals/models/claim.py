@@ -17,6 +17,10 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
     def running(self) -> "ClaimQuerySet":
         return self.open().filter(held_until__gt=Now())
 
+    def newly_lapsed(self) -> "ClaimQuerySet":
+        """Run out, and nobody has been told yet."""
+        return self.open().filter(lapsed_at__isnull=True, held_until__lte=Now())
+
 
 class Claim(models.Model):
     """Somebody reads this request and means to sign it. It holds the place of one open signature, by the database's clock."""
@@ -28,6 +32,8 @@ class Claim(models.Model):
     claimed_at = models.DateTimeField(db_default=Now())
     held_until = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    # When the history was told that it had lapsed. It stays open: whoever claims next takes it over, and the record says so.
+    lapsed_at = models.DateTimeField(null=True)
 
     objects = ClaimQuerySet.as_manager()
 
@@ -39,6 +45,13 @@ class Claim(models.Model):
                 condition=Q(ended_at__isnull=True),
             ),
             models.CheckConstraint(name="claim_lapses_after_it_begins", condition=Q(held_until__gt=F("claimed_at"))),
+        ]
+        indexes = [
+            models.Index(
+                name="claim_not_known_to_lapse",
+                fields=["held_until"],
+                condition=Q(ended_at__isnull=True, lapsed_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

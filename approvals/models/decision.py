@@ -31,6 +31,12 @@ class ReasonCode(models.TextChoices):
     OTHER = "other", "Other (a note is needed)"
 
 
+def said(reason_code: str, note: str) -> str:
+    """A coded reason and its note in words, as histories tell them; the code itself stands in the decision."""
+    word = ReasonCode(reason_code).label.partition(" (")[0]
+    return f"{word}: {note}" if note else word
+
+
 # Which reasons speak for which verdict; asked by the operation, so that page and API give one answer.
 FITS = {
     Verdict.APPROVE: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.OTHER},

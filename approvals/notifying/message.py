@@ -8,6 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from approvals.models.notice import Notice
+from audit.addresses import in_full
 from audit.templatetags._visible import pieces
 
 LONGEST_TITLE = 200
@@ -21,7 +22,7 @@ def title_of(notice: Notice) -> str:
 
 def link_to(notice: Notice) -> str:
     """Opens a page. Nothing is ever decided by following it."""
-    return f"{settings.SITE_URL.rstrip('/')}{notice.path}"
+    return in_full(notice.path)
 
 
 def subject_of(notices: list[Notice]) -> str:
@@ -42,7 +43,7 @@ def text_of(notices: list[Notice]) -> str:
         ) if line)
         for notice in notices
     ]  # fmt: skip
-    end = f"How you are told: {settings.SITE_URL.rstrip('/')}{reverse('notifications')}"
+    end = f"How you are told: {in_full(reverse('notifications'))}"
     return "\n\n".join([*paragraphs, end])
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals.locks import lock_request
-from approvals.models import ApprovalRequest, Verdict
+from approvals.models import ApprovalRequest, Verdict, said
 from approvals.operations.ending import resolve
 from approvals.operations.voices import Voice, record, refuse_unless_open, refuse_unless_waiting, said_before
 from approvals.signers import right_to_reject, right_to_sign, standing
@@ -49,7 +49,7 @@ def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
         return request
     refuse_unless_open(request, by, voice, Verdict.REJECT)
     record(request, by, Verdict.REJECT, voice, right_to_reject(request, by))
-    resolve(request, RequestStatus.REJECTED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
+    resolve(request, RequestStatus.REJECTED, by=by, why=said(voice.reason_code, voice.note))
     return request
 
 
@@ -72,7 +72,7 @@ def answer(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     refuse_unless_open(request, by, voice, Verdict.ANSWER)
     refuse_stopped(request)
     record(request, by, Verdict.ANSWER, voice, right_to_sign(request, by, standing(request)))
-    resolve(request, RequestStatus.ANSWERED, by=by, why=f"{voice.reason_code}: {voice.note}".rstrip(": "))
+    resolve(request, RequestStatus.ANSWERED, by=by, why=said(voice.reason_code, voice.note))
     return request
 
 

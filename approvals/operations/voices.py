@@ -79,13 +79,16 @@ def refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdic
 
 
 def _refuse_unread(request: ApprovalRequest, voice: Voice, verdict: Verdict) -> None:
-    """A signature counts for what was read: the page as it is now, whole, and where two people sign every part of it."""
+    """A signature counts for what was read: the page as it is now, whole, and where two people sign every part of it.
+
+    Refusing is possible at once: nobody has to read on through what they already know to be wrong.
+    """
     if str(voice.viewed.get("view", "")) not in {"", showing.view_digest(request)}:
         raise Changed("What the page says has changed since you opened it. Nothing was recorded; please read it again.")
     if verdict == Verdict.APPROVE:
         showing.refuse_hidden(request)
-    showing.refuse_unread(request, voice.viewed)
-    showing.refuse_miscopied(request, voice.critical)
+        showing.refuse_unread(request, voice.viewed)
+        showing.refuse_miscopied(request, voice.critical)
 
 
 def refuse_too_late(request: ApprovalRequest) -> None:

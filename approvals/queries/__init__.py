@@ -1,7 +1,7 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
 from approvals.blind import history, own_voices, sealed, signed_by
-from approvals.queries.reviewing import Review, difference_from, review
+from approvals.queries.reviewing import Review, difference_from, place, review
 from approvals.queries.work import Waiting, work
 from approvals.queue import (
     ANY,
@@ -41,6 +41,7 @@ __all__ = [
     "newest",
     "next_waiting",
     "own_voices",
+    "place",
     "queue",
     "queue_page",
     "review",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from approvals import factors, snapshots
 from approvals.attention import Attention, attention_of
@@ -184,7 +184,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         may_break=request.required > 1 and request.is_pending and may_break(request, actor, stands).allowed,
         factors=factors.of_kinds(request.own_factors),
         may_look=glass is not None and may_look(glass, actor),
-        **_place(actor, request),
+        **place(request, waiting_for(actor)),
     )
 
 
@@ -223,15 +223,15 @@ def _may(request: ApprovalRequest, actor: Actor, stands: Standing, now: datetime
     return answer
 
 
-def _place(actor: Actor, request: ApprovalRequest) -> dict[str, Any]:
-    """Where this request stands among those waiting for the reader."""
-    rows = list(waiting_for(actor).order_by("decide_by", "-required", "id").only("id", "title", "decide_by")[:500])
+def place(request: ApprovalRequest, among: QuerySet[ApprovalRequest]) -> dict[str, Any]:
+    """Where this request stands among those waiting for the reader, or in the part of the queue they came from."""
+    rows = list(among.order_by("decide_by", "-required", "id").only("id", "title", "decide_by")[:500])
     keys = [row.pk for row in rows]
-    place = keys.index(request.pk) if request.pk in keys else -1
+    at = keys.index(request.pk) if request.pk in keys else -1
     others = [row for row in rows if row.pk != request.pk]
     return {
-        "place": place + 1,
+        "place": at + 1,
         "waiting": len(rows),
-        "previous": rows[place - 1] if place > 0 else None,
-        "next": rows[place + 1] if 0 <= place < len(rows) - 1 else (others[0] if place < 0 and others else None),
+        "previous": rows[at - 1] if at > 0 else None,
+        "next": rows[at + 1] if 0 <= at < len(rows) - 1 else (others[0] if at < 0 and others else None),
     }

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 NODE_WIDTH, NODE_HEIGHT = 176, 52
-GAP_X, GAP_Y = 36, 14
+GAP_X, GAP_Y = 28, 14
+# As many columns as fit beside the navigation on a small laptop; a longer way goes on in a new line, which costs margins.
+WIDEST, WRAPPED, LINE_GAP = 5, 4, 28
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,28 @@ def layout(needs: Mapping[str, Sequence[str]]) -> Layout:
     """Columns by longest way from the start, each centred; unknown needs are ignored."""
     known = {key: [need for need in wanted if need in needs] for key, wanted in needs.items()}
     columns = _columns(known)
-    tallest = max((len(column) for column in columns), default=0)
-    height = tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y if tallest else 0
-    places = {place.key: place for index, column in enumerate(columns) for place in _stack(column, index, height)}
-    arrows = [Arrow(need, key, _curve(places[need], places[key])) for key in known for need in known[key]]
-    width = len(columns) * (NODE_WIDTH + GAP_X) - GAP_X if columns else 0
-    return Layout(width, height, tuple(places.values()), tuple(arrows))
+    a_line = len(columns) if len(columns) <= WIDEST else WRAPPED
+    lines = [columns[at : at + a_line] for at in range(0, len(columns), a_line or 1)]
+    margin = GAP_X if len(lines) > 1 else 0
+    places: dict[str, Place] = {}
+    lanes: dict[str, float] = {}
+    top = 0
+    for line in lines:
+        height = max(map(len, line)) * (NODE_HEIGHT + GAP_Y) - GAP_Y
+        for index, column in enumerate(line):
+            for place in _stack(column, margin + index * (NODE_WIDTH + GAP_X), top, height):
+                places[place.key], lanes[place.key] = place, top - LINE_GAP / 2
+        top += height + LINE_GAP
+    arrows = [_arrow(need, key, places, lanes) for key in known for need in known[key]]
+    width = a_line * (NODE_WIDTH + GAP_X) - GAP_X + 2 * margin if columns else 0
+    return Layout(width, max(top - LINE_GAP, 0), tuple(places.values()), tuple(arrows))
+
+
+def _arrow(source: str, target: str, places: Mapping[str, Place], lanes: Mapping[str, float]) -> Arrow:
+    """Within a line a curve; into another line around what stands between, through the lane above it."""
+    one, two = places[source], places[target]
+    path = _curve(one, two) if lanes[source] == lanes[target] else _around(one, two, lanes[target])
+    return Arrow(source, target, path)
 
 
 def _columns(needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
@@ -67,10 +85,10 @@ def _columns(needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
     return columns
 
 
-def _stack(column: list[str], index: int, height: int) -> list[Place]:
+def _stack(column: list[str], x: float, top: float, height: int) -> list[Place]:
     pitch = NODE_HEIGHT + GAP_Y
-    top = (height - (len(column) * pitch - GAP_Y)) / 2
-    return [Place(key, index * (NODE_WIDTH + GAP_X), top + row * pitch) for row, key in enumerate(column)]
+    first = top + (height - (len(column) * pitch - GAP_Y)) / 2
+    return [Place(key, x, first + row * pitch) for row, key in enumerate(column)]
 
 
 def _curve(source: Place, target: Place) -> str:
@@ -79,7 +97,13 @@ def _curve(source: Place, target: Place) -> str:
     if y1 == y2:
         return f"M{x1:g} {y1:g}H{x2:g}"
     bend = x2 - GAP_X / 2
-    return f"M{x1:g} {y1:g}H{bend - 13:g}C{bend:g} {y1:g} {bend:g} {y2:g} {bend + 13:g} {y2:g}H{x2:g}"
+    return f"M{x1:g} {y1:g}H{bend - 8:g}C{bend:g} {y1:g} {bend:g} {y2:g} {bend + 8:g} {y2:g}H{x2:g}"
+
+
+def _around(source: Place, target: Place, lane: float) -> str:
+    x1, y1 = source.x + NODE_WIDTH, source.y + NODE_HEIGHT / 2
+    x2, y2 = target.x - 5, target.y + NODE_HEIGHT / 2
+    return f"M{x1:g} {y1:g}H{x1 + GAP_X / 2:g}V{lane:g}H{target.x - GAP_X / 2:g}V{y2:g}H{x2:g}"
 
 
 SPARK_WIDTH, SPARK_HEIGHT = 156, 24

@@ -4,21 +4,22 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals import operations, step_up
+from approvals import claims, operations, step_up
 from approvals.factors import FRESH_SECONDS, Given
-from approvals.models import ApprovalRequest, ReasonCode
+from approvals.models import ApprovalRequest, Claim, ReasonCode
 from approvals.questions import reply, send_back
 from approvals.statuses import RequestStatus
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
+from orchestrator.api.bodies import Nothing
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import Body, Id, Object, Text, Whole, read
 from orchestrator.api.idempotency import Answer, once
@@ -100,7 +101,10 @@ class ResultBody(Body):
 
 def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:
     """People see their units' requests; an agent sees those about its own actions, and no test item."""
-    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related("decisions__confirmation", "remarks", "edits")
+    held = Prefetch("claims", Claim.objects.running().order_by("claimed_at"))
+    rows = ApprovalRequest.objects.visible_to(actor).prefetch_related(
+        "decisions__confirmation", "remarks", "edits", held
+    )
     return rows if actor.is_person else rows.real().filter(agent=actor.name)
 
 
@@ -208,6 +212,28 @@ class Results(ApiView):
             request,
             lambda: _then_show(request, answer_instead(request_id=request_id, by=by, voice=voice, result=result)),
         )
+
+
+class Claims(ApiView):
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(
+        request=Nothing, responses={201: ApprovalShape}, summary="Hold it, hold it longer, or take over what lapsed"
+    )
+    def post(self, request: Request, request_id: UUID) -> HttpResponse:
+        by = actor_of(request)
+        read(Nothing, request.data)
+        return once(request, lambda: _then_show(request, claims.claim(request_id=request_id, by=by).request))
+
+
+class Releases(ApiView):
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(request=Nothing, responses={201: ApprovalShape}, summary="Give one's own claim back")
+    def post(self, request: Request, request_id: UUID) -> HttpResponse:
+        by = actor_of(request)
+        read(Nothing, request.data)
+        return once(request, lambda: _then_show(request, claims.release(request_id=request_id, by=by)))
 
 
 def _then_show(request: Request, changed: ApprovalRequest) -> Answer:

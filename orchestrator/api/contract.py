@@ -58,14 +58,14 @@ class ContractSchema(AutoSchema):
     def get_operation_id(self) -> str:
         """A list and one of its rows need names of their own."""
         name: str = super().get_operation_id()
-        listed = self.method == "GET" and getattr(self.view, "filters", None)
+        listed = self.method == "GET" and getattr(self.view, "filters", None) is not None
         return f"{name.removesuffix('_retrieve')}_list" if listed else name
 
     def get_override_parameters(self) -> list[Any]:
         if self.method == "POST":
             return [KEY]
         filters = getattr(self.view, "filters", None)
-        return [*PAGING, *(OpenApiParameter(name, str) for name in filters)] if filters else []
+        return [*PAGING, *(OpenApiParameter(name, str) for name in filters)] if filters is not None else []
 
     def get_description(self) -> str:  # type: ignore[override]
         door = cast(Any, self.view).doors[self.method]

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from approvals import showing, snapshots
-from approvals.models import ApprovalRequest, Decision, Edit, Remark, RemarkKind, Verdict
+from approvals.models import ApprovalRequest, Claim, Decision, Edit, Remark, RemarkKind, Verdict
 from approvals.permissions import told
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
@@ -228,8 +228,8 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
     class Meta:
         model = Decision
         fields = (
-            "person_name", "verdict", "reason_code", "note", "answers", "digest", "revision", "viewed", "at", "factor",
-            "confirmed_at",
+            "person_name", "for_person_name", "verdict", "reason_code", "note", "answers", "digest", "revision",
+            "viewed", "at", "factor", "confirmed_at",
         )  # fmt: skip
 
 
@@ -245,11 +245,18 @@ class EditShape(serializers.ModelSerializer[Edit]):
         fields = ("revision", "person_name", "note", "before_digest", "after_digest", "changes", "at")
 
 
+class ClaimShape(serializers.ModelSerializer[Claim]):
+    class Meta:
+        model = Claim
+        fields = ("person_name", "claimed_at", "held_until")
+
+
 class ApprovalShape(Shape):
     action = serializers.UUIDField(source="subject_id")
     execution = serializers.UUIDField(source="execution_id", allow_null=True)
     snapshot = serializers.SerializerMethodField()
     decisions = serializers.SerializerMethodField()
+    claims = serializers.SerializerMethodField()
     remarks = RemarkShape(many=True)
     edits = EditShape(many=True)
     view = serializers.SerializerMethodField()
@@ -264,7 +271,7 @@ class ApprovalShape(Shape):
             "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
             "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
             "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
-            "escalate_to", "decisions", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
+            "escalate_to", "decisions", "claims", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
             "resolved_at", "view", "must_view", "must_type", "must_confirm", "lock",
         )  # fmt: skip
 
@@ -277,6 +284,13 @@ class ApprovalShape(Shape):
         voices = list(request.decisions.all())
         return DecisionShape(voices if told(request, voices, actor_of(self.context["request"])) else [], many=True).data
 
+    @extend_schema_field(ClaimShape(many=True))
+    def get_claims(self, request: ApprovalRequest) -> Any:
+        """Who reads it at the moment; of no concern to the agent that waits."""
+        if not actor_of(self.context["request"]).is_person:
+            return []
+        return ClaimShape(request.claims.all(), many=True).data
+
     def get_view(self, request: ApprovalRequest) -> str:
         """Digest of what the review page shows; a decision may name it, and then counts for nothing else."""
         return showing.view_digest(request)
@@ -285,7 +299,7 @@ class ApprovalShape(Shape):
         return list(showing.SECTIONS) if request.required > 1 else []
 
     def get_must_type(self, request: ApprovalRequest) -> str | None:
-        """The argument whose value a decision has to repeat as `critical`."""
+        """The argument whose value approving has to repeat as `critical`."""
         value = showing.critical_value(request)
         return value.label if value else None
 

@@ -12,7 +12,7 @@ from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from approvals import bypasses, clocks, draws, second_looks
+from approvals import bypasses, claims, clocks, draws, second_looks
 from approvals import operations as approvals
 from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
@@ -49,6 +49,7 @@ def sweep() -> int:
             clocks.keep(),
             escalate_due(by=ENGINE),
             approvals.expire_overdue(by=ENGINE),
+            claims.note_lapsed(by=ENGINE),
             bypasses.end_overdue(by=ENGINE),
             second_looks.expire_overdue(by=ENGINE),
             draws.commit_ahead(by=ENGINE),

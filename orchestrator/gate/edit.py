@@ -130,6 +130,7 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
     need = judged.requirement
     _store(action, arguments, text, tool)
     action.required = _people(request, need)
+    action.tier = tier_of(action.required, action.tier)
     action.policy_version = need.policy_version
     action.digest = digest_of(action)
     action.save(update_fields=EDITED)
@@ -139,7 +140,7 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
         revision=action.revision,
         title=title_of(tool, arguments),
         required=action.required,
-        tier=tier_of(action.required, action.tier),
+        tier=action.tier,
         reasons=list(dict.fromkeys([*need.reasons, *_kept(request, need)])),
         policy_version=action.policy_version,
         needs=need.needs,
@@ -155,7 +156,7 @@ def _people(request: ApprovalRequest, need: Requirement) -> int:
     return people_of(max(request.required, need.required), union([Need.read(request.needs), need.needs]))
 
 
-EDITED = ["proposed", "arguments", "revision", "business_key", "required", "policy_version", "digest"]
+EDITED = ["proposed", "arguments", "revision", "business_key", "required", "tier", "policy_version", "digest"]
 
 
 def _store(action: Action, arguments: dict[str, Any], text: str, tool: Tool) -> None:

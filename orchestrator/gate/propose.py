@@ -179,7 +179,7 @@ def propose(
         tool=tool,
         tool_version=judged.tool.version if judged.tool else "",
         effect=judged.tool.effect if judged.tool else "",
-        tier=judged.tool.tier if judged.tool else STRICTEST_TIER,
+        tier=tier_of(judged.requirement.required, judged.tool.tier if judged.tool else STRICTEST_TIER),
         execution_id=place.execution.pk if place else execution_id,
         arguments=canonical_arguments(arguments),
         proposed=proposed,
@@ -349,6 +349,6 @@ def asked_of(need: Requirement) -> approvals.Asked:
 
 
 def tier_of(required: int, floor: str) -> str:
-    """A policy that asks for two or more makes it a two-person act, whatever the tool's own tier says."""
+    """A policy that asks for people raises the tool's own tier to that many; nothing lowers it."""
     wanted = min(max(required, TIERS[floor]), max(TIERS.values()))
     return next(tier for tier, people in TIERS.items() if people == wanted)

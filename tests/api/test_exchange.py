@@ -264,6 +264,13 @@ class TestTheSecondReviewer:
         ]
         assert self.sign(browser, refund)[0] == 201
 
+    def test_may_refuse_at_once(self, browser, refund):
+        approval = read(browser, refund)
+        body = over(approval, verdict="reject", reason_code="wrong_amount")
+
+        assert browser.post(path(refund, "decisions/"), body)[0] == 201
+        assert read(browser, refund)["status"] == "rejected"
+
     def test_hostile_reading_records_are_refused_not_crashed_on(self, browser, refund):
         for viewed in ({"sections": "act"}, {"view": ["x"]}, {"sections": [{}]}, {"sections": {"act": 1}}):
             assert self.sign(browser, refund, viewed=viewed)[0] in {409, 422}

@@ -218,8 +218,8 @@ class TestDecisionsReachTheProposer:
         rejected = api.get(f"actions/{action['id']}/")[1]
 
         assert rejected["status"] == "rejected"
-        assert "wrong_target" in rejected["reasons"][-1]
-        assert "That order is not theirs" in rejected["reasons"][-1]
+        assert rejected["approval"]["reason_code"] == "wrong_target"
+        assert "Wrong account or recipient: That order is not theirs" in rejected["reasons"][-1]
         assert api.post(f"actions/{action['id']}/redemptions/")[1]["code"] == "action_rejected"
 
 

@@ -6,7 +6,7 @@ from django.core.management import call_command
 from approvals.models import ApprovalPolicy
 from audit.definitions import draft, edit
 from audit.models import AuditEvent
-from orchestrator.models import DeadLetter
+from orchestrator.models import Action, DeadLetter
 from tests import make
 
 
@@ -49,3 +49,21 @@ class TestLettersOfBefore:
             "agent_owner",
         )
         assert AuditEvent.objects.filter(object_id=groups[0].pk, event="failure_group.new").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOneTier:
+    def test_is_taken_from_the_request_and_the_way_back_is_open(self) -> None:
+        make.policy()
+        raised, plain = (make.request(amount) for amount in ("4860.00", "9.00"))
+
+        call_command("migrate", "orchestrator", "0021", verbosity=0)
+        before = tiers()
+        call_command("migrate", verbosity=0)
+
+        assert (before[raised.subject_id], tiers()[raised.subject_id]) == ("customer_facing", "financial")
+        assert before[plain.subject_id] == tiers()[plain.subject_id] == "customer_facing"
+
+
+def tiers() -> dict[object, str]:
+    return dict(Action.objects.values_list("pk", "tier"))

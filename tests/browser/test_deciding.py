@@ -76,6 +76,23 @@ class TestByKeyboard:
         page.wait_for_selector("#status:has-text('Still to view')", state="attached")
         assert not Decision.objects.exists()
 
+    def test_refuses_at_once_what_needs_two_people(self, request_of_two, opened):
+        page = opened("grace", viewport={"width": 1280, "height": 500}).page
+        page.goto(request_of_two.get_absolute_url())
+        button = page.locator("#decision-form button[type=submit]")
+        page.wait_for_selector("#decision-form button[aria-disabled=true]")
+
+        page.keyboard.press("r")
+        page.wait_for_selector("#decision-form button:not([aria-disabled])")
+        page.keyboard.press("a")
+        page.wait_for_selector("#decision-form button[aria-disabled=true]")
+        page.keyboard.press("r")
+        page.select_option("#decision_reason_code", "wrong_amount")
+        button.click()
+        page.wait_for_selector("text=You rejected this")
+
+        assert Decision.objects.get(request=request_of_two).verdict == "reject"
+
     @pytest.mark.parametrize("height", [420, 800])
     def test_reads_on_after_an_answer_is_chosen(self, request_of_two, opened, height):
         page = opened("grace", viewport={"width": 1280, "height": height}).page

@@ -24,6 +24,8 @@ class TestAQuestion:
         reviewer.fill("#questionform_question", "Which invoice?")
         reviewer.click("#question-form button")
         reviewer.wait_for_selector("#review .pill:has-text('Sent back')")
+        reviewer.wait_for_selector("#review .message:has-text('Your question is sent.')")
+        reviewer.wait_for_selector("#status:has-text('Your question is sent.')", state="attached")
 
         asker.goto(request_of_one.get_absolute_url())
         asker.fill("#replyform_reply", "88213")
@@ -94,7 +96,8 @@ class TestAnEdit:
         person.page.fill("#editform_note", "nothing else typed")
 
         person.page.click("text=Store the edit")
-        person.page.wait_for_selector("#decision:has-text('Nothing is different.')")
+        person.page.wait_for_selector("#edit-form:has-text('Nothing is different.')")
+        assert person.page.evaluate("document.activeElement.matches('#edit-form [data-refusal]')")
         person.problems.clear()  # the browser itself logs a 422 as a failed load
 
         assert person.page.is_visible("#editform_note")

@@ -69,6 +69,19 @@ class TestEveryPage:
 
         assert faults == {}
 
+    def test_shows_every_column_on_a_small_laptop_and_scrolls_with_the_page_alone(self, addresses, opened):
+        page = opened("grace", viewport={"width": 1280, "height": 900}).page
+        page.goto("/approvals/")
+        faded = page.locator("main [data-js-edge]").count()
+        page.click(".what a:has-text('4860.00')")
+        page.wait_for_selector("#decision-form")
+        inside = page.evaluate("(aside => aside.scrollHeight - aside.clientHeight)(document.querySelector('aside'))")
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+
+        assert (faded, inside) == (0, 0)
+        assert page.locator("#fold-edit summary").is_visible()
+        assert page.evaluate("document.querySelector('aside').getBoundingClientRect().bottom <= innerHeight")
+
     @pytest.mark.timeout(300)
     @pytest.mark.parametrize("width", [320, 390, 768])
     def test_fits_the_screen(self, addresses, opened, width):

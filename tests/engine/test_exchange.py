@@ -136,4 +136,4 @@ class TestARejection:
 
         attempt = Attempt.objects.get(step=step(execution, "pay"), status="failed")
         assert (attempt.evidence["reason_code"], attempt.evidence["rejected_by"]) == ("missing_evidence", "grace")
-        assert "missing_evidence" in step(execution, "pay").why
+        assert "Evidence is missing" in step(execution, "pay").why

@@ -5,6 +5,7 @@ import io
 from django.core.management import CommandError
 
 from orchestrator.management.commands.execute import Command
+from orchestrator.models import DeadLetter
 from orchestrator.operations import executions
 from tests.engine.driving import approve, asked, drive
 
@@ -43,7 +44,8 @@ def watched(execution):
 
 
 class TestWaitingForPeople:
-    def test_names_the_approval_and_its_address_once(self, world, publish):
+    def test_names_the_approval_and_its_address_once(self, world, publish, settings):
+        settings.SITE_URL = "https://holdpoint.example/"
         publish(PEOPLE)
         execution = start(world, "signed")
         request, out, told = asked(execution), io.StringIO(), []
@@ -53,7 +55,7 @@ class TestWaitingForPeople:
 
         assert out.getvalue() == (
             "  sign, attempt 1: parked: The workflow asks a person here.\n"
-            f"  waits for one person: {request.title}, /approvals/{request.pk}/\n"
+            f"  waits for one person: {request.title}, https://holdpoint.example/approvals/{request.pk}/\n"
         )
 
     def test_says_how_it_ended_when_they_have_decided(self, world, publish):
@@ -66,7 +68,7 @@ class TestWaitingForPeople:
 
         assert said.splitlines() == [
             "  sign, attempt 1: parked: The workflow asks a person here.",
-            "  sign: success: approve by grace: evidence_checked",
+            "  sign: success: approved by grace: Evidence checked, correct",
             f"{execution.pk} succeeded",
         ]
         assert error == ""
@@ -85,6 +87,21 @@ class TestAFailure:
         )
         assert error.startswith(f"{execution.pk} ")
         assert "the disk is full" not in error
+
+    def test_points_to_the_dead_letter_its_owner_and_its_runbook(self, world, publish, settings):
+        settings.SITE_URL = "https://holdpoint.example"
+        publish(BROKEN, HANDLERS, agents=[AGENT | {"runbook": "1. Free some space.\n2. Redrive it."}])
+        execution = start(world, "broken")
+
+        said, _ = watched(execution)
+
+        letter = DeadLetter.objects.get(execution=execution)
+        assert said.splitlines()[-4:] == [
+            f"Dead letter of {letter.component}: https://holdpoint.example/dead-letters/{letter.pk}/",
+            "  owner: olga",
+            "  runbook: 1. Free some space.",
+            "    2. Redrive it.",
+        ]
 
 
 def test_the_help_says_that_it_waits_for_people():

@@ -73,7 +73,7 @@ class TestAParkedAgent:
         drive(execution)
 
         assert execution.status == "succeeded"
-        assert "reject by grace" in step(execution, "run").output["done"][0]["refused"]
+        assert "rejected by grace" in step(execution, "run").output["done"][0]["refused"]
         assert provider.effects == ["R-2"]
 
     def test_can_wait_again_and_again(self, world, governed, provider):

@@ -11,8 +11,10 @@ from approvals.claims import NotHeld
 from approvals.holds import Held
 from approvals.models import Claim
 from approvals.permissions import AlreadySigned, OwnRequest
+from approvals.questions import send_back
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, NotVisible, Stale
+from orchestrator.engine.sweep import sweep
 from tests import make, worlds
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +186,67 @@ class TestRenew:
 
         with pytest.raises(NotHeld):
             claims.renew(request_id=request.pk, by=world.grace)
+
+
+class TestTheEnd:
+    def test_by_lapsing_is_a_line_of_the_history_told_once(self, world):
+        request = worlds.request(world)
+        lapse(claimed(request, world.grace))
+
+        told = [claims.note_lapsed(by=worlds.SETUP) for _ in range(2)]
+
+        event = AuditEvent.objects.get(event="approval_request.claim_lapsed")
+        assert (told, event.object_id, event.why) == ([1, 0], request.pk, "grace held it")
+
+    def test_is_told_by_the_sweep(self, world):
+        request = worlds.request(world)
+        lapse(claimed(request, world.grace))
+
+        sweep()
+
+        assert events(request)[-1] == "claim_lapsed"
+
+    def test_is_not_told_of_a_claim_that_runs_or_was_given_back(self, world):
+        running, released = worlds.request(world), worlds.request(world)
+        claimed(running, world.grace)
+        given_back = claimed(released, world.grace)
+        claims.release(request_id=released.pk, by=world.grace)
+        lapse(given_back)
+
+        assert claims.note_lapsed(by=worlds.SETUP) == 0
+
+    def test_that_was_told_is_taken_over_all_the_same(self, world):
+        request = worlds.request(world)
+        lapse(claimed(request, world.grace))
+        claims.note_lapsed(by=worlds.SETUP)
+
+        claimed(request, world.linus)
+
+        assert events(request)[-2:] == ["claim_lapsed", "taken_over"]
+
+    def test_on_a_decided_request_is_told_nobody_and_not_looked_at_again(self, world):
+        request = worlds.request(world, tool="wire")
+        lapse(claimed(request, world.grace))
+        approvals.reject(request_id=request.pk, by=world.linus, voice=make.voice(request, "duplicate"))
+
+        assert [claims.note_lapsed(by=worlds.SETUP) for _ in range(2)] == [1, 0]
+        assert "claim_lapsed" not in events(request)
+
+    def test_by_a_question_of_its_holder_is_a_line_of_the_history(self, world):
+        request = worlds.request(world)
+        claimed(request, world.grace)
+
+        send_back(request_id=request.pk, by=world.grace, digest=request.digest, revision=1, question="Which?")
+
+        assert events(request)[-2:] == ["released", "sent_back"]
+        assert AuditEvent.objects.get(event="approval_request.released").why == "by sending it back"
+
+    def test_by_a_question_without_a_claim_is_no_line(self, world):
+        request = worlds.request(world)
+
+        send_back(request_id=request.pk, by=world.grace, digest=request.digest, revision=1, question="Which?")
+
+        assert "released" not in events(request)
 
 
 class TestRelease:

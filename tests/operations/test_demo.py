@@ -7,10 +7,18 @@ import pytest
 from django.core.management import call_command
 
 from approvals.models import ApprovalPolicy
+from approvals.notifying.deliver import one_round
 from audit.actors import system
+from budgets.models import BusinessUnit
+from config import run
+from orchestrator.gate.propose import propose
 from orchestrator.models import Execution, Release
 from orchestrator.operations.registry import import_policies
 
+ARGUMENTS = {
+    "reference": "ADJ-1", "account": "4010", "counter_account": "1920", "amount": "1500.00", "currency": "EUR",
+    "customer_facing": False,
+}  # fmt: skip
 POLICIES = Path(__file__).parents[2] / "examples" / "reconciliation" / "policies.json"
 
 
@@ -29,6 +37,30 @@ class TestTheDemo:
 
         in_force = ApprovalPolicy.objects.active().get(name="adjustment-large")
         assert in_force.condition == "double(args.amount) > 50.0"
+
+    def test_tells_its_reviewers_of_what_waits_by_a_file_and_sends_nothing(self, settings, tmp_path):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+        settings.EMAIL_FILE_PATH = tmp_path
+        call_command("demo")
+        unit = BusinessUnit.objects.get(name="finance")
+
+        propose(tool="erp.post_adjustment", arguments=ARGUMENTS, agent="poster", unit_id=unit.pk, by=system("test"))
+        one_round()
+
+        mails = " ".join(file.read_text() for file in tmp_path.iterdir())
+        assert "To: reviewer@demo.invalid" in mails
+        assert "To: operator@demo.invalid" not in mails
+
+    def test_says_where_the_mail_lies(self, capsys, monkeypatch, tmp_path):
+        monkeypatch.setenv("VAR_DIR", str(tmp_path))
+        monkeypatch.delenv("EMAIL_HOST", raising=False)
+        run._welcome("127.0.0.1", 8000, {}, "")
+        in_files = capsys.readouterr().out
+        monkeypatch.setenv("EMAIL_HOST", "mail.example")
+        run._welcome("127.0.0.1", 8000, {}, "")
+
+        assert f"mail         {tmp_path / 'mail'} (one file a message; nothing is sent)" in in_files
+        assert "mail         through mail.example" in capsys.readouterr().out
 
     def test_adds_nothing_the_second_time(self):
         call_command("demo")

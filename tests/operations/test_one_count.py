@@ -203,10 +203,10 @@ class TestBulk:
             preview(act="approve", requests=requests, by=make.actor(fay))
         assert one_row(make.actor(fay), requests[0].pk).alike == ""
 
-    def test_leaves_out_of_rejecting_what_has_to_be_read(self, asked, fay):
+    def test_offers_to_reject_what_needs_two_people(self, asked, fay):
         item = preview(act="reject", requests=[asked], by=make.actor(fay)).items.get()
 
-        assert (item.outcome, "read and decided on its own page" in item.why) == (Outcome.LEFT_OUT, True)
+        assert (item.outcome, item.why) == ("", "")
 
     def test_leaves_out_what_was_sent_back(self, asked, fay, rob):
         send_back(request_id=asked.pk, by=make.actor(rob), digest=asked.digest, revision=1, question="Why so much?")

@@ -1,11 +1,15 @@
 """Actions and dead letters: totals that agree with the books, an answer where nobody can look, a retry that is not yet a fix."""
 
+import json
+import re
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 
+from audit.templatetags._status import pill
 from budgets.pricing import Usage
+from orchestrator.gate.edit import edit
 from orchestrator.models import Action, DeadLetter
 from tests import make
 
@@ -31,6 +35,52 @@ class TestTotals:
 
         assert "0.0123 USD" in page
         assert page.count("data-row") == 1
+
+
+class TestOneTruth:
+    def test_about_the_tier_on_every_page(self, unit, as_grace):
+        """The tool's own tier is customer-facing; the policy asks for two, so it is a financial act everywhere."""
+        make.policy()
+        request = make.request("4860.00")
+        make.request("9.00")
+
+        rows = as_grace.get(reverse("actions"), {"tier": "financial"}).content.decode()
+        pages = [as_grace.get(address).content.decode() for address in (
+            request.get_absolute_url(), reverse("action", args=[request.subject_id]),
+        )]  # fmt: skip
+
+        assert Action.objects.get(pk=request.subject_id).tier == request.tier == "financial"
+        assert rows.count("data-row") == 1
+        assert all(
+            re.search(r'data-tone="wait"[^>]*>\s*(<svg.*?</svg>)?\s*Financial', page, re.DOTALL) for page in pages
+        )
+        assert not any(">Customer-facing<" in page for page in pages)
+
+    def test_about_the_tier_of_an_edited_act(self, unit, grace):
+        make.policy()
+        request = make.request("9.00")
+        action = Action.objects.get(pk=request.subject_id)
+
+        edited = edit(request_id=request.pk, by=make.actor(grace), digest=request.digest, revision=request.revision,
+                      arguments={**json.loads(action.arguments), "amount": "4860.00"})  # fmt: skip
+
+        action.refresh_from_db()
+        assert action.tier == edited.tier == "financial"
+
+    @pytest.mark.parametrize(
+        ("list_name", "filter_name", "domain"),
+        [("actions", "status", "action"), ("actions", "verdict", "verdict"), ("actions", "tier", "tier"),
+         ("executions", "state", "execution"), ("dead_letters", "status", "dead_letter"),
+         ("dead_letters", "failure", "failure")],
+    )  # fmt: skip
+    def test_filters_say_what_the_badges_say(self, as_ada, list_name, filter_name, domain):
+        form = as_ada.get(reverse(list_name)).context["form"]
+
+        offered = [(value, words) for value, words in form.fields[filter_name].choices if value]
+
+        assert offered
+        assert offered == [(value, pill(domain, value).word) for value, _ in offered]
+        assert len({words for _, words in offered}) == len(offered)
 
 
 class TestUnknownOutcome:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from approvals.models import ApprovalPolicy
+from audit.definitions import digest_of
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, ServiceToken, Tool
@@ -58,8 +59,13 @@ def address(row, name):
 
 
 def reading(browser, row):
-    """What the Activate form on the row's page carries: the digest of what the page shows, and that text."""
+    """What the Activate form on the row's page carries: the digest of what the page shows, and that text.
+
+    Whoever it is not offered to sends what the form would, by hand.
+    """
     page = browser.get(address(row, "change")).content.decode()
+    if 'data-verb="activate"' not in page:
+        return {"digest": digest_of(row)}
     return {name: unescape(re.search(rf'name="{name}" value="([^"]*)"', page)[1]) for name in ("digest", "read")}
 
 
@@ -163,6 +169,61 @@ class TestPolicy:
         assert posted.status_code == 403
         assert (policy.required, policy.status) == (2, "active")
         assert (copy.status, copy.condition, copy.activated_by) == ("draft", policy.condition, None)
+
+    def test_shows_the_activating_person_what_it_changes_field_by_field(self, first, second):
+        policy = make.policy(checks=["Invoice seen?"])
+        verb(first, policy, "version")
+        draft = ApprovalPolicy.objects.get(name=policy.name, version=2)
+        same = second.get(address(draft, "change")).content.decode()
+        first.post(address(draft, "change"), {
+            **RULE, "name": policy.name, "tool": policy.tool, "condition": "double(args.amount) > 2500.0",
+            "reason": policy.reason, "checks": "Invoice seen?\nRight account?", "decide_within_seconds": "86400",
+            "use_within_seconds": "3600",
+        })  # fmt: skip
+
+        page = second.get(address(draft, "change")).content.decode()
+
+        section = page[page.index('class="against"') :].partition("</section>")[0]
+        words = re.sub(r"<[^>]+>", "", section)
+        assert "It says the same as two-above-1000 v1" in same
+        assert "two-above-1000 v1, which is in force" in words
+        assert [name in section for name in ("condition", "checks")] == [True, True]
+        assert ("1000.0" in words, "2500.0" in words, "Right account?" in words) == (True, True, True)
+        assert [name for name in ("required", "version", "unit") if f">{name}<" in section] == []
+
+    def test_of_a_name_of_its_own_would_be_new(self, first, second):
+        first.post(reverse(ADD), RULE)
+
+        page = second.get(address(ApprovalPolicy.objects.get(name="refunds"), "change")).content.decode()
+
+        assert "Nothing is in force under this name" in page
+
+    def test_is_offered_for_activation_only_to_whoever_may_and_says_why_not(self, first, second):
+        first.post(reverse(ADD), RULE)
+        change = address(ApprovalPolicy.objects.get(name="refunds"), "change")
+
+        own, others = (browser.get(change).content.decode() for browser in (first, second))
+
+        assert ('data-verb="activate"' in own, 'data-verb="activate"' in others) == (False, True)
+        assert "You edited this draft, so another administrator has to activate it." in own
+        assert "You edited this draft" not in others
+
+    def test_in_force_is_shown_in_words_not_in_json_or_ids(self, unit, first, grace):
+        make.group("finance", grace)
+        policy = make.policy(unit_id=unit.pk, needs=make.needs("1 from finance"), checks=["Invoice seen?"],
+                             reason_codes=["evidence_checked"])  # fmt: skip
+
+        page = first.get(address(policy, "change")).content.decode()
+
+        assert all(words in page for words in ("1 from finance", "Invoice seen?", "Finance"))
+        assert not any(raw in page for raw in ("Unit id", str(unit.pk), "evidence_checked", "[{", "&quot;groups"))
+
+    def test_in_force_says_since_when_by_the_24_hour_clock_and_in_which_zone(self, first):
+        page = first.get(address(make.policy(), "change")).content.decode()
+
+        assert re.search(r"In force since \d{4}-\d\d-\d\d \d\d:\d\d UTC", page)
+        assert re.search(r'class="readonly">\d{4}-\d\d-\d\d \d\d:\d\d UTC<', page)
+        assert not re.search(r"[ap]\.m\.", page)
 
     def test_is_never_deleted(self, first):
         policy = make.policy()

@@ -1,5 +1,7 @@
 """What a reviewer does beside signing, on the page: ask, edit, give the result; and who answers. Typed text is never lost."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -35,6 +37,19 @@ def give(browser, request, result='{"posting": "P-9"}', **more):
     return post(browser, "approval_results", request, result=result, reason_code="duplicate", note="", **more)
 
 
+def said(reply):
+    """The result of a part's post, told in that very part; without htmx it leads to the page, which tells it."""
+    assert reply.status_code == 200
+    page = reply.content.decode()
+    assert page.strip().startswith('<div id="review"')
+    return re.search(r"<p[^>]* data-said>.*?</p>", page, re.DOTALL)[0]
+
+
+def at(form, page):
+    """What the page says in this form."""
+    return page[page.index(f'id="{form}-form"') :].partition("</form>")[0]
+
+
 def again(request):
     return ApprovalRequest.objects.get(pk=request.pk)
 
@@ -43,16 +58,26 @@ class TestAsking:
     def test_sends_it_back_and_the_operator_answers_on_the_page(self, unit, as_grace, as_ada):
         request = make.request()
 
-        assert ask(as_grace, request).status_code == 302
+        assert "Your question is sent." in said(ask(as_grace, request))
         page = as_ada.get(request.get_absolute_url()).content.decode()
         assert "Which invoice?" in page
         assert 'id="reply-form"' in page
-        assert post(as_ada, "approval_replies", request, reply="Number <b>88213</b>").status_code == 302
+        answered = post(as_ada, "approval_replies", request, reply="Number <b>88213</b>")
+        assert "Your answer is recorded." in said(answered)
 
         page = as_grace.get(request.get_absolute_url()).content.decode()
         assert again(request).status == "pending"
         assert "Number &lt;b&gt;88213&lt;/b&gt;" in page
         assert 'id="decision-form"' in page
+
+    def test_without_htmx_leads_to_the_page_which_tells_it_once(self, unit, as_grace):
+        request = make.request()
+
+        reply = as_grace.post(reverse("approval_questions", args=[request.pk]), over(request, question="Which?"))
+        first, second = (as_grace.get(request.get_absolute_url()).content.decode() for _ in range(2))
+
+        assert (reply.status_code, reply["Location"]) == (302, request.get_absolute_url())
+        assert ("Your question is sent." in first, "Your question is sent." in second) == (True, False)
 
     def test_takes_the_form_away_until_it_is_answered(self, unit, as_grace):
         request = make.request()
@@ -122,7 +147,7 @@ class TestEditing:
     def test_puts_the_edit_before_the_reviewers_with_its_difference(self, unit, grace, as_grace):
         request = make.request("48.20")
 
-        assert edit(as_grace, request, amount="84.20").status_code == 302
+        assert "Your edit is in place." in said(edit(as_grace, request, amount="84.20"))
 
         page = as_grace.get(request.get_absolute_url()).content.decode()
         assert (again(request).revision, again(request).status) == (2, "pending")
@@ -173,6 +198,45 @@ class TestEditing:
         assert 'value="many"' in no_number.content.decode()
         assert not Edit.objects.exists()
 
+    def test_that_changes_nothing_is_refused_at_the_edit_and_nowhere_else(self, unit, as_grace):
+        reply = edit(as_grace, make.request())
+
+        page = reply.content.decode()
+        assert reply.status_code == 422
+        assert "Nothing is different." in at("edit", page)
+        assert "typo</textarea>" in at("edit", page)
+        assert page.count("data-refusal") == 1
+
+    def test_of_what_changed_meanwhile_shows_the_difference_at_the_edit(self, unit, as_grace, as_linus):
+        request = make.request("48.20")
+        old = over(request)
+        form = as_grace.get(request.get_absolute_url()).context["edit_form"]
+        fields = {bound.name: bound.initial for bound in form.offered}
+        edit(as_linus, request, amount="84.20")
+
+        reply = as_grace.post(
+            reverse("approval_edits", args=[request.pk]), {**fields, **old, "note": "mine"}, headers=PART
+        )
+
+        page = at("edit", reply.content.decode())
+        assert reply.status_code == 409
+        assert all(
+            words in page for words in ("changed after you opened it", "What differs from what you read", "mine")
+        )
+
+    def test_of_what_is_decided_says_so_with_the_decision_because_the_form_is_gone(self, unit, as_grace, linus):
+        request = make.request()
+        form = as_grace.get(request.get_absolute_url()).context["edit_form"]
+        make.rejected(request, linus)
+
+        reply = post(as_grace, "approval_edits", request, **{bound.name: "7" for bound in form.offered}, note="my note")
+
+        page = reply.content.decode()
+        assert reply.status_code == 409
+        assert 'id="edit-form"' not in page
+        assert "already rejected" in page
+        assert "my note" in page
+
     def test_leaves_line_ends_that_a_browser_rewrites_as_they_were(self, unit, as_grace):
         request = make.request(memo="one\ntwo")
 
@@ -199,7 +263,7 @@ class TestGivingTheResult:
     def test_ends_it_and_says_who_answered(self, unit, as_grace):
         request = make.request()
 
-        assert give(as_grace, request).status_code == 302
+        assert "Your result is recorded." in said(give(as_grace, request))
 
         action = Action.objects.get(pk=request.subject_id)
         assert (again(request).status, action.status, action.result) == ("answered", "answered", {"posting": "P-9"})

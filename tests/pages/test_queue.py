@@ -4,7 +4,9 @@ import pytest
 from django.urls import reverse
 
 from approvals import queue
+from approvals.models import StopScope
 from approvals.queue import QueueFilters
+from approvals.stops import Target, engage
 from tests import make
 from tests.pages.asking import PART
 
@@ -49,6 +51,19 @@ class TestFilters:
 
         assert page.count("can decide") == 2
         assert page.count("you asked") == 1
+
+    def test_say_of_a_stopped_row_that_it_can_only_be_rejected(self, unit, as_grace, ada):
+        target = Target(scope=StopScope.UNIT, unit_id=unit.pk)
+        engage(target=target, by=make.actor(ada), reason="it pays twice")
+
+        page = found(as_grace)
+
+        assert (page.count("can decide"), page.count("can reject; stopped")) == (0, 2)
+
+    def test_offer_to_act_on_several_only_to_whoever_may_review(self, as_grace, as_vera, as_ada):
+        offered = [("bulk-form" in page, 'name="item"' in page) for page in map(found, (as_grace, as_vera, as_ada))]
+
+        assert offered == [(True, True), (False, False), (False, False)]
 
     def test_stand_as_chips_that_take_them_away(self, as_grace):
         page = as_grace.get(reverse("approvals"), {"tier": "financial", "q": "LARGE"}).content.decode()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -83,6 +84,50 @@ class TestReviewPage:
         assert f'rel="next" href="{third.get_absolute_url()}"' in page
 
 
+class TestFromAFilteredQueue:
+    @pytest.fixture
+    def three(self, unit):
+        """Two of them are found by the filter."""
+        return [make.request(reference=name) for name in ("WANTED-1", "OTHER", "WANTED-2")]
+
+    def test_next_and_previous_keep_to_its_rows(self, three, as_grace):
+        first, _, last = three
+        opened = re.search(
+            r'href="([^"]*)">Post[^<]*WANTED-1', as_grace.get(reverse("approvals"), {"q": "WANTED"}).content.decode()
+        )[1]
+
+        page = as_grace.get(unescape(opened)).content.decode()
+
+        assert opened == f"{first.get_absolute_url()}?from=q%3DWANTED"
+        assert "1 of 2 with these filters" in page
+        assert f'rel="next" href="{last.get_absolute_url()}?from=q%3DWANTED"' in page
+        assert f'data-live="{first.get_absolute_url()}?from=q%3DWANTED"' in page
+        assert 'href="/approvals/?q=WANTED"' in page
+
+    @pytest.mark.parametrize("as_part", [True, False])
+    def test_a_decision_leads_on_within_it(self, three, as_grace, as_part):
+        first, _, last = three
+        here = f"http://testserver{first.get_absolute_url()}?from=q%3DWANTED"
+        headers = {**PART, "HX-Current-URL": here} if as_part else {"Referer": here}
+
+        reply = decide(as_grace, first, headers=headers)
+
+        if not as_part:
+            assert reply["Location"] == f"{first.get_absolute_url()}?from=q%3DWANTED"
+            reply = as_grace.get(reply["Location"])
+        assert f'href="{last.get_absolute_url()}?from=q%3DWANTED" data-focus' in reply.content.decode()
+
+    @pytest.mark.parametrize("nonsense", ["from=%00", "from=tier%3Dx%26unit%3Dy", "from=from%3Dq", "from="])
+    def test_that_says_nonsense_is_all_that_waits(self, three, as_grace, nonsense):
+        reply = as_grace.get(f"{three[0].get_absolute_url()}?{nonsense}")
+
+        assert reply.status_code == 200
+        assert "1 of 3" in reply.content.decode()
+
+    def test_shows_nobody_more_than_they_may_see(self, three, as_eve):
+        assert as_eve.get(f"{three[0].get_absolute_url()}?from=state%3Dany").status_code == 404
+
+
 class TestApprove:
     def test_records_digest_reason_and_what_was_viewed_then_releases_the_action(self, unit, grace, as_grace):
         request = make.request()
@@ -137,6 +182,77 @@ class TestReject:
         assert ApprovalRequest.objects.get(pk=request.pk).status == "rejected"
         assert action.status == "rejected"
         assert any("the invoice says 486.00" in reason for reason in action.reasons)
+
+
+class TestTheHistory:
+    def test_tells_reasons_in_words(self, unit, as_grace):
+        request = make.request()
+        decide(as_grace, request, "reject", note="the invoice says 486.00")
+
+        pages = [as_grace.get(address).content.decode() for address in (
+            request.get_absolute_url(), reverse("action", args=[request.subject_id]),
+        )]  # fmt: skip
+
+        assert all("Wrong amount: the invoice says 486.00" in page for page in pages)
+        assert not any("wrong_amount:" in page or ": wrong_amount" in page for page in pages)
+
+
+class TestRefusingAtOnce:
+    """Approving is never easier than refusing, and refusing waits for nothing."""
+
+    @pytest.fixture
+    def asked(self, unit):
+        make.policy()
+        return make.request("4860.00")
+
+    def test_needs_a_reason_and_neither_the_parts_nor_the_value(self, asked, as_grace):
+        reply = decide(as_grace, asked, "reject", viewed=[], critical="")
+
+        assert reply.status_code == 302
+        assert ApprovalRequest.objects.get(pk=asked.pk).status == "rejected"
+        assert Decision.objects.get(request=asked).viewed["sections"] == []
+
+    def test_without_a_reason_is_refused(self, asked, as_grace):
+        reply = decide(as_grace, asked, "reject", viewed=[], critical="", reason_code="")
+
+        assert reply.status_code == 422
+        assert not Decision.objects.exists()
+
+    @pytest.mark.parametrize("left", [{"viewed": []}, {"critical": ""}, {"viewed": [], "critical": ""}])
+    def test_leaves_approving_as_locked_as_it_was(self, asked, as_grace, left):
+        reply = decide(as_grace, asked, "approve", **left)
+
+        assert reply.status_code == 422
+        assert not Decision.objects.exists()
+
+    def test_says_on_the_page_what_approving_needs_and_lets_the_browser_ask_for_none_of_it(self, asked, as_grace):
+        page = as_grace.get(asked.get_absolute_url()).content.decode()
+        form = page[page.index('id="decision-form"') :].partition("</form>")[0]
+
+        assert "before approving; rejecting is possible at once" in form
+        assert not re.search(r'name="(viewed|critical)"[^>]* required', form)
+
+    def test_by_the_second_reviewer_tells_them_nothing_of_the_first_before(self, asked, grace, as_linus):
+        make.approved(asked, grace)
+
+        unseen = as_linus.get(asked.get_absolute_url()).content.decode()
+        refused = decide(as_linus, asked, "reject", viewed=[], critical="", reason_code="")
+        decide(as_linus, asked, "reject", viewed=[], critical="")
+
+        assert "grace" not in unseen + refused.content.decode()
+        assert ApprovalRequest.objects.get(pk=asked.pk).status == "rejected"
+
+    def test_of_what_changed_meanwhile_is_refused_all_the_same(self, asked, as_grace):
+        reply = decide(as_grace, asked, "reject", viewed=[], critical="", view="0" * 64)
+
+        assert reply.status_code == 409
+
+    def test_by_a_question_waits_for_nothing_either(self, asked, as_grace):
+        said = {"digest": asked.digest, "revision": asked.revision, "question": "Which invoice?"}
+
+        as_grace.post(reverse("approval_questions", args=[asked.pk]), said)
+
+        assert ApprovalRequest.objects.get(pk=asked.pk).status == "sent_back"
 
 
 class TestFormFaults:

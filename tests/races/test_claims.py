@@ -1,6 +1,9 @@
 """Two people reach for the same request at the same instant: one holds it, the other is told who does."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from approvals import bulk, claims
 from approvals.bulk import Words
@@ -42,6 +45,40 @@ class TestClaimAgainstClaim:
             request = make.request(world, tool="wire")
             outcomes = race(claim(request, world.grace), claim(request, world.linus))
             assert outcomes == [None, None]
+
+
+class TestLapse:
+    def test_is_told_once_by_two_sweeps(self):
+        world = make.world()
+        for _ in range(30):
+            request = make.request(world)
+            claims.claim(request_id=request.pk, by=world.grace)
+            ran_out(request)
+            outcomes = race(*[lambda: claims.note_lapsed(by=make.SETUP)] * 2)
+            claims.note_lapsed(by=make.SETUP)
+            assert outcomes == [None, None]
+            assert told(request, "claim_lapsed") == 1
+
+    def test_against_another_claim_never_tells_of_a_lapse_after_the_takeover(self):
+        world = make.world()
+        for _ in range(30):
+            request = make.request(world)
+            claims.claim(request_id=request.pk, by=world.grace)
+            ran_out(request)
+            outcomes = race(claim(request, world.linus), lambda: claims.note_lapsed(by=make.SETUP))
+            assert outcomes == [None, None]
+            assert told(request, "taken_over") == 1
+            events = [*AuditEvent.objects.about(request.pk).order_by("seq").values_list("event", flat=True)]
+            assert events[-1] == "approval_request.taken_over"
+
+
+def ran_out(request):
+    before = Now() - timedelta(minutes=1)
+    Claim.objects.filter(request=request).update(claimed_at=before - timedelta(minutes=15), held_until=before)
+
+
+def told(request, event):
+    return AuditEvent.objects.filter(object_id=request.pk, event=f"approval_request.{event}").count()
 
 
 class TestClaimAgainstDecision:

@@ -58,6 +58,22 @@ class TestLayout:
 
         assert all(x[need] < x[key] for key, wanted in needs.items() for need in wanted)
 
+    def test_goes_on_in_a_new_line_where_one_is_too_long_for_a_small_laptop(self):
+        needs = {f"step{n}": [f"step{n - 1}"] if n else [] for n in range(9)}
+
+        drawn = layout(needs)
+        places = [(place.y, place.x) for place in drawn.places]
+
+        assert drawn.width <= 1012
+        assert places == sorted(places)
+        assert len({y for y, _ in places}) == 3
+        assert all(0 <= x <= drawn.width - 176 and y <= drawn.height - 52 for y, x in places)
+
+    def test_stays_in_one_line_as_long_as_it_fits(self):
+        drawn = layout({f"step{n}": [f"step{n - 1}"] if n else [] for n in range(5)})
+
+        assert ({place.y for place in drawn.places}, drawn.width <= 1012) == ({0}, True)
+
     def test_draws_one_arrow_per_need_and_ignores_needs_it_does_not_know(self):
         arrows = layout({"a": ["ghost"], "b": ["a"]}).arrows
 

@@ -25,6 +25,8 @@ from orchestrator.operations.registry import import_policies
 from orchestrator.releases.folders import folder_of, install
 
 PASSWORD = "holdpoint-demo"
+# No mail ever arrives there: the name is reserved for that. Without EMAIL_HOST messages are files anyway.
+NOWHERE = "demo.invalid"
 DEMO = system("demo")
 UNITS = {"group": ("Group", None), "finance": ("Finance", "group"), "support": ("Customer support", "group")}
 # Role -> permissions on the top unit, which cover the units below it.
@@ -136,7 +138,7 @@ def _groups(top: BusinessUnit) -> dict[str, Group]:
 def _people(groups: dict[str, Group]) -> None:
     for username, role in PEOPLE.items():
         user, created = get_user_model().objects.get_or_create(
-            username=username, defaults={"is_staff": role == "administrators"}
+            username=username, defaults={"is_staff": role == "administrators", "email": f"{username}@{NOWHERE}"}
         )
         if created:
             user.set_password(PASSWORD)

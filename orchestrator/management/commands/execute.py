@@ -13,8 +13,9 @@ from django.db.models import Exists, OuterRef
 
 from approvals.models import ApprovalRequest
 from audit.actors import Actor, person, system
+from audit.addresses import in_full
 from audit.refusals import Invalid, Refusal
-from orchestrator.models import Attempt, Execution
+from orchestrator.models import Attempt, DeadLetter, Execution
 from orchestrator.operations import executions
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
@@ -51,7 +52,7 @@ class Command(BaseCommand):
             ) from None
         except Refusal as refusal:
             raise CommandError(refusal.message) from None
-        self.stdout.write(f"{execution.pk} {execution.status}: {execution.get_absolute_url()}")
+        self.stdout.write(f"{execution.pk} {execution.status}: {in_full(execution.get_absolute_url())}")
         if options["wait"]:
             self.wait(execution)
 
@@ -62,9 +63,11 @@ class Command(BaseCommand):
             while not self.told_all(execution, told):
                 time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
-            self.stdout.write(f"No longer waiting. The execution goes on: {execution.get_absolute_url()}")
+            self.stdout.write(f"No longer waiting. The execution goes on: {in_full(execution.get_absolute_url())}")
             return
         ending = f"{execution.pk} {_words(execution.status, _untold(execution.why, told))}"
+        for line in letters(execution):
+            self.stdout.write(line)
         if execution.status != "succeeded":
             raise CommandError(ending)
         self.stdout.write(ending)
@@ -87,11 +90,19 @@ def news(execution: Execution) -> Iterator[str]:
         yield f"{attempt.step.key}, attempt {attempt.number}: {_words(attempt.status, attempt.message)}"
     for request in ApprovalRequest.objects.pending().filter(execution_id=execution.pk).order_by("created_at"):
         people = "one person" if request.required == 1 else f"{request.required} people"
-        yield f"waits for {people}: {request.title}, {request.get_absolute_url()}"
+        yield f"waits for {people}: {request.title}, {in_full(request.get_absolute_url())}"
     # What no attempt has ended: steps that were skipped or cancelled, and those that people decided.
     by_an_attempt = Attempt.objects.filter(step=OuterRef("pk"), status__in=["succeeded", "failed", "lost"])
     for step in execution.steps.in_order().filter(~Exists(by_an_attempt), finished_at__isnull=False):
         yield f"{step.key}: {_words(step.status, step.why)}"
+
+
+def letters(execution: Execution) -> Iterator[str]:
+    """Where each dead letter lies, who owns it, and what its runbook says to do."""
+    for letter in DeadLetter.objects.open().filter(execution=execution).order_by("first_at"):
+        yield f"Dead letter of {letter.component}: {in_full(letter.get_absolute_url())}"
+        yield f"  owner: {letter.owner or 'nobody is registered'}"
+        yield f"  runbook: {_indented(letter.runbook) or 'none is registered for this component'}"
 
 
 def _untold(why: str, told: list[str]) -> str:
