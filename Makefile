@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SECONDS ?= 600
+JOBS    ?= 2
 SEED    ?=
 
 .DEFAULT_GOAL := help
@@ -23,7 +24,7 @@ test: $(READY)  ## every check and the default test suite
 	$(BIN)/lint-imports
 	$(BIN)/python tools/vendor_assets.py --check
 	$(BIN)/python manage.py diagrams --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(READY)  ## format and lint
 	$(BIN)/ruff format .

@@ -110,6 +110,6 @@ _RULES: dict[BulkAct, Callable[[ApprovalRequest, Actor], str]] = {
     BulkAct.CLAIM: _decides,
     BulkAct.RELEASE: _holds,
     BulkAct.ASSIGN: _assigns,
-    BulkAct.REJECT: _decides,
+    BulkAct.REJECT: _rejects,
     BulkAct.APPROVE: _approves,
 }

@@ -260,15 +260,24 @@ def published(name: str = "closing", *, attempts: int = 1) -> Any:
 
 
 def execution(
-    status: str = "queued", *, by: Any = None, name: str = "closing", attempts: int = 1, business_key: str = ""
+    status: str = "queued",
+    *,
+    by: Any = None,
+    name: str = "closing",
+    attempts: int = 1,
+    business_key: str = "",
+    calls: int = 1,
 ) -> Execution:
-    """An execution that the engine's own verbs have brought to this status."""
+    """An execution that the engine's own verbs have brought to this status; a waiting one with so many held calls."""
     published(name, attempts=attempts)
     asker = actor(by or person("operator", "view", "operate"))
     started = executions.start(
         workflow=name, input={"month": "2026-10"}, unit="finance", by=asker, business_key=business_key
     )
-    _WALKS[status](started, asker)
+    if status == "waiting":
+        _waiting(started, asker, calls)
+    else:
+        _WALKS[status](started, asker)
     return Execution.objects.get(pk=started.pk)
 
 
@@ -303,9 +312,10 @@ def held_in(started: Execution, *, occurrence: int = 0, **args: Any) -> Action:
     )  # fmt: skip
 
 
-def _waiting(started: Execution, asker: Actor) -> None:
+def _waiting(started: Execution, asker: Actor, calls: int = 1) -> None:
     segment = at_second_step(started)
-    held_in(started)
+    for number in range(calls):
+        held_in(started, occurrence=number)
     settle_parked(segment, to=StepStatus.AWAITING_APPROVAL, why="waiting for people", input={"rows": 3})
 
 

@@ -266,7 +266,8 @@ class TestTheSecondReviewer:
 
     def test_may_refuse_at_once(self, browser, refund):
         approval = read(browser, refund)
-        body = over(approval, verdict="reject", reason_code="wrong_amount")
+        made = confirmed(ApprovalRequest.objects.get(pk=approval["id"]), person_of(browser.client))
+        body = over(approval, verdict="reject", reason_code="wrong_amount", confirmation=str(made.pk))
 
         assert browser.post(path(refund, "decisions/"), body)[0] == 201
         assert read(browser, refund)["status"] == "rejected"

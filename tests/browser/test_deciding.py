@@ -88,6 +88,7 @@ class TestByKeyboard:
         page.wait_for_selector("#decision-form button[aria-disabled=true]")
         page.keyboard.press("r")
         page.select_option("#decision_reason_code", "wrong_amount")
+        page.fill("#decision_code", app_of("grace").code())
         button.click()
         page.wait_for_selector("text=You rejected this")
 

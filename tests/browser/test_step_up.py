@@ -54,6 +54,8 @@ class TestAPasskey:
         fill_in(page)
         page.locator("#decision-form").get_by_role("button", name="Use a passkey").click()
         page.get_by_text("Your device has confirmed it.").wait_for()
+        # What is half under the bar at the top is no smaller for it.
+        page.evaluate("scrollTo(0, 0)")
         assert person.axe() == []
         page.locator("#decision-form button[type=submit]").click()
         page.wait_for_selector("text=You approved this")

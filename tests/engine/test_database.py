@@ -11,7 +11,7 @@ from approvals.models import Bypass, EscalationLevel
 from audit.lifecycle import Governed, database_now
 from budgets.models import Price
 from orchestrator.models import Attempt, DeadLetter, Limit, Step
-from orchestrator.operations import test_items
+from orchestrator.operations import bulk_letters, test_items
 from tests import make as more
 from tests import worlds as make
 from tests.engine.driving import drive
@@ -32,7 +32,8 @@ def rows(world, governed, provider, settings):
     provider.plan("down")
     drive(make.start(world, "outside"))
     make.request(world)
-    assert DeadLetter.objects.exists()
+    letter = DeadLetter.objects.get()
+    bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
     policy = apps.get_model("approvals", "ApprovalPolicy")(name="p", condition="true", reason="r", required=1)
     make.draft(policy, by=make.SETUP)
     for name in ("ReviewerGroup", "BusinessCalendar", "LinkedAccounts"):

@@ -160,12 +160,13 @@ class TestApprove:
 
 
 class TestReject:
-    def test_rejects_what_needs_two_people_like_anything_else(self, world):
+    def test_leaves_out_what_takes_a_second_factor(self, world):
         two = [worlds.request(world, tool="wire") for _ in range(2)]
 
-        confirmed(previewed("reject", two, world.grace), world.grace, DUPLICATE)
+        found = outcomes(confirmed(previewed("reject", two, world.grace), world.grace, DUPLICATE))
 
-        assert statuses(two) == ["rejected"] * 2
+        why = "It takes a second factor, so it is decided on its own page."
+        assert (found, statuses(two)) == ([("left_out", why)] * 2, ["pending"] * 2)
 
     def test_rejects_each_with_the_reason_and_the_note(self, world, three):
         confirmed(previewed("reject", three, world.grace), world.grace, DUPLICATE)

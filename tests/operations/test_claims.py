@@ -227,7 +227,7 @@ class TestTheEnd:
     def test_on_a_decided_request_is_told_nobody_and_not_looked_at_again(self, world):
         request = worlds.request(world, tool="wire")
         lapse(claimed(request, world.grace))
-        approvals.reject(request_id=request.pk, by=world.linus, voice=make.voice(request, "duplicate"))
+        approvals.reject(request_id=request.pk, by=world.linus, voice=make.voice(request, "duplicate", by=world.linus))
 
         assert [claims.note_lapsed(by=worlds.SETUP) for _ in range(2)] == [1, 0]
         assert "claim_lapsed" not in events(request)

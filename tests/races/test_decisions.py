@@ -15,7 +15,7 @@ from orchestrator.operations import executions
 from tests import worlds as make
 from tests.races.racing import approve, assert_one_outcome, endings_of, race, reject
 
-RACES = 200
+RACES = 60
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 

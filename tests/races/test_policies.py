@@ -75,7 +75,7 @@ class TestAnOverdueRequest:
         sweeper = system("test")
         for _ in range(RACES):
             request = make.request(world)
-            ApprovalRequest.objects.filter(pk=request.pk).update(decide_by=database_now())
+            ApprovalRequest.objects.filter(pk=request.pk).update(decide_by=(now := database_now()), next_notice_at=now)
             race(*[lambda: escalate_due(by=sweeper)] * 2)
             escalate_due(by=sweeper)
 
