@@ -171,12 +171,20 @@ class Supervisor:
         self._kill()
 
 
-# Runs django-q2's own command; ends with its supervisor, whatever kills that.
+# Runs django-q2's own command; ends with its supervisor, whatever kills that. Its leader is asked to end, but may not
+# get that far (it hangs, or dies and leaves its workers): a small process beside it then kills the whole group.
 _CLUSTER = """
-import ctypes, os, signal, sys
+import ctypes, os, select, signal, sys, time
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() != int(os.environ["HOLDPOINT_PARENT"]):
+supervisor = int(os.environ["HOLDPOINT_PARENT"])
+if os.getppid() != supervisor:
     sys.exit(0)
+watched = os.pidfd_open(supervisor)
+if os.fork() == 0:
+    select.select([watched], [], [])
+    time.sleep(10)
+    os.killpg(0, signal.SIGKILL)
+os.close(watched)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "qcluster"])

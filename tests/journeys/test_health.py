@@ -71,7 +71,7 @@ class TestAWorker:
 
         assert seen("clusters")[0] != "good"
         assert seen("workers")[0] == "good"
-        assert plant.worker.log.read_text().count("restarting the django-q2 cluster") >= 1
+        wait_until(lambda: "restarting the django-q2 cluster" in plant.worker.log.read_text(), seconds=30)
 
     def test_that_was_told_to_stop_leaves_nobody(self, plant, seen):
         wait_until(lambda: seen("workers")[0] == "good", seconds=30)

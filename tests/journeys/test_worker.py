@@ -87,6 +87,17 @@ class TestASupervisorThatIsKilled:
         assert plant.wait_for(execution).status == "succeeded"
 
 
+    def test_takes_even_a_cluster_whose_leader_hangs(self, plant):
+        """Nobody watches over it any more: half an hour later it would still claim, or hold what it claimed."""
+        plant.wait_for(plant.order(8, "fee"))
+        family = plant.worker.family()
+        plant.worker.cluster().suspend()
+
+        plant.worker.kill()
+
+        assert psutil.wait_procs(family, timeout=30)[1] == []
+
+
 class TestAStop:
     def test_is_kept_by_a_worker_which_tells_people_and_goes_on_afterwards(self, plant, tmp_path):
         get_user_model().objects.filter(username="grace").update(email="grace@example.com")
