@@ -86,7 +86,6 @@ class TestASupervisorThatIsKilled:
         plant.worker.start()
         assert plant.wait_for(execution).status == "succeeded"
 
-
     def test_takes_even_a_cluster_whose_leader_hangs(self, plant):
         """Nobody watches over it any more: half an hour later it would still claim, or hold what it claimed."""
         plant.wait_for(plant.order(8, "fee"))
