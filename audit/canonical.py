@@ -29,7 +29,9 @@ class BadJSON(ValueError):
 
 def canonical(value: Any) -> str:
     """The RFC 8785 text of a JSON value. Raises NotCanonical."""
-    return "".join(_parts(value, ""))
+    out: list[str] = []
+    _write(value, "", out)
+    return "".join(out)
 
 
 def digest(value: Any) -> str:
@@ -41,41 +43,42 @@ def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _parts(value: Any, pointer: str) -> Iterable[str]:
+def _write(value: Any, pointer: str, out: list[str]) -> None:
+    """Appends: nested generators would hand each piece through every level above it."""
     if value is None or isinstance(value, bool):
-        yield {None: "null", True: "true", False: "false"}[value]
+        out.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, str):
-        yield _string(value, pointer)
+        out.append(_string(value, pointer))
     elif isinstance(value, int):
-        yield _integer(value, pointer)
+        out.append(_integer(value, pointer))
     elif isinstance(value, float):
-        yield _number(value, pointer)
+        out.append(_number(value, pointer))
     elif isinstance(value, dict):
-        yield from _object(value, pointer)
+        _write_object(value, pointer, out)
     elif isinstance(value, (list, tuple)):
-        yield from _array(value, pointer)
+        _write_array(value, pointer, out)
     else:
         raise NotCanonical(f"{pointer or '/'}: {type(value).__name__} is not a JSON type")
 
 
-def _object(value: dict[str, Any], pointer: str) -> Iterable[str]:
+def _write_object(value: dict[str, Any], pointer: str, out: list[str]) -> None:
     if not all(isinstance(key, str) for key in value):
         raise NotCanonical(f"{pointer or '/'}: object keys must be text")
-    yield "{"
+    out.append("{")
     # RFC 8785 section 3.2.3: names sort by UTF-16 code units, which differs from code points above U+FFFF.
     for index, key in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
-        yield ("," if index else "") + _string(key, pointer) + ":"
-        yield from _parts(value[key], f"{pointer}/{key}")
-    yield "}"
+        out.append(("," if index else "") + _string(key, pointer) + ":")
+        _write(value[key], f"{pointer}/{key}", out)
+    out.append("}")
 
 
-def _array(value: Iterable[Any], pointer: str) -> Iterable[str]:
-    yield "["
+def _write_array(value: Iterable[Any], pointer: str, out: list[str]) -> None:
+    out.append("[")
     for index, item in enumerate(value):
         if index:
-            yield ","
-        yield from _parts(item, f"{pointer}/{index}")
-    yield "]"
+            out.append(",")
+        _write(item, f"{pointer}/{index}", out)
+    out.append("]")
 
 
 def _string(value: str, pointer: str) -> str:

@@ -179,10 +179,12 @@ ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 supervisor = int(os.environ["HOLDPOINT_PARENT"])
 if os.getppid() != supervisor:
     sys.exit(0)
-watched = os.pidfd_open(supervisor)
+watched, leader = os.pidfd_open(supervisor), os.getpid()
 if os.fork() == 0:
     select.select([watched], [], [])
-    time.sleep(10)
+    late = time.monotonic() + 10
+    while os.getppid() == leader and time.monotonic() < late:
+        time.sleep(0.1)
     os.killpg(0, signal.SIGKILL)
 os.close(watched)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

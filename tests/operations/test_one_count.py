@@ -203,10 +203,10 @@ class TestBulk:
             preview(act="approve", requests=requests, by=make.actor(fay))
         assert one_row(make.actor(fay), requests[0].pk).alike == ""
 
-    def test_offers_to_reject_what_needs_two_people(self, asked, fay):
+    def test_leaves_the_rejecting_of_what_needs_two_people_to_its_own_page(self, asked, fay):
         item = preview(act="reject", requests=[asked], by=make.actor(fay)).items.get()
 
-        assert (item.outcome, item.why) == ("", "")
+        assert (item.outcome, "second factor" in item.why) == (Outcome.LEFT_OUT, True)
 
     def test_leaves_out_what_was_sent_back(self, asked, fay, rob):
         send_back(request_id=asked.pk, by=make.actor(rob), digest=asked.digest, revision=1, question="Why so much?")
