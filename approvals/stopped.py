@@ -1,12 +1,12 @@
 """What is stopped now? Reads only; engaging and lifting stand in approvals.stops. One rule of coverage: the view behind it."""
 
-import time
 from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection
 
 from approvals.models import ApprovalRequest, Stop
+from audit.glance import Glance
 from audit.lifecycle import run
 from audit.refusals import Refusal
 
@@ -61,21 +61,9 @@ def refuse_stopped(request: ApprovalRequest) -> None:
         raise Stopped(stops, "Approving waits until it is lifted; rejecting is possible. Nothing was recorded.")
 
 
-class _Look:
-    """When this process last looked, and whether there was any stop."""
-
-    at = float("-inf")
-    found = False
+def _any_stop() -> bool:
+    return bool(run("SELECT 1 FROM approvals_stop WHERE status = %s LIMIT 1", ["engaged"]))
 
 
-def anything_is_stopped() -> bool:
-    """Whether there is any stop at all, as this process last saw it: asked before every step, so it costs next to nothing."""
-    if time.monotonic() - _Look.at > LOOK_EVERY_SECONDS:
-        _Look.found = bool(run("SELECT 1 FROM approvals_stop WHERE status = %s LIMIT 1", ["engaged"]))
-        _Look.at = time.monotonic()
-    return _Look.found
-
-
-def look_again() -> None:
-    """Whoever engages or lifts a stop in this process does not wait for the next look."""
-    _Look.at = float("-inf")
+# Whether there is any stop at all: asked before every step, so it costs next to nothing.
+anything_is_stopped = Glance(_any_stop, every_seconds=LOOK_EVERY_SECONDS)

@@ -13,7 +13,7 @@ from approvals import clocks, notices
 from approvals.administrators import is_administrator
 from approvals.models import NoticeKind, Stop, StopScope
 from approvals.statuses import StopStatus
-from approvals.stopped import GATE_LOCK, look_again
+from approvals.stopped import GATE_LOCK, anything_is_stopped
 from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.lifecycle import move
@@ -65,7 +65,7 @@ def engage(*, target: Target, by: Actor, reason: str) -> Stop:
     notices.tell_of_stop(NoticeKind.STOPPED, stop, by=by)
     # A first batch at once; with many thousands waiting the sweep goes on, and no clock loses a second by it.
     clocks.freeze()
-    look_again()
+    anything_is_stopped.again()
     return stop
 
 
@@ -96,7 +96,7 @@ def lift(*, stop_id: UUID, by: Actor, why: str) -> Stop:
     )
     notices.tell_of_stop(NoticeKind.LIFTED, stop, by=by)
     clocks.thaw()
-    look_again()
+    anything_is_stopped.again()
     return stop
 
 

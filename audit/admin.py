@@ -29,6 +29,21 @@ from audit.web import actor_of, record_refusal
 Verb = Callable[[HttpRequest, Any, Actor], Any]
 
 
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """What other verbs write: shown here, and neither added, changed nor deleted."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     """Drafts can be edited; what is active or retired can only be read, copied into a new version, or retired."""
 

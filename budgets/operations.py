@@ -8,7 +8,6 @@ from django.db import transaction
 
 from audit import events
 from audit.actors import Actor
-from audit.lifecycle import database_now
 from audit.refusals import Invalid
 from budgets.models import CostBasis, LedgerEntry, LineKind
 from budgets.money import to_ledger
@@ -30,7 +29,7 @@ def charge(usage: Usage, place: Place) -> LedgerEntry | None:
     """Append the cost line of one model call; None when it used nothing worth a line."""
     if usage.is_empty:
         return None
-    costed = cost_of_call(usage, unit_id=place.unit_id, at=database_now())
+    costed = cost_of_call(usage, unit_id=place.unit_id)
     return _append(
         LineKind.MODEL,
         costed,
@@ -48,13 +47,13 @@ def charge(usage: Usage, place: Place) -> LedgerEntry | None:
 
 def charge_tool_call(place: Place) -> LedgerEntry | None:
     """Append what a call of this tool costs by contract, whatever became of it; None where no price was entered."""
-    costed = cost_of_tool_call(place.tool, unit_id=place.unit_id, at=database_now())
+    costed = cost_of_tool_call(place.tool, unit_id=place.unit_id)
     return None if costed is None else _append(LineKind.TOOL, costed, place)
 
 
 def charge_review(seconds: int, place: Place) -> LedgerEntry | None:
     """Append what people's reading and deciding cost; None where no price was entered. It names nobody."""
-    costed = cost_of_review(seconds, unit_id=place.unit_id, at=database_now())
+    costed = cost_of_review(seconds, unit_id=place.unit_id)
     return None if costed is None else _append(LineKind.REVIEW, costed, place, seconds=seconds)
 
 

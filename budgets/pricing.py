@@ -12,7 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Now
 
+from audit.lifecycle import database_now
 from budgets import catalogue
 from budgets.models import CostBasis, Price, PriceKind
 from budgets.money import to_ledger
@@ -58,8 +60,8 @@ class Costed:
     why: str = ""
 
 
-def cost_of_call(usage: Usage, *, unit_id: UUID, at: datetime) -> Costed:
-    """The cost of a model call made at that moment."""
+def cost_of_call(usage: Usage, *, unit_id: UUID, at: datetime | None = None) -> Costed:
+    """The cost of a model call made at that moment, by default now."""
     if usage.cost is not None:
         return Costed(to_ledger(usage.cost), usage.currency, CostBasis.REPORTED)
     if not usage.model:
@@ -70,7 +72,7 @@ def cost_of_call(usage: Usage, *, unit_id: UUID, at: datetime) -> Costed:
     found = catalogue.price(
         provider=usage.provider,
         model=usage.model,
-        at=at,
+        at=at or database_now(),
         tokens={
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
@@ -87,15 +89,15 @@ def cost_of_call(usage: Usage, *, unit_id: UUID, at: datetime) -> Costed:
     )
 
 
-def cost_of_tool_call(tool: str, *, unit_id: UUID, at: datetime) -> Costed | None:
+def cost_of_tool_call(tool: str, *, unit_id: UUID) -> Costed | None:
     """What the contract says a call costs; None where it says nothing: tools are free until somebody enters a price."""
-    price = _contract(PriceKind.TOOL, tool, unit_id=unit_id, at=at)
+    price = _contract(PriceKind.TOOL, tool, unit_id=unit_id)
     return None if price is None else _estimate(price, price.per_call)
 
 
-def cost_of_review(seconds: int, *, unit_id: UUID, at: datetime) -> Costed | None:
+def cost_of_review(seconds: int, *, unit_id: UUID) -> Costed | None:
     """What so much of a reviewer's time costs; None where nobody entered a price for it."""
-    price = _contract(PriceKind.REVIEW, "", unit_id=unit_id, at=at)
+    price = _contract(PriceKind.REVIEW, "", unit_id=unit_id)
     return None if price is None else _estimate(price, price.per_hour * seconds / 3600)
 
 
@@ -133,10 +135,17 @@ def _doubt(usage: Usage) -> str:
     return UNCACHED if usage.cached_input_tokens is None and usage.input_tokens else ""
 
 
-def _contract(kind: PriceKind, subject: str, *, unit_id: UUID, at: datetime, provider: str = "") -> Price | None:
-    """The price in force at that moment: of the nearest unit, of this provider before any, and the one that began last."""
+def _contract(
+    kind: PriceKind, subject: str, *, unit_id: UUID, at: datetime | None = None, provider: str = ""
+) -> Price | None:
+    """The price in force at that moment, by default now: the nearest unit's, of this provider before any, the last begun."""
+    moment = at or Now()
     rows = Price.objects.filter(
-        Q(valid_until=None) | Q(valid_until__gt=at), status="active", kind=kind, subject=subject, valid_from__lte=at
+        Q(valid_until=None) | Q(valid_until__gt=moment),
+        status="active",
+        kind=kind,
+        subject=subject,
+        valid_from__lte=moment,
     ).filter(provider__in=["", provider])
     found = list(rows.order_by("-valid_from", "-id"))
     distance = _distances(unit_id, found)

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from approvals.models import Stop
 from audit import scope
-from audit.admin import DefinitionAdmin
+from audit.admin import DefinitionAdmin, ReadOnlyAdmin
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin, OptionalUnitAdmin
 from orchestrator.models import Agent, Limit, ServiceToken, Tool
@@ -76,25 +76,15 @@ class AgentAdmin(Stoppable, InUnitAdmin):
 
 
 @admin.register(ServiceToken)
-class ServiceTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ServiceTokenAdmin(ReadOnlyAdmin):
     """Read only: a token is issued by `manage.py token`, which shows its secret once."""
 
     list_display = ["prefix", "agent", "scopes", "created_at", "expires_at", "revoked_at"]
     search_fields = ["prefix", "agent"]
     exclude = ["secret_hash"]
-    actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceToken]:
         return super().get_queryset(request).filter(unit_id__in=scope.unit_ids(actor_of(request), "view"))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 from config.postgres import Server
+from orchestrator.gate import limits
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +77,11 @@ def quick_flush() -> Iterator[None]:
 def quick_passwords() -> None:
     """A slow hash protects real passwords; the tests' worlds make thousands of people whose passwords are public."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def looks_at_once() -> Iterator[None]:
+    """Limits that the test puts in force are seen at once, and none of it by the next test."""
+    limits.anything_is_limited.again()
+    yield
+    limits.anything_is_limited.again()

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from approvals.models import Delivery, WebhookEndpoint
 from approvals.notifying import webhooks
 from audit import events, scope
+from audit.admin import ReadOnlyAdmin
 from audit.web import actor_of
 from budgets.admin import UnitChoiceField
 
@@ -82,23 +83,13 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class DeliveryAdmin(ReadOnlyAdmin):
     """Read only: what has not arrived yet, how often it was tried, and what the other side said."""
 
     list_display = ["notice", "endpoint", "tries", "due_at", "sent_at", "last_error"]
     list_filter = [("sent_at", admin.EmptyFieldListFilter)]
-    actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         seen = scope.unit_ids(actor_of(request), "view")
         rows = super().get_queryset(request).select_related("notice", "endpoint", "person")
         return rows.filter(Q(notice__unit_id=None) | Q(notice__unit_id__in=seen))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -18,6 +18,7 @@ from approvals.administrators import is_administrator
 from approvals.factor_forms import ResetForm
 from approvals.models import SIGNING
 from audit import people
+from audit.admin import ReadOnlyAdmin
 from audit.refusals import Invalid, NotVisible
 from audit.web import actor_of, record_refusal
 from budgets.permissions import people_with
@@ -30,7 +31,7 @@ admin.site.unregister([Authenticator, EmailAddress])
 
 
 @admin.register(Authenticator)
-class FactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class FactorAdmin(ReadOnlyAdmin):
     """Read only: the secrets stay where they are, and what is changed here is changed by a verb."""
 
     list_display = ["person", "kind", "called", "created_at", "last_used_at", "lost"]
@@ -38,7 +39,6 @@ class FactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ["type"]
     search_fields = ["user__username", "user__first_name", "user__last_name"]
     ordering = ["user__username", "created_at", "id"]
-    actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         own = Q(user_id__in=people.accounts_behind(actor_of(request)))
@@ -51,15 +51,6 @@ class FactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_administrator(actor_of(request))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description="Person", ordering="user__username")
     def person(self, row: Authenticator) -> str:

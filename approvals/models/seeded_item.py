@@ -65,7 +65,3 @@ class SeededItem(Governed):
 
     def __str__(self) -> str:
         return f"test item {self.request.title}"
-
-    @property
-    def was_right(self) -> bool:
-        return self.status in {SeededItemStatus.CAUGHT, SeededItemStatus.PASSED}

@@ -14,6 +14,7 @@ from approvals.models import ApprovalRequest, NoticeKind, OnTimeout
 from approvals.models.escalation import REMINDERS
 from approvals.quorum import Need, open_to, people_of, seats_of
 from approvals.statuses import UNDECIDED, RequestStatus
+from approvals.stopped import COVERS
 from audit import lifecycle
 from audit.actors import Actor
 from audit.lifecycle import Moves, insert_of, move
@@ -68,11 +69,10 @@ class Asked:
 
 
 # The clock, whether a stop covers it, and when the first step on any ladder is due, in percent of the time to decide.
-_CIRCUMSTANCES = """
-SELECT clock_timestamp(),
-  EXISTS (SELECT 1 FROM approvals_stop_reach AS s
-    WHERE (s.unit_id IS NULL OR s.unit_id = %s) AND s.agent IN ('', %s) AND s.tool IN ('', %s)),
+_CIRCUMSTANCES = f"""
+SELECT clock_timestamp(), EXISTS (SELECT 1 FROM approvals_stop_reach AS s WHERE {COVERS.format(row="r")}),
   LEAST(%s, (SELECT min(after_percent) FROM approvals_escalationlevel WHERE status = 'active'))
+FROM (SELECT %s::uuid AS unit_id, %s::text AS agent, %s::text AS tool) AS r
 """
 
 
@@ -82,7 +82,7 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor, within: Moves | N
     Written in one statement with its event and the notice of it: of its own, or `within` the caller's.
     """
     now, is_stopped, first_step = lifecycle.run(
-        _CIRCUMSTANCES, [subject.unit_id, subject.agent, subject.tool, REMINDERS[0]]
+        _CIRCUMSTANCES, [REMINDERS[0], subject.unit_id, subject.agent, subject.tool]
     )[0]
     due = deadline(now, asked.clocks or (Clock(asked.decide_within_seconds),))
     columns = {name: getattr(subject, name) for name in subject.__slots__ if name not in {"id", "duties"}}

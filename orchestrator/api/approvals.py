@@ -18,13 +18,14 @@ from approvals.questions import reply, send_back
 from approvals.statuses import RequestStatus
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
+from orchestrator.api.approval_shapes import ApprovalShape, ConfirmationShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
 from orchestrator.api.bodies import Nothing
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import Body, Id, Object, Text, Whole, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
-from orchestrator.api.shapes import ApprovalShape, ConfirmationShape, show, show_one
+from orchestrator.api.shapes import show, show_one
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit
 

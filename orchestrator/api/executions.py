@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from audit.queries import visible_or_refuse
+from orchestrator.api.approval_shapes import ApprovalShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
 from orchestrator.api.bodies import Reason
 from orchestrator.api.contract import listing
@@ -21,7 +22,6 @@ from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
 from orchestrator.api.shapes import (
     ActionShape,
-    ApprovalShape,
     EventShape,
     ExecutionShape,
     StepShape,

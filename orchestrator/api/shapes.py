@@ -12,12 +12,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
-from approvals import showing, snapshots
-from approvals.models import ApprovalRequest, Claim, Decision, Edit, Remark, RemarkKind, Verdict
-from approvals.permissions import told
+from approvals.models import ApprovalRequest, Remark, RemarkKind, Verdict
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
-from orchestrator.api.base import actor_of
 from orchestrator.engine.drives import tally
 from orchestrator.gate.stopped import stops_on
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, FailureGroup, Operation, Step
@@ -209,107 +206,6 @@ class StepShape(Shape):
 
 
 # --- Approvals ---------------------------------------------------------------------------------------------------
-
-
-class ConfirmationShape(serializers.Serializer[Any]):
-    """A second factor was used: for one decision, until then."""
-
-    id = serializers.UUIDField()
-    factor = serializers.CharField()
-    digest = serializers.CharField()
-    revision = serializers.IntegerField()
-    good_until = serializers.DateTimeField()
-
-
-class DecisionShape(serializers.ModelSerializer[Decision]):
-    factor = serializers.CharField(source="confirmation.kind", default=None)
-    confirmed_at = serializers.DateTimeField(source="confirmation.at", default=None)
-
-    class Meta:
-        model = Decision
-        fields = (
-            "person_name", "for_person_name", "verdict", "reason_code", "note", "answers", "digest", "revision",
-            "viewed", "at", "factor", "confirmed_at",
-        )  # fmt: skip
-
-
-class RemarkShape(serializers.ModelSerializer[Remark]):
-    class Meta:
-        model = Remark
-        fields = ("kind", "author_name", "text", "at")
-
-
-class EditShape(serializers.ModelSerializer[Edit]):
-    class Meta:
-        model = Edit
-        fields = ("revision", "person_name", "note", "before_digest", "after_digest", "changes", "at")
-
-
-class ClaimShape(serializers.ModelSerializer[Claim]):
-    class Meta:
-        model = Claim
-        fields = ("person_name", "claimed_at", "held_until")
-
-
-class ApprovalShape(Shape):
-    action = serializers.UUIDField(source="subject_id")
-    execution = serializers.UUIDField(source="execution_id", allow_null=True)
-    snapshot = serializers.SerializerMethodField()
-    decisions = serializers.SerializerMethodField()
-    claims = serializers.SerializerMethodField()
-    remarks = RemarkShape(many=True)
-    edits = EditShape(many=True)
-    view = serializers.SerializerMethodField()
-    must_view = serializers.SerializerMethodField()
-    must_type = serializers.SerializerMethodField()
-    must_confirm = serializers.BooleanField(source="asks_step_up")
-    lock = serializers.SerializerMethodField()
-
-    class Meta:
-        model = ApprovalRequest
-        fields = (
-            "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
-            "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
-            "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
-            "escalate_to", "decisions", "claims", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
-            "resolved_at", "view", "must_view", "must_type", "must_confirm", "lock",
-        )  # fmt: skip
-
-    @extend_schema_field(OBJECT)
-    def get_snapshot(self, request: ApprovalRequest) -> Any:
-        return json.loads(request.snapshot)
-
-    @extend_schema_field(DecisionShape(many=True))
-    def get_decisions(self, request: ApprovalRequest) -> Any:
-        voices = list(request.decisions.all())
-        return DecisionShape(voices if told(request, voices, actor_of(self.context["request"])) else [], many=True).data
-
-    @extend_schema_field(ClaimShape(many=True))
-    def get_claims(self, request: ApprovalRequest) -> Any:
-        """Who reads it at the moment; of no concern to the agent that waits."""
-        if not actor_of(self.context["request"]).is_person:
-            return []
-        return ClaimShape(request.claims.all(), many=True).data
-
-    def get_view(self, request: ApprovalRequest) -> str:
-        """Digest of what the review page shows; a decision may name it, and then counts for nothing else."""
-        return showing.view_digest(request)
-
-    def get_must_view(self, request: ApprovalRequest) -> list[str]:
-        return list(showing.SECTIONS) if request.required > 1 else []
-
-    def get_must_type(self, request: ApprovalRequest) -> str | None:
-        """The argument whose value approving has to repeat as `critical`."""
-        value = showing.critical_value(request)
-        return value.label if value else None
-
-    def get_lock(self, request: ApprovalRequest) -> str | None:
-        """Why nobody can approve this, in words."""
-        lock = showing.lock_of(request, snapshots.read(request.snapshot))
-        return lock.why if lock else None
-
-
-# --- Dead letters, money, the trail ------------------------------------------------------------------------------
 
 
 class DeadLetterShape(Shape):

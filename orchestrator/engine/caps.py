@@ -5,11 +5,9 @@ What cannot be counted is not taken for nothing: under `max_cost`, a call whose 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from audit.lifecycle import database_now
 from budgets.models import BusinessUnit
 from budgets.operations import spent
 from budgets.pricing import Usage, cost_of_call
@@ -70,9 +68,9 @@ def _over_total(segment: Segment, *, used_up: bool) -> Failure | None:
     return None
 
 
-def _priced(usage: Usage, unit_id: UUID, at: datetime) -> Usage:
+def _priced(usage: Usage, unit_id: UUID) -> Usage:
     """As the ledger will have it."""
-    costed = cost_of_call(usage, unit_id=unit_id, at=at)
+    costed = cost_of_call(usage, unit_id=unit_id)
     return replace(usage, cost=costed.amount, currency=costed.currency)
 
 
@@ -81,8 +79,8 @@ def _over_cost(
 ) -> Failure | None:
     if not usages:
         return None
-    unit_id, now = segment.execution.unit_id, database_now()
-    usages = [_priced(usage, unit_id, now) for usage in usages]
+    unit_id = segment.execution.unit_id
+    usages = [_priced(usage, unit_id) for usage in usages]
     currency = BusinessUnit.objects.get(pk=unit_id).currency
     if any(usage.cost is None or usage.currency != currency for usage in usages):
         return Failure("budget", f"What a call cost in {currency} is unknown, so the {whose}'s cap cannot be kept.")

@@ -4,8 +4,8 @@ Asked inside the redeeming transaction, under the lock of each limit that covers
 cannot both have the last place. What is over a limit is refused with the time to ask again; nothing of it is lost.
 """
 
-import time
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from audit.actors import Actor, system
 from audit.definitions import DefinitionStatus
+from audit.glance import Glance
 from audit.lifecycle import database_now, move
 from audit.refusals import Refusal, Stale
 from budgets.units import below, lineage
@@ -44,24 +45,12 @@ class Limited(Refusal):
         self.retry_after = self.seconds
 
 
-class _Look:
-    """When this process last looked, and whether there was any limit."""
-
-    at = float("-inf")
-    found = False
+def _any_limit() -> bool:
+    return bool(Limit.objects.filter(status=DefinitionStatus.ACTIVE).exists())
 
 
-def anything_is_limited() -> bool:
-    """Whether there is any limit at all, as this process last saw it: who has none pays next to nothing."""
-    if time.monotonic() - _Look.at > LOOK_EVERY_SECONDS:
-        _Look.found = Limit.objects.filter(status=DefinitionStatus.ACTIVE).exists()
-        _Look.at = time.monotonic()
-    return _Look.found
-
-
-def look_again() -> None:
-    """The next question goes to the database."""
-    _Look.at = float("-inf")
+# Whether there is any limit at all: who has none pays next to nothing.
+anything_is_limited = Glance(_any_limit, every_seconds=LOOK_EVERY_SECONDS)
 
 
 def admit(action: Action) -> None:
@@ -80,18 +69,16 @@ def observe(action: Action) -> None:
     if not anything_is_limited():
         return
     answered = action.status == ActionStatus.SUCCEEDED or action.failure_class == "business"
-    for breaker in _locked(action):
-        if breaker.limit.breaks_after:
-            _answered(breaker) if answered else _failed(breaker, database_now())
+    for breaker in _locked(action, limit__breaks_after__isnull=False):
+        _answered(breaker) if answered else _failed(breaker, database_now())
 
 
 def refuse_full_queue(unit_id: UUID) -> None:
     """Raises Limited where so many executions of the unit wait for a worker that another would only wait longer."""
     if not anything_is_limited():
         return
-    places = [None, *lineage(unit_id)]
-    rows = Breaker.objects.in_force().filter(Q(limit__unit_id__in=places) | Q(limit__unit_id=None))
-    for breaker in rows.filter(limit__most_queued__isnull=False).select_related("limit"):
+    rows = _reaching(unit_id).filter(limit__most_queued__isnull=False)
+    for breaker in rows.select_related("limit"):
         queued = Execution.objects.filter(status=ExecutionStatus.QUEUED)
         if breaker.limit.unit_id:
             queued = queued.filter(unit_id__in=below(breaker.limit.unit_id))
@@ -109,11 +96,14 @@ def close(*, breaker_id: UUID, by: Actor, why: str) -> None:
     move(breaker, to=BreakerStatus.CLOSED, by=by, why=why, failures=0, until=None)
 
 
-def _locked(action: Action) -> list[Breaker]:
-    rows = Breaker.objects.in_force().filter(
-        Q(limit__unit_id=None) | Q(limit__unit_id__in=lineage(action.unit_id)),
-        limit__agent__in=["", action.agent],
-        limit__tool__in=["", action.tool],
+def _reaching(unit_id: UUID) -> Any:
+    """A limit of every unit, of the unit, or of one above it."""
+    return Breaker.objects.in_force().filter(Q(limit__unit_id=None) | Q(limit__unit_id__in=lineage(unit_id)))
+
+
+def _locked(action: Action, **more: Any) -> list[Breaker]:
+    rows = _reaching(action.unit_id).filter(
+        limit__agent__in=["", action.agent], limit__tool__in=["", action.tool], **more
     )
     # One order for everybody.
     return list(rows.select_related("limit").select_for_update(of=("self",)).order_by("limit_id"))

@@ -24,7 +24,7 @@ from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
 from orchestrator.engine.drives import REST, stage_of, tally
 from orchestrator.models import DeadLetter, FailureGroup, Operation, OperationAct, OperationItem
 from orchestrator.operations.dead_letters import refuse_without_reason
-from orchestrator.operations.executions import refuse_unless_operator
+from orchestrator.operations.executions import refuse_unless_a_person_operates
 from orchestrator.operations.left_out import reasons_against
 from orchestrator.statuses import DeadLetterStatus, ItemStatus, OperationStatus
 
@@ -33,6 +33,7 @@ SAMPLES = 3
 TYPED_ABOVE = 100
 SPEEDS = (10, 60, 300, 600)
 SHARES = (0, 5, 10, 25)
+MANY = "Only people act on many at once."
 
 
 class NothingChosen(Refusal):
@@ -86,9 +87,7 @@ def _group(group_id: UUID, by: Actor) -> FailureGroup:
     group: FailureGroup | None = FailureGroup.objects.visible_to(by).filter(pk=group_id).first()
     if group is None:
         raise NotVisible("There is no such group of failures.")
-    if not by.is_person:
-        raise Forbidden("Only people act on many at once.", code="people_only")
-    refuse_unless_operator(by, group.unit_id, group.unit_title)
+    refuse_unless_a_person_operates(by, group.unit_id, group.unit_title, else_say=MANY)
     return group
 
 
@@ -154,13 +153,17 @@ def must_type(operation: Operation) -> bool:
     return operation.size > TYPED_ABOVE
 
 
-def _refuse_terms(operation: Operation, terms: Terms) -> None:
-    if not operation.size:
-        raise NothingChosen("Nothing of it can be done. The reasons stand beside the letters.")
-    if must_type(operation) and terms.count != operation.size:
+def _refuse_count(operation: Operation, count: int | None) -> None:
+    if must_type(operation) and count != operation.size:
         raise WrongCount(
             f"This is about {operation.size:,} letters.", remedy=f"Type {operation.size} to confirm that you know."
         )
+
+
+def _refuse_terms(operation: Operation, terms: Terms) -> None:
+    if not operation.size:
+        raise NothingChosen("Nothing of it can be done. The reasons stand beside the letters.")
+    _refuse_count(operation, terms.count)
     if terms.per_minute not in SPEEDS or terms.stop_percent not in SHARES:
         raise Invalid(
             "Choose a speed and a stop condition.", errors=[("/per_minute", "unknown", "Choose one of these.")]
@@ -177,10 +180,7 @@ def second(*, operation_id: UUID, by: Actor, count: int | None) -> Operation:
         raise Stale(f"This operation is {operation.get_status_display().lower()}; it waits for nobody.")
     if by.user_id is None or operation.person_id in accounts_of(by.user_id):
         raise Forbidden("You asked for it, under this account or another of yours. It takes a second person.")
-    if must_type(operation) and count != operation.size:
-        raise WrongCount(
-            f"This is about {operation.size:,} letters.", remedy=f"Type {operation.size} to confirm that you know."
-        )
+    _refuse_count(operation, count)
     move(
         operation, to=OperationStatus.RUNNING, by=by, why=f"{by.name} agreed", second_id=by.user_id, second_name=by.name
     )
@@ -232,7 +232,5 @@ def _locked(operation_id: UUID, by: Actor) -> Operation:
     operation: Operation | None = rows.filter(pk=operation_id, unit_id__in=scope.unit_ids(by, "view")).first()
     if operation is None:
         raise NotVisible("There is no such operation.")
-    if not by.is_person:
-        raise Forbidden("Only people act on many at once.", code="people_only")
-    refuse_unless_operator(by, operation.unit_id, operation.unit_title)
+    refuse_unless_a_person_operates(by, operation.unit_id, operation.unit_title, else_say=MANY)
     return operation

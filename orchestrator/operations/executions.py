@@ -113,6 +113,13 @@ def refuse_unless_operator(by: Actor, unit_id: UUID, unit_title: str) -> None:
         raise Forbidden(f"You need the operator role in {unit_title}. Ask an administrator of that unit.")
 
 
+def refuse_unless_a_person_operates(by: Actor, unit_id: UUID, unit_title: str, *, else_say: str) -> None:
+    """For what no machine does, whatever its scopes."""
+    if not by.is_person:
+        raise Forbidden(else_say, code="people_only")
+    refuse_unless_operator(by, unit_id, unit_title)
+
+
 def _unit_to_start_in(name: str, by: Actor) -> ActiveUnit:
     where = named(name)
     if by.kind != "system" and where.pk not in scope.unit_ids(by, "view"):

@@ -16,10 +16,10 @@ from django.db.models.functions import Now
 from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import born, database_now, move, note
-from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
+from audit.refusals import Invalid, NotVisible, Refusal, Stale
 from orchestrator.engine.filing import COMMON
 from orchestrator.models import FailureGroup, Release
-from orchestrator.operations.executions import refuse_unless_operator
+from orchestrator.operations.executions import refuse_unless_a_person_operates
 from orchestrator.statuses import DeadLetterStatus, GroupStatus
 
 LONGEST_TICKET = 500
@@ -158,9 +158,7 @@ def _locked(group_id: UUID, by: Actor, *, whole: bool = False) -> FailureGroup:
     group: FailureGroup | None = rows.filter(pk=group_id).first()
     if group is None or group.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such group of failures.")
-    if not by.is_person:
-        raise Forbidden("Only people triage.", code="people_only")
-    refuse_unless_operator(by, group.unit_id, group.unit_title)
+    refuse_unless_a_person_operates(by, group.unit_id, group.unit_title, else_say="Only people triage.")
     if group.status == GroupStatus.MERGED:
         raise Stale("This group was merged into another one.")
     return group

@@ -15,7 +15,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.lifecycle import move, note
-from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
+from audit.refusals import Invalid, NotVisible, Refusal, Stale
 from orchestrator.engine.letters import lock_open, redrive_step
 from orchestrator.engine.released import released
 from orchestrator.gate.contracts import problems_with
@@ -23,7 +23,7 @@ from orchestrator.gate.locks import lock_action
 from orchestrator.gate.redeem import void_granted
 from orchestrator.models import Action, DeadLetter, Step, StepPatch
 from orchestrator.models.action import ENDED_UNUSED
-from orchestrator.operations.executions import refuse_unless_operator
+from orchestrator.operations.executions import refuse_unless_a_person_operates
 from orchestrator.statuses import ActionStatus
 
 # Known not to have happened: another proposal may take its place.
@@ -116,9 +116,7 @@ def _letter(letter_id: UUID, by: Actor) -> DeadLetter:
     letter: DeadLetter | None = rows.filter(pk=letter_id, unit_id__in=scope.unit_ids(by, "view")).first()
     if letter is None:
         raise NotVisible("There is no such dead letter.")
-    if not by.is_person:
-        raise Forbidden("Only people patch an input.", code="people_only")
-    refuse_unless_operator(by, letter.unit_id, letter.unit_title)
+    refuse_unless_a_person_operates(by, letter.unit_id, letter.unit_title, else_say="Only people patch an input.")
     return letter
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from orchestrator.gate import limits
 from orchestrator.models import Breaker, Limit
 from tests import make
 
@@ -11,11 +10,8 @@ LOOK = {"tool": "orders.get", "arguments": {"order": "A1"}}
 
 
 @pytest.fixture(autouse=True)
-def limit():
-    row = make._activated(Limit(name="orders", tool="orders.get", per_minute=4, why="the shop is small"))
-    limits.look_again()
-    yield row
-    limits.look_again()
+def limit(looks_at_once):
+    return make._activated(Limit(name="orders", tool="orders.get", per_minute=4, why="the shop is small"))
 
 
 def redeem(api, key, proposal=LOOK):

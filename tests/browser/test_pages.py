@@ -23,7 +23,7 @@ def addresses(unit, people):
     pay = make.tool("pay", effect="irreversible", probe="", record="", idempotency_class="C")
     granted = make.approved(make.request(using=pay), make.person("grace"))
     make._activated(Limit(name="payments", breaks_after=1, at_once=4, per_minute=30, why="one connection at a time"))
-    limits.look_again()
+    limits.anything_is_limited.again()
     unknown = make.carried_out(make.Action.objects.get(pk=granted.subject_id), "unknown", message="no answer")
     lists = [
         reverse(name)

@@ -21,18 +21,14 @@ from tests.races.racing import race
 LOOKING = "workflow: looking\nversion: 1.0.0\nsteps:\n  - look: {tool: look}\n"
 
 
-@pytest.fixture(autouse=True)
-def looks_at_once():
-    limits.look_again()
-    yield
-    limits.look_again()
+pytestmark = pytest.mark.usefixtures("looks_at_once")
 
 
 def limit(name="looks", **fields):
     row = Limit(name=name, **fields)
     draft(row, by=make.SETUP)
     activate(row, by=make.SETUP)
-    limits.look_again()
+    limits.anything_is_limited.again()
     return row
 
 

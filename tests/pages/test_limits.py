@@ -9,12 +9,7 @@ from orchestrator.models import Action, Breaker, Limit
 from tests import make
 from tests.pages.asking import browser_of
 
-
-@pytest.fixture(autouse=True)
-def looks_at_once():
-    limits.look_again()
-    yield
-    limits.look_again()
+pytestmark = pytest.mark.usefixtures("looks_at_once")
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ def broken(unit):
     row = make._activated(
         Limit(name="erp", unit_id=unit.pk, tool="erp.post_adjustment", breaks_after=1, at_once=4, why="the ERP is old")
     )
-    limits.look_again()
+    limits.anything_is_limited.again()
     make.carried_out(Action.objects.get(pk=granted(unit)), "system_error", message="no answer")
     return Breaker.objects.get(limit=row)
 

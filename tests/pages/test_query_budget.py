@@ -10,18 +10,8 @@ from django.urls import reverse
 from orchestrator.models import FailureGroup, Operation
 from orchestrator.operations import failure_groups
 from tests import make
+from tests.pages.test_access import LISTS
 
-LISTS = [
-    "work",
-    "approvals",
-    "executions",
-    "actions",
-    "failure_groups",
-    "dead_letters",
-    "unknown_outcomes",
-    "audit",
-    "health",
-]
 MOST = {"list": 15, "detail": 25}
 
 
