@@ -21,6 +21,7 @@ class Place:
     unit_id: UUID
     execution_id: UUID | None = None
     action_id: UUID | None = None
+    span_id: UUID | None = None
     agent: str = ""
     tool: str = ""
 
@@ -83,6 +84,7 @@ def correct(entry: LedgerEntry, *, to: Decimal, currency: str = "", why: str, by
         unit_id=entry.unit_id,
         execution_id=entry.execution_id,
         action_id=entry.action_id,
+        span_id=entry.span_id,
         agent=entry.agent,
         tool=entry.tool,
     )
@@ -111,6 +113,7 @@ def _append(kind: LineKind, costed: Costed, place: Place, **used: object) -> Led
         unit_id=place.unit_id,
         execution_id=place.execution_id,
         action_id=place.action_id,
+        span_id=place.span_id,
         agent=place.agent,
         tool=place.tool,
         amount=costed.amount,

@@ -52,6 +52,8 @@ class LedgerEntry(models.Model):
     unit_id = models.UUIDField()
     execution_id = models.UUIDField(null=True)
     action_id = models.UUIDField(null=True)
+    # The part of the trace that was paid for. Empty: the action's own, or the execution's.
+    span_id = models.UUIDField(null=True)
     agent = models.TextField(default="")
     tool = models.TextField(default="")
     provider = models.TextField(default="", db_default="")
