@@ -113,6 +113,7 @@ class DecisionForm(ConfirmedForm):
     )
     reading = forms.CharField(required=False, max_length=4_000, widget=forms.HiddenInput)
     view = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    record_read = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     opened = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     critical = forms.CharField(
         required=False,
@@ -128,6 +129,7 @@ class DecisionForm(ConfirmedForm):
             "digest": approval.digest,
             "revision": approval.revision,
             "view": showing.view_digest(approval),
+            "record_read": approval.record_read_at.isoformat() if approval.record_read_at else "",
             "opened": OPENED.sign(str(approval.pk)),
         }
         kwargs |= {"initial": shown, "auto_id": f"{self.prefix_of_ids}_%s"}
@@ -201,6 +203,7 @@ class DecisionForm(ConfirmedForm):
                 "reading": _reading(given["reading"]),
                 "view": given["view"],
                 "seconds": _seconds_since(given["opened"], self.approval),
+                **({"record_read": given["record_read"]} if given["record_read"] else {}),
             },
         )
 

@@ -6,3 +6,5 @@ from django.dispatch import Signal
 request_resolved = Signal()
 # Sent with: request, when a question sent it back, and when the answer brought it back to the reviewers.
 request_turned = Signal()
+# Sent with: request, when a reviewer wants the record behind it read again.
+reading_asked = Signal()

@@ -34,6 +34,7 @@ urlpatterns = [
     path("<uuid:pk>/decisions/", views.decide, name="approval_decisions"),
     path("<uuid:pk>/questions/", views.questions, name="approval_questions"),
     path("<uuid:pk>/replies/", views.replies, name="approval_replies"),
+    path("<uuid:pk>/readings/", views.read_again, name="approval_readings"),
     path("<uuid:pk>/claim/", claim_views.claim, name="approval_claim"),
     path("<uuid:pk>/claim/renewal/", claim_views.renew, name="approval_claim_renewal"),
     path("<uuid:pk>/claim/release/", claim_views.release, name="approval_claim_release"),

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import operations, queries, second_looks, within
+from approvals import operations, queries, readings, second_looks, within
 from approvals.confirming import voice_of
 from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
 from approvals.forms import BreakGlassForm, DecisionForm
@@ -20,7 +21,7 @@ from approvals.questions import reply, send_back
 from approvals.seeding import REVEALED
 from audit.refusals import Invalid, Refusal
 from audit.templatetags._render import short_id
-from audit.web import actor_of, crumbs, elsewhere, is_part, page, record_refusal, unchanged
+from audit.web import actor_of, came_from, crumbs, elsewhere, is_part, page, record_refusal, unchanged
 
 BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
 
@@ -75,6 +76,18 @@ def replies(request: HttpRequest, pk: UUID) -> HttpResponse:
         lambda form: reply(request_id=pk, by=actor_of(request), text=form.cleaned_data["reply"]),
         "Your answer is recorded. The reviewers have it now.",
     )  # fmt: skip
+
+
+@require_POST
+def read_again(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask a worker to read the record again; the page's live region shows what it found."""
+    actor = actor_of(request)
+    readings.ask(request_id=pk, by=actor)
+    if not is_part(request):
+        messages.success(request, "The record is being read again. What it says now will be on this page.")
+        return redirect(came_from(request) or reverse("approval", args=[pk]))
+    shown = queries.review(actor, pk, now=timezone.now())
+    return render(request, "approvals/_reading.html", {"shown": shown, "approval": shown.request})
 
 
 def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any], object], done: str) -> HttpResponse:
@@ -154,6 +167,7 @@ def review_page(
     if filters:
         place[0]["url"] += f"?{filters}"
     context = {"crumbs": place, "shown": shown, "approval": shown.request, "form": form, "next_one": next_one,
+               "reads_by_itself": request.method == "GET" and not is_part(request) and shown.is_stale,
                "within": within.suffix(filters)}  # fmt: skip
     edit_form = EditForm(**_given(EditForm, shown))
     context |= {_name(kind): kind(**_given(kind, shown)) for kind in BESIDE} | {"edit_form": edit_form}

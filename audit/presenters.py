@@ -154,6 +154,12 @@ LINES: dict[str, Line] = {
     "approval_request.edited": Line(
         "{actor} edited it: revision {revision}, earlier signatures are void", "info", "pencil"
     ),
+    "approval_request.reading_asked": Line("{actor} asked for the record to be read again", "neutral", "loop"),
+    "approval_request.record_unchanged": Line("The record was read again: unchanged", "neutral", "check"),
+    "approval_request.record_changed": Line(
+        "The record was read again and had changed: signatures so far are void", "wait", "swap"
+    ),
+    "approval_request.record_failed": Line("The record could not be read again", "wait", "warning"),
     "approval_request.answered": Line("A person gave the result; nothing is carried out", "info", "person"),
     "approval_request.claimed": Line("{actor} claimed it", "info", "hand"),
     "approval_request.claim_renewed": Line("{actor} reads on: the claim was extended", "neutral", "hand"),

@@ -209,6 +209,8 @@ HEALTH_LIMITS = env.limits(
 BREAK_GLASS = env.flag("BREAK_GLASS", True)
 # Of a hundred decided requests, how many are judged again by somebody else, where no policy says otherwise.
 SECOND_LOOK_PERCENT = env.integer("SECOND_LOOK_PERCENT", 5)
+# A review page opened on a record that was read longer ago than this, in seconds, asks for it to be read again.
+RECORD_READ_AGAIN_AFTER = env.integer("RECORD_READ_AGAIN_AFTER", 60)
 RUNS_DIR = VAR_DIR / "runs"
 RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]

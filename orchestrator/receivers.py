@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.dispatch import receiver
 
 from approvals.models import ApprovalRequest, Verdict, said
-from approvals.signals import request_resolved, request_turned
+from approvals.signals import reading_asked, request_resolved, request_turned
 from approvals.statuses import RequestStatus
 from audit.actors import system
 from audit.lifecycle import move
@@ -61,6 +61,14 @@ def turn_what_waits(request: ApprovalRequest, **_: Any) -> None:
         to = ActionStatus.SENT_BACK if request.status == RequestStatus.SENT_BACK else ActionStatus.HELD
         move(action, to=to, by=APPROVALS)
         announce(action)
+
+
+@receiver(reading_asked)
+def read_the_record(request: ApprovalRequest, **_: Any) -> None:
+    """A worker enters the parked step again, reads, and parks it. One that is at work already: the sweep comes back to it."""
+    action = Action.objects.filter(pk=request.subject_id).first()
+    if action is not None and action.step_id:
+        resume_step(step_id=action.step_id, by=APPROVALS, why="a reviewer wants the record as it stands now")
 
 
 def _resolve_action(request: ApprovalRequest) -> None:

@@ -1,8 +1,9 @@
 /* Live regions: an element with an id and data-live (the address; empty = this page) asks again and again.
  *
  * It sends the version it holds (data-live-version) as If-None-Match; 204 or 304 means unchanged and swaps nothing. Anything else
- * is morphed in place. data-live-every and data-live-max are seconds: unchanged answers let the pause grow to the max. An answer
- * without data-live ends the asking. Hidden tabs and paused pages do not ask; three failures make a region stale. */
+ * is morphed in place. data-live-every and data-live-max are seconds: unchanged answers let the pause grow to the max;
+ * data-live-soon on something inside makes the next one that short. An answer without data-live ends the asking. Hidden tabs
+ * and paused pages do not ask; three failures make a region stale. */
 (() => {
   "use strict";
   const { all, element, say } = window.holdpoint;
@@ -18,11 +19,23 @@
       if (!regions.has(region.id)) regions.set(region.id, { id: region.id, every, max, wait: every, failures: 0 });
     }
     for (const [id, state] of regions) {
-      if (document.getElementById(id)?.matches("[data-live]")) { if (!state.timer) plan(state); } else drop(state);
+      const region = document.getElementById(id);
+      if (region?.matches("[data-live]")) { hurry(state, region); if (!state.timer) plan(state); } else drop(state);
     }
     const watched = all("[data-live][id]:not([data-live-quiet])").length;
     const control = line?.querySelector("[data-live-only]");
     if (control) control.hidden = watched === 0;
+  }
+
+  // Something in it is expected any moment: asked for soon, and ever later if it does not come.
+  function hurry(state, region) {
+    const soon = region.querySelector("[data-live-soon]");
+    if (soon && !state.soon) {
+      clearTimeout(state.timer);
+      state.timer = undefined;
+      state.wait = Number(soon.dataset.liveSoon);
+    }
+    state.soon = Boolean(soon);
   }
 
   function plan(state) {

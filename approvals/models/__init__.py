@@ -9,11 +9,11 @@ from approvals.models.decision import FITS, Decision, ReasonCode, Verdict, said
 from approvals.models.emergency import BreakGlass, Bypass
 from approvals.models.escalation import Escalation, EscalationLevel, Kind
 from approvals.models.evaluation_case import CaseKind, EvaluationCase
-from approvals.models.exchange import Edit, Remark, RemarkKind
+from approvals.models.exchange import Edit, RecordChange, Remark, RemarkKind
 from approvals.models.group import ReviewerGroup
 from approvals.models.notice import Delivery, Notice, NoticeKind, NotificationChoice, WebhookEndpoint
 from approvals.models.policy import ApprovalPolicy, OnTimeout, PolicyVerdict, StepUp
-from approvals.models.request import ApprovalRequest
+from approvals.models.request import ApprovalRequest, Found
 from approvals.models.saved_view import DefaultView, SavedView
 from approvals.models.second_look import DrawSeed, SecondLook
 from approvals.models.seeded_item import Expected, SeededItem
@@ -47,6 +47,7 @@ __all__ = [
     "EvaluationCase",
     "Expected",
     "FactorKind",
+    "Found",
     "Guesses",
     "Kind",
     "LinkedAccounts",
@@ -57,6 +58,7 @@ __all__ = [
     "Outcome",
     "PolicyVerdict",
     "ReasonCode",
+    "RecordChange",
     "Remark",
     "RemarkKind",
     "ReviewerGroup",

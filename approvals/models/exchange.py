@@ -1,4 +1,4 @@
-"""What happens to a request between asking and deciding: its arguments are edited, a question is asked and answered."""
+"""Between asking and deciding: arguments are edited, the record behind the act changes, a question is asked and answered."""
 
 from typing import Any
 
@@ -31,6 +31,24 @@ class Edit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_name}: revision {self.revision}"
+
+
+class RecordChange(models.Model):
+    """Reading the record again found it changed: what people were asked before that. Never changed, never deleted."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="record_changes")
+    revision = models.PositiveIntegerField(help_text="The revision this reading made")
+    before = models.TextField()
+    before_digest = models.CharField(max_length=64)
+    after_digest = models.CharField(max_length=64)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_record_change_per_revision", fields=["request", "revision"])]
+
+    def __str__(self) -> str:
+        return f"the record changed: revision {self.revision}"
 
 
 class RemarkKind(models.TextChoices):

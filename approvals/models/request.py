@@ -17,6 +17,14 @@ from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
 
 
+class Found(models.TextChoices):
+    """What reading the record again found."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    FAILED = "failed"
+
+
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def visible_to(self, actor: Actor) -> "ApprovalRequestQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
@@ -105,6 +113,12 @@ class ApprovalRequest(Governed):
     # How long earlier stops kept them still, all in all: steps on the way to decide_by count it out.
     stood = models.DurationField(default=timedelta(), db_default=timedelta(), editable=False)
     resolved_at = models.DateTimeField(null=True)
+    # The record behind the act, read again for its reviewers (approvals.readings): asked, and what was found last.
+    reading_asked_at = models.DateTimeField(null=True, editable=False)
+    reading_asked_by = models.TextField(default="", db_default="", editable=False)
+    record_read_at = models.DateTimeField(null=True, editable=False)
+    record_found = models.CharField(max_length=10, choices=Found.choices, default="", db_default="", editable=False)
+    record_trouble = models.TextField(default="", db_default="", editable=False)
     # Written by an administrator to see whether reviewers notice (approvals.seeding). No act stands behind it.
     is_test = models.BooleanField(default=False, db_default=False, editable=False)
 
@@ -173,6 +187,11 @@ class ApprovalRequest(Governed):
             ),
             models.Index(name="request_tool", fields=["tool", "unit_id"]),
             models.Index(name="request_by_time", fields=["unit_id", "-created_at", "-id"]),
+            models.Index(
+                name="request_reading_asked",
+                fields=["subject_id"],
+                condition=Q(status=RequestStatus.PENDING, reading_asked_at__isnull=False),
+            ),
             models.Index(name="request_execution", fields=["execution_id"]),
             models.Index(
                 name="request_frozen",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
-from approvals import factors, snapshots
+from approvals import factors, readings, snapshots
 from approvals.attention import Attention, attention_of
 from approvals.blind import history
 from approvals.consequences import Consequence, consequences_of
@@ -16,7 +16,17 @@ from approvals.emergencies import may_break, may_look
 from approvals.escalation import Planned, plan
 from approvals.evidence import evidence_of
 from approvals.factors import Factors
-from approvals.models import ApprovalRequest, BreakGlass, Decision, Edit, OnTimeout, Remark, SeededItem, Stop
+from approvals.models import (
+    ApprovalRequest,
+    BreakGlass,
+    Decision,
+    Edit,
+    OnTimeout,
+    RecordChange,
+    Remark,
+    SeededItem,
+    Stop,
+)
 from approvals.permissions import may_reply
 from approvals.queue import effect_of, waiting_for
 from approvals.showing import Lock, Row, lock_of, rows_of
@@ -59,6 +69,7 @@ class Review:
     remarks: list[Remark] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     may_answer: bool = False
+    record_change: RecordChange | None = None
     replaced: ApprovalRequest | None = None
     successor: ApprovalRequest | None = None
 
@@ -77,6 +88,14 @@ class Review:
             return []
         rows = snapshots.difference(self.replaced.snapshot, self.request.snapshot)
         return [row for row in rows if row.label != "revision"]
+
+    @property
+    def record_differs(self) -> list[Change]:
+        """What the record says now and did not say when people were asked, or when it was last seen to change."""
+        if self.record_change is None or self.lock is not None:
+            return []
+        rows = snapshots.difference(self.record_change.before, self.request.snapshot)
+        return [row for row in rows if row.label.startswith("record")]
 
     @property
     def void_because(self) -> str:
@@ -133,11 +152,23 @@ class Review:
         return self.request.seeded if self.request.is_test and self.shows_decisions else None
 
     @property
+    def may_read_again(self) -> bool:
+        """Could the reader ask for the record to be read again?"""
+        return self.may.allowed and not self.request.is_frozen and readings.can_be_read(self.request)
+
+    @property
+    def is_stale(self) -> bool:
+        """Was the record read so long ago that the page asks by itself?"""
+        return self.may_read_again and readings.is_stale(self.request)
+
+    @property
     def version(self) -> str:
         frozen = ".frozen" if self.request.is_frozen else ""
         glass = f".{self.glass.status}" if self.glass else ""
         said = f"{self.request.status}.{self.request.revision}.{self.given}.{len(self.decisions)}.{len(self.remarks)}"
-        return f"{said}{frozen}{glass}.{self.attention.version}"
+        read = f".{self.request.record_read_at:%H%M%S%f}" if self.request.record_read_at else ""
+        asked = ".asked" if self.request.reading_asked_at else ""
+        return f"{said}{frozen}{glass}{read}{asked}.{self.attention.version}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
@@ -173,6 +204,9 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         else None,
         replaced=ApprovalRequest.objects.filter(pk=request.replaces).first() if request.replaces else None,
         edits=list(request.edits.order_by("revision")) if request.revision > 1 else [],
+        record_change=request.record_changes.order_by("-revision").first()
+        if request.record_found and request.revision > 1
+        else None,
         may_answer=request.is_open and not request.is_pending and may_reply(request, actor),
         earlier=list(ApprovalRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)[:10]),
         history=history([request], mine={mine.request_id} if mine else set()),
@@ -193,8 +227,9 @@ def difference_from(request: ApprovalRequest, digest: str) -> list[Change]:
     edit = (
         Edit.objects.filter(request__subject_id=request.subject_id, before_digest=digest).order_by("-revision").first()
     )
+    renewed = RecordChange.objects.filter(request__subject_id=request.subject_id, before_digest=digest).first()
     old = ApprovalRequest.objects.filter(subject_id=request.subject_id, digest=digest).first()
-    read = edit.before if edit else old.snapshot if old else ""
+    read = edit.before if edit else renewed.before if renewed else old.snapshot if old else ""
     return snapshots.difference(read, request.snapshot) if read else []
 
 

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals import claims, operations, step_up
+from approvals import claims, operations, readings, step_up
 from approvals.factors import FRESH_SECONDS, Given
 from approvals.models import ApprovalRequest, Claim, ReasonCode
 from approvals.questions import reply, send_back
@@ -213,6 +213,19 @@ class Results(ApiView):
             request,
             lambda: _then_show(request, answer_instead(request_id=request_id, by=by, voice=voice, result=result)),
         )
+
+
+class Readings(ApiView):
+    doors = {"POST": PEOPLE}
+
+    @extend_schema(
+        request=Nothing, responses={201: ApprovalShape},
+        summary="Have the record behind it read again: answered at once, read by a worker",
+    )  # fmt: skip
+    def post(self, request: Request, request_id: UUID) -> HttpResponse:
+        by = actor_of(request)
+        read(Nothing, request.data)
+        return once(request, lambda: _then_show(request, readings.ask(request_id=request_id, by=by)))
 
 
 class Claims(ApiView):

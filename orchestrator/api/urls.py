@@ -43,6 +43,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/questions/", approvals.Questions.as_view(), name="api-questions"),
     path("approvals/<uuid:request_id>/replies/", approvals.Replies.as_view(), name="api-replies"),
     path("approvals/<uuid:request_id>/results/", approvals.Results.as_view(), name="api-results"),
+    path("approvals/<uuid:request_id>/readings/", approvals.Readings.as_view(), name="api-readings"),
     path("approvals/<uuid:request_id>/claims/", approvals.Claims.as_view(), name="api-claims"),
     path("approvals/<uuid:request_id>/releases/", approvals.Releases.as_view(), name="api-releases"),
     path("bulk-operations/", bulk.BulkOperations.as_view(), name="api-bulk-operations"),

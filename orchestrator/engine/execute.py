@@ -14,6 +14,7 @@ from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.patched import patched_input
 from orchestrator.engine.people import ask_about_step
+from orchestrator.engine.rereading import read_for_reviewers
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
 from orchestrator.engine.segment import Segment, StepState, begin
@@ -21,7 +22,7 @@ from orchestrator.engine.settle import charge, settle_failure, settle_success
 from orchestrator.engine.stopped import why_stopped
 from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.gate.limits import Limited
-from orchestrator.models import Execution, Step
+from orchestrator.models import Action, Execution, Step
 from orchestrator.statuses import StepStatus
 from orchestrator.workflows.binding import BindingError, bind, scope_of
 
@@ -130,6 +131,8 @@ def _scope(segment: Segment) -> dict[str, Any]:
 def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if why := why_stopped(segment):
         raise _Waits(StepStatus.STOPPED, why)
+    if action := read_for_reviewers(segment):
+        raise _waits_for_people(action)
     _refuse_over_caps(segment)
     match segment.spec.kind:
         case "agent":
@@ -200,7 +203,7 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
         case Returned(value):
             return value
         case Held(action):
-            raise _Waits(StepStatus.AWAITING_APPROVAL, f"waiting for people: {action.tool}")
+            raise _waits_for_people(action)
         case Halted(why):
             raise _Waits(StepStatus.STOPPED, why)
         case Limited() as limited:
@@ -211,6 +214,10 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
             raise _Waits(StepStatus.UNKNOWN_OUTCOME, message)
         case failure:
             raise _Fails(failure)
+
+
+def _waits_for_people(action: Action) -> _Waits:
+    return _Waits(StepStatus.AWAITING_APPROVAL, f"waiting for people: {action.tool}")
 
 
 def _ask_people(segment: Segment) -> dict[str, Any]:

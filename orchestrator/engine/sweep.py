@@ -58,6 +58,7 @@ def sweep() -> int:
             _each(Step.objects.throttled_due().order_by("due_at"), _ask_again),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
             _each(_decided_but_parked(), _resume),
+            _each(_unread(), _read_again),
             _each(_stalled(), _advance),
             _each(_orphaned_requests(), _withdraw),
             _each(_forgotten_sends(), _doubt),
@@ -115,6 +116,19 @@ def _decided_but_parked() -> Any:
     return Step.objects.filter(
         ~Exists(waiting), ~Exists(asked), status__in=[StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME]
     )
+
+
+def _unread() -> Any:
+    """Parked, and a reviewer wants the record read again: they asked while the step was still at work."""
+    asked = ApprovalRequest.objects.pending().running().filter(reading_asked_at__isnull=False).values("subject_id")
+    steps = Action.objects.filter(pk__in=asked, step_id__isnull=False).values("step_id")
+    return Step.objects.filter(pk__in=steps, status=StepStatus.AWAITING_APPROVAL)
+
+
+@transaction.atomic
+def _read_again(step_id: Any) -> bool:
+    resume_step(step_id=step_id, by=ENGINE, why="a reviewer wants the record as it stands now")
+    return True
 
 
 @transaction.atomic

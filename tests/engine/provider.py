@@ -117,6 +117,9 @@ class _Door(BaseHTTPRequestHandler):
         deed = provider.planned.pop(0) if provider.planned else "ok"
         if deed == "slow":
             time.sleep(1.2)
+        if deed == "down":
+            self._answer((503, {}))
+            return
         self._answer(
             (200, {"rows": []} if deed == "empty" else provider.record | {"ref": parse_qs(address.query)["ref"][0]})
         )

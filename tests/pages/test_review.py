@@ -409,3 +409,55 @@ class TestAPolicyThatSaysMore:
 
         assert "Your signature would not count here" in page
         assert (yes.status_code, no.status_code) == (403, 302)
+
+
+class TestReadingTheRecordAgain:
+    @pytest.fixture
+    def held(self, unit):
+        execution = make.execution("waiting")
+        return ApprovalRequest.objects.get(execution_id=execution.pk)
+
+    def test_is_asked_by_a_post_and_by_nothing_else(self, held, as_grace):
+        address = reverse("approval_readings", args=[held.pk])
+        as_grace.get(held.get_absolute_url())
+        assert as_grace.get(address).status_code == 405
+        held.refresh_from_db()
+        assert held.reading_asked_at is None
+
+        answer = as_grace.post(address)
+
+        held.refresh_from_db()
+        assert (answer.status_code, held.reading_asked_by) == (302, "grace")
+        assert "The record is being read again" in as_grace.get(held.get_absolute_url()).content.decode()
+
+    def test_is_not_offered_where_nobody_could_read(self, unit, as_grace):
+        page = as_grace.get(make.request().get_absolute_url()).content.decode()
+
+        assert "Read again" not in page
+
+    def test_is_refused_to_who_may_not_decide(self, held, as_grace, client):
+        client.force_login(make.person("olaf", "view"))
+
+        assert client.post(reverse("approval_readings", args=[held.pk])).status_code == 403
+        client.force_login(make.person("stranger", of=make.unit("elsewhere", "Elsewhere")))
+        assert client.post(reverse("approval_readings", args=[held.pk])).status_code == 404
+
+    def test_that_failed_says_why_as_text(self, held, as_grace):
+        ApprovalRequest.objects.filter(pk=held.pk).update(
+            record_found="failed", record_read_at=held.created_at, record_trouble="<b>503</b>"
+        )
+
+        page = as_grace.get(held.get_absolute_url()).content.decode()
+
+        assert "The record could not be read" in page
+        assert "<b>503</b>" not in page
+
+    def test_is_stored_with_the_decision_that_had_it_on_screen(self, held, as_grace):
+        ApprovalRequest.objects.filter(pk=held.pk).update(record_found="unchanged", record_read_at=held.created_at)
+        held.refresh_from_db()
+        form = as_grace.get(held.get_absolute_url()).content.decode()
+        shown = re.search(r'name="record_read" value="([^"]+)"', form)[1]
+
+        decide(as_grace, held, record_read=shown)
+
+        assert Decision.objects.get(request=held).viewed["record_read"] == held.created_at.isoformat()
