@@ -151,6 +151,7 @@ def _shown(table: Table, asked: Asked) -> dict[str, object]:
     total = table.total
     return {
         "currency": table.currency,
+        "caption": f"Costs in {table.currency}, dearest first" if table.currency else "Lines whose cost nobody knows",
         "total": total,
         "change": _change(total.amount, table.before),
         "left_out": max(len(table.rows) - MOST_ROWS, 0),
