@@ -5,6 +5,7 @@ from django.urls import path
 from orchestrator.views import (
     actions,
     approving,
+    costs,
     dead_letters,
     executions,
     failure_groups,
@@ -43,6 +44,9 @@ urlpatterns = [
     path("limits/", limits.limit_list, name="limits"),
     path("limits/<uuid:pk>/closings/", limits.closings, name="limit_closings"),
     path("unknown-outcomes/", unknown_outcomes.unknown_outcome_list, name="unknown_outcomes"),
+    path("costs/", costs.show, name="costs"),
+    path("costs.csv", costs.sheet, name="costs_csv"),
+    path("costs/lines/", costs.lines, name="cost_lines"),
     path("health/", health.health, name="health"),
     path("dead-letters/", failure_groups.group_list, name="failure_groups"),
     path("dead-letters/groups/<uuid:pk>/", failure_groups.group_detail, name="failure_group"),

@@ -34,7 +34,7 @@ def no_draws_by_chance() -> None:
     settings.SECOND_LOOK_PERCENT = 0
 
 
-KEPT = {"django_content_type", "auth_permission"}
+KEPT = {"django_content_type", "auth_permission", "orchestrator_costfold"}
 # Tables that refuse a DELETE: what was recorded is never taken away, except here.
 APPEND_ONLY = """
 SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 8 = 8

@@ -19,7 +19,7 @@ from approvals.models import ApprovalRequest
 from audit import failpoints
 from audit.lifecycle import move
 from audit.refusals import Refusal
-from orchestrator.engine import drives, letters, reminders, triage
+from orchestrator.engine import drives, letters, reminders, rollups, triage
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
@@ -67,6 +67,7 @@ def sweep() -> int:
             _each(letters.overtaken(), letters.follow_step),
             triage.look(),
             drives.drive(),
+            rollups.fold(),
         )
     )
 

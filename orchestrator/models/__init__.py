@@ -1,4 +1,5 @@
 from orchestrator.models.action import Action, StoredReply
+from orchestrator.models.cost import Cost, CostFold, CostRollup
 from orchestrator.models.dead_letter import DeadLetter, DiscardCode
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
@@ -16,6 +17,9 @@ __all__ = [
     "Attempt",
     "Breaker",
     "Channel",
+    "Cost",
+    "CostFold",
+    "CostRollup",
     "DeadLetter",
     "DiscardCode",
     "Execution",

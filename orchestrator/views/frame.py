@@ -80,6 +80,7 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Actions", "actions", "c", None),
         ("Dead letters", "failure_groups", "d", numbers.letters),
         ("Unknown outcomes", "unknown_outcomes", "k", numbers.unknown),
+        ("Costs", "costs", "o", None),
         ("Stops", "stops", "t", len(stop_band(request).stops)),
     ]
     if scope.unit_ids(actor_of(request), "audit"):

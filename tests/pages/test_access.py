@@ -15,6 +15,8 @@ LISTS = [
     "unknown_outcomes",
     "audit",
     "health",
+    "costs",
+    "cost_lines",
 ]
 OWN = ["preferences", "help", "gallery", "go", "nav"]
 

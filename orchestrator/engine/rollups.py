@@ -1,0 +1,49 @@
+"""Fold the ledger into roll-ups, by closed transactions: a line that commits late is folded late, and never skipped."""
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from orchestrator.models import CostFold, CostRollup
+from orchestrator.models.cost import KEPT, MEASURES
+
+KEY = ("day", "unit_id", *KEPT)
+_KEYS, _SUMS = ", ".join(KEY), ", ".join(f"sum({name})" for name in MEASURES)
+FOLD = f"""
+INSERT INTO orchestrator_costrollup AS kept (key, {_KEYS}, {", ".join(MEASURES)})
+SELECT encode(sha256(convert_to(jsonb_build_array({_KEYS})::text, 'UTF8')), 'hex'), {_KEYS}, {_SUMS}
+FROM orchestrator_costchange WHERE written_in >= %s::text::xid8 AND written_in < %s::text::xid8
+GROUP BY {_KEYS}
+ON CONFLICT (key) DO UPDATE SET {", ".join(f"{name} = kept.{name} + excluded.{name}" for name in MEASURES)}
+"""
+# Every transaction before this one has ended, and what it wrote is seen by every statement that follows.
+CLOSED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+
+@transaction.atomic
+def fold() -> int:
+    """Fold what was closed since the last time. Returns how many buckets changed; 0 where another sweep is at it."""
+    state = CostFold.objects.select_for_update(skip_locked=True).first()
+    return _fold(state) if state is not None else 0
+
+
+@transaction.atomic
+def rebuild() -> int:
+    """Fold the whole ledger again. Readers see the old roll-ups until this is done, and never half of the new."""
+    state = CostFold.objects.select_for_update().get()
+    CostRollup.objects.all().delete()
+    state.before = 0
+    return _fold(state)
+
+
+def _fold(state: CostFold) -> int:
+    """Up to the oldest transaction that is still open: its lines, whatever their ids and times, come next time."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLOSED)
+        (until,) = cursor.fetchone()
+        if until <= state.before:
+            return 0
+        cursor.execute(FOLD, [state.before, until])
+        changed: int = cursor.rowcount
+    if changed:
+        CostFold.objects.filter(pk=state.pk).update(before=until, at=Now())
+    return changed

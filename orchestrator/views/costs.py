@@ -1,0 +1,193 @@
+"""Who pays, for what: a page, the same as a file, and the ledger lines behind each number."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from audit import scope
+from audit.queries import Keyset, counted
+from audit.sheets import as_csv
+from audit.templatetags._format import percentage
+from audit.web import actor_of, crumbs, neighbours
+from budgets.units import below
+from orchestrator.cost_forms import CostForm
+from orchestrator.queries.cost_report import (
+    DIMENSIONS,
+    OF_THE_EXECUTION,
+    OF_THE_LINE,
+    SUMS,
+    Row,
+    Span,
+    Sums,
+    Table,
+    lines_behind,
+    report,
+)
+from orchestrator.queries.costs import cost_of
+from orchestrator.queries.work import units
+
+NEWEST_FIRST = Keyset(("-at", "-id"))
+EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
+# Rows of one table on the page. The file has all of them, and the total counts all of them.
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address says, made sense of."""
+
+    form: CostForm
+    span: Span
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A row as the page shows it."""
+
+    names: tuple[str, ...]
+    sums: Sums
+    share: str
+    change: str
+    url: str
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """Sums of the days, units and groups that the address says, one table per currency."""
+    asked = _asked(request)
+    query = request.GET.urlencode()
+    context = {
+        "form": asked.form,
+        "span": asked.span,
+        "headers": [DIMENSIONS[name][1] for name in asked.by],
+        "tables": [_shown(table, asked) for table in report(asked.span, asked.by)],
+        "months": list(_months(request)),
+        "csv": reverse("costs_csv") + (f"?{query}" if query else ""),
+        "crumbs": crumbs("Costs", "costs"),
+    }
+    return render(request, "orchestrator/costs.html", context)
+
+
+@require_safe
+def sheet(request: HttpRequest) -> HttpResponse:
+    """The same sums as CSV: every row, every digit. An amount that nobody knows is an empty cell."""
+    asked = _asked(request)
+    span = [asked.span.since.isoformat(), asked.span.until.isoformat()]
+    lines = [
+        [*span, table.currency or None, *row.names, *_plain(row, table)]
+        for table in report(asked.span, asked.by)
+        for row in table.rows
+    ]
+    header = ["since", "until", "currency", *asked.by, *SUMS, "amount_before"]
+    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="costs.csv"'
+    return answer
+
+
+@require_safe
+def lines(request: HttpRequest) -> HttpResponse:
+    """The ledger lines that one number sums up, newest first."""
+    asked = _asked(request)
+    names = (*OF_THE_LINE, *OF_THE_EXECUTION)
+    chosen = {name: request.GET[name].replace("\0", "") for name in names if name in request.GET}
+    found = lines_behind(asked.span, chosen)
+    page = NEWEST_FIRST.slice(found, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    kept = {name: request.GET[name] for name in ("since", "until", "unit") if request.GET.get(name)}
+    context = {
+        "listing": page,
+        "total": counted(found),
+        "cost": cost_of(found),
+        "span": asked.span,
+        "chosen": [f"{name} {value or 'none'}" for name, value in chosen.items()],
+        "back": f"{reverse('costs')}?{urlencode(kept)}",
+        "pager": neighbours(request, newer=page.newer, older=page.older),
+        "crumbs": [*crumbs("Costs", "costs"), *crumbs("Lines", "cost_lines")],
+    }
+    return render(request, "orchestrator/cost_lines.html", context)
+
+
+def _asked(request: HttpRequest) -> Asked:
+    """Where nothing is said, this month of every unit the person sees, by unit and workflow."""
+    allowed = scope.unit_ids(actor_of(request), "view")
+    today = datetime.now(UTC).date()
+    given = {"since": today.replace(day=1), "until": today, "by": "unit", "then": "workflow"} | request.GET.dict()
+    form = CostForm(given, offered={"unit": [(str(unit.pk), unit.title) for unit in units(allowed)]})
+    form.is_valid()
+    chosen = form.cleaned_data
+    since = _inside(chosen.get("since") or today.replace(day=1))
+    until = max(_inside(chosen.get("until") or today), since)
+    if chosen.get("unit"):
+        allowed &= {UUID(chosen["unit"])} if request.GET.get("only") else below(UUID(chosen["unit"]))
+    by = [chosen.get("by") or "unit"]
+    by += [then for then in (chosen.get("then"),) if then and then not in by]
+    return Asked(form, Span(unit_ids=allowed, since=since, until=until), tuple(by))
+
+
+def _inside(day: date) -> date:
+    """What lies outside of any use is brought inside, so that no address breaks."""
+    return min(max(day, EARLIEST), LATEST)
+
+
+def _months(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    """This month and the last one, for whatever else the address says."""
+    first = datetime.now(UTC).date().replace(day=1)
+    last = first - timedelta(days=1)
+    kept = {name: request.GET[name] for name in ("unit", "by", "then") if name in request.GET}
+    for title, since, until in (("This month", first, None), ("Last month", last.replace(day=1), last)):
+        days = {"since": since.isoformat()} | ({"until": until.isoformat()} if until else {})
+        yield title, f"{reverse('costs')}?{urlencode({**kept, **days})}"
+
+
+def _shown(table: Table, asked: Asked) -> dict[str, object]:
+    total = table.total
+    return {
+        "currency": table.currency,
+        "caption": f"Costs in {table.currency}, dearest first" if table.currency else "Lines whose cost nobody knows",
+        "total": total,
+        "change": _change(total.amount, table.before),
+        "left_out": max(len(table.rows) - MOST_ROWS, 0),
+        "rows": [
+            Shown(
+                row.names,
+                row.sums,
+                percentage(100 * row.sums.amount / total.amount) if total.amount else "",
+                _change(row.sums.amount, row.before),
+                _behind(row, table.currency, asked),
+            )
+            for row in table.rows[:MOST_ROWS]
+        ],
+    }
+
+
+def _change(now: Decimal, before: Decimal) -> str:
+    if not before:
+        return "new" if now else ""
+    change = percentage(100 * (now - before) / before)
+    return change if now < before else f"+{change}"
+
+
+def _behind(row: Row, currency: str, asked: Asked) -> str:
+    """The address of the lines of this row. A unit's own row is about that unit, not about those below it."""
+    query = {"since": asked.span.since.isoformat(), "until": asked.span.until.isoformat(), "currency": currency}
+    if unit := asked.form.cleaned_data.get("unit"):
+        query["unit"] = unit
+    for name, value in zip(asked.by, row.values, strict=True):
+        if name == "day":
+            query |= {"since": value, "until": value}
+        else:
+            query |= {"unit": value, "only": "1"} if name == "unit" else {name: value}
+    return f"{reverse('cost_lines')}?{urlencode(query)}"
+
+
+def _plain(row: Row, table: Table) -> list[object]:
+    sums = [getattr(row.sums, name) for name in SUMS]
+    return [sums[0] if table.currency else None, *sums[1:], row.before]

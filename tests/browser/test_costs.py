@@ -1,0 +1,49 @@
+"""Costs in a real browser: readable in both themes, on a phone, and each amount leads to its lines."""
+
+from decimal import Decimal
+
+import pytest
+
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
+from tests import make
+
+
+@pytest.fixture
+def spent(unit, people):
+    run = make.execution(by=people)
+    for number, (currency, model) in enumerate(
+        [("USD", "gpt-4.1"), ("USD", "gpt-4o"), ("EUR", "house"), ("", "new")], 1
+    ):
+        cost = Decimal(number) / 8 if currency else None
+        usage = Usage(cost=cost, currency=currency, model=model, input_tokens=12_000 * number, output_tokens=300)
+        charge(usage, Place(unit_id=unit.pk, agent="poster", execution_id=run.pk))
+    return run
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened, theme):
+    person = opened("ada", color_scheme=theme)
+    page = person.page
+    page.click("nav a:has-text('Costs')")
+    page.wait_for_url("**/costs/")
+    assert page.locator("h2").all_inner_texts()[:3] == ["EUR", "USD", "Cost unknown"]
+    assert person.axe() == []
+
+    page.select_option("select[name=by]", "model")
+    page.select_option("select[name=then]", "")
+    page.click("button:has-text('Show')")
+    page.click("tr:has-text('gpt-4o') a")
+    assert page.locator("#cost-lines tbody tr").count() == 1
+    assert "USD 0.25" in page.inner_text("main")
+    assert person.axe() == []
+
+    page.click("#cost-lines tbody a")
+    page.wait_for_url(f"**{spent.get_absolute_url()}")
+
+
+def test_the_page_fits_a_phone(spent, opened):
+    page = opened("ada", viewport={"width": 390, "height": 800}).page
+    for address in ("/costs/", "/costs/?by=day&then=model", "/costs/lines/"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

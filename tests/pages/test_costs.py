@@ -1,0 +1,175 @@
+"""The costs page: what it sums up, as a table, as a file, over the API and as the lines behind it; who sees what."""
+
+import csv
+import io
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from budgets.operations import Place, charge, correct
+from budgets.pricing import Usage
+from orchestrator.models import Cost
+from tests import make
+from tests.operations.test_prices import RECORDED, recorded_calls
+from tests.pages.asking import browser_of
+
+pytestmark = pytest.mark.django_db
+
+
+def text(answer):
+    return answer.content.decode()
+
+
+def spend(unit, cost="0.10", currency="USD", *, execution=None, agent="poster", model="house"):
+    usage = Usage(
+        cost=cost and Decimal(cost), currency=currency if cost else "", model=model, input_tokens=100, output_tokens=10
+    )
+    place = Place(unit_id=unit.pk, agent=agent, execution_id=execution and execution.pk)
+    return charge(usage, place)
+
+
+def totals(answer):
+    return {table["currency"]: table["total"].amount for table in answer.context["tables"]}
+
+
+def file_of(browser, query=""):
+    return list(csv.DictReader(io.StringIO(text(browser.get(f"{reverse('costs_csv')}{query}")))))
+
+
+class TestTheSums:
+    def test_keep_currencies_apart_and_unknown_out_of_every_amount(self, unit, as_vera):
+        spend(unit, "0.10")
+        spend(unit, "0.25", "EUR")
+        spend(unit, None)
+        page = as_vera.get(reverse("costs"))
+        assert totals(page) == {"EUR": Decimal("0.25"), "USD": Decimal("0.10"), "": 0}
+        assert "Cost unknown" in text(page)
+        assert [table["total"].unknown for table in page.context["tables"]] == [0, 0, 1]
+
+    def test_are_the_same_on_the_page_in_the_file_over_the_api_and_in_the_lines(self, unit, as_vera):
+        for number in range(1, 8):
+            spend(unit, f"0.{number:03}", "USD" if number % 3 else "EUR", agent=f"agent-{number % 2}")
+        spend(unit, None)
+        query = "?by=agent"
+        on_page = {key: value for key, value in totals(as_vera.get(reverse("costs") + query)).items() if key}
+        in_file: dict[str, Decimal] = {}
+        for row in file_of(as_vera, query):
+            if row["currency"]:
+                in_file[row["currency"]] = in_file.get(row["currency"], 0) + Decimal(row["amount"])
+        over_api: dict[str, Decimal] = {}
+        for row in as_vera.get("/api/v1/costs/?group_by=agent").json()["results"]:
+            if row["cost"] is not None:
+                over_api[row["currency"]] = over_api.get(row["currency"], 0) + Decimal(row["cost"])
+        lines = dict(as_vera.get(reverse("cost_lines")).context["cost"].amounts)
+        assert on_page == in_file == over_api == lines == {"EUR": Decimal("0.009"), "USD": Decimal("0.019")}
+
+    def test_know_the_workflow_the_release_and_who_asked(self, unit, as_vera):
+        run = make.execution()
+        spend(unit, "0.10", execution=run)
+        found = Cost.objects.get(agent="poster")
+        assert (found.workflow, found.release, found.requester) == (run.workflow, str(run.release_id), run.requester)
+        page = text(as_vera.get(f"{reverse('costs')}?by=release&then=requester"))
+        assert str(run.release) in page
+        assert run.requester in page
+
+    def test_say_what_changed_against_as_many_days_before(self, unit, as_vera):
+        line = spend(unit, "0.30")
+        line.refresh_from_db()
+        day = line.at.date()
+        page = as_vera.get(f"{reverse('costs')}?since={day}&until={day}")
+        assert [table["change"] for table in page.context["tables"]] == ["new"]
+
+    def test_a_correction_changes_the_sum_and_makes_an_unknown_cost_known(self, unit, as_vera, kay):
+        line = spend(unit, None)
+        correct(line, to=Decimal("0.40"), currency="USD", why="The invoice", by=make.actor(kay))
+        page = as_vera.get(reverse("costs"))
+        assert totals(page)["USD"] == Decimal("0.40")
+        assert [table["total"].unknown for table in page.context["tables"]] == [0, 0]
+        assert "corrected" in text(page)
+
+
+class TestTheLines:
+    def test_are_those_behind_the_number_that_was_followed(self, unit, as_vera):
+        run = make.execution()
+        spend(unit, "0.10", execution=run)
+        spend(unit, "0.20", agent="other", model="another")
+        page = as_vera.get(f"{reverse('costs')}?by=workflow&then=model")
+        for row in page.context["tables"][0]["rows"]:
+            behind = as_vera.get(row.url)
+            assert dict(behind.context["cost"].amounts) == {"USD": row.sums.amount}
+        assert len(page.context["tables"][0]["rows"]) == 2
+
+    @pytest.mark.parametrize("by", ["unit", "requester", "release", "day", "kind", "basis", "provider", "tool"])
+    def test_come_to_the_same_by_every_dimension(self, unit, as_vera, by):
+        spend(unit, "0.10", execution=make.execution())
+        spend(unit, "0.20")
+        for row in as_vera.get(f"{reverse('costs')}?by={by}&then=").context["tables"][0]["rows"]:
+            assert dict(as_vera.get(row.url).context["cost"].amounts) == {"USD": row.sums.amount}
+
+    def test_lead_to_the_execution(self, unit, as_vera):
+        run = make.execution()
+        spend(unit, execution=run)
+        assert run.get_absolute_url() in text(as_vera.get(reverse("cost_lines")))
+
+    def test_of_a_value_that_is_none_are_none(self, unit, as_vera):
+        spend(unit)
+        assert "No line is behind this number" in text(as_vera.get(f"{reverse('cost_lines')}?release=nonsense"))
+
+
+class TestWhoSees:
+    def test_nobody_sees_a_strangers_unit(self, unit, as_eve):
+        spend(unit)
+        for name in ("costs", "costs_csv", "cost_lines"):
+            for query in ("", f"?unit={unit.pk}", f"?unit={unit.pk}&only=1"):
+                assert "poster" not in text(as_eve.get(reverse(name) + query + ("&" if query else "?") + "by=agent"))
+
+    def test_a_unit_counts_with_those_below_it(self, unit):
+        below = make.unit("payables", "Payables", parent=unit)
+        spend(below, "0.20")
+        spend(unit, "0.10")
+        browser = browser_of(make.person("olga", "view", of=unit))
+        assert totals(browser.get(f"{reverse('costs')}?unit={unit.pk}")) == {"USD": Decimal("0.30")}
+        assert totals(browser.get(f"{reverse('costs')}?unit={unit.pk}&only=1")) == {"USD": Decimal("0.10")}
+
+    def test_signed_out_people_are_asked_to_sign_in(self, client, db):
+        assert client.get(reverse("costs")).status_code == 302
+
+
+class TestTheAddress:
+    @pytest.mark.parametrize(
+        "wrong", ["since=yesterday", "by=nothing", "unit=nowhere", "until=0001-01-01", "since=9999-12-31", "then=unit"]
+    )
+    def test_that_makes_no_sense_is_read_as_one_that_does(self, unit, as_vera, wrong):
+        spend(unit)
+        for name in ("costs", "costs_csv", "cost_lines"):
+            assert as_vera.get(f"{reverse(name)}?{wrong}").status_code == 200
+
+    def test_of_days_without_costs_says_so(self, unit, as_vera):
+        spend(unit)
+        assert "Nothing was spent in these days" in text(
+            as_vera.get(f"{reverse('costs')}?since=2020-01-01&until=2020-01-31")
+        )
+
+    def test_a_hostile_name_is_shown_and_never_run(self, unit, as_vera):
+        spend(unit, agent="=cmd|calc", model="<script>alert(1)</script>")
+        assert "<script>alert" not in text(as_vera.get(f"{reverse('costs')}?by=model"))
+        assert file_of(as_vera, "?by=agent&then=")[0]["agent"] == "'=cmd|calc"
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason=f"the recorded runs are not at {RECORDED}")
+def test_the_recorded_calls_come_to_what_was_reported_wherever_one_looks(unit, as_vera):
+    for usage, told in recorded_calls():
+        charge(replace(usage, cost=told, currency="USD"), Place(unit_id=unit.pk, agent="retail"))
+    charge(Usage(model="gpt-4o-of-nobody-knows-when", input_tokens=1000, output_tokens=10), Place(unit_id=unit.pk))
+
+    page = as_vera.get(f"{reverse('costs')}?by=unit&then=")
+    in_file = [row for row in file_of(as_vera, "?by=unit&then=") if row["currency"] == "USD"]
+    over_api = [row for row in as_vera.get("/api/v1/costs/").json()["results"] if row["currency"] == "USD"]
+
+    assert round(totals(page)["USD"], 4) == Decimal("2.6719")
+    assert [Decimal(row["amount"]) for row in in_file] == [totals(page)["USD"]]
+    assert [Decimal(row["cost"]) for row in over_api] == [totals(page)["USD"]]
+    assert [table["total"].lines for table in page.context["tables"]] == [682, 1]
+    assert page.context["tables"][1]["total"].unknown == 1
