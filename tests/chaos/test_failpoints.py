@@ -135,6 +135,16 @@ class TestTrials:
                 says(str(outcomes[-1]))
         _judge(outcomes, says, f"seed {seed}")
 
+    def test_in_relays_break_no_promise(self, broken_world, pytestconfig, says):
+        """For `--seconds`: processes follow each other in one trial, and each is killed soon after it began."""
+        seed = pytestconfig.option.seed or str(int(time.time()))
+        outcomes, end = [], time.monotonic() + pytestconfig.option.seconds
+        while time.monotonic() < end:
+            outcomes.append(driver.run(broken_world, *driver.relay_of(f"{seed}:{len(outcomes)}")))
+            if outcomes[-1].violations:
+                says(str(outcomes[-1]))
+        _judge(outcomes, says, f"relays of seed {seed}")
+
 
 def _first_and_last(passed: list[tuple[str, int]]) -> dict[str, set[int]]:
     last = dict(passed)
@@ -143,11 +153,13 @@ def _first_and_last(passed: list[tuple[str, int]]) -> dict[str, set[int]]:
 
 def _judge(outcomes: list[driver.Outcome], says, name: str) -> None:
     """Figures for people, then the verdict."""
-    fired = [fault.split(":") for outcome in outcomes for fault in outcome.fired]
-    points, actions = {point for point, _, _ in fired}, Counter(action for _, _, action in fired)
+    actions = Counter(fault.rpartition(":")[2] for outcome in outcomes for fault in outcome.fired)
+    places = set[str]().union(*(outcome.places for outcome in outcomes))
+    deaths = [death for outcome in outcomes for death in outcome.deaths]
     says(
-        f"{name}: {len(outcomes)} trials, {len(fired)} faults at {len(points)} points, {dict(actions)}; "
-        f"{sum(outcome.deaths for outcome in outcomes)} kill -9; {sum(outcome.seconds for outcome in outcomes):.0f} s; "
+        f"{name}: {len(outcomes)} trials, {actions.total()} faults at {len(places)} points, {dict(actions)}; "
+        f"{len(deaths)} kill -9 at {len({place for place, _ in deaths})} points, of {dict(Counter(kind for _, kind in deaths))}; "
+        f"{sum(outcome.seconds for outcome in outcomes):.0f} s; "
         f"{sum(bool(outcome.violations) for outcome in outcomes)} broke a promise"
     )
     broken = [str(outcome) for outcome in outcomes if outcome.violations]
