@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from audit import failpoints
-from tests.faults import active, defects, driver
+from tests.faults import active, defects, drawing, driver
 from tests.faults.scenarios import SCENARIOS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
@@ -46,7 +46,7 @@ def holds(broken_world):
     """A trial, by its name, breaks no promise. Answers its outcome."""
 
     def hold(name: str) -> driver.Outcome:
-        outcome = driver.run(broken_world, *driver.read(name))
+        outcome = driver.run(broken_world, *drawing.read(name))
         assert not outcome.violations, str(outcome)
         return outcome
 
@@ -94,10 +94,10 @@ class TestAPlantedDefect:
 def noticed(world, name: str) -> list[str]:
     """What the judge says of the first trial in which the defect shows, and of its promise."""
     for trial in defects.DEFECTS[name].shows_in:
-        assert not driver.run(world, *driver.read(trial)).violations
+        assert not driver.run(world, *drawing.read(trial)).violations
         defects.plant(name)
         try:
-            found = driver.run(world, *driver.read(trial)).violations
+            found = driver.run(world, *drawing.read(trial)).violations
         finally:
             defects.plant(None)
         if any(violation.startswith(defects.DEFECTS[name].promise) for violation in found):
@@ -129,7 +129,7 @@ class TestTrials:
         seed = pytestconfig.option.seed or str(int(time.time()))
         outcomes, end = [], time.monotonic() + pytestconfig.option.seconds
         while time.monotonic() < end:
-            drawn = driver.dice_of(recorded, f"{seed}:{len(outcomes)}")
+            drawn = drawing.dice_of(recorded, f"{seed}:{len(outcomes)}")
             outcomes.append(driver.run(broken_world, *drawn))
             if outcomes[-1].violations:
                 says(str(outcomes[-1]))
@@ -140,7 +140,7 @@ class TestTrials:
         seed = pytestconfig.option.seed or str(int(time.time()))
         outcomes, end = [], time.monotonic() + pytestconfig.option.seconds
         while time.monotonic() < end:
-            outcomes.append(driver.run(broken_world, *driver.relay_of(f"{seed}:{len(outcomes)}")))
+            outcomes.append(driver.run(broken_world, *drawing.relay_of(f"{seed}:{len(outcomes)}")))
             if outcomes[-1].violations:
                 says(str(outcomes[-1]))
         _judge(outcomes, says, f"relays of seed {seed}")

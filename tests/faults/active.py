@@ -1,7 +1,8 @@
 """What stands behind the failpoints while a test breaks the system. Installed by the harness, in processes it owns.
 
 A fault is (point, hit, action): at the n-th time this process passes that point, it dies, or its database goes away, or
-it stands still. At the point `*` faults follow each other: the next one comes n places after the one before, whichever. Around every outermost transaction three points are found by patching Django's own `Atomic`:
+it stands still. Faults at `*` are a relay: each comes n places after the one before, whichever that is. Around every
+outermost transaction three points are found by patching Django's own `Atomic`:
 `atomic.<function>.begun` before its first statement, `.full` before COMMIT, `.committed` after it, before anybody knows.
 """
 

@@ -11,10 +11,7 @@ import gc
 import json
 import logging
 import os
-import random
 import signal
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -37,18 +34,14 @@ from orchestrator.operations import tokens
 from tests import worlds as make
 from tests.faults import active, defects, history, scenarios
 from tests.faults.active import Fault
+from tests.faults.drawing import name_of
+from tests.faults.outside import Ledger
 from tests.faults.player import Player, Trial, ask
 from tests.faults.scenarios import SCENARIOS
 
-ROOT = Path(__file__).resolve().parents[2]
 REPEAT = '.venv/bin/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k test_repeat --trial "{}"'
 STOPPED_FOR, CHILD_WITHIN = 5.0, 60.0
 NUMBERS = count(1)
-# A crash of the whole database takes longest, so it is the rarest.
-OFTEN = [action for action in active.ACTIONS if action != "restart"] * 4 + ["restart"]
-# What a relay dies of: whoever plays, in one of its duties; the handler's process; the system outside.
-KILLS = ["kill"] * 16 + ["kill_group"] * 2 + ["kill_runner"] * 3 + ["kill_tool"]
-RELAY, FARTHEST = 24, (4, 8, 16)
 
 
 @dataclass
@@ -73,35 +66,9 @@ class World:
 
     world: make.World
     token: str
-    ledger: "Ledger"
+    ledger: Ledger
     folder: Path
     server: Server
-
-
-class Ledger:
-    """The system outside. Killed, it is started again at the same address, with the books it had."""
-
-    def __init__(self, books: Path) -> None:
-        self._command = [sys.executable, str(ROOT / "tests/faults/ledger.py"), str(books)]
-        self._start()
-        self._command.append(str(self.port))
-
-    def _start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        self.port = int(self._process.stdout.readline())
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def kill_and_start_again(self) -> None:
-        self.kill()
-        self._start()
 
 
 @contextmanager
@@ -134,44 +101,13 @@ def _warm(on: World) -> None:
         close_line()
 
 
-def relay_of(seed: str) -> tuple[str, list[Fault]]:
-    """The relay that a seed stands for: process after process, each killed at one of the first places it passes."""
-    dice = random.Random(seed)
-    scenario = dice.choice(sorted(SCENARIOS))
-    farthest = dice.choice(FARTHEST)
-    return scenario, [Fault("*", dice.randint(2, farthest), dice.choice(KILLS)) for _ in range(RELAY)]
-
-
-def dice_of(recorded: dict[str, list[tuple[str, int]]], seed: str) -> tuple[str, list[Fault]]:
-    """The trial that a seed stands for: one death, a relay of up to 24, or two faults of any kind."""
-    dice = random.Random(seed)
-    scenario = dice.choice(sorted(recorded))
-    if dice.random() < 0.6:
-        return scenario, [_any_fault(dice, recorded[scenario], ["kill"]) for _ in range(dice.choice((1, 4, 12, 24)))]
-    return scenario, [_any_fault(dice, recorded[scenario], OFTEN) for _ in range(dice.choice((1, 2)))]
-
-
-def _any_fault(dice: random.Random, passed: list[tuple[str, int]], actions: list[str]) -> Fault:
-    point, hit = dice.choice(passed)
-    return Fault(point, hit, dice.choice(actions))
-
-
-def name_of(scenario: str, faults: list[Fault]) -> str:
-    return f"{scenario}/{'+'.join(map(str, faults))}"
-
-
-def read(name: str) -> tuple[str, list[Fault]]:
-    scenario, _, faults = name.partition("/")
-    return scenario, [Fault.read(text) for text in faults.split("+") if text]
-
-
 def record(on: World, scenario: str) -> list[tuple[str, int]]:
     """Play it undisturbed: every point it passes, in order, with the number of the passing."""
     trial, log = _new_trial(on, scenario), on.folder / "trial.log"
     log.write_text("")
     _play(on, trial, [], log, recording=True)
     found = _read(log, trial)
-    assert not found["violations"], found["violations"]
+    assert not found["violation"], found["violation"]
     return found["passed"]
 
 
@@ -190,7 +126,7 @@ def run(on: World, scenario: str, faults: list[Fault]) -> Outcome:
     problem = _play(on, trial, [], log)
     told = _read(log, trial)
     violations = [problem] if problem else []
-    violations += told["violations"] + history.judge(trial)
+    violations += told["violation"] + history.judge(trial)
     if violations:
         _clear_away(on, trial, log)
     name, places = name_of(scenario, faults), {place for place, _ in told["at"]}
@@ -376,26 +312,24 @@ def _where(error: BaseException) -> str:
 
 def _read(log: Path, trial: Trial) -> dict[str, list[Any]]:
     """What the processes wrote down. What clients, people and workers were told goes into lists of their own."""
-    found: dict[str, list[Any]] = {"fired": [], "at": [], "passed": [], "violations": []}
-    duty = ""
+    found: dict[str, list[Any]] = {kind: [] for kind in ("fired", "at", "passed", "violation")}
+    violations, duty = found["violation"], ""
     for line in log.read_text().splitlines():
         kind, _, rest = line.partition(" ")
         match kind:
             case "told":
-                found["violations"] += _told(trial, *rest.split(" ", 1))
+                violations += _told(trial, *rest.split(" ", 1))
             case "signs" | "began" | "settled":
                 getattr(trial, kind).add(rest)
             case "duty":
                 duty = rest
             case "at":
                 found["at"].append((rest, duty))
-            case "fired":
-                found["fired"].append(rest)
             case "passed":
                 point, hit = rest.split()
                 found["passed"].append((point, int(hit)))
-            case "violation":
-                found["violations"].append(rest)
+            case _:
+                found[kind].append(rest)
     return found
 
 
