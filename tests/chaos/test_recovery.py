@@ -31,6 +31,7 @@ from orchestrator.statuses import EXECUTION
 from tests import plant as plants
 from tests import trail
 from tests import worlds as make
+from tests.engine import provider
 from tests.faults import scenarios
 from tests.plant import Plant, Worker, running_plant, sign
 from tests.worlds import wait_until
@@ -53,8 +54,14 @@ def plant(transactional_db, tmp_path, settings, postgres_server) -> Iterator[Pla
     trail.install()
     dsn = postgres_server.dsn(connection.settings_dict["NAME"])
     with running_plant(tmp_path, settings, dsn, HANDS="4") as plant:
-        make.publish(tmp_path / "sleepers", SLEEPERS, scenarios.HANDLERS, agents=scenarios.AGENTS)
+        _publish(tmp_path / "sleepers", SLEEPERS)
         yield plant
+
+
+def _publish(folder: Path, workflow: str) -> None:
+    make.publish(
+        folder, workflow, scenarios.HANDLERS, tools=provider.TOOLS, agents=scenarios.AGENTS, release=provider.RELEASE
+    )
 
 
 def _order(plant: Plant, steps: int) -> None:
@@ -293,7 +300,7 @@ class TestHostsWhoseClocksAreTenMinutesOff:
         return dict(ended), late
 
     def _due(self, plant: Plant, folder: Path, seconds: int) -> Execution:
-        make.publish(folder / str(seconds), DUE.replace("N", str(seconds)), scenarios.HANDLERS, agents=scenarios.AGENTS)
+        _publish(folder / str(seconds), DUE.replace("N", str(seconds)))
         return executions.start(workflow=f"due_{seconds}", input={"ref": "x"}, unit="finance", by=plant.world.ada)
 
 

@@ -39,6 +39,8 @@ class Books:
         match what, *rest:
             case "plan", ref, *deeds:
                 self._planned[ref] += deeds
+            case "mend", *_:
+                self._planned.clear()
             case "send", ref, key:
                 self.sends[ref].append(key)
                 self._planned[ref] = self._planned[ref][1:]
@@ -53,6 +55,12 @@ class Books:
         with self._lock:
             self._write("plan", ref, *deeds)
             self._remember("plan", ref, *deeds)
+
+    def mend(self) -> None:
+        """Whatever was planned does not happen any more."""
+        with self._lock:
+            self._write("mend")
+            self._remember("mend")
 
     def take(self, ref: str, key: str) -> str:
         """One send. What it comes to."""
@@ -88,6 +96,9 @@ class Door(BaseHTTPRequestHandler):
         body = json.loads(content)
         if self.path == "/plan":
             self.books.plan(body["ref"], body["deeds"])
+            return self._answer(200, {})
+        if self.path == "/mend":
+            self.books.mend()
             return self._answer(200, {})
         deed = self.books.take(body["ref"], self.headers["Idempotency-Key"])
         if deed in {"drop", "vanish"}:
