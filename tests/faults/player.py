@@ -89,7 +89,7 @@ class Player:
             self._survive(getattr(self, f"_{duty}"))
         for _ in range(MOST_ROUNDS):
             if not sum(
-                self._survive(duty) for duty in (self._work, self._heal, self._notify, self._people, self._commands)
+                self._survive(duty) for duty in (self._work, self._notify, self._heal, self._people, self._commands)
             ):
                 return
         raise AssertionError("it never comes to rest")
