@@ -1,4 +1,4 @@
-"""How fast work is again after a disturbance, when a dead worker's step is anybody's again, and hosts whose clocks are wrong.
+"""How fast work is again after a disturbance, and when a dead worker's step is anybody's again.
 
 `make disturbances` prints the figures. A step here mostly sleeps, so what is measured is how many hands are at work, and
 not how busy the machine is.
@@ -21,19 +21,15 @@ import psutil
 import psycopg
 import pytest
 from django.db import connection
-from django.db.models import Count
 
-from approvals.models import ApprovalRequest
-from audit.refusals import Refusal
-from orchestrator.models import Attempt, Execution, Step
+from orchestrator.models import Attempt, Step
 from orchestrator.operations import executions
-from orchestrator.statuses import EXECUTION
 from tests import plant as plants
 from tests import trail
 from tests import worlds as make
 from tests.engine import provider
 from tests.faults import scenarios
-from tests.plant import Plant, Worker, running_plant, sign
+from tests.plant import Plant, Worker, running_plant
 from tests.worlds import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.timeout(0)]
@@ -247,68 +243,3 @@ def _given_up(held: set[UUID]) -> list[datetime]:
 def _held_by(pid: int):
     """What the clusters of this supervisor have claimed."""
     return Attempt.objects.filter(status="running", worker__contains=f":{pid}:")
-
-
-# --- Hosts whose clocks are wrong ---------------------------------------------------------------------------------------
-
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-DUE = f"workflow: due_N\nversion: 1.0.0\ndeadline: Ns\n{scenarios.REF_INPUT}steps:\n  - ask: {{human_if: ['true']}}\n"
-DEADLINES = (16, 8, 12)
-HOSTS = {"right": ("+0",), "ten minutes ahead, and behind": ("+600", "-600")}
-
-
-@pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime (apt-get install libfaketime)")
-class TestHostsWhoseClocksAreTenMinutesOff:
-    def test_do_the_same_in_the_same_order(self, plant, tmp_path, capsys):
-        """One host ahead and one behind, on one database: everything ends as with right clocks, and no deadline moves."""
-        plant.worker.stop()
-        seen = {}
-        for name, offsets in HOSTS.items():
-            hosts = [
-                plant._hire(LD_PRELOAD=str(FAKETIME), FAKETIME=offset, DONT_FAKE_MONOTONIC="1") for offset in offsets
-            ]
-            try:
-                seen[name] = self._work(plant, tmp_path, len(seen))
-            finally:
-                for host in hosts:
-                    host.stop()
-        plant.worker.start()
-        with capsys.disabled():
-            for name, (outcomes, late) in seen.items():
-                sys.stdout.write(f"\nclocks {name}: {outcomes}; the three deadlines were noticed after {late} s")
-        (right, _), (wrong, late) = seen.values()
-        assert right == wrong
-        assert max(late) < 5
-        plant.assert_each_posted_once()
-        trail.assert_whole()
-
-    def _work(self, plant: Plant, folder: Path, turn: int) -> tuple[dict[str, int], list[float]]:
-        """Reconciliations that people sign, and three that wait for people until their deadline."""
-        since = plants.database_clock()
-        waiting = [self._due(plant, folder / f"due-{turn}", seconds) for seconds in DEADLINES]
-        for number in range(1, 7):
-            plant.order(number + 100 * turn, "matched", "fee", *["refund"] * (number % 3 == 0))
-        orders = Execution.objects.filter(business_key__startswith="order", created_at__gte=since)
-        wait_until(lambda: _signed_and_over(plant, orders), seconds=240)
-        wait_until(lambda: not Execution.objects.exclude(status__in=EXECUTION.final).exists(), seconds=60)
-        for one in waiting:
-            one.refresh_from_db()
-        by_deadline = sorted(waiting, key=lambda one: one.deadline_at)
-        assert by_deadline == sorted(waiting, key=lambda one: one.finished_at)
-        ended = Execution.objects.filter(created_at__gte=since).values_list("status").annotate(number=Count("pk"))
-        late = [round((one.finished_at - one.deadline_at).total_seconds(), 1) for one in by_deadline]
-        return dict(ended), late
-
-    def _due(self, plant: Plant, folder: Path, seconds: int) -> Execution:
-        _publish(folder / str(seconds), DUE.replace("N", str(seconds)))
-        return executions.start(workflow=f"due_{seconds}", input={"ref": "x"}, unit="finance", by=plant.world.ada)
-
-
-def _signed_and_over(plant: Plant, orders) -> bool:
-    """Two people sign what the orders wait for, and leave the rest to its deadline."""
-    waiting = orders.exclude(status__in=EXECUTION.final)
-    for request in ApprovalRequest.objects.filter(status="pending", execution_id__in=waiting.values("pk")):
-        for signer in (plant.world.grace, plant.world.linus)[: request.required]:
-            with suppress(Refusal):
-                sign(request, signer)
-    return not waiting.exists()
