@@ -90,6 +90,17 @@ class TestAPlantedDefect:
         assert violations
         assert time.monotonic() - began < 60
 
+    @pytest.mark.chaos
+    def test_is_noticed_by_relays_as_well(self, broken_world):
+        name = "a crash does not count as a try"
+        defects.plant(name)
+        try:
+            trials = (driver.run(broken_world, *drawing.relay_of(f"planted:{number}")) for number in range(20))
+            found = next((trial.violations for trial in trials if trial.violations), [])
+        finally:
+            defects.plant(None)
+        assert any(violation.startswith(defects.DEFECTS[name].promise) for violation in found)
+
 
 def noticed(world, name: str) -> list[str]:
     """What the judge says of the first trial in which the defect shows, and of its promise."""
