@@ -8,7 +8,7 @@ JOBS    ?= 2
 SEED    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos defects load races soak bench lock diagrams clean
+.PHONY: help run test lint types chaos relays acknowledged disturbances drain defects load races soak bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,6 +36,19 @@ types: $(READY)  ## type-check
 
 chaos: $(READY)  ## kill runners, workers and the database while work runs; SECONDS=600 SEED=x for the drawn trials
 	$(BIN)/python -m pytest -m chaos --durable --timeout 1800 --seconds $(SECONDS) --seed "$(SEED)"
+
+relays: $(READY)  ## kill process after process, for SECONDS=600 from SEED=x; several at a time share nothing
+	$(BIN)/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable --timeout 0 -k in_relays --seconds $(SECONDS) --seed "$(SEED)"
+
+acknowledged: $(READY)  ## crash PostgreSQL RESTARTS=100 times under clients that keep lists of what was acknowledged
+	RESTARTS=$${RESTARTS:-100} $(BIN)/python -m pytest tests/chaos/test_acknowledged.py -m chaos --durable --timeout 0
+
+disturbances: $(READY)  ## throughput before, during and after five disturbances, and the time until a dead worker's step is claimable
+	$(BIN)/python -m pytest tests/chaos/test_recovery.py -m chaos --durable --timeout 0
+
+drain: $(READY)  ## an operator drains 1,204 dead letters in a browser, with real workers; LETTERS=105 for a first look
+	@tools/need_chromium
+	$(BIN)/python -m pytest tests/browser/test_drain.py -m chaos --timeout 0
 
 defects: $(READY)  ## plant every known mistake, one after the other: each must be noticed
 	$(BIN)/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k whatever_it_is

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from audit import failpoints
-from tests.faults import active, defects, driver
+from tests.faults import active, defects, drawing, driver
 from tests.faults.scenarios import SCENARIOS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
@@ -46,7 +46,7 @@ def holds(broken_world):
     """A trial, by its name, breaks no promise. Answers its outcome."""
 
     def hold(name: str) -> driver.Outcome:
-        outcome = driver.run(broken_world, *driver.read(name))
+        outcome = driver.run(broken_world, *drawing.read(name))
         assert not outcome.violations, str(outcome)
         return outcome
 
@@ -90,14 +90,25 @@ class TestAPlantedDefect:
         assert violations
         assert time.monotonic() - began < 60
 
+    @pytest.mark.chaos
+    def test_is_noticed_by_relays_as_well(self, broken_world):
+        name = "a crash does not count as a try"
+        defects.plant(name)
+        try:
+            trials = (driver.run(broken_world, *drawing.relay_of(f"planted:{number}")) for number in range(20))
+            found = next((trial.violations for trial in trials if trial.violations), [])
+        finally:
+            defects.plant(None)
+        assert any(violation.startswith(defects.DEFECTS[name].promise) for violation in found)
+
 
 def noticed(world, name: str) -> list[str]:
     """What the judge says of the first trial in which the defect shows, and of its promise."""
     for trial in defects.DEFECTS[name].shows_in:
-        assert not driver.run(world, *driver.read(trial)).violations
+        assert not driver.run(world, *drawing.read(trial)).violations
         defects.plant(name)
         try:
-            found = driver.run(world, *driver.read(trial)).violations
+            found = driver.run(world, *drawing.read(trial)).violations
         finally:
             defects.plant(None)
         if any(violation.startswith(defects.DEFECTS[name].promise) for violation in found):
@@ -129,11 +140,21 @@ class TestTrials:
         seed = pytestconfig.option.seed or str(int(time.time()))
         outcomes, end = [], time.monotonic() + pytestconfig.option.seconds
         while time.monotonic() < end:
-            drawn = driver.dice_of(recorded, f"{seed}:{len(outcomes)}")
+            drawn = drawing.dice_of(recorded, f"{seed}:{len(outcomes)}")
             outcomes.append(driver.run(broken_world, *drawn))
             if outcomes[-1].violations:
                 says(str(outcomes[-1]))
         _judge(outcomes, says, f"seed {seed}")
+
+    def test_in_relays_break_no_promise(self, broken_world, pytestconfig, says):
+        """For `--seconds`: processes follow each other in one trial, and each is killed soon after it began."""
+        seed = pytestconfig.option.seed or str(int(time.time()))
+        outcomes, end = [], time.monotonic() + pytestconfig.option.seconds
+        while time.monotonic() < end:
+            outcomes.append(driver.run(broken_world, *drawing.relay_of(f"{seed}:{len(outcomes)}")))
+            if outcomes[-1].violations:
+                says(str(outcomes[-1]))
+        _judge(outcomes, says, f"relays of seed {seed}")
 
 
 def _first_and_last(passed: list[tuple[str, int]]) -> dict[str, set[int]]:
@@ -143,11 +164,13 @@ def _first_and_last(passed: list[tuple[str, int]]) -> dict[str, set[int]]:
 
 def _judge(outcomes: list[driver.Outcome], says, name: str) -> None:
     """Figures for people, then the verdict."""
-    fired = [fault.split(":") for outcome in outcomes for fault in outcome.fired]
-    points, actions = {point for point, _, _ in fired}, Counter(action for _, _, action in fired)
+    actions = Counter(fault.rpartition(":")[2] for outcome in outcomes for fault in outcome.fired)
+    places = set[str]().union(*(outcome.places for outcome in outcomes))
+    deaths = [death for outcome in outcomes for death in outcome.deaths]
     says(
-        f"{name}: {len(outcomes)} trials, {len(fired)} faults at {len(points)} points, {dict(actions)}; "
-        f"{sum(outcome.deaths for outcome in outcomes)} kill -9; {sum(outcome.seconds for outcome in outcomes):.0f} s; "
+        f"{name}: {len(outcomes)} trials, {actions.total()} faults at {len(places)} points, {dict(actions)}; "
+        f"{len(deaths)} kill -9 at {len({place for place, _ in deaths})} points, of {dict(Counter(kind for _, kind in deaths))}; "
+        f"{sum(outcome.seconds for outcome in outcomes):.0f} s; "
         f"{sum(bool(outcome.violations) for outcome in outcomes)} broke a promise"
     )
     broken = [str(outcome) for outcome in outcomes if outcome.violations]

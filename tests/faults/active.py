@@ -1,7 +1,8 @@
 """What stands behind the failpoints while a test breaks the system. Installed by the harness, in processes it owns.
 
 A fault is (point, hit, action): at the n-th time this process passes that point, it dies, or its database goes away, or
-it stands still. Around every outermost transaction three points are found by patching Django's own `Atomic`:
+it stands still. Faults at `*` are a relay: each comes n places after the one before, whichever that is. Around every
+outermost transaction three points are found by patching Django's own `Atomic`:
 `atomic.<function>.begun` before its first statement, `.full` before COMMIT, `.committed` after it, before anybody knows.
 """
 
@@ -25,7 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 
 from audit import failpoints
-from orchestrator.engine import successes
+from orchestrator.engine import successes, workshop
 
 OURS = ("orchestrator.", "approvals.", "budgets.", "audit.")
 
@@ -90,9 +91,23 @@ def _oversleep() -> None:
         other.execute(PAST_EVERY_LEASE)
 
 
+def runners() -> list[int]:
+    """The handler processes this one has, at work or waiting."""
+    lent_or_idle = [runner for pool in workshop._pool for runner in [*pool._lent, *pool._idle]]
+    return [runner.process.pid for runner in lent_or_idle if Path(f"/proc/{runner.process.pid}").exists()]
+
+
+def _kill_runners() -> None:
+    for pid in runners():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 ACTIONS: dict[str, Callable[[], None]] = {
     "kill": _kill,
     "kill_group": _kill_group,
+    "kill_runner": _kill_runners,
+    "kill_tool": _stand_still,
     "fail": _fail,
     "drop": _drop,
     "terminate": _terminate,
@@ -102,6 +117,8 @@ ACTIONS: dict[str, Callable[[], None]] = {
 }
 # After these nothing more is heard of the process; the driver lets time pass, and starts the next one.
 DEADLY = {"kill", "kill_group"}
+# All that are a `kill -9`: of this process, of its handler's, of the system outside.
+DEATHS = DEADLY | {"kill_runner", "kill_tool"}
 PAST_EVERY_LEASE = (
     "UPDATE orchestrator_attempt SET lease_expires_at = clock_timestamp() - interval '1 second' "
     "WHERE status = 'running'"
@@ -127,7 +144,9 @@ class Passing:
     """Counts, writes down, and breaks. One per process."""
 
     def __init__(self, faults: list[Fault], tell: Callable[[str], None]) -> None:
-        self._faults = {(fault.point, fault.hit): fault for fault in faults}
+        self._faults = {(fault.point, fault.hit): fault for fault in faults if fault.point != "*"}
+        self._relay = [fault for fault in faults if fault.point == "*"]
+        self._since = 0
         self._tell = tell
         self._hits: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()
@@ -136,11 +155,22 @@ class Passing:
         with self._one_at_a_time:
             self._hits[point] += 1
             hit = self._hits[point]
-        fault = self._faults.get((point, hit))
+            fault = self._faults.get((point, hit)) or self._next_of_the_relay()
         self._tell(f"passed {point} {hit}")
         if fault is not None:
+            self._tell(f"at {point}")
             self._tell(f"fired {fault}")
             ACTIONS[fault.action]()
+
+    def _next_of_the_relay(self) -> Fault | None:
+        """A fault that needs somebody to kill waits until there is one."""
+        self._since += 1
+        if not self._relay or self._since < self._relay[0].hit:
+            return None
+        if self._relay[0].action == "kill_runner" and not runners():
+            return None
+        self._since = 0
+        return self._relay.pop(0)
 
 
 class Chance:

@@ -3,16 +3,15 @@
 Forked from a warm parent, so a death costs milliseconds. Every trial can be repeated by its name alone:
 
     scenario/point:hit:action[+point:hit:action]
+
+Faults at `*` are a relay: each comes n places after the one before or, where that killed the process, after its successor began.
 """
 
 import gc
 import json
 import logging
 import os
-import random
 import signal
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,25 +23,25 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.test import Client
+from django.urls import get_resolver
 
 from config.postgres import Server
-from orchestrator.engine import execute
+from orchestrator.engine import execute, workshop
 from orchestrator.engine.released import released
+from orchestrator.engine.successes import close_line
 from orchestrator.models import Release
 from orchestrator.operations import tokens
 from tests import worlds as make
 from tests.faults import active, defects, history, scenarios
 from tests.faults.active import Fault
+from tests.faults.drawing import name_of
+from tests.faults.outside import Ledger
 from tests.faults.player import Player, Trial, ask
 from tests.faults.scenarios import SCENARIOS
 
-ROOT = Path(__file__).resolve().parents[2]
 REPEAT = '.venv/bin/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k test_repeat --trial "{}"'
 STOPPED_FOR, CHILD_WITHIN = 5.0, 60.0
 NUMBERS = count(1)
-# A crash of the whole database takes longest, so it is the rarest.
-OFTEN = [action for action in active.ACTIONS if action != "restart"] * 4 + ["restart"]
 
 
 @dataclass
@@ -52,7 +51,9 @@ class Outcome:
     name: str
     fired: list[str]
     violations: list[str]
-    deaths: int
+    # Where, and of which kind of process: one of each for every `kill -9`.
+    deaths: list[tuple[str, str]]
+    places: set[str]
     seconds: float
 
     def __str__(self) -> str:
@@ -65,7 +66,7 @@ class World:
 
     world: make.World
     token: str
-    ledger: str
+    ledger: Ledger
     folder: Path
     server: Server
 
@@ -75,51 +76,29 @@ def world(folder: Path, server: Server) -> Iterator[World]:
     """A unit with its people, every scenario published, and the system outside as a process of its own."""
     settings.RELEASES_DIR = folder / "releases"
     settings.WEBHOOK_PRIVATE_TARGETS = True
-    command = [sys.executable, str(ROOT / "tests/faults/ledger.py"), str(folder / "books.jsonl")]
-    ledger = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert ledger.stdout
-    address = f"http://127.0.0.1:{ledger.stdout.readline().strip()}"
-    settings.HANDLER_ENV = {"ERP_URL": address}
+    ledger = Ledger(folder / "books.jsonl")
+    settings.HANDLER_ENV = {"ERP_URL": ledger.url}
     made = make.world()
     scenarios.publish_all(folder / "workflows")
-    scenarios.listen(address)
+    scenarios.listen(ledger.url)
     token = tokens.issue("clerk", "finance", tuple(tokens.SCOPES), 1)[0]
-    _warm(token)
+    on = World(made, token, ledger, folder, server)
+    _warm(on)
     try:
-        yield World(made, token, address, folder, server)
+        yield on
     finally:
         ledger.kill()
-        ledger.wait()
 
 
-def _warm(token: str) -> None:
-    """What every child would load anew: releases, the API's addresses and serializers."""
+def _warm(on: World) -> None:
+    """What every child would load, parse and compile anew: releases, the API's addresses and serializers, queries, rules."""
     for key in Release.objects.values_list("pk", flat=True):
         released(key)
-    Client(headers={"Authorization": f"Bearer {token}"}).get("/api/v1/executions/")
-
-
-def dice_of(recorded: dict[str, list[tuple[str, int]]], seed: str) -> tuple[str, list[Fault]]:
-    """The trial that a seed stands for: one death, a relay of up to 24, or two faults of any kind."""
-    dice = random.Random(seed)
-    scenario = dice.choice(sorted(recorded))
-    if dice.random() < 0.6:
-        return scenario, [_any_fault(dice, recorded[scenario], ["kill"]) for _ in range(dice.choice((1, 4, 12, 24)))]
-    return scenario, [_any_fault(dice, recorded[scenario], OFTEN) for _ in range(dice.choice((1, 2)))]
-
-
-def _any_fault(dice: random.Random, passed: list[tuple[str, int]], actions: list[str]) -> Fault:
-    point, hit = dice.choice(passed)
-    return Fault(point, hit, dice.choice(actions))
-
-
-def name_of(scenario: str, faults: list[Fault]) -> str:
-    return f"{scenario}/{'+'.join(map(str, faults))}"
-
-
-def read(name: str) -> tuple[str, list[Fault]]:
-    scenario, _, faults = name.partition("/")
-    return scenario, [Fault.read(text) for text in faults.split("+") if text]
+    get_resolver()._populate()
+    for scenario in ("signed", "class_b"):
+        Player(_new_trial(on, scenario), lambda _: None).play()
+        workshop.close_pool()
+        close_line()
 
 
 def record(on: World, scenario: str) -> list[tuple[str, int]]:
@@ -128,7 +107,7 @@ def record(on: World, scenario: str) -> list[tuple[str, int]]:
     log.write_text("")
     _play(on, trial, [], log, recording=True)
     found = _read(log, trial)
-    assert not found["violations"], found["violations"]
+    assert not found["violation"], found["violation"]
     return found["passed"]
 
 
@@ -139,7 +118,7 @@ def run(on: World, scenario: str, faults: list[Fault]) -> Outcome:
     history.begin()
     log = on.folder / "trial.log"
     log.write_text("")
-    deaths = _with_faults(on, trial, faults, log)
+    _with_faults(on, trial, faults, log)
     while _others:
         os.waitpid(_others.pop(), 0)
     _time_passes()
@@ -147,10 +126,22 @@ def run(on: World, scenario: str, faults: list[Fault]) -> Outcome:
     problem = _play(on, trial, [], log)
     told = _read(log, trial)
     violations = [problem] if problem else []
-    violations += told["violations"] + history.judge(trial)
+    violations += told["violation"] + history.judge(trial)
     if violations:
         _clear_away(on, trial, log)
-    return Outcome(name_of(scenario, faults), told["fired"], violations, deaths, time.monotonic() - began)
+    name, places = name_of(scenario, faults), {place for place, _ in told["at"]}
+    return Outcome(name, told["fired"], violations, _deaths(told), places, time.monotonic() - began)
+
+
+def _deaths(told: dict[str, list[Any]]) -> list[tuple[str, str]]:
+    """Every `kill -9`: where, and what kind of process it was that died."""
+    kinds = {"kill_runner": "runner", "kill_tool": "tool server"}
+    actions = [fault.rpartition(":")[2] for fault in told["fired"]]
+    return [
+        (place, kinds.get(action, duty))
+        for (place, duty), action in zip(told["at"], actions, strict=True)
+        if action in active.DEATHS
+    ]
 
 
 def _clear_away(on: World, trial: Trial, log: Path) -> None:
@@ -162,27 +153,26 @@ def _clear_away(on: World, trial: Trial, log: Path) -> None:
 
 
 def _new_trial(on: World, scenario: str) -> Trial:
-    trial = Trial(SCENARIOS[scenario], f"{os.getpid()}-{next(NUMBERS)}", on.world, on.token, on.ledger)
+    trial = Trial(SCENARIOS[scenario], f"{os.getpid()}-{next(NUMBERS)}", on.world, on.token, on.ledger.url)
     for ref in trial.refs:
         if trial.scenario.deeds:
-            ask(on.ledger, "/plan", {"ref": ref, "deeds": list(trial.scenario.deeds)})
+            ask(on.ledger.url, "/plan", {"ref": ref, "deeds": list(trial.scenario.deeds)})
     return trial
 
 
-def _with_faults(on: World, trial: Trial, faults: list[Fault], log: Path) -> int:
+def _with_faults(on: World, trial: Trial, faults: list[Fault], log: Path) -> None:
     """Processes follow each other until every fault had its chance: one that died is followed by the next with what is left."""
-    deaths, left = 0, list(faults)
+    left, known = list(faults), 0
     while left:
-        before = _read(log, trial)["fired"]
         _play(on, trial, left, log)
-        fired = _read(log, trial)["fired"][len(before) :]
-        if not fired:
+        fired = _read(log, trial)["fired"]
+        if len(fired) == known:
             break
-        deaths += any(fault.rpartition(":")[2] in active.DEADLY for fault in fired)
-        left = [fault for fault in left if str(fault) not in fired]
+        for fault in map(Fault.read, fired[known:]):
+            left.remove(fault)
+        known = len(fired)
         if left:
             _time_passes()
-    return deaths
 
 
 def _time_passes() -> None:
@@ -215,9 +205,13 @@ def _play(on: World, trial: Trial, faults: list[Fault], log: Path, *, recording:
 
 def _while_it_stands_still(on: World, trial: Trial, log: Path) -> None:
     """PostgreSQL crashes, or leases run out and another process takes over while this one still believes it holds them."""
-    if log.read_text().rpartition(":")[2].strip() == "restart":
+    action = log.read_text().rpartition(":")[2].strip()
+    if action == "restart":
         connection.close()
         on.server.restart_immediate()
+    if action == "kill_tool":
+        on.ledger.kill_and_start_again()
+    if action in {"restart", "kill_tool"}:
         return
     _try_to_let_time_pass()
     other = _fork(trial, [], log, False)
@@ -318,21 +312,24 @@ def _where(error: BaseException) -> str:
 
 def _read(log: Path, trial: Trial) -> dict[str, list[Any]]:
     """What the processes wrote down. What clients, people and workers were told goes into lists of their own."""
-    found: dict[str, list[Any]] = {"fired": [], "passed": [], "violations": []}
+    found: dict[str, list[Any]] = {kind: [] for kind in ("fired", "at", "passed", "violation")}
+    violations, duty = found["violation"], ""
     for line in log.read_text().splitlines():
         kind, _, rest = line.partition(" ")
         match kind:
             case "told":
-                found["violations"] += _told(trial, *rest.split(" ", 1))
+                violations += _told(trial, *rest.split(" ", 1))
             case "signs" | "began" | "settled":
                 getattr(trial, kind).add(rest)
-            case "fired":
-                found["fired"].append(rest)
+            case "duty":
+                duty = rest
+            case "at":
+                found["at"].append((rest, duty))
             case "passed":
                 point, hit = rest.split()
                 found["passed"].append((point, int(hit)))
-            case "violation":
-                found["violations"].append(rest)
+            case _:
+                found[kind].append(rest)
     return found
 
 

@@ -4,7 +4,9 @@ It is the witness of every trial, so nothing the control plane writes judges the
 behaves: `A...` honours its idempotency key, `B...` can be looked up, `C...` neither. `plan` says what the next sends of a
 reference come to. It takes webhooks as well, and keeps their ids.
 
-    python tests/faults/ledger.py BOOKS
+    python tests/faults/ledger.py BOOKS [PORT]
+
+Killed and started again, it goes on where its books end.
 """
 
 import json
@@ -21,6 +23,7 @@ class Books:
     """Appended and fsynced, then remembered."""
 
     def __init__(self, path: Path) -> None:
+        before = path.read_text().splitlines(keepends=True) if path.exists() else []
         self._file = path.open("a")
         self._lock = threading.Lock()
         self._planned: dict[str, list[str]] = defaultdict(list)
@@ -28,29 +31,53 @@ class Books:
         self.sends: dict[str, list[str]] = defaultdict(list)
         self.effects: dict[str, list[str]] = defaultdict(list)
         self.hooks: list[str] = []
+        for line in before:
+            if line.endswith("\n"):
+                self._remember(*json.loads(line))
+
+    def _remember(self, what: str, *rest: str) -> None:
+        match what, *rest:
+            case "plan", ref, *deeds:
+                self._planned[ref] += deeds
+            case "mend", *_:
+                self._planned.clear()
+            case "send", ref, key:
+                self.sends[ref].append(key)
+                self._planned[ref] = self._planned[ref][1:]
+            case "effect", ref, key:
+                self._keys.add((ref, key))
+                self.effects[ref].append(key)
+            case "hook", message_id:
+                self.hooks.append(message_id)
 
     def plan(self, ref: str, deeds: list[str]) -> None:
         """ok, down (nothing happens), drop (it happens, no answer), vanish (no effect, no answer)."""
         with self._lock:
-            self._planned[ref] += deeds
+            self._write("plan", ref, *deeds)
+            self._remember("plan", ref, *deeds)
+
+    def mend(self) -> None:
+        """Whatever was planned does not happen any more."""
+        with self._lock:
+            self._write("mend")
+            self._remember("mend")
 
     def take(self, ref: str, key: str) -> str:
         """One send. What it comes to."""
         with self._lock:
-            deed = self._planned[ref].pop(0) if self._planned[ref] else "ok"
+            deed = next(iter(self._planned[ref]), "ok")
             self._write("send", ref, key)
-            self.sends[ref].append(key)
+            self._remember("send", ref, key)
             repeated = ref.startswith("A") and (ref, key) in self._keys
             if deed in {"ok", "drop"} and not repeated:
                 self._write("effect", ref, key)
-                self._keys.add((ref, key))
-                self.effects[ref].append(key)
+                self._remember("effect", ref, key)
             return deed
 
     def hooked(self, message_id: str) -> None:
         with self._lock:
             self._write("hook", message_id)
-            self.hooks.append(message_id)
+            self._remember("hook", message_id)
 
     def _write(self, *words: str) -> None:
         self._file.write(json.dumps(words) + "\n")
@@ -69,6 +96,9 @@ class Door(BaseHTTPRequestHandler):
         body = json.loads(content)
         if self.path == "/plan":
             self.books.plan(body["ref"], body["deeds"])
+            return self._answer(200, {})
+        if self.path == "/mend":
+            self.books.mend()
             return self._answer(200, {})
         deed = self.books.take(body["ref"], self.headers["Idempotency-Key"])
         if deed in {"drop", "vanish"}:
@@ -99,7 +129,7 @@ class Door(BaseHTTPRequestHandler):
 
 def main() -> None:
     Door.books = Books(Path(sys.argv[1]))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Door)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -44,6 +44,8 @@ MOST_ROUNDS = 60
 LOOK_AGAIN = "UPDATE approvals_approvalrequest SET next_notice_at = clock_timestamp() WHERE status = 'pending'"
 # A client that gets no answer asks again; this often while the system is broken, then it leaves it for later.
 ASKS = 3
+# Whose duty it is, where the whole site is at work; what is not named comes in as a web request.
+PROCESS = {"_work": "worker", "_crew": "worker", "_heal": "sweeper", "_hand_back": "supervisor", "_notify": "notifier"}
 
 
 @dataclass
@@ -94,6 +96,7 @@ class Player:
 
     def _survive(self, duty: Callable[[], int]) -> int:
         """As the site's loops do: a database that is away is asked again later."""
+        self._tell(f"duty {PROCESS.get(duty.__name__, 'web request')}")
         try:
             return int(duty() or 0)
         except (Error, psycopg.Error):
