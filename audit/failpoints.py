@@ -57,6 +57,7 @@ TRANSACTIONS = (
     "redeem._redeem",
     "redeem._void",
     "report.report",
+    "rollups.fold",
     "settle._settle_and_advance",
     "settle._settle_together",
     "settle.settle_failure",

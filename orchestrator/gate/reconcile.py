@@ -41,11 +41,17 @@ def apply_finding(
     Partly: sending again completes it where the tool honours its key; elsewhere that would double the part
     that happened, so it stays unknown and a person decides.
 
+    An effect found under a business key that two calls share may be the other's, so it says nothing: unknown.
+
     `holder`, here and below, is the attempt that asks. Raises Stale when it lost its lease: what it saw is old.
     """
     action = _locked(action_id, holder)
     if action.status != ActionStatus.UNKNOWN:
         raise Stale(f"The action is {action.status}, not unknown.")
+    if finding.happened in {"yes", "partly"} and _has_a_namesake(action):
+        seen = f"{finding.detail}; " if finding.detail else ""
+        why = f"{seen}another call was sent under the business key {action.business_key}, so their books cannot tell"
+        finding = Finding("unknown", why)
     lifecycle.note(
         action,
         "action.reconciled",
@@ -56,6 +62,12 @@ def apply_finding(
     if finding.happened != "partly" or honours_key:
         follow(action, finding.happened, by=by, why=finding.detail, result=finding.result)
     return action
+
+
+def _has_a_namesake(action: Action) -> bool:
+    """Was another call sent to this tool under the same business key? Then an effect in its books may be that one's."""
+    sent = Action.objects.filter(tool=action.tool, business_key=action.business_key, redeemed_at__isnull=False)
+    return sent.exclude(effect="read").exclude(business_key="").exclude(idempotency_key=action.idempotency_key).exists()
 
 
 def follow(action: Action, happened: Happened, *, by: Actor, why: str, result: Any = None) -> None:

@@ -114,6 +114,12 @@ class Action(Governed):
                 fields=["unit_id"],
                 condition=Q(status=ActionStatus.HELD, approval_id__isnull=True),
             ),
+            # Another call to the same tool about the same thing: what a look-up finds may be that one's.
+            models.Index(
+                name="action_sent_under",
+                fields=["tool", "business_key"],
+                condition=Q(redeemed_at__isnull=False) & ~Q(business_key="") & ~Q(effect="read"),
+            ),
             models.Index(name="action_undoes", fields=["undoes_id"], condition=Q(undoes_id__isnull=False)),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
             models.Index(name="action_unknown", fields=["next_look_at"], condition=Q(status=ActionStatus.UNKNOWN)),

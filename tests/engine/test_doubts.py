@@ -13,6 +13,8 @@ from tests.engine import provider as providers
 from tests.engine.driving import actions, drive, statuses, step
 from tests.engine.test_unknown_outcomes import say, started
 
+CLERK = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
+          "input_schema": {"type": "object", "properties": {"tool": {}, "refs": {}}}}]  # fmt: skip
 RECEIPT = {"type": "object", "required": ["receipt"], "properties": {"receipt": {"type": "string"}}}
 
 
@@ -167,3 +169,36 @@ class TestAPersonsAnswer:
         assert "action.answered_by_person" in trail.story(parked.pk)
         with pytest.raises(Exception, match="append-only"), connection.cursor() as cursor:
             cursor.execute("UPDATE orchestrator_outcomeanswer SET verdict = 'happened'")
+
+
+class TestTwoCallsUnderOneBusinessKey:
+    """The other system's books show an effect, and cannot say of which call."""
+
+    def second_in_doubt(self, world, governed, provider, kind):
+        governed("  - run: {agent: clerk}\n", agents=CLERK)
+        execution = make.start(world, "outside", tool=f"send_{kind}", refs=["R-1", "R-1"])
+        provider.plan("ok", "vanish")
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+        drive(execution)
+        return execution
+
+    def test_class_a_sends_the_second_under_its_own_key(self, world, governed, provider):
+        execution = self.second_in_doubt(world, governed, provider, "a")
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1", "R-1"])
+
+    def test_class_b_asks_a_person_and_sends_nothing(self, world, governed, provider):
+        execution = self.second_in_doubt(world, governed, provider, "b")
+
+        assert (statuses(execution), provider.effects) == ({"run": "unknown_outcome"}, ["R-1"])
+        assert len(provider.sends) == 2
+
+    def test_books_that_show_nothing_speak_for_both(self, world, governed, provider):
+        provider.finding = {"happened": "no"}
+        governed("  - run: {agent: clerk}\n", agents=CLERK)
+        execution = make.start(world, "outside", tool="send_b", refs=["R-1", "R-1"])
+        provider.plan("vanish", "vanish")
+
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1", "R-1"])
