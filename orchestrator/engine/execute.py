@@ -82,8 +82,8 @@ def _run_step(segment: Segment, worker: str) -> Segment | None:
 
 
 def _next(segment: Segment, claim: Any) -> Segment | None:
-    """In a chain everything about the next step is known; elsewhere the database is asked."""
-    if not segment.released.spec.is_chain:
+    """In a chain everything about the next step is known, and settling has begun it; elsewhere it is only claimed so far."""
+    if not segment.released.spec.is_chain or segment.usages:
         return begin(claim.fence)
     key = next(key for key, step in segment.steps.items() if step.id == claim.step_id)
     segment.steps[key] = StepState(claim.step_id, StepStatus.IN_PROGRESS, None)

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from budgets.models import LedgerEntry
+from orchestrator.models import Attempt
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
 from tests.engine.driving import attempts, drive, statuses
@@ -64,6 +65,15 @@ class TestUsage:
 
         line = LedgerEntry.objects.get(model="tool-model")
         assert (line.tool, line.input_tokens, line.action_id is not None) == ("look", 3, True)
+
+    def test_of_one_step_lets_the_next_begin_like_any_other(self, world, publish):
+        """A try that has not begun is given back uncounted when its worker dies: one that runs has to have begun."""
+        steps = "  - run: {agent: clerk}\n  - again: {agent: clerk, needs: [run]}\n"
+
+        execution = ended(world, publish, steps=steps, usage=[CHEAP])
+
+        assert execution.status == "succeeded"
+        assert not Attempt.objects.filter(execution_id=execution.pk, started_at=None).exists()
 
 
 class TestACap:
