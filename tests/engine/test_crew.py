@@ -29,7 +29,10 @@ steps:
   - third: {tool: look, needs: [second]}
 """
 
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s AND backend_type = 'client backend'"
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE pid <> pg_backend_pid() AND datname = %s AND backend_type = 'client backend'"
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
