@@ -15,6 +15,7 @@ from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
+from orchestrator.queries.traces import TraceFilters
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
 
 SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]
@@ -64,6 +65,23 @@ class ExecutionForm(FilterForm):
 
     def filters(self, now: datetime) -> ExecutionFilters:
         return ExecutionFilters(**self.chosen(now))
+
+
+SLOWER = [("", "Any"), ("1", "1 s"), ("10", "10 s"), ("60", "1 min"), ("3600", "1 h")]
+
+
+class TraceForm(FilterForm):
+    state = forms.ChoiceField(choices=_words("execution", ExecutionStatus.values), required=False)
+    workflow = forms.ChoiceField(required=False)
+    unit = forms.ChoiceField(required=False)
+    slower = forms.ChoiceField(choices=SLOWER, required=False, label="Slower than")
+    since = forms.ChoiceField(choices=SINCE, required=False, label="Started")
+    q = _search()
+
+    def filters(self, now: datetime) -> TraceFilters:
+        chosen = self.chosen(now)
+        slower = chosen.pop("slower", None)
+        return TraceFilters(**chosen, slower=timedelta(seconds=int(slower)) if slower else None)
 
 
 class ActionForm(FilterForm):

@@ -1,4 +1,4 @@
-"""One timed part of a trace: an attempt, a tool call, a person's wait. Rows only; export is somebody else's job."""
+"""One timed part of a trace as somebody outside reported it. Our own parts are read from the rows they are about."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class SpanQuerySet(models.QuerySet["Span"]):
 
 
 class Span(models.Model):
-    """`kind` is one of step, tool, approval, reconcile, model, policy. `status` is ok, error or refused."""
+    """`kind` is call, model or whatever the reporter says. `status` is ok, error or refused."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     trace_id = models.UUIDField()

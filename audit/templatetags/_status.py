@@ -50,6 +50,13 @@ PILLS: dict[str, dict[str, Pill]] = {
         "partly_compensated": Pill("Partly compensated", "wait", "back"),
         "not_compensated": Pill("Not compensated", "danger", "back"),
     },
+    "part": {
+        "ok": _DONE,
+        "error": Pill("Error", "danger", "cross"),
+        "refused": Pill("Refused", "neutral", "slash"),
+        "waiting": Pill("Waiting", "wait", "hourglass"),
+        "running": _RUNNING,
+    },
     "step": {
         "pending": Pill("Pending", "neutral", "dotted"),
         "in_progress": _RUNNING,

@@ -13,6 +13,7 @@ from orchestrator.api import (
     money,
     schema,
     standing,
+    traces,
     trail,
     unknown_outcomes,
 )
@@ -34,6 +35,8 @@ urlpatterns = [
     path("executions/<uuid:execution_id>/cancellations/", executions.Cancellations.as_view(), name="api-cancellations"),
     path("executions/<uuid:execution_id>/undos/", executions.Undos.as_view(), name="api-undos"),
     path("executions/<uuid:execution_id>/steps/", executions.Steps.as_view(), name="api-steps"),
+    path("executions/<uuid:execution_id>/trace/", traces.TraceOfExecution.as_view(), name="api-execution-trace"),
+    path("traces/<uuid:trace_id>/", traces.OneTrace.as_view(), name="api-trace"),
     path("executions/<uuid:execution_id>/evidence/", executions.Evidence.as_view(), name="api-evidence"),
     path("approvals/", approvals.Approvals.as_view(), name="api-approvals"),
     path("approvals/<uuid:request_id>/", approvals.OneApproval.as_view(), name="api-approval"),

@@ -16,7 +16,6 @@ from audit import lifecycle
 from audit.canonical import canonical, digest_text
 from audit.ids import new_id
 from audit.lifecycle import Moves, move, note
-from audit.models import Span
 from audit.refusals import Stale
 from budgets import operations as budgets
 from orchestrator.engine import retries
@@ -34,12 +33,6 @@ from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Attempt, Execution, Step
 from orchestrator.statuses import AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
-
-_SPAN = (
-    "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
-    "SELECT %s, %s, %s, %s, 'step', %s, COALESCE(started_at, claimed_at), clock_timestamp(), %s, %s "
-    "FROM orchestrator_attempt WHERE id = %s"
-)
 
 
 def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
@@ -83,17 +76,6 @@ def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) 
         guard_params=(segment.fence,),
         data={"output_digest": digest_text(text), "step": segment.key},
     )
-    moves.also(
-        _SPAN,
-        new_id(),
-        segment.execution.trace_id,
-        segment.execution.pk,
-        segment.execution.unit_id,
-        segment.key,
-        "ok",
-        Jsonb(_span_attributes(segment)),
-        segment.fence,
-    )
     return moves
 
 
@@ -115,7 +97,6 @@ def _settle_together(segment: Segment, input: dict[str, Any], output: dict[str, 
         input=input,
         output=output,
         output_digest=digest_text(canonical(output)),
-        attributes=_span_attributes(segment),
         worker=worker,
         next_step=claim.step_id if claim else None,
         next_fence=claim.fence if claim else None,
@@ -129,12 +110,6 @@ def _settle_together(segment: Segment, input: dict[str, Any], output: dict[str, 
         settle_together(success)
     segment.steps[segment.key].status = StepStatus.SUCCESS
     return claim
-
-
-def _span_attributes(segment: Segment) -> dict[str, Any]:
-    stands_in = {"stands_in_for": segment.spec.stands_in_for} if segment.spec.stands_in_for else {}
-    offline = {"offline": True} if segment.spec.offline else {}
-    return {"attempt": segment.attempt_number, "kind": segment.spec.kind, **stands_in, **offline}
 
 
 def charge(segment: Segment) -> None:
@@ -213,7 +188,6 @@ def _fail(
         message=failure.message,
         evidence=failure.evidence,
     )
-    _span(execution, attempt, step, failure)
     keep: dict[str, Any] = {"failure_class": failure.failure_class, "input": input or step.input}
     if failure.failure_class == "unknown_outcome_parked":
         move(step, to=StepStatus.UNKNOWN_OUTCOME, by=ENGINE, why=failure.message[:1000], tries=F("tries") - 1, **keep)
@@ -258,17 +232,3 @@ def _end_badly(
     move(step, to=to, by=ENGINE, why=why or failure.message[:1000], finished_at=Now(), due_at=None, **keep)
     if to == StepStatus.DEAD_LETTER:
         write_letter(execution, step, spec, failure)
-
-
-def _span(execution: Execution, attempt: Attempt, step: Step, failure: Failure) -> None:
-    Span.objects.create(
-        trace_id=execution.trace_id,
-        parent_id=execution.pk,
-        unit_id=execution.unit_id,
-        kind="step",
-        name=step.key,
-        started_at=attempt.started_at or attempt.claimed_at,
-        ended_at=lifecycle.database_now(),
-        status="error",
-        attributes={"attempt": attempt.number, "failure_class": failure.failure_class},
-    )

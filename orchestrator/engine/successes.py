@@ -16,7 +16,6 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import events, failpoints
-from audit.ids import new_id
 from audit.lifecycle import STALE_SQLSTATE, move_picked, run
 from audit.refusals import Stale
 from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS
@@ -33,11 +32,11 @@ PATIENCE_SECONDS = 0.003
 _GIVEN = """
 given AS MATERIALIZED (
   SELECT g.* FROM json_to_recordset(%(given)s::json) AS g (fence uuid, step uuid, execution uuid, key text, input jsonb,
-    output jsonb, next_step uuid, next_fence uuid, result jsonb, span uuid, attributes jsonb, stream text, events jsonb)
+    output jsonb, next_step uuid, next_fence uuid, result jsonb, stream text, events jsonb)
   ORDER BY execution LIMIT %(number)s
 ), locked AS MATERIALIZED (
-  SELECT g.*, e.unit_id, e.trace_id FROM given AS g CROSS JOIN LATERAL
-    (SELECT unit_id, trace_id FROM orchestrator_execution WHERE id = g.execution FOR NO KEY UPDATE) AS e
+  SELECT g.*, e.unit_id FROM given AS g CROSS JOIN LATERAL
+    (SELECT unit_id FROM orchestrator_execution WHERE id = g.execution FOR NO KEY UPDATE) AS e
 )"""
 _ATTEMPTS = move_picked(
     name="attempts",
@@ -45,9 +44,9 @@ _ATTEMPTS = move_picked(
     table="orchestrator_attempt",
     before=AttemptStatus.RUNNING,
     to=AttemptStatus.SUCCEEDED,
-    pick="SELECT fence AS id, span, execution, trace_id, unit_id, key, attributes FROM locked",
+    pick="SELECT fence AS id FROM locked",
     set_sql="finished_at = clock_timestamp()",
-    returning="p.*, COALESCE(t.started_at, t.claimed_at) AS started_at, t.finished_at",
+    returning="1",
 )
 _STEPS = move_picked(
     name="steps",
@@ -87,13 +86,9 @@ _BORN = (
     "'', '{}', next_step, execution, unit_id, 1, %(worker)s, clock_timestamp() + make_interval(secs => %(lease)s), "
     "clock_timestamp(), clock_timestamp() FROM locked WHERE next_step IS NOT NULL"
 )
-_SPANS = (
-    "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
-    "SELECT span, trace_id, execution, unit_id, 'step', key, started_at, finished_at, 'ok', attributes FROM attempts"
-)
 _MOVED = " + ".join(f"(SELECT count(*) FROM {moved})" for moved in ("attempts", "steps", "nexts", "ends"))
 _SETTLE = (
-    f"WITH {_GIVEN}, {_ATTEMPTS}, {_STEPS}, {_NEXT}, {_ENDS}, born AS ({_BORN}), spans AS ({_SPANS}) "
+    f"WITH {_GIVEN}, {_ATTEMPTS}, {_STEPS}, {_NEXT}, {_ENDS}, born AS ({_BORN}) "
     f"SELECT audit_expect(3 * %(number)s, {_MOVED}), (SELECT count(audit_append(stream, events)) FROM locked)"
 )
 
@@ -110,7 +105,6 @@ class Success:
     input: dict[str, Any]
     output: dict[str, Any]
     output_digest: str
-    attributes: dict[str, Any]
     worker: str
     next_step: UUID | None = None
     next_fence: UUID | None = None
@@ -128,8 +122,6 @@ class Success:
             "next_step": self.next_step and str(self.next_step),
             "next_fence": self.next_fence and str(self.next_fence),
             "result": self.result,
-            "span": str(new_id()),
-            "attributes": self.attributes,
             "stream": stream_of(self.execution_id),
             "events": self.facts(),
         }

@@ -19,7 +19,7 @@ from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
 from orchestrator.gate.reconcile import remind_after
-from orchestrator.models import Action
+from orchestrator.models import Action, Execution
 from orchestrator.statuses import ActionStatus
 
 Outcome = Literal["success", "business_error", "system_error", "unknown"]
@@ -68,7 +68,8 @@ def report(
     observe(action)
     if outcome == "success":
         mark_undone(action, by=by)
-    _span(action, outcome, started_at, ended_at)
+    if started_at is not None or ended_at is not None:
+        _span(action, outcome, started_at, ended_at)
     budgets.charge_tool_call(place_of(action))
     if usage is not None:
         budgets.charge(usage, place_of(action))
@@ -88,19 +89,22 @@ def place_of(action: Action) -> budgets.Place:
 
 
 def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: datetime | None) -> None:
+    """The times as whoever carried it out tells them. When it was redeemed and reported stands in the action itself."""
     ended = ended_at or lifecycle.database_now()
     Span.objects.create(
         trace_id=_trace_of(action),
-        parent_id=action.fence,
+        parent_id=action.pk,
         unit_id=action.unit_id,
-        kind="tool",
+        kind="call",
         name=action.tool,
         started_at=min(started_at or action.redeemed_at or ended, ended),
         ended_at=ended,
         status="ok" if outcome == "success" else "error",
-        attributes={"action": str(action.pk), "digest": action.digest, "outcome": outcome, "verdict": action.verdict},
+        attributes={"outcome": outcome},
     )
 
 
 def _trace_of(action: Action) -> UUID:
-    return action.execution_id or action.pk
+    if action.execution_id is None:
+        return action.pk
+    return Execution.objects.values_list("trace_id", flat=True).get(pk=action.execution_id)

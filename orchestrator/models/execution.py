@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -76,6 +76,8 @@ class Execution(Governed):
             )
         ]
         indexes = [
+            # A trace that began elsewhere. Whatever began its own is found by its id.
+            models.Index(name="execution_joins_trace", fields=["trace_id"], condition=~Q(trace_id=F("id"))),
             models.Index(name="execution_parent", fields=["parent_id"], condition=Q(parent_id__isnull=False)),
             models.Index(name="execution_unit_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="execution_unit_status", fields=["unit_id", "status", "-created_at"]),

@@ -95,7 +95,7 @@ def _start(plan: UndoPlan, chosen: list[Effect], by: Actor, why: str) -> Executi
         id=run_id,
         root_id=undone.root_id,
         parent_id=undone.pk,
-        trace_id=run_id,
+        trace_id=undone.trace_id,
         workflow=pinned.spec.workflow,
         release_id=pinned.id,
         unit_id=undone.unit_id,

@@ -23,7 +23,15 @@ from orchestrator.queries.stops import Band, band
 from orchestrator.queries.work import Counts, counts, units
 
 # Lists that a unit narrows; elsewhere the unit menu leads to the executions of that unit.
-NARROWED_BY_UNIT = {"approvals", "executions", "actions", "dead_letters", "failure_groups", "unknown_outcomes"}
+NARROWED_BY_UNIT = {
+    "approvals",
+    "executions",
+    "actions",
+    "dead_letters",
+    "failure_groups",
+    "unknown_outcomes",
+    "traces",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Actions", "actions", "c", None),
         ("Dead letters", "failure_groups", "d", numbers.letters),
         ("Unknown outcomes", "unknown_outcomes", "k", numbers.unknown),
+        ("Traces", "traces", "r", None),
         ("Costs", "costs", "o", None),
         ("Stops", "stops", "t", len(stop_band(request).stops)),
     ]

@@ -35,6 +35,8 @@ def addresses(unit, people):
             "limits",
             "failure_groups",
             "dead_letters",
+            "traces",
+            "costs",
             "audit",
             "health",
         )
@@ -45,6 +47,8 @@ def addresses(unit, people):
     chosen = bulk_letters.preview(act="redrive", group_id=group.pk, by=make.actor(people))
     details += [group.get_absolute_url(), chosen.get_absolute_url(), reverse("dead_letter_patches", args=[letter.pk])]
     details += [f"{group.get_absolute_url()}?tab={tab}" for tab in ("executions", "values", "history")]
+    trace = reverse("trace", args=[waiting.trace_id])
+    details += [f"{trace}?span={waiting.pk}", f"{trace}?view=tools"]
     tabs = [f"{waiting.get_absolute_url()}?tab={tab}" for tab in ("events", "io", "evidence", "cost")]
     ends = [
         reverse("execution_cancellations", args=[waiting.pk]),

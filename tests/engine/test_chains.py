@@ -3,13 +3,13 @@
 import pytest
 
 from audit.lifecycle import run
-from audit.models import Span
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_success
 from orchestrator.engine.supervisor import LOOKS, Supervisor
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import Attempt
+from orchestrator.queries.trace_parts import parts_of
 from tests import worlds as make
 from tests.engine.driving import attempts, lapse
 
@@ -53,9 +53,10 @@ class TestTheFollowingStep:
         sweep()
         assert attempts(execution, "second") == [("lost", "lost")]
 
-    def test_has_a_span_of_its_own_time(self, execution, world):
+    def test_has_a_part_of_its_own_time_in_the_trace(self, execution, world):
         make.work()
-        first, second = Span.objects.filter(trace_id=execution.trace_id, kind="step").order_by("started_at")
+        parts = parts_of(execution.trace_id, [execution.pk])
+        first, second = [part for part in parts if part.kind == "step"]
         assert first.started_at < second.started_at < second.ended_at
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, connections
 
+from audit.ids import new_id
 from audit.lifecycle import run
 from orchestrator.engine import crew, successes
 from orchestrator.engine.broker import HOST, StepBroker
@@ -28,7 +29,10 @@ steps:
   - third: {tool: look, needs: [second]}
 """
 
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE pid <> pg_backend_pid() AND datname = %s AND backend_type = 'client backend'"
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -192,8 +196,7 @@ def _success(segment):
         input={},
         output={},
         output_digest="0" * 64,
-        attributes={"attempt": 1},
         worker="one",
         next_step=segment.steps["second"].id,
-        next_fence=successes.new_id(),
+        next_fence=new_id(),
     )

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from audit.models import Span
+from orchestrator.queries.trace_parts import parts_of
 from orchestrator.workflows.errors import WorkflowErrors
 from tests import trail
 from tests import worlds as make
@@ -83,8 +83,8 @@ class TestAModelThatIsDown:
         execution = ended()
 
         assert trail.story(execution.pk).count("alert.fallback") == 1
-        span = Span.objects.get(trace_id=execution.trace_id, name="plain")
-        assert (span.attributes["stands_in_for"], span.attributes["offline"]) == ("draft", True)
+        (part,) = [part for part in parts_of(execution.trace_id, [execution.pk]) if part.name == "plain"]
+        assert part.note == "stands in for draft"
         as_ada = browser_of(get_user_model().objects.get(username="ada"))
         page = as_ada.get(execution.get_absolute_url()).content.decode()
         assert "stands in for draft" in page

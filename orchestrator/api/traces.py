@@ -1,0 +1,116 @@
+"""`traces/` and an execution's `trace/`: every part with its parent, times, state and own cost, earliest first."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.lists import BadParameter, refuse_unknown_parameters
+from orchestrator.queries.traces import Node, Trace, trace, trace_id_of
+
+READ = either("executions:read")
+MOST, USUAL = 2_000, 500
+
+
+class AmountShape(serializers.Serializer[Any]):
+    cost = serializers.DecimalField(max_digits=30, decimal_places=10)
+    currency = serializers.CharField()
+
+
+class PartShape(serializers.Serializer[Any]):
+    """One part. `costs` are its own, currencies apart; `unknown` counts calls of unknown cost, which are in no sum."""
+
+    id = serializers.UUIDField()
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
+    execution = serializers.UUIDField(allow_null=True)
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.CharField(help_text="`ok`, `error`, `refused`, `waiting` or `running`")
+    status = serializers.CharField()
+    note = serializers.CharField()
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    costs = AmountShape(many=True)
+    unknown = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+
+
+class TraceShape(serializers.Serializer[Any]):
+    """`withheld` parts belong to units the caller may not see. `next` is the address of the parts after these."""
+
+    id = serializers.UUIDField()
+    started_at = serializers.DateTimeField()
+    parts = serializers.IntegerField()
+    error_count = serializers.IntegerField()
+    withheld = serializers.IntegerField()
+    results = PartShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+PARAMETERS = [OpenApiParameter("limit", int), OpenApiParameter("after", int, description="As `next` says")]
+
+
+class OneTrace(ApiView):
+    doors = {"GET": READ}
+
+    @extend_schema(responses=TraceShape, parameters=PARAMETERS, summary="Every part of a trace, earliest first")
+    def get(self, request: Request, trace_id: UUID) -> Response:
+        return _answer(request, trace_id)
+
+
+class TraceOfExecution(ApiView):
+    doors = {"GET": READ}
+
+    @extend_schema(responses=TraceShape, parameters=PARAMETERS, summary="The trace that an execution belongs to")
+    def get(self, request: Request, execution_id: UUID) -> Response:
+        return _answer(request, trace_id_of(execution_id) or execution_id)
+
+
+def _answer(request: Request, trace_id: UUID) -> Response:
+    refuse_unknown_parameters(request, "limit", "after")
+    limit, after = _whole(request, "limit", USUAL), _whole(request, "after", 0)
+    if not 1 <= limit <= MOST:
+        raise BadParameter(f"limit: From 1 to {MOST:,}.")
+    found = trace(actor_of(request), trace_id, now=timezone.now())
+    ordered = sorted(found.nodes.values(), key=lambda node: (node.part.started_at, node.part.id))
+    some = ordered[after : after + limit]
+    left = after + limit < len(ordered)
+    url = request.build_absolute_uri(f"{request.path}?limit={limit}&after={after + limit}") if left else None
+    return Response(TraceShape(_shape(found, some, url)).data)
+
+
+def _whole(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 9):
+        raise BadParameter(f"{name}: Use a whole number.")
+    return int(text)
+
+
+def _shape(found: Trace, nodes: Iterable[Node], url: str | None) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "started_at": found.started_at,
+        "parts": len(found.nodes),
+        "error_count": found.root.errors,
+        "withheld": found.withheld,
+        "results": [_part(found, node) for node in nodes],
+        "next": url,
+    }
+
+
+def _part(found: Trace, node: Node) -> dict[str, Any]:
+    part = node.part
+    return {
+        "id": part.id, "parent": part.parent_id if part.parent_id in found.nodes else None, "execution": part.execution_id,
+        "kind": part.kind, "name": part.name, "state": part.state, "status": part.status, "note": part.note,
+        "started_at": part.started_at, "ended_at": part.ended_at,
+        "costs": [{"cost": amount, "currency": currency} for currency, amount in node.own.amounts],
+        "unknown": node.own.unknown, "input_tokens": node.own.input_tokens, "output_tokens": node.own.output_tokens,
+    }  # fmt: skip

@@ -1,0 +1,212 @@
+"""One trace as a tree: what triggered it, what it spawned, what every part took and cost, with its whole subtree."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from audit import scope
+from audit.actors import Actor
+from audit.models import Span
+from audit.queries import counted
+from audit.refusals import NotVisible
+from orchestrator.models import Action, Execution
+from orchestrator.queries.costs import Cost
+from orchestrator.queries.executions import NEWEST_FIRST, ExecutionFilters, ExecutionList, narrowed, rows_of
+from orchestrator.queries.trace_parts import ERROR, Part, Spent, parts_of, spent_on
+
+FIRST_PAGE = 200
+# More parts than this nobody opens as one picture; the page says so and shows the first.
+MOST_PARTS = 50_000
+
+
+@dataclass(slots=True)
+class Node:
+    """A part in its place. `own` is what the ledger says of it, `whole` of it and everything below it."""
+
+    part: Part
+    depth: int = 0
+    children: list["Node"] = field(default_factory=list)
+    own: Cost = field(default_factory=Cost)
+    whole: Cost = field(default_factory=Cost)
+    errors: int = 0
+    size: int = 1
+    ended_at: datetime | None = None
+
+    def walk(self) -> Iterator["Node"]:
+        """Itself and everything below, in the order of the page. No recursion: traces may be deep."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children))
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A whole trace, as far as the reader may see it. `withheld` parts belong to units the reader may not see."""
+
+    id: UUID
+    root: Node
+    nodes: dict[UUID, Node]
+    executions: list[Execution]
+    withheld: int
+    cut: bool
+    now: datetime
+
+    @property
+    def started_at(self) -> datetime:
+        return self.root.part.started_at
+
+    @property
+    def seconds(self) -> float:
+        """From the first beginning to the last end; what still runs ends now."""
+        ends = max(node.part.ended_at or self.now for node in self.nodes.values())
+        return max((ends - self.started_at).total_seconds(), 0.000_001)
+
+    @property
+    def took(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
+
+    @property
+    def is_live(self) -> bool:
+        return any(not execution.is_final for execution in self.executions)
+
+    @property
+    def version(self) -> str:
+        return f"{len(self.nodes)}.{sum(node.part.ended_at is not None for node in self.nodes.values())}"
+
+
+def trace(actor: Actor, trace_id: UUID, *, now: datetime) -> Trace:
+    """Raises NotVisible: there is no such trace, or none of it is the reader's to see."""
+    runs = list(executions_of(trace_id))
+    seen = scope.unit_ids(actor, "view")
+    shown = [run for run in runs if run.unit_id in seen]
+    parts = parts_of(trace_id, [run.pk for run in shown])
+    mine = [part for part in parts if part.unit_id in seen]
+    if not mine:
+        raise NotVisible("There is no such trace.")
+    ids = [run.pk for run in shown]
+    withheld = len(parts) - len(mine) + len(runs) - len(shown)
+    spent = spent_on(mine[:MOST_PARTS], ids)
+    root, nodes = _tree(mine[:MOST_PARTS], spent)
+    return Trace(trace_id, root, nodes, shown, withheld, len(mine) > MOST_PARTS, now)
+
+
+def executions_of(trace_id: UUID) -> QuerySet[Execution]:
+    """A trace is named by the execution that began it, or by the id that came in its envelope."""
+    joined = Q(trace_id=trace_id) & ~Q(trace_id=F("id"))
+    rows = Execution.objects.filter(Q(pk=trace_id, trace_id=trace_id) | joined).select_related("release")
+    return rows.defer("input", "output", "release__bundle").order_by("created_at", "id")
+
+
+def trace_id_of(record_id: UUID) -> UUID | None:
+    """The trace that an execution, a call or a reported span belongs to."""
+    run = Execution.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
+    if run is not None:
+        return run
+    action = Action.objects.filter(pk=record_id).values_list("execution_id", flat=True)
+    if action:
+        return trace_id_of(action[0]) if action[0] else record_id
+    return Span.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFilters(ExecutionFilters):
+    """What the search is narrowed to, besides what executions are."""
+
+    slower: timedelta | None = None
+
+
+def trace_list(
+    actor: Actor, filters: TraceFilters, *, now: datetime, after: str = "", before: str = ""
+) -> ExecutionList:
+    """Executions that nothing else began; each leads to its trace."""
+    rows = narrowed(Execution.objects.visible_to(actor), filters).filter(parent_id__isnull=True)
+    if filters.slower is not None:
+        rows = rows.filter(finished_at__gte=F("created_at") + filters.slower)
+    rows = rows.select_related("release").defer("input", "output", "envelope", "release__bundle")
+    found = NEWEST_FIRST.slice(rows, after=after, before=before)
+    return ExecutionList(rows_of(found.rows, now), found, counted(rows))
+
+
+def _tree(parts: list[Part], spent: Iterable[Spent]) -> tuple[Node, dict[UUID, Node]]:
+    """Every part under its parent; what names a parent that is not here, or itself in a circle, hangs from the root."""
+    nodes = {part.id: Node(part) for part in parts}
+    root = next((node for node in nodes.values() if node.part.parent_id not in nodes), next(iter(nodes.values())))
+    for node in nodes.values():
+        if node is root:
+            continue
+        parent = nodes.get(node.part.parent_id) if node.part.parent_id else None
+        (parent if parent is not None and parent is not node else root).children.append(node)
+    order = list(root.walk())
+    reached = {node.part.id for node in order}
+    for node in nodes.values():
+        if node.part.id not in reached:
+            # A circle: nothing of it is reached from the root, so it is cut at its earliest part.
+            _cut(node, nodes)
+            root.children.append(node)
+            reached.update(found.part.id for found in node.walk())
+    _count(root, list(root.walk()), spent)
+    return root, nodes
+
+
+def _cut(node: Node, nodes: dict[UUID, Node]) -> None:
+    parent = nodes.get(node.part.parent_id) if node.part.parent_id else None
+    if parent is not None:
+        parent.children = [child for child in parent.children if child is not node]
+
+
+def _count(root: Node, order: list[Node], spent: Iterable[Spent]) -> None:
+    """Depths downwards, then sums upwards. What the ledger says of no part here stands at the root."""
+    for node in order:
+        for child in node.children:
+            child.depth = node.depth + 1
+    known = {node.part.id: node for node in order}
+    lines: dict[UUID, list[Spent]] = defaultdict(list)
+    for line in spent:
+        lines[line.part if line.part in known else root.part.id].append(line)
+    for node in reversed(order):
+        node.own = summed(lines[node.part.id])
+        node.whole = added([node.own, *(child.whole for child in node.children)])
+        node.errors = (node.part.state == ERROR) + sum(child.errors for child in node.children)
+        node.size = 1 + sum(child.size for child in node.children)
+
+
+def summed(lines: Iterable[Spent]) -> Cost:
+    lines = list(lines)
+    amounts: dict[str, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        if line.currency:
+            amounts[line.currency] += line.amount
+    return Cost(
+        amounts=tuple(sorted(amounts.items())),
+        input_tokens=sum(line.input_tokens for line in lines),
+        output_tokens=sum(line.output_tokens for line in lines),
+        lines=sum(line.lines for line in lines),
+        unknown=sum(line.unknown for line in lines),
+        estimated=sum(line.estimated for line in lines),
+    )
+
+
+def added(costs: list[Cost]) -> Cost:
+    """The sum of several; currencies apart."""
+    costs = [cost for cost in costs if cost.lines or cost.amounts]
+    if len(costs) < 2:
+        return costs[0] if costs else Cost()
+    amounts: dict[str, Decimal] = defaultdict(Decimal)
+    for cost in costs:
+        for currency, amount in cost.amounts:
+            amounts[currency] += amount
+    return Cost(
+        amounts=tuple(sorted(amounts.items())),
+        input_tokens=sum(cost.input_tokens for cost in costs),
+        output_tokens=sum(cost.output_tokens for cost in costs),
+        lines=sum(cost.lines for cost in costs),
+        unknown=sum(cost.unknown for cost in costs),
+        estimated=sum(cost.estimated for cost in costs),
+    )

@@ -1,0 +1,170 @@
+"""Which rows of a trace a page shows: at most two hundred, every error path at once, the rest opened on request."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from orchestrator.queries.costs import Cost
+from orchestrator.queries.trace_parts import ERROR
+from orchestrator.queries.traces import FIRST_PAGE, Node, Trace, added
+
+VIEWS = {"tree": "Tree", "hot": "Hot path", "errors": "Errors only", "tools": "By tool"}
+# A thousandth of the drawing's width: thinner bars cannot be seen.
+WIDTH = 1000
+DEEPEST = 12
+# What no tool, model or person was asked for.
+NOT_CALLED = {"execution", "step", "policy", "decision"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A part as a line of the waterfall. `left` and `wide` are thousandths of the whole."""
+
+    node: Node
+    depth: int
+    left: int
+    wide: int
+    took: timedelta | None
+    share: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """The line after the last shown child of a part: how many are left, and after which one they begin."""
+
+    node: Node
+    depth: int
+    left_out: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRow:
+    kind: str
+    name: str
+    calls: int
+    errors: int
+    took: timedelta
+    cost: Cost
+
+
+def first_page(trace: Trace, top: Node | None = None) -> list[Row | More]:
+    """From the root or another part down: error paths first, then level by level, until the page is full."""
+    top = top or trace.root
+    chosen = {top.part.id}
+    for node in top.walk():
+        if node.part.state == ERROR and len(chosen) < FIRST_PAGE:
+            _with_ancestors(trace, node, top, chosen)
+    queue = deque([top])
+    while queue and len(chosen) < FIRST_PAGE:
+        node = queue.popleft()
+        for child in node.children:
+            if len(chosen) >= FIRST_PAGE:
+                break
+            chosen.add(child.part.id)
+            queue.append(child)
+    return _lines(trace, top, chosen)
+
+
+def _with_ancestors(trace: Trace, node: Node, top: Node, chosen: set[UUID]) -> None:
+    path = []
+    while node.part.id not in chosen:
+        path.append(node.part.id)
+        parent = trace.nodes.get(node.part.parent_id) if node.part.parent_id else None
+        if parent is None or node is top:
+            break
+        node = parent
+    if len(chosen) + len(path) <= FIRST_PAGE:
+        chosen.update(path)
+
+
+def _lines(trace: Trace, top: Node, chosen: set[UUID]) -> list[Row | More]:
+    lines: list[Row | More] = []
+    stack: list[tuple[Node, int] | More] = [(top, 0)]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, More):
+            lines.append(item)
+            continue
+        node, depth = item
+        shown = [child for child in node.children if child.part.id in chosen]
+        # Left out are those after the last shown in a row; one shown for its error alone does not count as the last.
+        whole = 0
+        while whole < len(node.children) and node.children[whole].part.id in chosen:
+            whole += 1
+        left_out = len(node.children) - len(shown)
+        lines.append(_row(trace, node, depth))
+        if left_out:
+            stack.append(More(node, min(depth + 1, DEEPEST), left_out, whole))
+        stack.extend((child, depth + 1) for child in reversed(shown))
+    return lines
+
+
+def children(trace: Trace, node: Node, *, after: int, depth: int) -> list[Row | More]:
+    """The next two hundred children of a part; those that the first page showed for their error are told again."""
+    some = node.children[after : after + FIRST_PAGE]
+    lines: list[Row | More] = []
+    for child in some:
+        lines.append(_row(trace, child, depth))
+        if child.children:
+            lines.append(More(child, min(depth + 1, DEEPEST), len(child.children), 0))
+    left = len(node.children) - after - len(some)
+    return [*lines, More(node, min(depth, DEEPEST), left, after + len(some))] if left > 0 else lines
+
+
+def hot_path(trace: Trace) -> list[Row | More]:
+    """From the root, always into the part that ended last: what made it take as long as it did."""
+    lines: list[Row | More] = []
+    node, depth = trace.root, 0
+    while True:
+        lines.append(_row(trace, node, depth))
+        if not node.children:
+            return lines
+        node, depth = max(node.children, key=lambda child: (_end(trace, child), child.part.started_at)), depth + 1
+
+
+def _end(trace: Trace, node: Node) -> object:
+    return node.part.ended_at or trace.now
+
+
+def errors_only(trace: Trace) -> list[Row | More]:
+    chosen: set[UUID] = {trace.root.part.id}
+    for node in trace.root.walk():
+        if node.part.state == ERROR:
+            _with_ancestors(trace, node, trace.root, chosen)
+    return [line for line in _lines(trace, trace.root, chosen) if isinstance(line, Row)]
+
+
+def by_tool(trace: Trace) -> list[ToolRow]:
+    groups: dict[tuple[str, str], list[Node]] = {}
+    for node in trace.root.walk():
+        if node.part.kind not in {"execution", "step", "policy", "decision"}:
+            groups.setdefault(
+                (node.part.kind, node.part.name if node.part.kind != "approval" else "people's answers"), []
+            ).append(node)
+    rows = [_tool_row(trace, kind, name, nodes) for (kind, name), nodes in groups.items()]
+    return sorted(rows, key=lambda row: (-row.took, row.name))
+
+
+def _tool_row(trace: Trace, kind: str, name: str, nodes: Iterable[Node]) -> ToolRow:
+    nodes = list(nodes)
+    took = sum(((node.part.ended_at or trace.now) - node.part.started_at for node in nodes), timedelta())
+    errors = sum(node.part.state == ERROR for node in nodes)
+    return ToolRow(kind, name, len(nodes), errors, took, added([node.own for node in nodes]))
+
+
+def _row(trace: Trace, node: Node, depth: int) -> Row:
+    part, scale = node.part, WIDTH / trace.seconds
+    left = max(0, (part.started_at - trace.started_at).total_seconds())
+    took = (part.ended_at or trace.now) - part.started_at
+    wide = max(0.0, took.total_seconds())
+    return Row(
+        node=node,
+        depth=min(depth, DEEPEST),
+        left=min(WIDTH - 2, round(left * scale)),
+        wide=max(2, min(WIDTH - round(left * scale), round(wide * scale))),
+        took=took if part.ended_at != part.started_at else None,
+        share=round(100 * wide / trace.seconds),
+    )
