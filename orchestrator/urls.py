@@ -4,6 +4,7 @@ from django.urls import path
 
 from orchestrator.views import (
     actions,
+    alerts,
     approving,
     dead_letters,
     executions,
@@ -43,6 +44,12 @@ urlpatterns = [
     path("limits/", limits.limit_list, name="limits"),
     path("limits/<uuid:pk>/closings/", limits.closings, name="limit_closings"),
     path("unknown-outcomes/", unknown_outcomes.unknown_outcome_list, name="unknown_outcomes"),
+    path("alerts/", alerts.alert_list, name="alerts"),
+    path("alerts/<uuid:pk>/", alerts.alert_detail, name="alert"),
+    path("alerts/<uuid:pk>/acknowledgements/", alerts.acknowledgements, name="alert_acknowledgements"),
+    path("alerts/<uuid:pk>/handovers/", alerts.handovers, name="alert_handovers"),
+    path("alerts/<uuid:pk>/mutes/", alerts.mutes, name="alert_mutes"),
+    path("alerts/<uuid:pk>/unmutes/", alerts.unmutes, name="alert_unmutes"),
     path("health/", health.health, name="health"),
     path("dead-letters/", failure_groups.group_list, name="failure_groups"),
     path("dead-letters/groups/<uuid:pk>/", failure_groups.group_detail, name="failure_group"),

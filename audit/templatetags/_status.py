@@ -150,6 +150,15 @@ PILLS: dict[str, dict[str, Pill]] = {
         "fixed": Pill("Fixed", "ok", "check"),
         "merged": Pill("Merged", "neutral", "swap"),
     },
+    "alert": {
+        "open": Pill("Open", "danger", "flag"),
+        "acknowledged": Pill("Acknowledged", "wait", "hand"),
+        "resolved": Pill("Over", "ok", "check"),
+    },
+    "severity": {
+        "warning": Pill("Warning", "wait", "warning"),
+        "critical": Pill("Critical", "critical", "octagon"),
+    },
     "operation": {
         "previewed": Pill("Preview", "info", "eye"),
         "second_person": Pill("Waits for a second person", "wait", "people"),

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from orchestrator.api import (
     actions,
+    alerts,
     approvals,
     bulk,
     dead_letters,
@@ -57,6 +58,9 @@ urlpatterns = [
     path("failure-groups/", failure_groups.FailureGroups.as_view(), name="api-failure-groups"),
     path("failure-groups/<uuid:group_id>/", failure_groups.OneFailureGroup.as_view(), name="api-failure-group"),
     path("failure-groups/<uuid:group_id>/redrives/", failure_groups.Redrives.as_view(), name="api-redrives"),
+    path("alerts/", alerts.Alerts.as_view(), name="api-alerts"),
+    path("alerts/<uuid:alert_id>/", alerts.OneAlert.as_view(), name="api-alert"),
+    path("alerts/<uuid:alert_id>/acknowledgements/", alerts.Acknowledgements.as_view(), name="api-acknowledgements"),
     path("operations/<uuid:operation_id>/", failure_groups.OneOperation.as_view(), name="api-operation"),
     path("audit/events/", trail.Events.as_view(), name="api-events"),
     path("usage/", money.UsageReports.as_view(), name="api-usage"),

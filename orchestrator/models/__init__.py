@@ -1,4 +1,5 @@
 from orchestrator.models.action import Action, StoredReply
+from orchestrator.models.alert import Alert, Severity
 from orchestrator.models.dead_letter import DeadLetter, DiscardCode
 from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
@@ -13,6 +14,7 @@ from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdi
 __all__ = [
     "Action",
     "Agent",
+    "Alert",
     "Attempt",
     "Breaker",
     "Channel",
@@ -30,6 +32,7 @@ __all__ = [
     "OutcomeVerdict",
     "Release",
     "ServiceToken",
+    "Severity",
     "Step",
     "StepPatch",
     "StoredReply",

@@ -23,7 +23,15 @@ from orchestrator.queries.stops import Band, band
 from orchestrator.queries.work import Counts, counts, units
 
 # Lists that a unit narrows; elsewhere the unit menu leads to the executions of that unit.
-NARROWED_BY_UNIT = {"approvals", "executions", "actions", "dead_letters", "failure_groups", "unknown_outcomes"}
+NARROWED_BY_UNIT = {
+    "approvals",
+    "executions",
+    "actions",
+    "dead_letters",
+    "failure_groups",
+    "unknown_outcomes",
+    "alerts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Actions", "actions", "c", None),
         ("Dead letters", "failure_groups", "d", numbers.letters),
         ("Unknown outcomes", "unknown_outcomes", "k", numbers.unknown),
+        ("Alerts", "alerts", "r", numbers.alerts),
         ("Stops", "stops", "t", len(stop_band(request).stops)),
     ]
     if scope.unit_ids(actor_of(request), "audit"):
@@ -144,7 +153,8 @@ def unit_scope(request: HttpRequest) -> Scope | None:
 
 def nav_version(request: HttpRequest) -> str:
     numbers = _counts(request)
-    return f"{numbers.approvals}.{numbers.letters}.{numbers.unknown}.{len(stop_band(request).stops)}"
+    stops = len(stop_band(request).stops)
+    return f"{numbers.approvals}.{numbers.letters}.{numbers.unknown}.{numbers.alerts}.{stops}"
 
 
 def stop_band(request: HttpRequest) -> Band:
