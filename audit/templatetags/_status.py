@@ -155,6 +155,13 @@ PILLS: dict[str, dict[str, Pill]] = {
         "acknowledged": Pill("Acknowledged", "wait", "hand"),
         "resolved": Pill("Over", "ok", "check"),
     },
+    "level": {
+        "inside": Pill("In range", "ok", "check"),
+        "below": Pill("Below the range", "info", "down"),
+        "above": Pill("Above the range", "info", "up"),
+        "out": Pill("Out of range", "critical", "octagon"),
+        "unknown": Pill("Not known", "neutral", "question"),
+    },
     "severity": {
         "warning": Pill("Warning", "wait", "warning"),
         "critical": Pill("Critical", "critical", "octagon"),

@@ -11,6 +11,7 @@ from orchestrator.api import (
     executions,
     failure_groups,
     health,
+    levels,
     money,
     schema,
     standing,
@@ -65,6 +66,7 @@ urlpatterns = [
     path("audit/events/", trail.Events.as_view(), name="api-events"),
     path("usage/", money.UsageReports.as_view(), name="api-usage"),
     path("costs/", money.Costs.as_view(), name="api-costs"),
+    path("kpis/", levels.Levels.as_view(), name="api-kpis"),
     path("health/", health.Health.as_view(), name="api-health"),
     re_path("", UnknownAddress.as_view()),
 ]

@@ -5,7 +5,7 @@ A rule that cannot be asked says nothing: what it saw before stays as it was.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +18,8 @@ from audit.models import AuditEvent
 from audit.naming import names_of
 from audit.presenters import facts_of
 from orchestrator.engine.released import released
-from orchestrator.models import Breaker, FailureGroup, Severity, Step, Tool
+from orchestrator.health.levels import Span, culprit, judged, levels
+from orchestrator.models import Breaker, Execution, FailureGroup, Severity, Step, Tool
 from orchestrator.statuses import BreakerStatus, GroupStatus
 
 # An event stands for "this happens" for so long after it happened last.
@@ -144,9 +145,34 @@ def _owner_of_tool(name: str) -> Registered:
     return Registered(tool.owner, tool.runbook) if tool else Registered()
 
 
+def service_levels() -> list[Seen]:
+    """Figures of a unit's last 24 hours that are out of their range, where there are enough executions to say so."""
+    now = database_now()
+    day = now - timedelta(hours=EVENT_HOURS)
+    recent = Execution.objects.filter(created_at__gte=day).order_by().values_list("unit_id", flat=True).distinct()
+    return [one for unit_id in recent for one in _out_of_range(Span(units=frozenset({unit_id}), since=day, until=now))]
+
+
+def _out_of_range(span: Span) -> list[Seen]:
+    whole, *groups = levels(span)
+    (unit_id,) = span.units
+    return [
+        Seen(
+            kind=f"level_{one.key}", subject=one.key, unit_id=unit_id, title=f"Out of range: {one.title.lower()}",
+            severity=Severity.WARNING, count=one.sample, first_at=span.until, last_at=span.until,
+            detail=f"{one.value:.3f}, acceptable is {one.low:g} to {one.high:g}. {culprit(one.key, span, groups)}".strip(),
+            evidence=f"{reverse('levels')}?{urlencode({'unit': unit_id})}", looks_up=Registered,
+        )
+        for one in judged(whole)
+        if one.out and not one.is_few
+    ]  # fmt: skip
+
+
 # By the name an alert keeps of the rule that saw it.
 RULES: dict[str, Callable[[], list[Seen]]] = {
     "events": told_events,
     "failure_groups": failure_groups,
     "breakers": breakers,
 }
+# Those that read a day of executions: asked every few minutes.
+SLOW_RULES: dict[str, Callable[[], list[Seen]]] = {"service_levels": service_levels}

@@ -4,7 +4,7 @@ Runs in the sweep, on the database's clock; of two sweepers one does it, the oth
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,14 +21,16 @@ from audit.actors import Actor
 from audit.lifecycle import born, move, note, run
 from budgets.models import BusinessUnit
 from budgets.units import lineage
-from orchestrator.engine.alert_rules import RULES, Seen
+from orchestrator.engine.alert_rules import RULES, SLOW_RULES, Seen
 from orchestrator.engine.claims import ENGINE
 from orchestrator.models import Alert, Severity
 from orchestrator.statuses import AlertStatus
 
 LOOK_EVERY_SECONDS = 15
 REMIND_AFTER = timedelta(hours=4)
-_TAKE = "SELECT pg_try_advisory_xact_lock(7004002)"
+SLOWLY_EVERY_SECONDS = 300
+_TAKE = "SELECT pg_try_advisory_xact_lock(%s)"
+QUICK, SLOW = 7004002, 7004003
 
 logger = logging.getLogger(__name__)
 Known = dict[tuple[str, str, UUID], Alert]
@@ -36,18 +38,25 @@ Known = dict[tuple[str, str, UUID], Alert]
 
 @transaction.atomic
 def judge_all() -> int:
-    """Every rule once, then reminders. Returns how many alerts moved. 0 also where another sweeper is at it."""
-    if not run(_TAKE, [])[0][0]:
+    """Every quick rule once, then reminders. Returns how many alerts moved. 0 also where another sweeper is at it."""
+    if not run(_TAKE, [QUICK])[0][0]:
         return 0
-    return sum(_judge(name) for name in RULES) + _remind()
+    return sum(_judge(name, rule) for name, rule in RULES.items()) + _remind()
 
 
-def _judge(name: str) -> int:
+@transaction.atomic
+def judge_slowly() -> int:
+    """Every rule that reads more than fits between two rounds. Returns the same."""
+    if not run(_TAKE, [SLOW])[0][0]:
+        return 0
+    return sum(_judge(name, rule) for name, rule in SLOW_RULES.items())
+
+
+def _judge(name: str, rule: Callable[[], list[Seen]]) -> int:
     """A rule that fails resolves nothing: not known is not over."""
     try:
         with transaction.atomic():
-            seen = {one.identity: one for one in RULES[name]()}
-            return _follow(name, seen)
+            return _follow(name, {one.identity: one for one in rule()})
     except Exception:
         logger.exception("alerts: the rule %s could not be judged", name)
         return 0

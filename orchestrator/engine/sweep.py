@@ -42,6 +42,7 @@ BATCH = 200
 # Every few seconds is enough for people.
 look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
 look_at_alerts = Every(alerting.LOOK_EVERY_SECONDS, alerting.judge_all)
+look_at_levels = Every(alerting.SLOWLY_EVERY_SECONDS, alerting.judge_slowly)
 
 
 def sweep() -> int:
@@ -71,6 +72,7 @@ def sweep() -> int:
             look_at_groups(),
             drives.drive(),
             look_at_alerts(),
+            look_at_levels(),
         )
     )
 

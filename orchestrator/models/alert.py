@@ -107,5 +107,10 @@ class Alert(Governed):
         return reverse("alert", args=[self.pk])
 
     @property
+    def words(self) -> str:
+        """Its kind, for where no text from outside belongs."""
+        return self.kind.replace("_", " ").capitalize()
+
+    @property
     def is_active(self) -> bool:
         return self.status != AlertStatus.RESOLVED

@@ -58,7 +58,7 @@ def _page(
     if faulty is not None:
         forms[str(faulty.prefix)] = faulty
     context = {
-        "crumbs": crumbs("Alerts", "alerts", str(shown.alert)),
+        "crumbs": crumbs("Alerts", "alerts", shown.alert.words),
         "shown": shown,
         "alert": shown.alert,
         "forms": forms,

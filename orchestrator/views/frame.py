@@ -95,6 +95,7 @@ def nav(request: HttpRequest) -> list[Item]:
         lines.append(("Audit", "audit", "u", None))
     if may_see_health(actor_of(request)):
         lines.append(("Health", "health", "l", None))
+    lines.append(("Service levels", "levels", "v", None))
     here = _page_path(request)
     foot = [("Policies", "admin:index", "p", None)] if request.user.is_staff else []
     foot += [("Preferences", "preferences", "s", None), ("Help", "help", "h", None)]
