@@ -63,7 +63,7 @@ WITH runs AS MATERIALIZED (
   LEFT JOIN undone ON undone.parent_id = runs.id LEFT JOIN paid ON paid.execution_id = runs.id
   LEFT JOIN calls ON calls.execution_id = runs.id
 )
-SELECT COALESCE(called, ''), count(*) AS asked,
+SELECT COALESCE(facts.called, '') AS called, count(*) AS asked,
   count(*) FILTER (WHERE status IN ('succeeded', 'failed', 'timed_out', 'dead_lettered')) AS ended,
   count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
   count(*) FILTER (WHERE finished_at IS NOT NULL AND status <> 'dead_lettered') AS completed,
@@ -78,18 +78,18 @@ SELECT COALESCE(called, ''), count(*) AS asked,
   percentile_cont(0.95) WITHIN GROUP (ORDER BY overhead) AS overhead_p95,
   count(*) FILTER (WHERE status = 'succeeded' AND known) AS priced,
   (avg(amount) FILTER (WHERE status = 'succeeded' AND known))::float AS cost
-FROM facts GROUP BY GROUPING SETS ((called), ()) ORDER BY grouping(called) DESC, count(*) DESC, 1 LIMIT 101
+FROM facts GROUP BY GROUPING SETS ((facts.called), ()) ORDER BY grouping(facts.called) DESC, count(*) DESC, 1 LIMIT 101
 """
 _FAILING_STEP = """
-SELECT e.workflow || ' / ' || s.key, count(DISTINCT e.id)
+SELECT e.workflow || ' / ' || s.key AS name, count(DISTINCT e.id) AS number
 FROM orchestrator_execution AS e JOIN orchestrator_step AS s ON s.execution_id = e.id
 WHERE e.unit_id = ANY (%(units)s) AND e.created_at >= %(since)s AND e.created_at < %(until)s AND e.workflow NOT LIKE 'undo:%%'
   AND e.status IN ('failed', 'timed_out', 'dead_lettered') AND s.status IN ('dead_letter', 'business_error', 'system_error')
 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1
 """
 _SPENDER = """
-SELECT COALESCE(NULLIF(l.tool, ''), NULLIF(l.agent, ''), NULLIF(l.model, ''), l.kind), sum(l.amount)::float,
-  (sum(sum(l.amount)) OVER ())::float
+SELECT COALESCE(NULLIF(l.tool, ''), NULLIF(l.agent, ''), NULLIF(l.model, ''), l.kind) AS name, sum(l.amount)::float AS spent,
+  (sum(sum(l.amount)) OVER ())::float AS whole
 FROM budgets_ledgerentry AS l JOIN orchestrator_execution AS e ON e.id = l.execution_id
 WHERE e.unit_id = ANY (%(units)s) AND e.created_at >= %(since)s AND e.created_at < %(until)s AND e.workflow NOT LIKE 'undo:%%'
   AND l.currency = 'USD'
@@ -164,7 +164,7 @@ def levels(span: Span, *, by: str = "workflow") -> list[Level]:
     rows = _rows(_LEVELS.format(group=GROUPS[by]), span)
     return [
         Level(
-            row["coalesce"], {name: row[name] or 0 for name in COUNTS}, {name: row[name] for name in TIMES}, row["cost"]
+            row["called"], {name: row[name] or 0 for name in COUNTS}, {name: row[name] for name in TIMES}, row["cost"]
         )
         for row in rows
     ]
@@ -192,7 +192,7 @@ def culprit(key: str, span: Span, groups: list[Level]) -> str:
     if key == "success":
         failed = sum(one.counts["ended"] - one.counts["succeeded"] for one in groups)
         found = _rows(_FAILING_STEP, span)
-        return f"{found[0]['?column?']}: {found[0]['count']} of {failed} failures" if found else ""
+        return f"{found[0]['name']}: {found[0]['number']} of {failed} failures" if found else ""
     if key == "cost":
         found = _rows(_SPENDER, span)
         if not found:

@@ -40,3 +40,11 @@ class TestAnOperator:
         page.set_viewport_size({"width": 390, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         assert person.axe() == []
+
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.goto("/kpis/")
+        assert page.get_by_text("closing / post: 1 of 1 failures").is_visible()
+        assert person.axe() == []
+        page.screenshot(path=tmp_path / f"levels-{scheme}.png", full_page=True)
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
