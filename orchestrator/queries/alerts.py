@@ -15,6 +15,7 @@ from orchestrator.models import Alert, Severity
 from orchestrator.operations.alerts import candidates
 from orchestrator.statuses import AlertStatus
 
+TRAIL = "/audit/"
 LATEST_FIRST = Keyset(("-last_at", "-id"))
 # The tab's word, and what stands in it.
 TABS = {"": "Not over", "mine": "Mine", "open": "Open", "acknowledged": "Acknowledged", "resolved": "Over"}
@@ -71,6 +72,8 @@ class AlertPage:
     story: Story
     may_operate: bool
     is_muted: bool
+    # The trail of a unit is for those who audit it.
+    may_open_evidence: bool
     candidates: list[tuple[str, str]]
 
     @property
@@ -88,5 +91,6 @@ def alert_page(actor: Actor, alert_id: UUID) -> AlertPage:
         story=story([alert.stream], names={alert.pk: str(alert)}, limit=300),
         may_operate=may,
         is_muted=alert.muted_until is not None and alert.muted_until > database_now(),
+        may_open_evidence=alert.unit_id in scope.unit_ids(actor, "audit") or not alert.evidence.startswith(TRAIL),
         candidates=candidates(alert.unit_id) if may else [],
     )

@@ -55,9 +55,9 @@ COLUMNS = [
     Column("denied", "Policy violations", lambda level: level.counts["denied"], "{:,}".format, ""),
     _share("unsafe_percent", "Unsafe attempts", "denied", "proposed"),
     _time("took_p50", "End to end, median", "succeeded"),
-    _time("took_p95", "95 % below", "succeeded"),
+    _time("took_p95", "End to end, 95 % below", "succeeded"),
     _time("overhead_p50", "Overhead, median", "measured"),
-    _time("overhead_p95", "95 % below", "measured"),
+    _time("overhead_p95", "Overhead, 95 % below", "measured"),
     Column("cost_usd", "Cost per transaction", lambda level: level.cost, "USD {:.4f}".format, "priced"),
 ]
 

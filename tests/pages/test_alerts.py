@@ -116,3 +116,9 @@ class TestAnAlert:
 
     def test_tells_whoever_may_only_look_who_can_act(self, alert, vera):
         assert "An operator of Finance" in text_of(browser_of(vera).get(alert.get_absolute_url()))
+
+    def test_leads_into_the_trail_only_for_whoever_may_read_it(self, alert, as_vera, as_kay):
+        assert alert.evidence not in text_of(as_vera.get(alert.get_absolute_url()))
+        page = text_of(as_kay.get(alert.get_absolute_url()))
+        assert alert.evidence in page
+        assert as_kay.get(alert.evidence).status_code == 200
