@@ -1,6 +1,7 @@
 """Put down, in the transaction of what happened, that people have to be told. Sending is approvals.notifying's."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from approvals.models import ApprovalRequest, SecondLook, Stop
 from approvals.models.notice import Notice, NoticeKind
@@ -60,5 +61,29 @@ def tell_of_stop(kind: NoticeKind, stop: Stop, *, by: Actor) -> None:
         unit_title=stop.unit_title,
         title=stop.target,
         path=stop.get_absolute_url(),
+        by=by.key,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a notice is about, for whoever lives above approvals."""
+
+    unit_id: UUID
+    unit_title: str
+    title: str
+    path: str
+
+
+def tell_of_alert(kind: NoticeKind, subject: Subject, *, by: Actor, asked: Asked) -> None:
+    """Something needs its owner, still needs them, or is over."""
+    Notice.objects.create(
+        kind=kind,
+        unit_id=subject.unit_id,
+        unit_title=subject.unit_title,
+        title=subject.title,
+        path=subject.path,
+        asked_person_id=asked.person_id,
+        asked_group_id=asked.group_id,
         by=by.key,
     )

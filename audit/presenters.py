@@ -111,6 +111,14 @@ LINES: dict[str, Line] = {
     "alert.timeout": Line("Alert: {name} ran into its time limit", "danger", "clock-cross"),
     "alert.unknown_outcome": Line("Alert: {name} was sent, and no answer came", "danger", "question"),
     "alert.fallback": Line("Fallback: {name} stands in for {stands_in_for}, which failed for good", "wait", "swap"),
+    "raised_alert.open": Line("Raised: {title}", "danger", "flag"),
+    "raised_alert.open<resolved": Line("Raised again: {title}", "danger", "loop"),
+    "raised_alert.acknowledged": Line("{actor} acknowledged it", "info", "hand"),
+    "raised_alert.resolved": Line("Seen to be over", "ok", "check"),
+    "raised_alert.reminded": Line("Its owner was reminded", "wait", "clock"),
+    "raised_alert.handed_over": Line("{actor} handed it to {owner}", "info", "person"),
+    "raised_alert.muted": Line("{actor} muted it until {until}", "neutral", "pause"),
+    "raised_alert.unmuted": Line("{actor} lets it be told again", "neutral", "speech"),
     "alert.empty_result": Line(
         "Alert: {name} returned nothing where its contract promises something", "danger", "dash"
     ),
@@ -288,7 +296,7 @@ LINES: dict[str, Line] = {
 def tell(event: AuditEvent, names: Mapping[UUID, str]) -> Told:
     """The event as a sentence. `names` says what the objects are called; without one, a word of their kind."""
     line = LINES.get(f"{event.event}<{event.before}") or LINES.get(event.event) or _unknown(event)
-    facts = _facts(event)
+    facts = facts_of(event)
     name = names.get(event.object_id, "") if event.object_id else ""
     words = _Words(
         {**facts, "name": name or facts.get("tool") or facts.get("step") or _kind(event), "actor": event.actor_name}
@@ -312,7 +320,7 @@ class _Words(dict[str, Any]):
         return "?"
 
 
-def _facts(event: AuditEvent) -> dict[str, Any]:
+def facts_of(event: AuditEvent) -> dict[str, Any]:
     try:
         facts = json.loads(event.data) if event.data else {}
     except ValueError:

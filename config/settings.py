@@ -205,6 +205,8 @@ HEALTH_LIMITS = env.limits(
         "backup": (26 * 3600, 72 * 3600),
     },
 )
+# Acceptable ranges: USD per transaction, seconds of orchestration (95 % below), percent of successes.
+SERVICE_LEVELS = env.limits("SERVICE_LEVELS", {"cost": (0.10, 0.25), "overhead": (0, 0.5), "success": (99.5, 100)})
 # One reviewer may sign alone in an emergency; a second one looks at it afterwards. Off means: never.
 BREAK_GLASS = env.flag("BREAK_GLASS", True)
 # Of a hundred decided requests, how many are judged again by somebody else, where no policy says otherwise.

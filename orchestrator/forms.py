@@ -11,6 +11,7 @@ from approvals.models import Expected, StopScope
 from approvals.models.seeded_item import SHORTEST_HINT
 from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from audit.templatetags._status import pill
+from orchestrator.health.levels import GROUPS
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import ExecutionFilters
@@ -180,6 +181,12 @@ class FiguresForm(FilterForm):
     since = forms.DateField(required=False, label="From", widget=_day())
     until = forms.DateField(required=False, label="To", widget=_day())
     unit = forms.ChoiceField(required=False)
+
+
+class LevelsForm(FiguresForm):
+    """The same, and what the lines are."""
+
+    by = forms.ChoiceField(choices=[(name, name.capitalize()) for name in GROUPS], required=False, label="By")
 
 
 class SeedForm(ValuesForm):

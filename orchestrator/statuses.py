@@ -108,8 +108,14 @@ class ItemStatus(models.TextChoices):
     NOT_TRIED = "not_tried"  # the operation was cancelled first
 
 
+class AlertStatus(models.TextChoices):
+    OPEN = "open"  # seen, and nobody has said that they know
+    ACKNOWLEDGED = "acknowledged"  # a person has said that they know; what it speaks of is still so
+    RESOLVED = "resolved"  # seen to be over, by the rule that saw it
+
+
 _S, _E, _T, _A, _D = StepStatus, ExecutionStatus, AttemptStatus, ActionStatus, DeadLetterStatus
-_G, _O, _I = GroupStatus, OperationStatus, ItemStatus
+_G, _O, _I, _R = GroupStatus, OperationStatus, ItemStatus, AlertStatus
 
 STEP = Lifecycle(
     "step",
@@ -252,4 +258,15 @@ ITEM = Lifecycle(
     initial={_I.WAITING, _I.LEFT_OUT},
 )
 
-LIFECYCLES = (EXECUTION, STEP, ATTEMPT, ACTION, DEAD_LETTER, BREAKER, FAILURE_GROUP, OPERATION, ITEM)
+# Not called "alert": an audit event `alert.*` is a fact that raises one.
+ALERT = Lifecycle(
+    "raised alert",
+    {
+        _R.OPEN: {_R.ACKNOWLEDGED, _R.RESOLVED},
+        _R.ACKNOWLEDGED: {_R.RESOLVED},
+        _R.RESOLVED: {_R.OPEN},
+    },
+    initial={_R.OPEN},
+)
+
+LIFECYCLES = (EXECUTION, STEP, ATTEMPT, ACTION, DEAD_LETTER, BREAKER, FAILURE_GROUP, OPERATION, ITEM, ALERT)

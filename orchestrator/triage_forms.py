@@ -33,7 +33,8 @@ class GroupFilters(forms.Form):
         return {name: self.cleaned_data.get(name) or "" for name in self.fields}
 
 
-def _why(label: str) -> forms.CharField:
+def reason(label: str) -> forms.CharField:
+    """The field that every act with a reason has."""
     return forms.CharField(
         label=label, max_length=1_000, widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": "Say why."},
@@ -46,7 +47,7 @@ class ParkForm(forms.Form):
     prefix = "park"
     hours = forms.ChoiceField(choices=HOURS, required=False, label="For")
     more = forms.ChoiceField(choices=GROWTH, required=False, label="Or until there are")
-    reason = _why("Why can it wait?")
+    reason = reason("Why can it wait?")
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
@@ -67,7 +68,7 @@ class FixForm(forms.Form):
 
     prefix = "fix"
     release = forms.ChoiceField(required=False, label="Fixed in")
-    reason = _why("What was fixed?")
+    reason = reason("What was fixed?")
 
     def __init__(self, *args: Any, releases: list[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,7 +81,7 @@ class FixForm(forms.Form):
 
 class ReopenForm(forms.Form):
     prefix = "reopen"
-    reason = _why("Why look again?")
+    reason = reason("Why look again?")
 
 
 class TicketForm(forms.Form):
@@ -95,7 +96,7 @@ class MergeForm(forms.Form):
 
     prefix = "merge"
     into = forms.ChoiceField(label="Into", error_messages={"required": "Choose a group."})
-    reason = _why("Why are they one cause?")
+    reason = reason("Why are they one cause?")
 
     def __init__(self, *args: Any, others: list[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -140,7 +141,7 @@ class PatchForm(forms.Form):
         help_text="JSON. It is judged by the schema that the execution's release holds.",
         error_messages={"required": "The input is empty."},
     )  # fmt: skip
-    reason = _why("What was wrong with it?")
+    reason = reason("What was wrong with it?")
     before_digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     def clean_input(self) -> dict[str, Any]:

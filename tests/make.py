@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -15,12 +16,14 @@ from approvals import operations as approvals
 from approvals.admin.fields import NeedsField
 from approvals.models import ApprovalPolicy, ApprovalRequest, BusinessCalendar, LinkedAccounts, ReviewerGroup
 from approvals.operations import Voice
-from audit import actors
-from audit.actors import Actor
+from audit import actors, events
+from audit.actors import Actor, system
 from audit.definitions import activate, draft
+from audit.ids import new_id
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from budgets.pricing import Usage
+from orchestrator.engine.alerting import judge_all
 from orchestrator.engine.claims import claim_of
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
@@ -29,7 +32,7 @@ from orchestrator.engine.settle import settle_failure, settle_success
 from orchestrator.gate import propose as gate_propose
 from orchestrator.gate import redeem as gate_redeem
 from orchestrator.gate import report as gate_report
-from orchestrator.models import Action, Agent, DeadLetter, Execution, Tool
+from orchestrator.models import Action, Agent, Alert, DeadLetter, Execution, Tool
 from orchestrator.operations import executions
 from orchestrator.releases.bundle import publish
 from orchestrator.statuses import StepStatus
@@ -404,3 +407,13 @@ def copies(row: DeadLetter, number: int) -> None:
 def dead_letter(**more: Any) -> DeadLetter:
     """The letter of a step that used up its attempts."""
     return DeadLetter.objects.get(execution=execution("dead_lettered", **more))
+
+
+def alert(kind: str = "budget", *, of: BusinessUnit, about: UUID | None = None, **data: Any) -> Alert:
+    """What some part of the system wrote into the trail as an alert, raised by one round."""
+    about = about or new_id()
+    budgets = system("budgets")
+    events.record(f"alert.{kind}", by=budgets, stream=f"budget:{about}", object_id=about, unit_id=of.pk,
+                  why="80 % of the budget are spent", data=data)  # fmt: skip
+    judge_all()
+    return Alert.objects.get(unit_id=of.pk, kind=kind, subject=str(about))

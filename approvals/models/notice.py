@@ -28,10 +28,16 @@ class NoticeKind(models.TextChoices):
     DISAGREED = "disagreed", "Was judged differently at the second look"
     STOPPED = "stopped", "Was stopped"
     LIFTED = "lifted", "Goes on: the stop was lifted"
+    ALERT = "alert", "Alert"
+    ALERT_URGENT = "alert_urgent", "Critical alert"
+    ALERT_AGAIN = "alert_again", "Alert that nobody has acknowledged"
+    ALERT_OVER = "alert_over", "Alert is over"
 
 
 # Told at once, whatever somebody's pace and quiet hours; only "off" is off.
-URGENT = {NoticeKind.EMERGENCY, NoticeKind.STOPPED, NoticeKind.LIFTED}
+URGENT = {NoticeKind.EMERGENCY, NoticeKind.STOPPED, NoticeKind.LIFTED, NoticeKind.ALERT_URGENT}
+# For whoever owns the alert; where nobody does or can look at it, for those who operate the unit.
+ALERTS = {NoticeKind.ALERT, NoticeKind.ALERT_URGENT, NoticeKind.ALERT_AGAIN, NoticeKind.ALERT_OVER}
 # Pointless once somebody has decided.
 ABOUT_WAITING = {
     NoticeKind.WAITING,

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from approvals import groups
 from approvals.models import Absence, ApprovalRequest
-from approvals.models.notice import ABOUT_WAITING, Delivery, Notice, NoticeKind, NotificationChoice
+from approvals.models.notice import ABOUT_WAITING, ALERTS, Delivery, Notice, NoticeKind, NotificationChoice
 from approvals.notifying.known import Known
 from approvals.notifying.pace import told_at
 from approvals.standing import right_of
@@ -72,6 +72,8 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
         told = (_asked(notice, known) if notice.asks_by_name else _signers(notice, known)) - _cannot_sign(
             request, known
         )
+    elif notice.kind in ALERTS:
+        told = _asked(notice, known) or known.people_with("operate", notice.unit_id)
     else:
         told = known.people_with("review", notice.unit_id) | known.people_with("operate", notice.unit_id)
         told |= known.administrators if notice.unit_id is None else set()

@@ -157,6 +157,22 @@ PILLS: dict[str, dict[str, Pill]] = {
         "fixed": Pill("Fixed", "ok", "check"),
         "merged": Pill("Merged", "neutral", "swap"),
     },
+    "alert": {
+        "open": Pill("Open", "danger", "flag"),
+        "acknowledged": Pill("Acknowledged", "wait", "hand"),
+        "resolved": Pill("Over", "ok", "check"),
+    },
+    "level": {
+        "inside": Pill("In range", "ok", "check"),
+        "below": Pill("Below the range", "info", "down"),
+        "above": Pill("Above the range", "info", "up"),
+        "out": Pill("Out of range", "critical", "octagon"),
+        "unknown": Pill("Not known", "neutral", "question"),
+    },
+    "severity": {
+        "warning": Pill("Warning", "wait", "warning"),
+        "critical": Pill("Critical", "critical", "octagon"),
+    },
     "operation": {
         "previewed": Pill("Preview", "info", "eye"),
         "second_person": Pill("Waits for a second person", "wait", "people"),

@@ -13,11 +13,12 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from approvals.models import ApprovalRequest, Remark, RemarkKind, Verdict
+from audit.addresses import in_full
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit, LedgerEntry
 from orchestrator.engine.drives import tally
 from orchestrator.gate.stopped import stops_on
-from orchestrator.models import Action, Attempt, DeadLetter, Execution, FailureGroup, Operation, Step
+from orchestrator.models import Action, Alert, Attempt, DeadLetter, Execution, FailureGroup, Operation, Step
 from orchestrator.queries.failure_record import record_of
 from orchestrator.statuses import ItemStatus
 
@@ -245,6 +246,25 @@ class FailureGroupShape(Shape):
             "ticket", "taken_by", "letters", "open", "first_at", "last_at", "parked_until", "parked_above", "fixed_in",
             "fixed_at", "merged_into",
         )  # fmt: skip
+
+
+class AlertShape(Shape):
+    """What needs somebody. `evidence` is the address of the page on which it was seen."""
+
+    owner = serializers.CharField(source="owner_name")
+    acknowledged_by = serializers.CharField(source="acknowledged_name")
+    evidence = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id", "status", "unit", "kind", "subject", "title", "severity", "owner", "runbook", "evidence", "detail",
+            "count", "first_at", "last_at", "acknowledged_by", "acknowledged_at", "muted_until", "resolved_at",
+        )  # fmt: skip
+
+    @extend_schema_field({"type": "string"})
+    def get_evidence(self, alert: Alert) -> str:
+        return in_full(alert.evidence)
 
 
 class OperationShape(Shape):

@@ -19,10 +19,11 @@ from approvals.models import ApprovalRequest
 from audit import failpoints
 from audit.lifecycle import move
 from audit.refusals import Refusal
-from orchestrator.engine import drives, letters, reminders, rollups, triage
+from orchestrator.engine import alerting, drives, letters, reminders, rollups, triage
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.every import Every
 from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
@@ -38,6 +39,10 @@ LAST_WORD_WITHIN = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 BATCH = 200
+# Every few seconds is enough for people.
+look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
+look_at_alerts = Every(alerting.LOOK_EVERY_SECONDS, alerting.judge_all)
+look_at_levels = Every(alerting.SLOWLY_EVERY_SECONDS, alerting.judge_slowly)
 
 
 def sweep() -> int:
@@ -65,9 +70,11 @@ def sweep() -> int:
             _each(reminders.due(), reminders.act),
             _each(letters.unfiled(), letters.file),
             _each(letters.overtaken(), letters.follow_step),
-            triage.look(),
+            look_at_groups(),
             drives.drive(),
             rollups.fold(),
+            look_at_alerts(),
+            look_at_levels(),
         )
     )
 

@@ -3,7 +3,6 @@
 Runs in the sweep, on the database's clock. It never closes a group: only people say that a cause is fixed.
 """
 
-import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -43,20 +42,6 @@ GROUP BY group_id
 HAVING count(*) FILTER (WHERE last_at > clock_timestamp() - interval '1 hour')
   >= GREATEST({SURGE_LETTERS}, {SURGE_TIMES} * count(*) FILTER (WHERE last_at <= clock_timestamp() - interval '1 hour') / 24.0)
 """
-
-
-class _Look:
-    """When this process last looked."""
-
-    at = float("-inf")
-
-
-def look() -> int:
-    """The sweep's duty: every few seconds is enough for people."""
-    if time.monotonic() - _Look.at < LOOK_EVERY_SECONDS:
-        return 0
-    _Look.at = time.monotonic()
-    return judge_all()
 
 
 def judge_all() -> int:

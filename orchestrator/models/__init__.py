@@ -1,4 +1,5 @@
 from orchestrator.models.action import Action, StoredReply
+from orchestrator.models.alert import Alert, Severity
 from orchestrator.models.cost import Cost, CostFold, CostRollup
 from orchestrator.models.dead_letter import DeadLetter, DiscardCode
 from orchestrator.models.definition import Agent, ServiceToken, Tool
@@ -14,6 +15,7 @@ from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdi
 __all__ = [
     "Action",
     "Agent",
+    "Alert",
     "Attempt",
     "Breaker",
     "Channel",
@@ -34,6 +36,7 @@ __all__ = [
     "OutcomeVerdict",
     "Release",
     "ServiceToken",
+    "Severity",
     "Step",
     "StepPatch",
     "StoredReply",

@@ -7,7 +7,7 @@ from django.db.models import CharField, F, Model, Value
 from django.db.models.functions import Cast, Concat, Right
 
 from approvals.models import ApprovalRequest
-from orchestrator.models import Action, Attempt, DeadLetter, Execution, FailureGroup, Operation, Step
+from orchestrator.models import Action, Alert, Attempt, DeadLetter, Execution, FailureGroup, Operation, Step
 
 TEXT = CharField()
 # Kind by kind, what its rows are called: an expression over its columns.
@@ -19,6 +19,7 @@ NAMES: dict[type[Model], Any] = {
     DeadLetter: F("component"),
     FailureGroup: Concat("component", Value(" in "), "step_key", output_field=TEXT),
     Operation: Concat("act", Value(" "), Cast("size", TEXT), Value(" letters"), output_field=TEXT),
+    Alert: F("title"),
     Execution: Concat("workflow", Value(" "), Right(Cast("id", TEXT), 8)),
 }
 

@@ -1,15 +1,12 @@
 """What one person has to do, and where an id leads."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q
-from django.urls import reverse
 
 from approvals import pauses
 from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
@@ -18,25 +15,14 @@ from approvals.queries import work as approvals_work
 from approvals.queue import waiting_for
 from approvals.second_looks import waiting_for as waiting_for_looks
 from audit.actors import Actor
-from audit.models import AuditEvent
 from audit.queries import counted, counted_at_once
 from budgets.models import BusinessUnit
-from orchestrator.models import Action, DeadLetter, Execution
+from orchestrator.models import Action, Alert, DeadLetter, Execution
+from orchestrator.queries.alerts import for_the_role
 from orchestrator.queries.executions import ExecutionRow, rows_of
 
 SHORTEST_TAIL = 6
 PREFIXES = {"EXE": 0, "APR": 1, "ACT": 2, "DL": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert, and the step it leads to: both stand in the event, so nothing else has to be read."""
-
-    at: datetime
-    kind: str
-    why: str
-    step: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +43,12 @@ def work(actor: Actor, *, now: datetime, size: int = 8) -> Work:
     shown = list(letters.newest_first().defer("evidence")[:size])
     return Work(
         waiting=approvals_work(actor, size=size),
-        alerts=_alerts(actor, size),
+        alerts=for_the_role(actor, size),
         letters=shown,
         # Counting costs a statement, so only what the list does not show is counted.
         letters_total=counted(letters) if len(shown) == size else str(len(shown)),
         started=rows_of(recent, now),
     )
-
-
-def _alerts(actor: Actor, size: int) -> list[Alert]:
-    return [_alert(event) for event in AuditEvent.objects.alerts(actor).newest_first()[:size]]
-
-
-def _alert(event: AuditEvent) -> Alert:
-    step = str(json.loads(event.data or "{}").get("step", ""))
-    page = reverse("execution", args=[event.stream.removeprefix("execution:")])
-    return Alert(event.at, event.event.removeprefix("alert."), event.why, step, f"{page}?{urlencode({'step': step})}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +66,8 @@ class Counts:
     looks: int = 0
     # How often this person has decided in about the last hour.
     decided: int = 0
+    # Open and not muted.
+    alerts: int = 0
 
 
 def counts(actor: Actor) -> Counts:
@@ -103,6 +81,7 @@ def counts(actor: Actor) -> Counts:
         Action.objects.visible_to(actor).unknown(),
         waiting_for_looks(actor),
         pauses.lately(actor),
+        Alert.objects.visible_to(actor).unheard(),
     )
     return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
 
@@ -164,5 +143,7 @@ def _shelves(actor: Actor) -> Iterator[tuple[str, Any, tuple[str, ...], Callable
         lambda row: row.created_at,
     )
     yield "Action", Action.objects.visible_to(actor).order_by(*newest), ("business_key",), lambda row: row.created_at
-    letters = DeadLetter.objects.visible_to(actor).order_by("-last_at", "-id")
+    latest = ("-last_at", "-id")
+    yield "Alert", Alert.objects.visible_to(actor).order_by(*latest), ("title",), lambda row: row.last_at
+    letters = DeadLetter.objects.visible_to(actor).order_by(*latest)
     yield "Dead letter", letters, ("message", "component"), lambda row: row.last_at

@@ -184,8 +184,8 @@ def _asked(request: HttpRequest) -> tuple[FiguresForm, Range]:
     since = chosen.get("since") or today - timedelta(days=DAYS - 1)
     return form, Range(
         unit_ids=frozenset({UUID(unit)}) if unit else allowed,
-        since=_midnight(since),
-        until=_midnight(min(chosen.get("until") or today, LATEST) + timedelta(days=1)),
+        since=midnight(since),
+        until=midnight(min(chosen.get("until") or today, LATEST) + timedelta(days=1)),
     )
 
 
@@ -203,7 +203,7 @@ def _units_of(actor: Actor) -> frozenset[UUID]:
     return found
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
     """Its beginning where the reader is. What lies outside of any use is brought inside, so that no address breaks."""
     return timezone.make_aware(datetime.combine(min(max(day, EARLIEST), LATEST), time.min))
 

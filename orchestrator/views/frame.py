@@ -31,6 +31,7 @@ NARROWED_BY_UNIT = {
     "failure_groups",
     "unknown_outcomes",
     "traces",
+    "alerts",
 }
 
 
@@ -88,14 +89,16 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Actions", "actions", "c", None),
         ("Dead letters", "failure_groups", "d", numbers.letters),
         ("Unknown outcomes", "unknown_outcomes", "k", numbers.unknown),
-        ("Traces", "traces", "r", None),
+        ("Traces", "traces", "i", None),
         ("Costs", "costs", "o", None),
+        ("Alerts", "alerts", "r", numbers.alerts),
         ("Stops", "stops", "t", len(stop_band(request).stops)),
     ]
     if scope.unit_ids(actor_of(request), "audit"):
         lines.append(("Audit", "audit", "u", None))
     if may_see_health(actor_of(request)):
         lines.append(("Health", "health", "l", None))
+    lines.append(("Service levels", "levels", "v", None))
     here = _page_path(request)
     foot = [("Policies", "admin:index", "p", None)] if request.user.is_staff else []
     foot += [("Preferences", "preferences", "s", None), ("Help", "help", "h", None)]
@@ -154,7 +157,8 @@ def unit_scope(request: HttpRequest) -> Scope | None:
 
 def nav_version(request: HttpRequest) -> str:
     numbers = _counts(request)
-    return f"{numbers.approvals}.{numbers.letters}.{numbers.unknown}.{len(stop_band(request).stops)}"
+    stops = len(stop_band(request).stops)
+    return f"{numbers.approvals}.{numbers.letters}.{numbers.unknown}.{numbers.alerts}.{stops}"
 
 
 def stop_band(request: HttpRequest) -> Band:

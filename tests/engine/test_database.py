@@ -54,6 +54,7 @@ def rows(world, governed, provider, settings):
     approvals.approve(request_id=looked_at.pk, by=world.grace, voice=voice(looked_at))
     approvals.reject(request_id=refused_one.pk, by=world.grace, voice=voice(refused_one, "wrong_amount"))
     write_test_item(world)
+    more.alert(of=world.unit)
     unit = stops.Target(scope="unit", unit_id=world.unit.pk)
     stops.engage(target=unit, by=world.ada, reason="the books do not agree")
 

@@ -13,6 +13,8 @@ LISTS = [
     "failure_groups",
     "dead_letters",
     "unknown_outcomes",
+    "alerts",
+    "levels",
     "audit",
     "health",
     "costs",
@@ -26,6 +28,7 @@ def things(unit, ada):
     """One of everything, as addresses."""
     letter = make.dead_letter(by=ada)
     request = make.request(by=make.actor(ada))
+    alert = make.alert(of=unit)
     return {
         "approval": reverse("approval", args=[request.pk]),
         "action": reverse("action", args=[request.subject_id]),
@@ -36,16 +39,25 @@ def things(unit, ada):
         "answer": reverse("action_answers", args=[request.subject_id]),
         "retry": reverse("dead_letter_retries", args=[letter.pk]),
         "discard": reverse("dead_letter_discards", args=[letter.pk]),
+        "alert": reverse("alert", args=[alert.pk]),
+        "acknowledgement": reverse("alert_acknowledgements", args=[alert.pk]),
+        "handover": reverse("alert_handovers", args=[alert.pk]),
+        "mute": reverse("alert_mutes", args=[alert.pk]),
+        "unmute": reverse("alert_unmutes", args=[alert.pk]),
     }
 
 
-READ = ["approval", "action", "execution", "dead letter"]
+READ = ["approval", "action", "execution", "dead letter", "alert"]
 ACTS = {
     "decision": {"verdict": "approve"},
     "answer": {"verdict": "happened", "code": "in_their_books", "note": "seen"},
     "retry": {},
     "discard": {"reason_code": "not_needed"},
     "cancellation": {"reason": "no longer needed"},
+    "acknowledgement": {"acknowledge-reason": "I look"},
+    "handover": {"hand-to": "person:1", "hand-reason": "theirs"},
+    "mute": {"mute-hours": "1", "mute-reason": "known"},
+    "unmute": {},
 }
 
 
@@ -92,7 +104,9 @@ class TestViewer:
 
         assert 'method="post"' not in forms
 
-    @pytest.mark.parametrize("kind", ["retry", "discard", "cancellation"])
+    @pytest.mark.parametrize(
+        "kind", ["retry", "discard", "cancellation", "acknowledgement", "handover", "mute", "unmute"]
+    )
     def test_is_refused_every_act(self, things, as_vera, kind):
         answer = as_vera.post(things[kind], ACTS[kind])
 

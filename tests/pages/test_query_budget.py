@@ -37,6 +37,7 @@ def fill(times):
         make.rejected(make.request(), make.person("grace", "view", "review"))
         make.request()
         make.doubt(of=make.unit())
+        make.alert(of=make.unit())
 
 
 class TestList:
@@ -67,6 +68,7 @@ class TestDetail:
             request.get_absolute_url(),
             reverse("action", args=[request.subject_id]),
             letter.get_absolute_url(),
+            make.alert(of=make.unit()).get_absolute_url(),
         ]
         few = [cost(as_everyone, address) for address in addresses]
         fill(3)

@@ -1,0 +1,103 @@
+"""`kpis/`: the figures of the page of service levels, for a range of time."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit import scope
+from audit.lifecycle import database_now
+from budgets.units import below
+from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.lists import BadParameter, choice, refuse_unknown_parameters, unit, when
+from orchestrator.health.levels import COUNTS, GROUPS, TIMES, Level, Span, judged, levels
+
+DAYS, MOST_DAYS = 7, 92
+READERS = {"since": when, "until": when, "unit": unit, "by": choice(*GROUPS)}
+PARAMETERS = [
+    OpenApiParameter("since", str, description=f"RFC 3339; default: {DAYS} days before `until`"),
+    OpenApiParameter("until", str, description=f"RFC 3339; default: now. At most {MOST_DAYS} days after `since`"),
+    OpenApiParameter("unit", str, description="A unit's short name, with everything below it"),
+    OpenApiParameter("by", str, enum=list(GROUPS), description="What the lines are. Default: workflow"),
+]
+
+
+class LevelShape(serializers.Serializer[Any]):
+    """One line. Times are seconds; what is not known is null."""
+
+    name = serializers.CharField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    times = serializers.DictField(child=serializers.FloatField(allow_null=True))
+    cost_usd = serializers.FloatField(allow_null=True)
+
+
+class JudgedShape(serializers.Serializer[Any]):
+    """A figure beside its acceptable range. `out`: on the wrong side of it."""
+
+    key = serializers.CharField()
+    title = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    sample = serializers.IntegerField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    state = serializers.CharField()
+    out = serializers.BooleanField()
+
+
+class LevelsShape(serializers.Serializer[Any]):
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    by = serializers.CharField()
+    ranges = JudgedShape(many=True)
+    all = LevelShape()
+    results = LevelShape(many=True)
+
+
+class Levels(ApiView):
+    doors = {"GET": either("executions:read")}
+
+    @extend_schema(responses=LevelsShape, parameters=PARAMETERS, summary="Service levels in a range of time")
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, *READERS)
+        span, by = _asked(request)
+        whole, *groups = levels(span, by=by)
+        body = {
+            "since": span.since,
+            "until": span.until,
+            "by": by,
+            "ranges": [asdict(one) for one in judged(whole)],
+            "all": _line(whole),
+            "results": [_line(one) for one in groups],
+        }
+        return Response(LevelsShape(body).data, headers={"Cache-Control": "no-store"})
+
+
+def _asked(request: Request) -> tuple[Span, str]:
+    given: dict[str, Any] = {}
+    for name, read in READERS.items():
+        if name in request.query_params:
+            try:
+                given[name] = read(request.query_params[name])
+            except ValueError as error:
+                raise BadParameter(f"{name}: {error}") from None
+    until = given.get("until") or database_now()
+    since = given.get("since") or until - timedelta(days=DAYS)
+    if not since < until <= since + timedelta(days=MOST_DAYS):
+        raise BadParameter(f"since: Choose a time before `until`, at most {MOST_DAYS} days.")
+    seen = scope.unit_ids(actor_of(request), "view")
+    if "unit" in given:
+        seen = below(given["unit"]) & seen if given["unit"] else frozenset()
+    return Span(units=seen, since=since, until=until), given.get("by", "workflow")
+
+
+def _line(one: Level) -> dict[str, Any]:
+    return {
+        "name": one.called,
+        "counts": {name: one.counts[name] for name in COUNTS},
+        "times": {name: one.times[name] for name in TIMES},
+        "cost_usd": one.cost,
+    }

@@ -1,0 +1,169 @@
+"""Service levels: a page, the same as a file. Everybody sees those of their units."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from audit import scope
+from audit.sheets import as_csv
+from audit.templatetags._format import UNKNOWN, duration, percentage
+from audit.web import actor_of
+from budgets.units import below
+from orchestrator.forms import LevelsForm
+from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
+from orchestrator.queries.work import units
+from orchestrator.views.figures import LATEST, midnight
+
+DAYS, MOST_DAYS = 7, 92
+Value = float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One figure: its name in the file and in docs/kpis.md, its header, its value, what it is a share of, how it reads."""
+
+    name: str
+    title: str
+    value: Callable[[Level], Value]
+    reads: Callable[[Any], str]
+    sample: str
+
+
+def _share(name: str, title: str, what: str, of: str) -> Column:
+    return Column(name, title, lambda level: level.share(what, of), percentage, of)
+
+
+def _time(name: str, title: str, sample: str) -> Column:
+    return Column(name, title, lambda level: level.times[name], duration, sample)
+
+
+COLUMNS = [
+    Column("asked", "Executions", lambda level: level.counts["asked"], "{:,}".format, ""),
+    _share("success_percent", "Success", "succeeded", "ended"),
+    _share("completion_percent", "Completion", "completed", "asked"),
+    _share("escalation_percent", "Escalation", "escalated", "asked"),
+    _share("rollback_percent", "Rollback", "undone", "asked"),
+    _share("leakage_percent", "Exception leakage", "leaked", "asked"),
+    Column("denied", "Policy violations", lambda level: level.counts["denied"], "{:,}".format, ""),
+    _share("unsafe_percent", "Unsafe attempts", "denied", "proposed"),
+    _time("took_p50", "End to end, median", "succeeded"),
+    _time("took_p95", "End to end, 95 % below", "succeeded"),
+    _time("overhead_p50", "Overhead, median", "measured"),
+    _time("overhead_p95", "Overhead, 95 % below", "measured"),
+    Column("cost_usd", "Cost per transaction", lambda level: level.cost, "USD {:.4f}".format, "priced"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    text: str
+    sample: int | None
+
+    @property
+    def is_few(self) -> bool:
+        return self.sample is not None and self.sample < FEW
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A figure that has a range, in words."""
+
+    judged: Judged
+    value: str
+    limits: str
+    culprit: str
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """Per workflow, unit or release, in the range and unit that the address says."""
+    form, span, by = _asked(request)
+    found = levels(span, by=by)
+    whole = next((one for one in found if not one.called), None)
+    groups = [one for one in found if one.called]
+    query = request.GET.urlencode()
+    context = {
+        "form": form,
+        "span": span,
+        "by": by,
+        "columns": COLUMNS,
+        "rows": [(one.called, [_cell(column, one) for column in COLUMNS]) for one in found],
+        "ranges": [_range(one, span, groups) for one in judged(whole)] if whole and whole.counts["asked"] else [],
+        "few": FEW,
+        "csv": reverse("levels_csv") + (f"?{query}" if query else ""),
+    }
+    return render(request, "orchestrator/levels.html", context)
+
+
+@require_safe
+def sheet(request: HttpRequest) -> HttpResponse:
+    """The same figures as CSV: plain numbers, percentages out of a hundred, seconds; empty where not known."""
+    _, span, by = _asked(request)
+    header = [
+        by,
+        "since",
+        "until",
+        *(name for column in COLUMNS for name in (column.name, f"{column.name}_of") if _has(column, name)),
+    ]
+    lines = [
+        [one.called or "all", span.since.isoformat(), span.until.isoformat(), *_plain(one)]
+        for one in levels(span, by=by)
+    ]
+    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="service-levels.csv"'
+    return answer
+
+
+def _has(column: Column, name: str) -> bool:
+    return name == column.name or bool(column.sample)
+
+
+def _plain(level: Level) -> list[object]:
+    found: list[object] = []
+    for column in COLUMNS:
+        value = column.value(level)
+        found.append(round(value, 4) if isinstance(value, float) else value)
+        if column.sample:
+            found.append(level.counts[column.sample])
+    return found
+
+
+def _cell(column: Column, level: Level) -> Cell:
+    value = column.value(level)
+    return Cell(
+        UNKNOWN if value is None else column.reads(value), level.counts[column.sample] if column.sample else None
+    )
+
+
+_SAYS: dict[str, Callable[[float], str]] = {"cost": "USD {:.2f}".format, "overhead": duration, "success": percentage}
+
+
+def _range(one: Judged, span: Span, groups: list[Level]) -> Range:
+    say = _SAYS[one.key]
+    limits = f"at least {say(one.low)}" if one.key == "success" else f"{say(one.low)} to {say(one.high)}"
+    value = UNKNOWN if one.value is None else say(one.value)
+    return Range(one, value, limits, culprit(one.key, span, groups) if one.out else "")
+
+
+def _asked(request: HttpRequest) -> tuple[LevelsForm, Span, str]:
+    """The form and what it asks for; where nothing is said, a week of every unit this person sees, by workflow."""
+    seen = scope.unit_ids(actor_of(request), "view")
+    offered = [(str(unit.pk), unit.title) for unit in units(seen)]
+    today = timezone.localdate()
+    given = {"since": today - timedelta(days=DAYS - 1), "until": today, "by": "workflow"} | request.GET.dict()
+    form = LevelsForm(given, offered={"unit": offered})
+    form.is_valid()
+    chosen = form.cleaned_data
+    until = midnight(min(chosen.get("until") or today, LATEST) + timedelta(days=1))
+    since = max(midnight(chosen.get("since") or today - timedelta(days=DAYS - 1)), until - timedelta(days=MOST_DAYS))
+    unit = chosen.get("unit")
+    reached = below(UUID(unit)) & seen if unit else seen
+    return form, Span(units=reached, since=since, until=until), chosen.get("by") or "workflow"

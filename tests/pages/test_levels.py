@@ -1,0 +1,85 @@
+"""The page of service levels, the same as a file, and over the API."""
+
+import csv
+import io
+
+import pytest
+from django.urls import reverse
+
+from tests import make
+from tests.api.conftest import Caller, make_token
+from tests.pages.test_query_budget import cost
+
+
+@pytest.fixture
+def three(unit):
+    for status in ("succeeded", "succeeded", "failed"):
+        make.execution(status)
+
+
+def text_of(answer):
+    return answer.content.decode()
+
+
+class TestThePage:
+    def test_is_empty_in_words(self, as_ada):
+        assert "Nothing was asked for in this range" in text_of(as_ada.get(reverse("levels")))
+
+    def test_shows_ranges_with_the_culprit_and_what_is_not_known(self, three, as_ada):
+        page = text_of(as_ada.get(reverse("levels")))
+
+        assert "closing / post: 1 of 1 failures" in page
+        assert "66.7 %" in page
+        assert "not known" in page
+
+    def test_shows_nothing_of_other_units(self, three, as_eve, unit):
+        for asked in ({}, {"unit": str(unit.pk)}):
+            assert "closing" not in text_of(as_eve.get(reverse("levels"), asked))
+
+    @pytest.mark.parametrize("by", ["workflow", "unit", "release", "x"])
+    def test_survives_any_address(self, three, as_ada, by):
+        asked = {"by": by, "since": "9999-12-31", "until": "x", "unit": "\0"}
+        assert as_ada.get(reverse("levels"), asked).status_code == 200
+        assert as_ada.get(reverse("levels"), {"by": by}).status_code == 200
+
+    def test_costs_the_same_however_many_executions(self, three, as_ada):
+        few = cost(as_ada, reverse("levels"))
+        for name in ("a", "b", "c"):
+            make.execution("failed", name=name)
+
+        assert cost(as_ada, reverse("levels")) == few <= 15
+
+
+class TestTheFile:
+    def test_holds_plain_numbers_with_what_they_are_of(self, three, as_ada):
+        rows = list(csv.DictReader(io.StringIO(text_of(as_ada.get(reverse("levels_csv"))))))
+
+        assert [row["workflow"] for row in rows] == ["all", "closing"]
+        assert (rows[0]["success_percent"], rows[0]["success_percent_of"], rows[0]["cost_usd"]) == ("66.6667", "3", "")
+
+
+class TestTheAPI:
+    def test_answers_the_same_figures(self, three):
+        status, body, _ = Caller(make_token("poster", "finance")).get("kpis/?unit=finance&by=workflow")
+
+        assert status == 200
+        assert (body["all"]["counts"]["ended"], body["results"][0]["name"], body["all"]["cost_usd"]) == (
+            3,
+            "closing",
+            None,
+        )
+        assert [(one["key"], one["out"]) for one in body["ranges"]] == [
+            ("cost", False),
+            ("overhead", False),
+            ("success", True),
+        ]
+
+    @pytest.mark.parametrize("query", ["by=x", "since=yesterday", "bye=workflow", "since=2020-01-01T00:00:00Z"])
+    def test_refuses_what_it_cannot_use(self, three, query):
+        assert Caller(make_token("poster", "finance")).get(f"kpis/?{query}")[0] == 400
+
+    def test_tells_nothing_of_other_units(self, three):
+        make.unit("sales", "Sales")
+        status, body, _ = Caller(make_token("poster", "sales")).get("kpis/?unit=finance")
+
+        assert (status, body["all"]["counts"]["asked"]) == (200, 0)
