@@ -8,7 +8,9 @@ from django.db import InterfaceError, OperationalError
 from audit.conditions import compile_condition
 from audit.lifecycle import Moves, database_now
 from audit.refusals import Stale
+from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
+from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.parking import Ask, settle_parked
@@ -33,9 +35,9 @@ LOST_DATABASE = (OperationalError, InterfaceError)
 class _Waits(Exception):
     """The step is waiting for people: park it. `ask` opens their request in the transaction that parks."""
 
-    def __init__(self, to: str, why: str, ask: Ask | None = None, limited: Limited | None = None) -> None:
+    def __init__(self, to: str, why: str, ask: Ask | None = None, refusal: Limited | OverBudget | None = None) -> None:
         super().__init__(why)
-        self.to, self.why, self.ask, self.limited = to, why, ask, limited
+        self.to, self.why, self.ask, self.refusal = to, why, ask, refusal
 
 
 class _Fails(Exception):
@@ -54,6 +56,7 @@ def run(segment: Segment, worker: str) -> None:
         except Stale:
             logger.info("attempt %s lost its lease; its outcome was dropped", segment.fence)
             charge(segment)
+            release(segment.fence, ran=False)
             return
 
 
@@ -64,7 +67,7 @@ def _run_step(segment: Segment, worker: str) -> Segment | None:
             input = _input_of(segment)
             output = _perform(segment, input)
     except _Waits as waits:
-        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, limited=waits.limited)
+        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, refusal=waits.refusal)
     except _Fails as fails:
         settle_failure(segment, fails.failure, input=input)
     except (Stale, *LOST_DATABASE):
@@ -131,6 +134,10 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if why := why_stopped(segment):
         raise _Waits(StepStatus.STOPPED, why)
     _refuse_over_caps(segment)
+    try:
+        reserve_for(segment)
+    except OverBudget as over:
+        raise _Waits(StepStatus.BUDGET_HOLD, over.message, refusal=over) from None
     match segment.spec.kind:
         case "agent":
             return _run_agent(segment, input)
@@ -153,7 +160,7 @@ def _refuse_over_caps(segment: Segment) -> None:
 
 
 def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
-    stopped: list[Failure | Held | Limited] = []
+    stopped: list[Failure | Held | Limited | OverBudget] = []
 
     def on_call(asked: Call) -> Answer:
         refusal = caps.refused_tool(segment, asked.tool)
@@ -204,7 +211,9 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
         case Halted(why):
             raise _Waits(StepStatus.STOPPED, why)
         case Limited() as limited:
-            raise _Waits(StepStatus.THROTTLED, limited.message, limited=limited)
+            raise _Waits(StepStatus.THROTTLED, limited.message, refusal=limited)
+        case OverBudget() as over:
+            raise _Waits(StepStatus.BUDGET_HOLD, over.message, refusal=over)
         case Refused(kind, message, evidence):
             raise _Fails(Failure("policy" if kind == "policy" else "business", message, evidence))
         case Failure(failure_class="unknown_outcome_parked", message=message):

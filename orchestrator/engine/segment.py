@@ -53,6 +53,8 @@ class Segment:
     tries: int
     attempt_number: int
     usages: list[Any] = field(default_factory=list)
+    # Whether it holds room in a budget that its end gives back.
+    is_reserved: bool = False
 
     @property
     def spec(self) -> StepSpec:
