@@ -101,15 +101,17 @@ def release(holder: UUID, *, ran: bool) -> bool:
     return True
 
 
-def block(over: OverBudget, *, step_id: UUID, spot: Spot) -> None:
+def block(over: OverBudget, *, step_id: UUID, unit_id: UUID, execution_id: UUID) -> None:
     """The step waits for room, in turn with the others, inside the transaction that parks it."""
     Block.objects.update_or_create(
         pk=step_id,
         defaults={
-            "window_id": over.window_id, "unit_id": spot.unit_id, "execution_id": spot.execution_id,
+            "window_id": over.window_id,
+            "unit_id": unit_id,
+            "execution_id": execution_id,
             "needed": over.needed,
         },
-    )  # fmt: skip
+    )
 
 
 # Those who came first, as long as the room lasts: not all of them at once, to be refused again.
@@ -145,7 +147,10 @@ def explanation(window: BudgetWindow, needed: Decimal) -> str:
 
 
 def _remedy(window: BudgetWindow) -> str:
-    owner = BusinessUnit.objects.filter(pk=window.unit_id).values_list("owner__username", flat=True).first()
+    owner = (
+        window.unit_id
+        and BusinessUnit.objects.filter(pk=window.unit_id).values_list("owner__username", flat=True).first()
+    )
     asked = f" Ask {owner}, who owns the unit." if owner else ""
     return f"A higher limit is drafted by one administrator and activated by another.{asked}"
 

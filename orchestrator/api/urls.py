@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from orchestrator.api import (
     actions,
     approvals,
+    budgets,
     bulk,
     dead_letters,
     executions,
@@ -60,6 +61,7 @@ urlpatterns = [
     path("operations/<uuid:operation_id>/", failure_groups.OneOperation.as_view(), name="api-operation"),
     path("audit/events/", trail.Events.as_view(), name="api-events"),
     path("usage/", money.UsageReports.as_view(), name="api-usage"),
+    path("budgets/", budgets.Budgets.as_view(), name="api-budgets"),
     path("costs/", money.Costs.as_view(), name="api-costs"),
     path("health/", health.Health.as_view(), name="api-health"),
     re_path("", UnknownAddress.as_view()),

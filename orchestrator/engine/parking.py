@@ -13,7 +13,6 @@ from audit import failpoints
 from audit.lifecycle import Moves, move
 from budgets.reserving import OverBudget, block, release
 from orchestrator.engine.advance import advance, wake
-from orchestrator.engine.budgeting import spot_of
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.settle import charge, held_rows
@@ -71,7 +70,7 @@ def _park(
         guard={"attempt_id": segment.fence},
     )
     if isinstance(refusal, OverBudget):
-        block(refusal, step_id=step.pk, spot=spot_of(segment))
+        block(refusal, step_id=step.pk, unit_id=execution.unit_id, execution_id=execution.pk)
     if ask is not None:
         ask(execution, step, None)
     elif to == StepStatus.AWAITING_APPROVAL and not _is_anybody_asked(step):

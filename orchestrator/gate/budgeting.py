@@ -47,6 +47,6 @@ def spot_of(action: Action) -> Spot:
 
 def workflow_of(action: Action) -> str:
     """The workflow it belongs to, or "". Looked up only while there is a budget that might ask."""
-    if action.step_id is None or not anything_is_budgeted():
+    if action.step_id is None or action.execution_id is None or not anything_is_budgeted():
         return ""
     return Execution.objects.filter(pk=action.execution_id).values_list("workflow", flat=True).first() or ""
