@@ -125,7 +125,7 @@ def spent(execution_id: UUID) -> list[Usage]:
     ]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _append(kind: LineKind, costed: Costed, place: Place, **used: Any) -> LedgerEntry:
     line: LedgerEntry = LedgerEntry.objects.create(
         kind=kind,

@@ -43,7 +43,7 @@ class Standing:
     @property
     def begins(self) -> str:
         """Its window's first moment; empty where nothing has asked for it yet."""
-        return self.window.starts_at.isoformat() if self.window.pk and not self.window._state.adding else ""
+        return self.window.starts_at.isoformat() if not self.window._state.adding else ""
 
     @property
     def measured_in(self) -> str:

@@ -96,7 +96,7 @@ def release(holder: UUID, *, ran: bool) -> bool:
     """Give back what the holder has left, inside the transaction that ends it. False where it held nothing."""
     if not anything_is_budgeted() or not Reservation.objects.filter(holder=holder).exists():
         return False
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _tell(run("SELECT window_id, reached FROM budget_release(%s, %s)", [holder, ran]))
     return True
 
