@@ -15,6 +15,9 @@ from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, LedgerEntr
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
+from orchestrator.engine.budgeting import reserve_for
+from orchestrator.engine.claims import claim_due
+from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import redeem
@@ -42,6 +45,14 @@ def window(name="finance-runs"):
 
 def called(world):
     return propose(tool="look", arguments={}, agent="clerk", unit_id=world.unit.pk, by=make.SETUP)
+
+
+def begun(world):
+    """A step whose worker has reserved, and does nothing any more."""
+    make.start(world, "looking")
+    claim = claim_due(limit=1, worker="gone")[0]
+    reserve_for(begin(claim.fence))
+    return claim.fence
 
 
 def is_exact():
@@ -126,6 +137,26 @@ class TestAStep:
         assert window().spent == 4
         told = AuditEvent.objects.filter(event="alert.budget").order_by("seq")
         assert [json.loads(event.data)["percent"] for event in told] == [50, 100]
+
+
+class TestWhoDiesBetweenReservingAndSettling:
+    def test_gives_its_room_back_when_the_lease_has_run_out(self, looking):
+        budget(unit_id=looking.unit.pk)
+        fence = begun(looking)
+        assert window().reserved == 1
+
+        more.later("orchestrator_attempt", "lease_expires_at", fence, 3600)
+        sweep()
+
+        assert (window().spent, window().reserved) == (0, 0)
+        assert not Reservation.objects.exists()
+
+    def test_gives_its_room_back_when_the_execution_is_cancelled(self, looking):
+        budget(unit_id=looking.unit.pk)
+        begun(looking)
+        executions.cancel(execution_id=Step.objects.get().execution_id, by=looking.ada, why="not needed")
+
+        assert (window().spent, window().reserved) == (0, 0)
 
 
 class TestMoney:
