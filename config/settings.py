@@ -259,7 +259,6 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "BulkActEnum": "approvals.models.BulkAct.choices",
-        "BudgetStateEnum": "budgets.queries.STATES",
         "OperationActEnum": "orchestrator.models.OperationAct.choices",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -21,7 +21,7 @@ class BudgetShape(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="budget.version")
     unit = serializers.CharField()
     covers = serializers.CharField()
-    state = serializers.ChoiceField(STATES)
+    state = serializers.CharField(help_text=", ".join(STATES))
     measure = serializers.ChoiceField(Measure.values, source="budget.measure")
     currency = serializers.CharField(source="budget.currency")
     limit = serializers.DecimalField(20, 10, source="budget.limit")
