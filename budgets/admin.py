@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from audit import scope
 from audit.admin import DefinitionAdmin
 from audit.web import actor_of
-from budgets.models import BusinessUnit, Price, PriceKind
+from budgets.models import Budget, BusinessUnit, Measure, Price, PriceKind
 from budgets.models.prices import RATES
 
 # The rates a kind of price needs, and those it may have.
@@ -24,7 +24,7 @@ RATES_OF: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 @admin.register(BusinessUnit)
 class BusinessUnitAdmin(DefinitionAdmin):
     list_display = ["title", "name", "state", "parent", "owner", "currency"]
-    fields = ["name", "title", "parent", "owner", "currency"]
+    fields = ["name", "title", "parent", "owner", "currency", "time_zone"]
     autocomplete_fields = ["owner"]
     search_fields = ["name", "title"]
     versioned = False
@@ -139,3 +139,37 @@ class PriceAdmin(OptionalUnitAdmin):
     fields = (*PriceForm.Meta.fields,)
     readonly_fields = ["version"]
     search_fields = ["name", "subject"]
+
+
+class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Money has a currency; tokens and runs have none."""
+
+    class Meta:
+        model = Budget
+        fields = [
+            "name", "unit_id", "workflow", "agent", "requester", "measure", "currency", "limit", "window", "thresholds",
+            "is_hard", "assumed", "why",
+        ]  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """A currency exactly where there is money, written as ISO 4217 does."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        currency = data.get("currency") or ""
+        if data.get("measure") == Measure.MONEY:
+            if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+                self.add_error("currency", "Write the ISO 4217 code: EUR.")
+        elif currency:
+            self.add_error("currency", "Only money has a currency. Leave it empty.")
+        return data
+
+
+@admin.register(Budget)
+class BudgetAdmin(OptionalUnitAdmin):
+    """A higher limit is a new version: one administrator drafts it, another activates it."""
+
+    form = BudgetForm
+    list_display = ["name", "version", "state", "unit", "workflow", "agent", "measure", "currency", "limit", "window"]
+    list_filter: ClassVar[Any] = ["status", "measure"]
+    fields = (*BudgetForm.Meta.fields,)
+    readonly_fields = ["version"]
+    search_fields = ["name", "workflow", "agent"]

@@ -1,7 +1,8 @@
-"""Verbs on money: a cost line is written, or corrected by another line. Limits and reservations join with budgets."""
+"""Verbs on money: a cost line is written, or corrected by another line. What a line costs counts in the budgets that cover it."""
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from audit.refusals import Invalid
 from budgets.models import CostBasis, LedgerEntry, LineKind
 from budgets.money import to_ledger
 from budgets.pricing import Costed, Usage, cost_of_call, cost_of_review, cost_of_tool_call
+from budgets.reserving import Spot, spend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,22 @@ class Place:
     span_id: UUID | None = None
     agent: str = ""
     tool: str = ""
+    # Not kept with the line: for the budgets that cover it, and the fence under which room was reserved for it.
+    workflow: str = ""
+    requester: str = ""
+    holder: UUID | None = None
+
+    @property
+    def spot(self) -> Spot:
+        """The same, as budgets see it."""
+        return Spot(
+            unit_id=self.unit_id,
+            workflow=self.workflow,
+            agent=self.agent,
+            requester=self.requester,
+            execution_id=self.execution_id,
+            holder=self.holder,
+        )
 
 
 def charge(usage: Usage, place: Place) -> LedgerEntry | None:
@@ -107,8 +125,9 @@ def spent(execution_id: UUID) -> list[Usage]:
     ]
 
 
-def _append(kind: LineKind, costed: Costed, place: Place, **used: object) -> LedgerEntry:
-    return LedgerEntry.objects.create(
+@transaction.atomic(savepoint=False)
+def _append(kind: LineKind, costed: Costed, place: Place, **used: Any) -> LedgerEntry:
+    line: LedgerEntry = LedgerEntry.objects.create(
         kind=kind,
         unit_id=place.unit_id,
         execution_id=place.execution_id,
@@ -124,3 +143,6 @@ def _append(kind: LineKind, costed: Costed, place: Place, **used: object) -> Led
         why=costed.why,
         **used,
     )
+    tokens = used.get("input_tokens", 0) + used.get("output_tokens", 0)
+    spend(place.spot, money=costed.amount, currency=costed.currency, tokens=tokens)
+    return line

@@ -15,5 +15,6 @@ urlpatterns = [
     path("preferences/notifications/", notifications, name="notifications"),
     path("preferences/factors/", include("approvals.factor_urls")),
     path("", include("audit.urls")),
+    path("", include("budgets.urls")),
     path("", include("orchestrator.urls")),
 ]

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
+from budgets.reserving import anything_is_budgeted
 from config.postgres import Server
 from orchestrator.gate import limits
 
@@ -81,7 +82,9 @@ def quick_passwords() -> None:
 
 @pytest.fixture
 def looks_at_once() -> Iterator[None]:
-    """Limits that the test puts in force are seen at once, and none of it by the next test."""
+    """Limits and budgets that the test puts in force are seen at once, and none of it by the next test."""
     limits.anything_is_limited.again()
+    anything_is_budgeted.again()
     yield
     limits.anything_is_limited.again()
+    anything_is_budgeted.again()

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
@@ -11,6 +13,12 @@ from audit.definitions import Definition, definition_lifecycle
 from audit.lifecycle import Lifecycle
 
 UNIT = definition_lifecycle("business unit")
+
+
+def known_time_zone(name: str) -> None:
+    """Raises ValidationError for a name that the time zone database does not have."""
+    if name not in available_timezones():
+        raise ValidationError(f"There is no time zone “{name}”. Write it like this: Europe/Oslo.")
 
 
 class BusinessUnit(Definition):
@@ -22,6 +30,10 @@ class BusinessUnit(Definition):
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
     currency = models.CharField(max_length=3, default="EUR", help_text="ISO 4217 code")
+    time_zone = models.CharField(
+        max_length=60, default="UTC", db_default="UTC", validators=[known_time_zone],
+        help_text="Budgets of the unit begin anew at midnight there: Europe/Oslo",
+    )  # fmt: skip
 
     class Meta(Definition.Meta):
         permissions = [

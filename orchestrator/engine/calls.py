@@ -15,6 +15,7 @@ from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
 from budgets.pricing import Usage
+from budgets.reserving import OverBudget
 from orchestrator.engine import probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt
@@ -68,7 +69,7 @@ class Halted:
     why: str
 
 
-CallOutcome = Returned | Refused | Held | Halted | Failure | Limited
+CallOutcome = Returned | Refused | Held | Halted | Failure | Limited | OverBudget
 
 
 def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: int) -> CallOutcome:
@@ -260,7 +261,7 @@ def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
         return None
     except Stopped as refusal:
         return Halted(refusal.message)
-    except Limited as refusal:
+    except (Limited, OverBudget) as refusal:
         return refusal
     return _dispatch(segment, ticket)
 

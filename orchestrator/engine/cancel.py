@@ -13,6 +13,7 @@ from approvals.statuses import UNDECIDED, RequestStatus
 from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
+from budgets.reserving import release
 from orchestrator.engine.letters import end_letters
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Action, Attempt
@@ -44,6 +45,7 @@ def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> bool:
 def _end_attempts(execution_id: UUID, by: Actor, why: str) -> None:
     for attempt in Attempt.objects.select_for_update().filter(execution_id=execution_id, status=AttemptStatus.RUNNING):
         move(attempt, to=AttemptStatus.RELEASED, by=by, why=why, finished_at=Now(), message=why)
+        release(attempt.pk, ran=False)
 
 
 def _end_actions(execution_id: UUID, by: Actor, why: str) -> None:

@@ -8,7 +8,9 @@ from django.db import InterfaceError, OperationalError
 from audit.conditions import compile_condition
 from audit.lifecycle import Moves, database_now
 from audit.refusals import Stale
+from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
+from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.parking import Ask, settle_parked
@@ -34,9 +36,9 @@ LOST_DATABASE = (OperationalError, InterfaceError)
 class _Waits(Exception):
     """The step is waiting for people: park it. `ask` opens their request in the transaction that parks."""
 
-    def __init__(self, to: str, why: str, ask: Ask | None = None, limited: Limited | None = None) -> None:
+    def __init__(self, to: str, why: str, ask: Ask | None = None, refusal: Limited | OverBudget | None = None) -> None:
         super().__init__(why)
-        self.to, self.why, self.ask, self.limited = to, why, ask, limited
+        self.to, self.why, self.ask, self.refusal = to, why, ask, refusal
 
 
 class _Fails(Exception):
@@ -55,6 +57,7 @@ def run(segment: Segment, worker: str) -> None:
         except Stale:
             logger.info("attempt %s lost its lease; its outcome was dropped", segment.fence)
             charge(segment)
+            release(segment.fence, ran=False)
             return
 
 
@@ -65,7 +68,7 @@ def _run_step(segment: Segment, worker: str) -> Segment | None:
             input = _input_of(segment)
             output = _perform(segment, input)
     except _Waits as waits:
-        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, limited=waits.limited)
+        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, refusal=waits.refusal)
     except _Fails as fails:
         settle_failure(segment, fails.failure, input=input)
     except (Stale, *LOST_DATABASE):
@@ -83,7 +86,7 @@ def _run_step(segment: Segment, worker: str) -> Segment | None:
 
 def _next(segment: Segment, claim: Any) -> Segment | None:
     """In a chain everything about the next step is known, and settling has begun it; elsewhere it is only claimed so far."""
-    if not segment.released.spec.is_chain or segment.usages:
+    if not segment.is_light:
         return begin(claim.fence)
     key = next(key for key, step in segment.steps.items() if step.id == claim.step_id)
     segment.steps[key] = StepState(claim.step_id, StepStatus.IN_PROGRESS, None)
@@ -134,6 +137,10 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if action := read_for_reviewers(segment):
         raise _waits_for_people(action)
     _refuse_over_caps(segment)
+    try:
+        reserve_for(segment)
+    except OverBudget as over:
+        raise _Waits(StepStatus.BUDGET_HOLD, over.message, refusal=over) from None
     match segment.spec.kind:
         case "agent":
             return _run_agent(segment, input)
@@ -156,7 +163,7 @@ def _refuse_over_caps(segment: Segment) -> None:
 
 
 def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
-    stopped: list[Failure | Held | Limited] = []
+    stopped: list[Failure | Held | Limited | OverBudget] = []
 
     def on_call(asked: Call) -> Answer:
         refusal = caps.refused_tool(segment, asked.tool)
@@ -207,7 +214,9 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
         case Halted(why):
             raise _Waits(StepStatus.STOPPED, why)
         case Limited() as limited:
-            raise _Waits(StepStatus.THROTTLED, limited.message, limited=limited)
+            raise _Waits(StepStatus.THROTTLED, limited.message, refusal=limited)
+        case OverBudget() as over:
+            raise _Waits(StepStatus.BUDGET_HOLD, over.message, refusal=over)
         case Refused(kind, message, evidence):
             raise _Fails(Failure("policy" if kind == "policy" else "business", message, evidence))
         case Failure(failure_class="unknown_outcome_parked", message=message):

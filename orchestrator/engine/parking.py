@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from audit import failpoints
 from audit.lifecycle import Moves, move
+from budgets.reserving import OverBudget, block, release
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.segment import Segment
@@ -31,22 +32,30 @@ def settle_parked(
     why: str,
     input: dict[str, Any],
     ask: Ask | None = None,
-    limited: Limited | None = None,
+    refusal: Limited | OverBudget | None = None,
 ) -> None:
     """The step waits for a person, or for its turn; its worker is free, and this try does not count against its limit."""
-    if ask is not None and segment.released.spec.is_chain and not segment.usages:
+    if ask is not None and segment.is_light:
         _park_a_chain(segment, to=to, why=why, input=input, ask=ask)
     else:
-        _park(segment, to=to, why=why, input=input, ask=ask, limited=limited)
+        _park(segment, to=to, why=why, input=input, ask=ask, refusal=refusal)
 
 
 @transaction.atomic
 def _park(
-    segment: Segment, *, to: str, why: str, input: dict[str, Any], ask: Ask | None, limited: Limited | None
+    segment: Segment,
+    *,
+    to: str,
+    why: str,
+    input: dict[str, Any],
+    ask: Ask | None,
+    refusal: Limited | OverBudget | None,
 ) -> None:
     execution = lock_execution(segment.execution.pk)
     attempt, step = held_rows(segment)
     charge(segment)
+    release(segment.fence, ran=False)
+    limited = refusal if isinstance(refusal, Limited) else None
     move(attempt, to=AttemptStatus.PARKED, by=ENGINE, why=why, finished_at=Now(), message=why)
     move(
         step,
@@ -60,6 +69,8 @@ def _park(
         waits_for=limited.limit_id if limited else None,
         guard={"attempt_id": segment.fence},
     )
+    if isinstance(refusal, OverBudget):
+        block(refusal, step_id=step.pk, unit_id=execution.unit_id, execution_id=execution.pk)
     if ask is not None:
         ask(execution, step, None)
     elif to == StepStatus.AWAITING_APPROVAL and not _is_anybody_asked(step):

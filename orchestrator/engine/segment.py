@@ -53,6 +53,13 @@ class Segment:
     tries: int
     attempt_number: int
     usages: list[Any] = field(default_factory=list)
+    # Whether it holds room in a budget that its end gives back.
+    is_reserved: bool = False
+
+    @property
+    def is_light(self) -> bool:
+        """A step of a chain that used nothing and holds no room: it is settled together with others, and its next has begun."""
+        return self.released.spec.is_chain and not self.usages and not self.is_reserved
 
     @property
     def spec(self) -> StepSpec:

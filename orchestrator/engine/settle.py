@@ -18,6 +18,7 @@ from audit.ids import new_id
 from audit.lifecycle import Moves, move, note
 from audit.refusals import Stale
 from budgets import operations as budgets
+from budgets.reserving import release
 from orchestrator.engine import retries
 from orchestrator.engine.advance import advance
 from orchestrator.engine.claims import ENGINE, Claim, claim_of
@@ -37,7 +38,7 @@ from orchestrator.workflows.spec import StepSpec
 
 def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
     """Record a step's success and claim what follows. Answers the next claim of this execution, or None."""
-    if segment.released.spec.is_chain and not segment.usages:
+    if segment.is_light:
         return _settle_together(segment, input, output, worker)
     return _settle_and_advance(segment, input, output, worker)
 
@@ -49,6 +50,7 @@ def _settle_and_advance(segment: Segment, input: dict[str, Any], output: dict[st
         moves = _succeeded(segment, input, output)
         moves.execute()
         charge(segment)
+        release(segment.fence, ran=True)
         close_letter(segment)
         advance(execution, by=ENGINE)
         return claim_of(execution.pk, worker=worker)
@@ -119,6 +121,9 @@ def charge(segment: Segment) -> None:
         execution_id=segment.execution.pk,
         agent=segment.spec.agent or "",
         tool=segment.spec.tool or "",
+        workflow=segment.execution.workflow,
+        requester=segment.execution.requester,
+        holder=segment.fence,
     )
     for usage in segment.usages:
         budgets.charge(usage, place)
@@ -134,6 +139,7 @@ def settle_failure(segment: Segment, failure: Failure, *, input: dict[str, Any] 
     execution = lock_execution(segment.execution.pk)
     attempt, step = held_rows(segment)
     charge(segment)
+    release(segment.fence, ran=True)
     _fail(execution, attempt, step, segment.spec, failure, to=AttemptStatus.FAILED, input=input)
 
 
@@ -147,6 +153,7 @@ def settle_lost(attempt_id: Any, *, why: str) -> bool:
     if attempt is None or execution is None or not _is_lost(attempt):
         return False
     mark_unknown(fence=attempt.pk, by=ENGINE, why=why)
+    release(attempt.pk, ran=False)
     step = Step.objects.get(pk=attempt.step_id)
     if step.attempt_id != attempt.pk or step.status != StepStatus.IN_PROGRESS:
         move(attempt, to=AttemptStatus.LOST, by=ENGINE, why=why, finished_at=Now(), failure_class="lost", message=why)

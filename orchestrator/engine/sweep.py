@@ -19,7 +19,10 @@ from approvals.models import ApprovalRequest
 from audit import failpoints
 from audit.lifecycle import move
 from audit.refusals import Refusal
-from orchestrator.engine import alerting, drives, letters, reminders, rollups, triage
+from budgets.models import Reservation
+from budgets.reserving import have_room
+from budgets.reserving import release as release_room
+from orchestrator.engine import alerting, budgeting, drives, letters, reminders, rollups, triage
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
@@ -32,10 +35,12 @@ from orchestrator.gate import stopped as gate
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
-from orchestrator.statuses import EXECUTION, ActionStatus, ExecutionStatus, StepStatus
+from orchestrator.statuses import EXECUTION, ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
 
 # How long a worker whose execution was ended may still come back with the answer to what it had sent.
 LAST_WORD_WITHIN = timedelta(hours=1)
+# Longer than it takes from reserving to the commit of what it was reserved for.
+IDLE_AFTER = timedelta(minutes=1)
 
 logger = logging.getLogger(__name__)
 BATCH = 200
@@ -61,6 +66,8 @@ def sweep() -> int:
             _each(gate.released(), release),
             _each(going_on(), go_on),
             _each(Step.objects.throttled_due().order_by("due_at"), _ask_again),
+            _go_on_in_turn(),
+            _each(_idle_reservations(), _release),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
             _each(_decided_but_parked(), _resume),
             _each(_unread(), _read_again),
@@ -143,6 +150,25 @@ def _read_again(step_id: Any) -> bool:
 def _resume(step_id: Any) -> bool:
     resume_step(step_id=step_id, by=ENGINE, why="found decided by the sweep")
     return True
+
+
+def _go_on_in_turn() -> int:
+    """Steps whose budget has room again, those first that came first."""
+    return sum(map(budgeting.go_on, have_room(BATCH)))
+
+
+def _idle_reservations() -> Any:
+    """Held for nobody: no attempt runs under that fence, and what a foreign agent sent is past its hour."""
+    running = Attempt.objects.filter(pk=OuterRef("holder"), status=AttemptStatus.RUNNING)
+    sent = Action.objects.filter(
+        fence=OuterRef("holder"), step_id=None, status=ActionStatus.REDEEMED, redeemed_at__gt=Now() - LAST_WORD_WITHIN
+    )
+    return Reservation.objects.filter(~Exists(running), ~Exists(sent), at__lte=Now() - IDLE_AFTER).order_by("at")
+
+
+def _release(reservation_id: Any) -> bool:
+    holder = Reservation.objects.filter(pk=reservation_id).values_list("holder", flat=True).first()
+    return holder is not None and release_room(holder, ran=False)
 
 
 @transaction.atomic

@@ -20,6 +20,7 @@ from audit.lifecycle import move
 from audit.refusals import Refusal
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.budgeting import reserve_for
 from orchestrator.gate.duties import duties_of_agents
 from orchestrator.gate.limits import admit
 from orchestrator.gate.locks import lock_action, refuse_foreign, refuse_without_lease
@@ -59,7 +60,8 @@ class Ticket:
 def redeem(*, action_id: UUID, by: Actor, fence: UUID | None = None) -> Ticket:
     """Hand out the stored arguments once per grant. `fence` is the attempt of one of our own steps.
 
-    Raises NotGranted, Stopped, Limited, Stale (the attempt lost its lease), Void (and the action is then void), NotVisible.
+    Raises NotGranted, Stopped, Limited, OverBudget, Stale (the attempt lost its lease), Void (and the action is then
+    void), NotVisible.
     """
     try:
         return _redeem(action_id, by, fence)
@@ -82,7 +84,8 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
     _refuse_stricter_policy(action)
     admit(action)
     use_by = _consume_approval(action, by)
-    fence = fence or new_id()
+    action.fence = fence = fence or new_id()
+    reserve_for(action)
     move(
         action,
         to=ActionStatus.REDEEMED,

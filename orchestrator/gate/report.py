@@ -15,6 +15,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
+from orchestrator.gate.budgeting import release, workflow_of
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
@@ -73,6 +74,7 @@ def report(
     budgets.charge_tool_call(place_of(action))
     if usage is not None:
         budgets.charge(usage, place_of(action))
+    release(action, ran=True)
     announce(action)
     return action
 
@@ -85,6 +87,9 @@ def place_of(action: Action) -> budgets.Place:
         action_id=action.pk,
         agent=action.agent,
         tool=action.tool,
+        workflow=workflow_of(action),
+        requester=action.requester,
+        holder=action.fence,
     )
 
 

@@ -281,7 +281,14 @@ class TestAgentAndUnit:
         owner = make.person("owner")
         agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": owner.pk, "allowed_tools": '["*"]', "egress": "[]",
                  "input_schema": "{}", "output_schema": "{}"}  # fmt: skip
-        place = {"name": "south", "title": "South", "parent": str(unit.pk), "owner": "", "currency": "EUR"}
+        place = {
+            "name": "south",
+            "title": "South",
+            "parent": str(unit.pk),
+            "owner": "",
+            "currency": "EUR",
+            "time_zone": "Europe/Oslo",
+        }
 
         first.post(reverse("admin:orchestrator_agent_add"), agent)
         first.post(reverse("admin:budgets_businessunit_add"), place)

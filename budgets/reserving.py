@@ -1,0 +1,173 @@
+"""Head-room: taken before something runs, used up by what it cost, given back when it ends. No budget: next to nothing.
+
+A reservation belongs to a holder, the fence under which something runs, so whoever lost its lease cannot keep one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from audit import events
+from audit.actors import system
+from audit.definitions import DefinitionStatus
+from audit.glance import Glance
+from audit.lifecycle import database_now, run
+from audit.refusals import Refusal
+from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, Reservation
+
+BUDGETS = system("budgets")
+LOOK_EVERY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Whose use it is, as budgets see it; `holder` is the fence it runs under."""
+
+    unit_id: UUID
+    workflow: str = ""
+    agent: str = ""
+    requester: str = ""
+    execution_id: UUID | None = None
+    holder: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """The most that something may use. None: nobody says; then a budget reserves what it assumes, unless told not to."""
+
+    money: Decimal | None = None
+    currency: str = ""
+    tokens: int | None = None
+    runs: int = 1
+    assume: bool = True
+
+
+class OverBudget(Refusal):
+    """No room for the worst case. Nothing was sent; it fits when the window turns, others use less, or the limit rises."""
+
+    code = "over_budget"
+
+    def __init__(self, window: BudgetWindow, needed: Decimal) -> None:
+        super().__init__(explanation(window, needed), remedy=_remedy(window))
+        self.window_id, self.needed = window.pk, needed
+        if window.ends_at is not None:
+            self.retry_after = max((window.ends_at - database_now()).total_seconds(), 1)
+
+
+def _any_budget() -> bool:
+    return bool(Budget.objects.filter(status=DefinitionStatus.ACTIVE).exists() or Reservation.objects.exists())
+
+
+# Whether there is any budget at all: who has none pays next to nothing.
+anything_is_budgeted = Glance(_any_budget, every_seconds=LOOK_EVERY_SECONDS)
+
+
+def reserve(spot: Spot, worst: Worst) -> bool:
+    """Take room in every budget that covers the spot, or in none. True where it was asked for. Raises OverBudget."""
+    if not anything_is_budgeted():
+        return False
+    rows = run(
+        "SELECT window_id, needed FROM budget_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, spot.execution_id,
+            worst.money, worst.currency, worst.tokens, worst.runs, worst.assume,
+        ],
+    )  # fmt: skip
+    if rows:
+        raise OverBudget(BudgetWindow.objects.get(pk=rows[0][0]), rows[0][1])
+    return True
+
+
+def spend(spot: Spot, *, money: Decimal | None, currency: str, tokens: int) -> None:
+    """Count what was used, inside the transaction that writes its cost line. It is never refused: it happened."""
+    if not anything_is_budgeted():
+        return
+    rows = run(
+        "SELECT window_id, reached FROM budget_spend(%s, %s, %s, %s, %s, %s, %s, %s)",
+        [spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, money, currency, tokens],
+    )
+    _tell(rows)
+
+
+def release(holder: UUID, *, ran: bool) -> bool:
+    """Give back what the holder has left, inside the transaction that ends it. False where it held nothing."""
+    if not anything_is_budgeted() or not Reservation.objects.filter(holder=holder).exists():
+        return False
+    with transaction.atomic(savepoint=False):
+        _tell(run("SELECT window_id, reached FROM budget_release(%s, %s)", [holder, ran]))
+    return True
+
+
+def block(over: OverBudget, *, step_id: UUID, unit_id: UUID, execution_id: UUID) -> None:
+    """The step waits for room, in turn with the others, inside the transaction that parks it."""
+    Block.objects.update_or_create(
+        pk=step_id,
+        defaults={
+            "window_id": over.window_id,
+            "unit_id": unit_id,
+            "execution_id": execution_id,
+            "needed": over.needed,
+        },
+    )
+
+
+# Those who came first, as long as the room lasts: not all of them at once, to be refused again.
+_HAVE_ROOM = """
+SELECT id FROM (
+  SELECT k.id, k.at, w.ends_at <= clock_timestamp() OR b.id IS NULL OR NOT b.is_hard
+    OR k.needed <= b."limit" AND sum(k.needed) FILTER (WHERE k.needed <= b."limit")
+      OVER (PARTITION BY k.window_id ORDER BY k.at, k.id) <= b."limit" - w.spent - w.reserved AS fits
+  FROM budgets_block AS k JOIN budgets_budgetwindow AS w ON w.id = k.window_id
+  LEFT JOIN budgets_budget AS b ON b.name = w.budget AND b.status = 'active'
+) AS turn WHERE fits ORDER BY at, id LIMIT %s
+"""
+
+
+def have_room(most: int) -> list[UUID]:
+    """The steps that need not wait any longer, in turn."""
+    return [row[0] for row in run(_HAVE_ROOM, [most])]
+
+
+def explanation(window: BudgetWindow, needed: Decimal) -> str:
+    """Why it is blocked, and until when, in one sentence each."""
+    unit = window.currency or window.measure
+    holders = window.reservations.filter(amount__gt=0).count()
+    by = f" by {holders} under way" if holders else ""
+    parts = [
+        f"The budget {window.budget} has no room: {_plain(needed)} {unit} may be needed, "
+        f"{_plain(window.spent)} of {_plain(window.limit)} is spent and {_plain(window.reserved)} reserved{by}",
+        "It never begins anew" if window.ends_at is None else f"It begins anew {_moment(window.ends_at)}",
+    ]
+    if needed > window.limit:
+        parts.append("Even unused it would have no room for this")
+    return ". ".join(parts) + f". {_remedy(window)}"
+
+
+def _remedy(window: BudgetWindow) -> str:
+    owner = (
+        window.unit_id
+        and BusinessUnit.objects.filter(pk=window.unit_id).values_list("owner__username", flat=True).first()
+    )
+    asked = f" Ask {owner}, who owns the unit." if owner else ""
+    return f"A higher limit is drafted by one administrator and activated by another.{asked}"
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _tell(rows: list[tuple[UUID, int]]) -> None:
+    for window_id, reached in rows:
+        window = BudgetWindow.objects.get(pk=window_id)
+        events.record(
+            "alert.budget", by=BUDGETS, stream=f"budget:{window.budget}", object_id=window.pk, unit_id=window.unit_id,
+            why=f"{_plain(window.spent)} of {_plain(window.limit)} {window.currency or window.measure} is spent",
+            data={"budget": window.budget, "percent": reached, "spent": f"{window.spent:f}", "limit": f"{window.limit:f}"},
+        )  # fmt: skip

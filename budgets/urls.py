@@ -1,0 +1,10 @@
+"""Addresses of the pages about money."""
+
+from django.urls import path
+
+from budgets import views
+
+urlpatterns = [
+    path("budgets/", views.budget_list, name="budgets"),
+    path("budgets.csv", views.sheet, name="budgets_csv"),
+]

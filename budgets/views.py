@@ -1,0 +1,50 @@
+"""The page of budgets, and the same table as a sheet."""
+
+import csv
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from audit.web import actor_of
+from budgets.queries import STATES, blocks, standings
+
+COLUMNS = (
+    "budget", "version", "unit", "covers", "state", "spent", "reserved", "limit", "measured in", "used percent",
+    "unknown costs", "waiting", "begins", "ends", "at the limit",
+)  # fmt: skip
+
+
+@require_safe
+def budget_list(request: HttpRequest) -> HttpResponse:
+    """Every budget in force of the reader's units, and what waits for one."""
+    actor = actor_of(request)
+    state = request.GET.get("state", "")
+    found = [one for one in standings(actor) if state not in STATES or one.state == state]
+    context = {"budgets": found, "blocks": blocks(actor), "states": STATES, "state": state if state in STATES else ""}
+    return render(request, "budgets/budget_list.html", context)
+
+
+@require_safe
+def sheet(request: HttpRequest) -> HttpResponse:
+    """The same rows, exact, for a spreadsheet."""
+    answer = HttpResponse(
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="budgets.csv"', "Cache-Control": "no-store"},
+    )
+    lines = csv.writer(answer)
+    lines.writerow(COLUMNS)
+    for one in standings(actor_of(request)):
+        budget, window = one.budget, one.window
+        lines.writerow([
+            _text(budget.name), budget.version, _text(one.unit), _text(one.covers), one.state, f"{window.spent:f}",
+            f"{window.reserved:f}", f"{budget.limit:f}", one.measured_in, one.used_percent, window.unknown, one.waiting,
+            one.begins, window.ends_at.isoformat() if window.ends_at else "",
+            one.at_the_limit,
+        ])  # fmt: skip
+    return answer
+
+
+def _text(value: str) -> str:
+    """A spreadsheet computes what begins like a formula."""
+    return f"'{value}" if value[:1] in "=+-@\t\r" else value

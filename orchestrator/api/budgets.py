@@ -1,0 +1,44 @@
+"""`budgets/`: what is spent, reserved and left, exactly as the page says it."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from budgets.models import Measure
+from budgets.queries import STATES, standings
+from orchestrator.api.base import ApiView, actor_of, either
+from orchestrator.api.contract import listing
+from orchestrator.api.lists import refuse_unknown_parameters
+
+
+class BudgetShape(serializers.Serializer[Any]):
+    """One budget in force and its window of now. `unknown` counts cost lines that are in no sum."""
+
+    name = serializers.CharField(source="budget.name")
+    version = serializers.IntegerField(source="budget.version")
+    unit = serializers.CharField()
+    covers = serializers.CharField()
+    state = serializers.CharField(help_text=", ".join(STATES))
+    measure = serializers.ChoiceField(Measure.values, source="budget.measure")
+    currency = serializers.CharField(source="budget.currency")
+    limit = serializers.DecimalField(20, 10, source="budget.limit")
+    spent = serializers.DecimalField(20, 10, source="window.spent")
+    reserved = serializers.DecimalField(20, 10, source="window.reserved")
+    unknown = serializers.IntegerField(source="window.unknown")
+    waiting = serializers.IntegerField()
+    is_hard = serializers.BooleanField(source="budget.is_hard")
+    starts_at = serializers.DateTimeField(source="window.starts_at", allow_null=True)
+    ends_at = serializers.DateTimeField(source="window.ends_at", allow_null=True)
+
+
+class Budgets(ApiView):
+    doors = {"GET": either("read:costs")}
+
+    @extend_schema(responses=listing(BudgetShape), summary="Budgets in force: spent, reserved, limit")
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request)
+        found = standings(actor_of(request))
+        return Response({"results": BudgetShape(found, many=True).data, "next": None, "previous": None})

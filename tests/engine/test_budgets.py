@@ -1,0 +1,297 @@
+"""Budgets that hold: what has no room waits, visibly, with the reason, and goes on by itself; every reservation ends."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from audit.definitions import NeedsTwo, SamePerson, activate, draft, retire
+from audit.ids import new_id
+from audit.lifecycle import database_now
+from audit.models import AuditEvent
+from audit.refusals import Refusal
+from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, LedgerEntry, Price, Reservation
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
+from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
+from orchestrator.engine.budgeting import reserve_for
+from orchestrator.engine.claims import claim_due
+from orchestrator.engine.segment import begin
+from orchestrator.engine.sweep import sweep
+from orchestrator.gate.propose import propose
+from orchestrator.gate.redeem import redeem
+from orchestrator.gate.report import report
+from orchestrator.models import Action, Step
+from orchestrator.operations import executions
+from tests import make as more
+from tests import worlds as make
+
+LOOKING = "workflow: looking\nversion: 1.0.0\nsteps:\n  - look: {tool: look}\n"
+pytestmark = pytest.mark.usefixtures("looks_at_once")
+
+
+def budget(name="finance-runs", **fields):
+    row = Budget(name=name, **{"measure": "runs", "limit": 1, "window": "day", **fields})
+    draft(row, by=make.SETUP)
+    activate(row, by=make.SETUP)
+    anything_is_budgeted.again()
+    return row
+
+
+def window(name="finance-runs"):
+    return BudgetWindow.objects.get(budget=name)
+
+
+def called(world):
+    return propose(tool="look", arguments={}, agent="clerk", unit_id=world.unit.pk, by=make.SETUP)
+
+
+def begun(world):
+    """A step whose worker has reserved, and does nothing any more."""
+    make.start(world, "looking")
+    claim = claim_due(limit=1, worker="gone")[0]
+    reserve_for(begin(claim.fence))
+    return claim.fence
+
+
+def is_exact():
+    """I18: what is open is what is reserved."""
+    for row in BudgetWindow.objects.all():
+        assert row.reserved == sum((one.amount for one in row.reservations.all()), Decimal(0))
+
+
+@pytest.fixture
+def looking(world, tmp_path):
+    make.publish(tmp_path / "looking", LOOKING, make.HANDLERS)
+    return world
+
+
+class TestAStep:
+    def test_without_room_waits_says_why_and_goes_on_when_the_limit_rises(self, looking):
+        budget(unit_id=looking.unit.pk)
+        first = make.start(looking, "looking")
+        second = make.start(looking, "looking")
+        make.work()
+
+        held = Step.objects.get(status="budget_hold")
+        assert held.execution_id in {first.pk, second.pk}
+        for words in ("finance-runs has no room", "1 of 1 is spent", "begins anew", "activated by another"):
+            assert words in held.why
+        sweep()
+        make.work()
+        assert Step.objects.filter(pk=held.pk, status="budget_hold").exists()
+
+        budget(unit_id=looking.unit.pk, limit=2, version=2)
+        sweep()
+        make.work()
+
+        assert not Step.objects.exclude(status="success").exists()
+        assert (window().spent, window().reserved) == (2, 0)
+        assert not Block.objects.exists()
+        assert not Reservation.objects.exists()
+
+    def test_goes_on_when_the_window_turns(self, looking):
+        budget(unit_id=looking.unit.pk)
+        for _ in range(2):
+            make.start(looking, "looking")
+        make.work()
+        ended = window()
+        BudgetWindow.objects.filter(pk=ended.pk).update(starts_at="2020-01-01T00:00Z", ends_at="2020-01-02T00:00Z")
+
+        sweep()
+        make.work()
+
+        assert not Step.objects.exclude(status="success").exists()
+        assert sorted(BudgetWindow.objects.values_list("spent", flat=True)) == [1, 1]
+
+    def test_that_waits_goes_with_its_execution(self, looking):
+        budget(unit_id=looking.unit.pk, limit=Decimal("0.5"))
+        started = make.start(looking, "looking")
+        make.work()
+        executions.cancel(execution_id=started.pk, by=looking.ada, why="not needed")
+
+        budget(unit_id=looking.unit.pk, limit=5, version=2)
+        sweep()
+
+        assert Step.objects.get().status == "cancelled"
+        assert not Block.objects.exists()
+
+    def test_is_not_held_up_by_a_budget_of_another_workflow_agent_or_unit(self, looking):
+        elsewhere = more.unit("elsewhere")
+        budget("others", workflow="other", limit=Decimal("0.5"))
+        budget("robots", agent="robot", limit=Decimal("0.5"))
+        budget("elsewhere", unit_id=elsewhere.pk, limit=Decimal("0.5"))
+        make.start(looking, "looking")
+        make.work()
+
+        assert Step.objects.get().status == "success"
+        assert not BudgetWindow.objects.exists()
+
+    def test_over_a_budget_that_only_warns_runs_and_one_event_tells_of_each_threshold(self, looking):
+        budget(unit_id=looking.unit.pk, limit=2, is_hard=False, thresholds=[50, 100])
+        for _ in range(4):
+            make.start(looking, "looking")
+        make.work()
+
+        assert window().spent == 4
+        told = AuditEvent.objects.filter(event="alert.budget").order_by("seq")
+        assert [json.loads(event.data)["percent"] for event in told] == [50, 100]
+
+
+class TestWhoDiesBetweenReservingAndSettling:
+    def test_gives_its_room_back_when_the_lease_has_run_out(self, looking):
+        budget(unit_id=looking.unit.pk)
+        fence = begun(looking)
+        assert window().reserved == 1
+
+        more.later("orchestrator_attempt", "lease_expires_at", fence, 3600)
+        sweep()
+
+        assert (window().spent, window().reserved) == (0, 0)
+        assert not Reservation.objects.exists()
+
+    def test_gives_its_room_back_when_the_execution_is_cancelled(self, looking):
+        budget(unit_id=looking.unit.pk)
+        begun(looking)
+        executions.cancel(execution_id=Step.objects.get().execution_id, by=looking.ada, why="not needed")
+
+        assert (window().spent, window().reserved) == (0, 0)
+
+
+class TestMoney:
+    def test_leaves_the_reservation_it_was_made_under_and_the_rest_is_free_again(self, world):
+        budget("euros", measure="money", currency="EUR", limit=10)
+        spot = Spot(unit_id=world.unit.pk, holder=new_id())
+        reserve(spot, Worst(money=Decimal(10), currency="EUR"))
+        charge(Usage(model="m", cost=Decimal("8.5"), currency="EUR"), Place(unit_id=world.unit.pk, holder=spot.holder))
+
+        assert (window("euros").spent, window("euros").reserved) == (Decimal("8.5"), Decimal("1.5"))
+        is_exact()
+        release(spot.holder, ran=True)
+        assert window("euros").reserved == 0
+
+    def test_of_a_provider_that_overcharges_counts_whole(self, world):
+        budget("euros", measure="money", currency="EUR", limit=10)
+        spot = Spot(unit_id=world.unit.pk, holder=new_id())
+        reserve(spot, Worst(money=Decimal(10), currency="EUR"))
+        charge(Usage(model="m", cost=Decimal(11), currency="EUR"), Place(unit_id=world.unit.pk, holder=spot.holder))
+        release(spot.holder, ran=True)
+
+        assert (window("euros").spent, window("euros").reserved) == (11, 0)
+        with pytest.raises(OverBudget, match="11 of 10 is spent"):
+            reserve(Spot(unit_id=world.unit.pk, holder=new_id()), Worst(money=Decimal("0.01"), currency="EUR"))
+
+    def test_that_nobody_knows_or_in_another_currency_is_counted_beside_the_sum(self, world):
+        budget("euros", measure="money", currency="EUR", limit=10)
+        charge(Usage(model="nobody-knows-it", input_tokens=5), Place(unit_id=world.unit.pk))
+        charge(Usage(model="m", cost=Decimal(3), currency="USD"), Place(unit_id=world.unit.pk))
+
+        assert (window("euros").spent, window("euros").unknown) == (0, 2)
+
+    def test_of_something_that_names_no_most_reserves_a_hundredth_or_what_the_budget_says(self, world):
+        budget("euros", measure="money", currency="EUR", limit=10)
+        budget("tokens", measure="tokens", limit=1000, assumed=70)
+        reserve(Spot(unit_id=world.unit.pk, holder=new_id()), Worst())
+
+        assert window("euros").reserved == Decimal("0.1")
+        assert window("tokens").reserved == 70
+
+
+class TestNestedBudgets:
+    def test_are_taken_all_or_none(self, world):
+        below = more.unit("below", parent=world.unit)
+        budget("above", unit_id=world.unit.pk, limit=5)
+        budget("below", unit_id=below.pk, limit=1)
+        reserve(Spot(unit_id=below.pk, holder=new_id()), Worst())
+        with pytest.raises(OverBudget, match="below has no room"):
+            reserve(Spot(unit_id=below.pk, holder=new_id()), Worst())
+
+        assert (window("above").reserved, window("below").reserved) == (1, 1)
+        is_exact()
+
+
+class TestAForeignAgent:
+    def test_is_told_what_holds_it_up_and_its_grant_stands(self, world):
+        budget(unit_id=world.unit.pk)
+        ticket = redeem(action_id=called(world).pk, by=make.SETUP)
+        assert window().reserved == 1
+        waiting = called(world)
+        with pytest.raises(OverBudget, match="finance-runs has no room") as refused:
+            redeem(action_id=waiting.pk, by=make.SETUP)
+
+        assert (refused.value.status_code, refused.value.code) == (409, "over_budget")
+        assert Action.objects.get(pk=waiting.pk).status == "granted"
+        report(action_id=ticket.action.pk, fence=ticket.fence, outcome="success", by=make.SETUP)
+        assert (window().spent, window().reserved) == (1, 0)
+
+    def test_that_pays_for_a_call_reserves_its_price(self, world):
+        price = Price(name="look", kind="tool", subject="look", currency="EUR", per_call=Decimal("0.4"),
+                      valid_from=database_now())  # fmt: skip
+        draft(price, by=make.SETUP)
+        activate(price, by=make.SETUP)
+        budget("euros", measure="money", currency="EUR", limit=1)
+        ticket = redeem(action_id=called(world).pk, by=make.SETUP)
+        assert window("euros").reserved == Decimal("0.4")
+
+        report(action_id=ticket.action.pk, fence=ticket.fence, outcome="success", by=make.SETUP)
+
+        assert (window("euros").spent, window("euros").reserved) == (Decimal("0.4"), 0)
+        assert LedgerEntry.objects.get().amount == Decimal("0.4")
+
+
+class TestWhatIsLeftBehind:
+    def test_is_found_by_the_sweep(self, world):
+        budget(limit=5)
+        reserve(Spot(unit_id=world.unit.pk, holder=new_id()), Worst())
+        sweep()
+        assert window().reserved == 1
+
+        more.later("budgets_reservation", "at", Reservation.objects.get().pk, 61)
+        sweep()
+
+        assert window().reserved == 0
+        assert not Reservation.objects.exists()
+
+
+class TestTheDatabase:
+    def test_refuses_a_reservation_past_the_limit_whoever_writes_it(self, world):
+        budget(limit=5)
+        reserve(Spot(unit_id=world.unit.pk, holder=new_id()), Worst())
+        with pytest.raises(IntegrityError, match="has no room"), transaction.atomic():
+            BudgetWindow.objects.update(reserved=6)
+
+
+class TestTheWindow:
+    def test_begins_at_midnight_of_the_unit(self, world):
+        BusinessUnit.objects.filter(pk=world.unit.pk).update(time_zone="Pacific/Kiritimati")
+        budget(unit_id=world.unit.pk, window="month")
+        reserve(Spot(unit_id=world.unit.pk, holder=new_id()), Worst())
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT starts_at AT TIME ZONE 'Pacific/Kiritimati' = date_trunc('month', now() AT TIME ZONE "
+                "'Pacific/Kiritimati'), ends_at > now() FROM budgets_budgetwindow"
+            )
+            assert cursor.fetchone() == (True, True)
+
+
+class TestAHigherLimit:
+    def test_needs_two_people(self, world):
+        budget()
+        higher = Budget(name="finance-runs", version=2, measure="runs", limit=9, window="day")
+        draft(higher, by=world.ada)
+        with pytest.raises(SamePerson):
+            activate(higher, by=world.ada)
+        activate(higher, by=world.grace)
+
+        assert Budget.objects.get(status="active").limit == 9
+
+    def test_is_not_reached_by_taking_the_budget_away(self, world):
+        with pytest.raises(NeedsTwo):
+            retire(budget(), by=world.ada)
+
+    def test_cannot_come_by_counting_something_else(self, world):
+        budget()
+        with pytest.raises(Refusal, match="counts something else: window"):
+            budget(version=2, window="year")

@@ -1,0 +1,75 @@
+"""The page of budgets, its sheet and its API: the same figures in all three, for whoever sees the unit."""
+
+import csv
+from decimal import Decimal
+
+import pytest
+
+from audit.ids import new_id
+from budgets.models import Budget
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
+from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, block, reserve
+from tests import make
+
+pytestmark = pytest.mark.usefixtures("looks_at_once")
+
+
+@pytest.fixture
+def euros(unit):
+    row = make._activated(
+        Budget(name="models", unit_id=unit.pk, measure="money", currency="EUR", limit=10, why="agreed with the board")
+    )
+    anything_is_budgeted.again()
+    charge(Usage(model="m", cost=Decimal("8.1234567891"), currency="EUR"), Place(unit_id=unit.pk))
+    charge(Usage(model="nobody-knows-it", input_tokens=5), Place(unit_id=unit.pk))
+    reserve(Spot(unit_id=unit.pk, holder=new_id()), Worst(money=Decimal(1), currency="EUR"))
+    return row
+
+
+def page(browser, query=""):
+    return browser.get(f"/budgets/{query}").content.decode()
+
+
+class TestThePage:
+    def test_says_where_to_draft_one_while_there_is_none(self, as_vera):
+        assert "No budget is here" in page(as_vera)
+
+    def test_shows_exact_figures_the_state_in_words_and_unknown_costs_beside_the_sum(self, euros, as_vera):
+        shown = page(as_vera)
+
+        for words in ("models", "8.1234567891 EUR", "and 1 unknown", "10 EUR", "At risk", "91.2 % used", "1 under way",
+                      "agreed with the board", "work waits", "80 %, 100 %"):  # fmt: skip
+            assert words in shown
+
+    def test_shows_what_waits_with_its_execution(self, euros, unit, as_vera):
+        execution = make.execution()
+        spot = Spot(unit_id=unit.pk, execution_id=execution.pk, holder=new_id())
+        with pytest.raises(OverBudget) as over:
+            reserve(spot, Worst(money=Decimal(5), currency="EUR"))
+        block(over.value, step_id=new_id(), unit_id=unit.pk, execution_id=execution.pk)
+        shown = page(as_vera)
+
+        assert "Frozen" in shown
+        assert f"/executions/{execution.pk}/" in shown
+
+    def test_is_narrowed_by_state(self, euros, as_vera):
+        assert "agreed with the board" in page(as_vera, "?state=At+risk")
+        assert "agreed with the board" not in page(as_vera, "?state=Over")
+
+    def test_shows_nothing_of_a_unit_one_does_not_see(self, euros, as_eve):
+        assert "agreed with the board" not in page(as_eve)
+        assert "models" not in as_eve.get("/budgets.csv").content.decode()
+        assert as_eve.get("/api/v1/budgets/").json()["results"] == []
+
+
+class TestTheSheetAndTheApi:
+    def test_give_the_figures_of_the_page(self, euros, as_vera):
+        (row,) = csv.DictReader(as_vera.get("/budgets.csv").content.decode().splitlines())
+        (found,) = as_vera.get("/api/v1/budgets/").json()["results"]
+
+        assert Decimal(row["spent"]) == Decimal(found["spent"]) == Decimal("8.1234567891")
+        assert Decimal(row["reserved"]) == Decimal(found["reserved"]) == 1
+        assert Decimal(row["limit"]) == Decimal(found["limit"]) == 10
+        assert row["state"] == found["state"] == "At risk"
+        assert (int(row["unknown costs"]), found["unknown"]) == (1, 1)
