@@ -119,7 +119,7 @@ class BudgetWindowQuerySet(models.QuerySet["BudgetWindow"]):
 
 
 class BudgetWindow(models.Model):
-    """One window of a budget: what was spent in it and what is reserved. Written by the functions of migration 0008 only."""
+    """One window of a budget: what was spent in it and what is reserved. Written by the functions of migration 0009 only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     budget = models.CharField(max_length=80)

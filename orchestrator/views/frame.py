@@ -90,6 +90,7 @@ def nav(request: HttpRequest) -> list[Item]:
         ("Dead letters", "failure_groups", "d", numbers.letters),
         ("Unknown outcomes", "unknown_outcomes", "k", numbers.unknown),
         ("Traces", "traces", "i", None),
+        ("Budgets", "budgets", "b", None),
         ("Costs", "costs", "o", None),
         ("Alerts", "alerts", "r", numbers.alerts),
         ("Stops", "stops", "t", len(stop_band(request).stops)),
