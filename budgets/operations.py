@@ -83,17 +83,20 @@ def correct(entry: LedgerEntry, *, to: Decimal, currency: str = "", why: str, by
     Raises Invalid for a correction of a correction, a changed currency, a missing reason, and one that changes nothing.
     """
     entry = LedgerEntry.objects.select_for_update(of=("self",)).get(pk=entry.pk)
-    currency = currency or entry.currency
-    corrections = [line.amount or Decimal(0) for line in entry.corrections.all()]
-    before = (entry.amount or Decimal(0)) + sum(corrections)
+    corrections = list(entry.corrections.all())
+    # Of a line of unknown cost the first correction says the currency, and every later one keeps it.
+    held = corrections[0].currency if entry.amount is None and corrections else entry.currency
+    is_known = entry.amount is not None or bool(corrections)
+    currency = currency or held
+    before = (entry.amount or Decimal(0)) + sum(line.amount or Decimal(0) for line in corrections)
     if entry.kind == LineKind.CORRECTION:
         raise Invalid("A correction is corrected by correcting its line again.", errors=[("/entry", "correction", "")])
     if not why.strip():
         raise Invalid("Say why the line was wrong.", errors=[("/why", "required", "The ledger keeps it for good.")])
-    if not currency or (entry.amount is not None and currency != entry.currency):
+    if not currency or (is_known and currency != held):
         raise Invalid(
             "Currencies are never mixed.",
-            errors=[("/currency", "currency", f"This line is in {entry.currency or '?'}.")],
+            errors=[("/currency", "currency", f"This line is in {held or '?'}.")],
         )
     change = to_ledger(to - before)
     if not change:

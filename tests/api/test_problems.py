@@ -3,6 +3,7 @@
 Two seconds are counted as processor time, client included: how busy the machine is with other things must not matter.
 """
 
+import gc
 import json
 import time
 from http.client import HTTPConnection
@@ -101,12 +102,18 @@ def test_every_hostile_body_gets_a_problem_within_two_seconds(http):
 
 @pytest.mark.django_db(transaction=True)
 def test_heavy_bodies_are_taken_within_two_seconds(http):
-    for name, body in HEAVY.items():
-        began = time.process_time()
-        status, _, _ = http.send("POST", "actions/", body)
+    # What thousands of tests left on the heap is no server's: the collector does not walk it while this counts.
+    gc.collect()
+    gc.freeze()
+    try:
+        for name, body in HEAVY.items():
+            began = time.process_time()
+            status, _, _ = http.send("POST", "actions/", body)
 
-        assert status == 201, name
-        assert time.process_time() - began < 2, name
+            assert status == 201, name
+            assert time.process_time() - began < 2, name
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.django_db(transaction=True)

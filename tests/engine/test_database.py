@@ -9,7 +9,7 @@ from approvals import bulk, emergencies, stops
 from approvals import operations as approvals
 from approvals.models import Bypass, EscalationLevel
 from audit.lifecycle import Governed, database_now
-from budgets.models import Price
+from budgets.models import Budget, Price
 from orchestrator.models import Attempt, DeadLetter, Limit, Step
 from orchestrator.operations import bulk_letters, test_items
 from tests import make as more
@@ -42,6 +42,7 @@ def rows(world, governed, provider, settings):
     make.draft(EscalationLevel(name="head", after_percent=50, person_id=world.grace.user_id), by=make.SETUP)
     price = {"subject": "m", "currency": "EUR", "input": 1, "output": 1, "valid_from": database_now()}
     make.draft(Price(name="p", **price), by=make.SETUP)
+    make.draft(Budget(name="b", measure="runs", limit=9, window="day"), by=make.SETUP)
     limit = Limit(name="l", per_minute=1_000)
     make.draft(limit, by=make.SETUP)
     make.activate(limit, by=make.SETUP)

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 
+from orchestrator.engine.alerting import judge_all
 from orchestrator.queries.trace_parts import parts_of
 from orchestrator.workflows.errors import WorkflowErrors
 from tests import trail
@@ -89,6 +90,7 @@ class TestAModelThatIsDown:
         page = as_ada.get(execution.get_absolute_url()).content.decode()
         assert "stands in for draft" in page
         assert "without model and network" in page
+        judge_all()
         assert "Fallback" in as_ada.get("/").content.decode()
 
     def test_that_is_up_again_is_not_replaced(self, ended, provider):

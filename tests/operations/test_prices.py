@@ -269,6 +269,16 @@ class TestTheLedger:
         assert (found.unknown, found.lines, found.amounts) == (0, 1, (("EUR", Decimal("0.75")),))
         assert LedgerEntry.objects.aggregate(total=Sum("amount"))["total"] == Decimal("0.75")
 
+    def test_keeps_the_currency_of_the_first_correction_of_an_unknown_cost(self, unit):
+        line = charge(Usage(model="house-model", input_tokens=10), Place(unit_id=unit.pk))
+        correct(line, to=Decimal("0.75"), currency="USD", why="from the invoice", by=make.MAKER)
+
+        with pytest.raises(Invalid, match="never mixed"):
+            correct(line, to=Decimal("0.70"), currency="EUR", why="converted", by=make.MAKER)
+        correct(line, to=Decimal("0.80"), why="the invoice was read wrongly", by=make.MAKER)
+
+        assert cost_of_lines().amounts == (("USD", Decimal("0.80")),)
+
     @pytest.mark.parametrize(
         "wrong",
         [

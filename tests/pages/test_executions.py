@@ -6,13 +6,14 @@ import pytest
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest
+from orchestrator.engine.alerting import judge_all
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_failure
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate import propose, reconcile, redeem, report
 from orchestrator.gate.reconcile import Finding
-from orchestrator.models import Attempt, Execution
+from orchestrator.models import Alert, Attempt, Execution
 from tests import make
 
 
@@ -213,8 +214,11 @@ class TestAlerts:
         execution = make.execution("running")
         claim = Attempt.objects.get(step__execution=execution, status="running")
         settle_failure(begin(claim.pk), Failure("timeout", "no answer in 2 s"), input={})
+        judge_all()
 
         page = as_ada.get("/").content.decode()
 
         assert "no answer in 2 s" in page
-        assert f"{execution.get_absolute_url()}?step=post" in page
+        alert = Alert.objects.get()
+        assert alert.get_absolute_url() in page
+        assert f"{execution.get_absolute_url()}?step=post" in as_ada.get(alert.get_absolute_url()).content.decode()
