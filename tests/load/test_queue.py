@@ -85,12 +85,14 @@ def _marks(grace: int, dora: int) -> None:
             "INSERT INTO approvals_escalation (id, request_id, kind, step, after_percent, due_at, at, person_id, asked_name) "
             f"SELECT gen_random_uuid(), id, 'level', 'level-x', 60, now(), now(), %s, 'dora' {waiting} WHERE n %% 10 = 0", [dora]
         )  # fmt: skip
+        cursor.execute("ALTER TABLE approvals_decision DISABLE TRIGGER USER")
         cursor.execute(
             "INSERT INTO approvals_decision (id, request_id, person_id, person_name, verdict, reason_code, note, digest, "
             "revision, viewed, at, for_person_name) "
             "SELECT gen_random_uuid(), id, %s, 'dora', 'approve', 'within_policy', '', '', 1, "
             f"'{{}}', now(), '' {waiting} WHERE n %% 20 = 3", [dora]
         )  # fmt: skip
+        cursor.execute("ALTER TABLE approvals_decision ENABLE TRIGGER USER")
 
 
 def measured(browser, address, **headers):
