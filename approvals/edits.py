@@ -9,7 +9,7 @@ from django.db import transaction
 from approvals import snapshots
 from approvals.models import ApprovalRequest, Edit
 from approvals.policies import codes_of
-from approvals.quorum import Need, open_to, people_of, seats_of, union
+from approvals.quorum import Need, open_at_first, people_of, union
 from audit import lifecycle
 from audit.actors import Actor
 
@@ -73,12 +73,11 @@ def _columns(request: ApprovalRequest, amended: Amended) -> dict[str, Any]:
     """
     needs = union([Need.read(request.needs), amended.needs])
     required = people_of(max(request.required, amended.required), needs)
-    groups = open_to(seats_of(required, needs), {})
     same = ("snapshot", "digest", "revision", "title", "tier", "reasons", "policy_version")
     return {name: getattr(amended, name) for name in same} | {
         "required": required,
         "needs": [need.to_json() for need in needs],
-        "open_to": None if groups is None else sorted(groups),
+        "open_to": open_at_first(required, needs),
         "reason_codes": list(codes_of([request.reason_codes, amended.reason_codes])),
         "checks": list(dict.fromkeys([*request.checks, *amended.checks])),
         "step_up": request.step_up or amended.step_up,

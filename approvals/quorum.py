@@ -111,6 +111,12 @@ def open_to(seats: Sequence[Seat], signers: Mapping[Person, frozenset[str]]) -> 
     return None if any(not seat for seat in choices) else frozenset().union(*choices)
 
 
+def open_at_first(required: int, needs: Iterable[Need]) -> list[str] | None:
+    """The same while nobody has signed, as a request keeps it: sorted names, or None."""
+    groups = open_to(seats_of(required, tuple(needs)), {})
+    return None if groups is None else sorted(groups)
+
+
 def words(seats: Sequence[Seat], signers: Mapping[Person, frozenset[str]], titles: Mapping[str, str]) -> str:
     """Who is still needed: “one from Finance and two from Risk”; empty when the quorum is met."""
     wanted: dict[tuple[str, ...], int] = {}

@@ -15,8 +15,9 @@ from approvals import snapshots
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Found, RecordChange
 from approvals.permissions import refuse_own, refuse_unless_reviewer
-from approvals.quorum import Need, open_to, seats_of
+from approvals.quorum import Need, open_at_first
 from approvals.signals import reading_asked
+from approvals.snapshots import Reading
 from audit import lifecycle
 from audit.actors import Actor
 from audit.refusals import Refusal, Stale
@@ -51,7 +52,7 @@ def ask(*, request_id: UUID, by: Actor) -> ApprovalRequest:
         raise Stale(f"This request is {request.status}; the record is read again only while it waits for reviewers.")
     if request.is_frozen:
         raise Stale("A stop covers this request, so nothing goes out for it. The record is read when it is lifted.")
-    if not can_be_read(request):
+    if not can_be_read(request, snapshots.read(request.snapshot)):
         raise NothingToRead("No authoritative record is registered for this act, so there is nothing to read again.")
     if request.reading_asked_at is not None:
         return request
@@ -66,11 +67,9 @@ def ask(*, request_id: UUID, by: Actor) -> ApprovalRequest:
     return request
 
 
-def can_be_read(request: ApprovalRequest) -> bool:
+def can_be_read(request: ApprovalRequest, shown: Reading) -> bool:
     """An act of one of our own steps whose tool has a record. A foreign agent's and a test item's is read by nobody."""
-    if request.execution_id is None or request.is_test or not request.is_call:
-        return False
-    return snapshots.read(request.snapshot).has_record
+    return shown.has_record and request.execution_id is not None and not request.is_test and request.is_call
 
 
 def is_stale(request: ApprovalRequest) -> bool:
@@ -107,8 +106,7 @@ def changed(request: ApprovalRequest, *, snapshot: str, digest: str, revision: i
         after_digest=digest,
     )
     request.snapshot, request.digest, request.revision = snapshot, digest, revision
-    groups = open_to(seats_of(request.required, tuple(Need.read(request.needs))), {})
-    request.open_to = None if groups is None else sorted(groups)
+    request.open_to = open_at_first(request.required, Need.read(request.needs))
     request.save(update_fields=["snapshot", "digest", "revision", "open_to"])
     _keep(request, Found.CHANGED, "", by)
 

@@ -62,14 +62,12 @@ def draw(request: ApprovalRequest, *, by: Actor) -> SecondLook | None:
 
 def _open(request: ApprovalRequest, verdict: str, by: Actor) -> SecondLook:
     voices = list(request.decisions.filter(revision=request.revision).order_by("at"))
-    seats = quorum.seats_of(request.required, Need.read(request.needs))
-    open_to = quorum.open_to(seats, {})
     look = SecondLook(
         request=request,
         unit_id=request.unit_id,
         first_verdict=verdict,
         first_codes=[voice.reason_code for voice in voices],
-        open_to=None if open_to is None else sorted(open_to),
+        open_to=quorum.open_at_first(request.required, Need.read(request.needs)),
         barred=sorted(_hands_in(request)),
         tells=request.escalate_to,
         due_at=lifecycle.database_now() + DUE_WITHIN,

@@ -7,25 +7,15 @@ from django import forms
 
 from orchestrator.models import Severity
 from orchestrator.queries.alerts import TABS
-from orchestrator.triage_forms import reason
+from orchestrator.triage_forms import TabFilters, reason
 
 HOURS = [("1", "1 hour"), ("8", "8 hours"), ("24", "A day"), ("168", "A week")]
 
 
-class AlertFilters(forms.Form):
-    """The filter bar of the alerts. What is not among the choices is ignored."""
-
+class AlertFilters(TabFilters):
     unit = forms.ChoiceField(required=False)
     severity = forms.ChoiceField(choices=[("", "Any"), *((one.value, one.label) for one in Severity)], required=False)
     tab = forms.ChoiceField(choices=[(tab, tab) for tab in TABS], required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, units: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["unit"].choices = [("", "Any"), *units]  # type: ignore[attr-defined]
-
-    def chosen(self) -> dict[str, str]:
-        self.is_valid()
-        return {name: self.cleaned_data.get(name) or "" for name in self.fields}
 
 
 class AcknowledgeForm(forms.Form):

@@ -71,13 +71,9 @@ class ExecutionForm(FilterForm):
 SLOWER = [("", "Any"), ("1", "1 s"), ("10", "10 s"), ("60", "1 min"), ("3600", "1 h")]
 
 
-class TraceForm(FilterForm):
-    state = forms.ChoiceField(choices=_words("execution", ExecutionStatus.values), required=False)
-    workflow = forms.ChoiceField(required=False)
-    unit = forms.ChoiceField(required=False)
+class TraceForm(ExecutionForm):
     slower = forms.ChoiceField(choices=SLOWER, required=False, label="Slower than")
-    since = forms.ChoiceField(choices=SINCE, required=False, label="Started")
-    q = _search()
+    field_order = ("state", "workflow", "unit", "slower", "since", "q")
 
     def filters(self, now: datetime) -> TraceFilters:
         chosen = self.chosen(now)

@@ -16,12 +16,8 @@ GROWTH = [("", "No number"), ("1", "1 more letter"), ("10", "10 more"), ("100", 
 REASONS = [("", "Choose a reason"), *DiscardCode.choices]
 
 
-class GroupFilters(forms.Form):
-    """The filter bar of the groups. What is not among the choices is ignored."""
-
-    unit = forms.ChoiceField(required=False)
-    owner = forms.ChoiceField(required=False)
-    tab = forms.ChoiceField(choices=[("", ""), *((tab, tab) for tab in TABS)], required=False, widget=forms.HiddenInput)
+class TabFilters(forms.Form):
+    """A filter bar beside tabs. What is not among the choices is ignored."""
 
     def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,6 +27,12 @@ class GroupFilters(forms.Form):
     def chosen(self) -> dict[str, str]:
         self.is_valid()
         return {name: self.cleaned_data.get(name) or "" for name in self.fields}
+
+
+class GroupFilters(TabFilters):
+    unit = forms.ChoiceField(required=False)
+    owner = forms.ChoiceField(required=False)
+    tab = forms.ChoiceField(choices=[("", ""), *((tab, tab) for tab in TABS)], required=False, widget=forms.HiddenInput)
 
 
 def reason(label: str) -> forms.CharField:

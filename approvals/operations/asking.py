@@ -12,7 +12,7 @@ from approvals import notices
 from approvals.deadlines import Clock, deadline
 from approvals.models import ApprovalRequest, NoticeKind, OnTimeout
 from approvals.models.escalation import REMINDERS
-from approvals.quorum import Need, open_to, people_of, seats_of
+from approvals.quorum import Need, open_at_first, people_of
 from approvals.statuses import UNDECIDED, RequestStatus
 from approvals.stopped import COVERS
 from audit import lifecycle
@@ -87,12 +87,11 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor, within: Moves | N
     due = deadline(now, asked.clocks or (Clock(asked.decide_within_seconds),))
     columns = {name: getattr(subject, name) for name in subject.__slots__ if name not in {"id", "duties"}}
     required, needs = people_of(asked.required, asked.needs), [need.to_json() for need in asked.needs]
-    groups = open_to(seats_of(required, asked.needs), {})
     request = ApprovalRequest(
         subject_id=subject.id,
         required=required,
         needs=needs,
-        open_to=None if groups is None else sorted(groups),
+        open_to=open_at_first(required, asked.needs),
         reason_codes=list(asked.reason_codes),
         checks=list(asked.checks),
         step_up=asked.step_up,

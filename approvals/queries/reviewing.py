@@ -154,7 +154,7 @@ class Review:
     @property
     def may_read_again(self) -> bool:
         """Could the reader ask for the record to be read again?"""
-        return self.may.allowed and not self.request.is_frozen and readings.can_be_read(self.request)
+        return self.may.allowed and not self.request.is_frozen and readings.can_be_read(self.request, self.reading)
 
     @property
     def is_stale(self) -> bool:

@@ -14,10 +14,6 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def visible_to(self, actor: Actor) -> "AuditEventQuerySet":
         return self.filter(sealing.unsealed(actor), unit_id__in=scope.unit_ids(actor, "audit"))
 
-    def alerts(self, actor: Actor) -> "AuditEventQuerySet":
-        """What went wrong quietly and must not stay quiet, for whoever works in the unit."""
-        return self.filter(event__startswith="alert.", unit_id__in=scope.unit_ids(actor, "view"))
-
     def about(self, object_id: UUID) -> "AuditEventQuerySet":
         return self.filter(object_id=object_id)
 

@@ -105,6 +105,13 @@ class LedgerEntry(models.Model):
         ]
         indexes = [
             models.Index(name="ledger_execution", fields=["execution_id"]),
+            # What a foreign agent's call cost, and what a reported span cost.
+            models.Index(
+                name="ledger_action",
+                fields=["action_id"],
+                condition=Q(execution_id__isnull=True, action_id__isnull=False),
+            ),
+            models.Index(name="ledger_span", fields=["span_id"], condition=Q(span_id__isnull=False)),
             models.Index(name="ledger_unit_at", fields=["unit_id", "at"]),
             models.Index(name="ledger_corrections", fields=["corrects"], condition=Q(corrects__isnull=False)),
         ]

@@ -31,8 +31,8 @@ PATIENCE_SECONDS = 0.003
 # to know: that these are few, so that every row is found by its index.
 _GIVEN = """
 given AS MATERIALIZED (
-  SELECT g.* FROM json_to_recordset(%(given)s::json) AS g (fence uuid, step uuid, execution uuid, key text, input jsonb,
-    output jsonb, next_step uuid, next_fence uuid, result jsonb, stream text, events jsonb)
+  SELECT g.* FROM json_to_recordset(%(given)s::json) AS g (fence uuid, step uuid, execution uuid, input jsonb, output jsonb,
+    next_step uuid, next_fence uuid, result jsonb, stream text, events jsonb)
   ORDER BY execution LIMIT %(number)s
 ), locked AS MATERIALIZED (
   SELECT g.*, e.unit_id FROM given AS g CROSS JOIN LATERAL
@@ -116,7 +116,6 @@ class Success:
             "fence": str(self.fence),
             "step": str(self.step_id),
             "execution": str(self.execution_id),
-            "key": self.key,
             "input": self.input,
             "output": self.output,
             "next_step": self.next_step and str(self.next_step),

@@ -1,6 +1,6 @@
 """Who pays, for what: sums over the roll-ups by one or two dimensions, and the ledger lines behind each. Currencies stay apart.
 
-The page, the file and the drill-down ask here, so they cannot disagree. A day is a day of UTC: units have no time zone.
+The page, the file and the drill-down ask here, so they cannot disagree. A day is a day of UTC for every unit.
 """
 
 from collections.abc import Mapping

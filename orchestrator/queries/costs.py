@@ -36,6 +36,22 @@ class Cost:
         return self.input_tokens + self.output_tokens
 
 
+def added(costs: Iterable[Cost]) -> Cost:
+    """The sum of several; currencies apart."""
+    costs = [cost for cost in costs if cost.lines or cost.amounts]
+    if len(costs) < 2:
+        return costs[0] if costs else Cost()
+    amounts: dict[str, Decimal] = defaultdict(Decimal)
+    for cost in costs:
+        for currency, amount in cost.amounts:
+            amounts[currency] += amount
+    whole = {name: sum(getattr(cost, name) for cost in costs) for name in _COUNTED}
+    return Cost(amounts=tuple(sorted(amounts.items())), **whole)
+
+
+_COUNTED = ("input_tokens", "output_tokens", "lines", "unknown", "estimated")
+
+
 def _plain(amount: Decimal) -> str:
     whole, _, digits = f"{amount:f}".partition(".")
     return f"{int(whole):,}.{digits.rstrip('0'):0<2}"

@@ -61,9 +61,12 @@ class ExecutionList:
 def execution_list(
     actor: Actor, filters: ExecutionFilters, *, now: datetime, after: str = "", before: str = ""
 ) -> ExecutionList:
-    rows = narrowed(Execution.objects.visible_to(actor), filters).select_related("release").defer(
-        "input", "output", "envelope", "release__bundle"
-    )  # fmt: skip
+    return listed(narrowed(Execution.objects.visible_to(actor), filters), now=now, after=after, before=before)
+
+
+def listed(rows: QuerySet[Execution], *, now: datetime, after: str, before: str) -> ExecutionList:
+    """A page of these, newest first."""
+    rows = rows.select_related("release").defer("input", "output", "envelope", "release__bundle")
     found = NEWEST_FIRST.slice(rows, after=after, before=before)
     return ExecutionList(rows_of(found.rows, now), found, counted(rows))
 

@@ -13,6 +13,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from orchestrator.queries.costs import Cost
+
 # What each source calls its own end, in the five words a trace knows.
 OK, ERROR, REFUSED, WAITING, RUNNING = "ok", "error", "refused", "waiting", "running"
 STATES = {
@@ -27,6 +29,7 @@ STATES = {
 _AT_WORK = """LEFT JOIN LATERAL (
   SELECT t.id FROM orchestrator_attempt AS t WHERE t.step_id = {step} AND t.claimed_at <= {at}
   ORDER BY t.number DESC LIMIT 1) AS work ON true"""
+# Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again.
 PARTS = f"""
 WITH acts AS (SELECT * FROM orchestrator_action WHERE execution_id = ANY(%(runs)s) OR (id = %(trace)s AND execution_id IS NULL))
 SELECT e.id, CASE WHEN e.parent_id = ANY(%(runs)s) THEN e.parent_id END AS parent_id, e.unit_id, e.id AS execution_id,
@@ -68,9 +71,11 @@ FROM budgets_ledgerentry AS l LEFT JOIN LATERAL (
 WHERE l.execution_id = ANY(%(runs)s) AND l.kind = 'model' AND l.span_id IS NULL
 UNION ALL
 SELECT p.id, p.parent_id, p.unit_id, NULL, p.kind, p.name, p.started_at, p.ended_at, p.status, 'reported'
-FROM audit_span AS p WHERE p.trace_id = %(trace)s
+FROM audit_span AS p WHERE p.trace_id = %(trace)s AND NOT (
+  p.kind = 'step' AND p.attributes ? 'attempt' OR p.kind = 'tool' AND p.attributes ?& ARRAY['digest', 'verdict'])
 """
-# A correction belongs where the line it corrects belongs; what was unknown and is corrected is known.
+# Each way to a line has its index. A correction belongs where the line it corrects belongs; what was unknown and is
+# corrected is known.
 COSTS = """
 SELECT coalesce(first.span_id, CASE WHEN first.kind = 'model' THEN first.id END, first.action_id, first.execution_id) AS part,
   l.currency, coalesce(sum(l.amount), 0) AS amount,
@@ -80,7 +85,10 @@ SELECT coalesce(first.span_id, CASE WHEN first.kind = 'model' THEN first.id END,
   count(*) FILTER (WHERE l.basis = 'estimated') AS estimated,
   coalesce(sum(l.input_tokens), 0) AS input_tokens, coalesce(sum(l.output_tokens), 0) AS output_tokens
 FROM budgets_ledgerentry AS l JOIN budgets_ledgerentry AS first ON first.id = coalesce(l.corrects_id, l.id)
-WHERE l.execution_id = ANY(%(runs)s) OR l.action_id = ANY(%(acts)s) OR l.span_id = ANY(%(spans)s)
+WHERE l.id IN (
+  SELECT id FROM budgets_ledgerentry WHERE execution_id = ANY(%(runs)s)
+  UNION ALL SELECT id FROM budgets_ledgerentry WHERE execution_id IS NULL AND action_id = ANY(%(acts)s)
+  UNION ALL SELECT id FROM budgets_ledgerentry WHERE span_id = ANY(%(spans)s))
 GROUP BY 1, 2
 """
 
@@ -108,16 +116,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One currency's sum of one part; currency "" for lines of which nobody knows the cost."""
+    """One currency's sum of one part."""
 
     part: UUID
-    currency: str
-    amount: Decimal
-    lines: int
-    unknown: int
-    estimated: int
-    input_tokens: int
-    output_tokens: int
+    cost: Cost
 
 
 def parts_of(trace_id: UUID, runs: Iterable[UUID]) -> list[Part]:
@@ -134,7 +136,14 @@ def spent_on(parts: Iterable[Part], runs: Iterable[UUID]) -> list[Spent]:
         "acts": [part.id for part in parts if part.kind == "tool" and part.execution_id is None],
         "spans": [part.id for part in parts if part.note == "reported"],
     }
-    return [Spent(*row) for row in _rows(COSTS, given)]
+    return [_spent(*row) for row in _rows(COSTS, given)]
+
+
+def _spent(part: UUID, currency: str, amount: Decimal, *counted: int) -> Spent:
+    """No currency: lines of which nobody knows the cost."""
+    lines, unknown, estimated, given, made = counted
+    amounts = ((currency, amount),) if currency else ()
+    return Spent(part, Cost(amounts, given, made, lines, unknown, estimated))
 
 
 def _rows(statement: str, given: dict[str, Any]) -> list[Any]:

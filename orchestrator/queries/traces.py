@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
@@ -12,11 +11,10 @@ from django.db.models import F, Q, QuerySet
 from audit import scope
 from audit.actors import Actor
 from audit.models import Span
-from audit.queries import counted
 from audit.refusals import NotVisible
 from orchestrator.models import Action, Execution
-from orchestrator.queries.costs import Cost
-from orchestrator.queries.executions import NEWEST_FIRST, ExecutionFilters, ExecutionList, narrowed, rows_of
+from orchestrator.queries.costs import Cost, added
+from orchestrator.queries.executions import ExecutionFilters, ExecutionList, listed, narrowed
 from orchestrator.queries.trace_parts import ERROR, Part, Spent, parts_of, spent_on
 
 FIRST_PAGE = 200
@@ -35,7 +33,6 @@ class Node:
     whole: Cost = field(default_factory=Cost)
     errors: int = 0
     size: int = 1
-    ended_at: datetime | None = None
 
     def walk(self) -> Iterator["Node"]:
         """Itself and everything below, in the order of the page. No recursion: traces may be deep."""
@@ -57,16 +54,12 @@ class Trace:
     withheld: int
     cut: bool
     now: datetime
+    # From the first beginning to the last end; what still runs ends now.
+    seconds: float
 
     @property
     def started_at(self) -> datetime:
         return self.root.part.started_at
-
-    @property
-    def seconds(self) -> float:
-        """From the first beginning to the last end; what still runs ends now."""
-        ends = max(node.part.ended_at or self.now for node in self.nodes.values())
-        return max((ends - self.started_at).total_seconds(), 0.000_001)
 
     @property
     def took(self) -> timedelta:
@@ -94,7 +87,9 @@ def trace(actor: Actor, trace_id: UUID, *, now: datetime) -> Trace:
     withheld = len(parts) - len(mine) + len(runs) - len(shown)
     spent = spent_on(mine[:MOST_PARTS], ids)
     root, nodes = _tree(mine[:MOST_PARTS], spent)
-    return Trace(trace_id, root, nodes, shown, withheld, len(mine) > MOST_PARTS, now)
+    ends = max(node.part.ended_at or now for node in nodes.values())
+    seconds = max((ends - root.part.started_at).total_seconds(), 0.000_001)
+    return Trace(trace_id, root, nodes, shown, withheld, len(mine) > MOST_PARTS, now, seconds)
 
 
 def executions_of(trace_id: UUID) -> QuerySet[Execution]:
@@ -129,9 +124,7 @@ def trace_list(
     rows = narrowed(Execution.objects.visible_to(actor), filters).filter(parent_id__isnull=True)
     if filters.slower is not None:
         rows = rows.filter(finished_at__gte=F("created_at") + filters.slower)
-    rows = rows.select_related("release").defer("input", "output", "envelope", "release__bundle")
-    found = NEWEST_FIRST.slice(rows, after=after, before=before)
-    return ExecutionList(rows_of(found.rows, now), found, counted(rows))
+    return listed(rows, now=now, after=after, before=before)
 
 
 def _tree(parts: list[Part], spent: Iterable[Spent]) -> tuple[Node, dict[UUID, Node]]:
@@ -167,46 +160,11 @@ def _count(root: Node, order: list[Node], spent: Iterable[Spent]) -> None:
         for child in node.children:
             child.depth = node.depth + 1
     known = {node.part.id: node for node in order}
-    lines: dict[UUID, list[Spent]] = defaultdict(list)
+    lines: dict[UUID, list[Cost]] = defaultdict(list)
     for line in spent:
-        lines[line.part if line.part in known else root.part.id].append(line)
+        lines[line.part if line.part in known else root.part.id].append(line.cost)
     for node in reversed(order):
-        node.own = summed(lines[node.part.id])
+        node.own = added(lines[node.part.id])
         node.whole = added([node.own, *(child.whole for child in node.children)])
         node.errors = (node.part.state == ERROR) + sum(child.errors for child in node.children)
         node.size = 1 + sum(child.size for child in node.children)
-
-
-def summed(lines: Iterable[Spent]) -> Cost:
-    lines = list(lines)
-    amounts: dict[str, Decimal] = defaultdict(Decimal)
-    for line in lines:
-        if line.currency:
-            amounts[line.currency] += line.amount
-    return Cost(
-        amounts=tuple(sorted(amounts.items())),
-        input_tokens=sum(line.input_tokens for line in lines),
-        output_tokens=sum(line.output_tokens for line in lines),
-        lines=sum(line.lines for line in lines),
-        unknown=sum(line.unknown for line in lines),
-        estimated=sum(line.estimated for line in lines),
-    )
-
-
-def added(costs: list[Cost]) -> Cost:
-    """The sum of several; currencies apart."""
-    costs = [cost for cost in costs if cost.lines or cost.amounts]
-    if len(costs) < 2:
-        return costs[0] if costs else Cost()
-    amounts: dict[str, Decimal] = defaultdict(Decimal)
-    for cost in costs:
-        for currency, amount in cost.amounts:
-            amounts[currency] += amount
-    return Cost(
-        amounts=tuple(sorted(amounts.items())),
-        input_tokens=sum(cost.input_tokens for cost in costs),
-        output_tokens=sum(cost.output_tokens for cost in costs),
-        lines=sum(cost.lines for cost in costs),
-        unknown=sum(cost.unknown for cost in costs),
-        estimated=sum(cost.estimated for cost in costs),
-    )

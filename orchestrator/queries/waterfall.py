@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from orchestrator.queries.costs import Cost
+from orchestrator.queries.costs import Cost, added
 from orchestrator.queries.trace_parts import ERROR
-from orchestrator.queries.traces import FIRST_PAGE, Node, Trace, added
+from orchestrator.queries.traces import FIRST_PAGE, Node, Trace
 
 VIEWS = {"tree": "Tree", "hot": "Hot path", "errors": "Errors only", "tools": "By tool"}
 # A thousandth of the drawing's width: thinner bars cannot be seen.

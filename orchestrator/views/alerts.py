@@ -21,7 +21,7 @@ from orchestrator.queries import alerts as queries
 def alert_list(request: HttpRequest) -> HttpResponse:
     """The alert seen last on top."""
     actor = actor_of(request)
-    form = AlertFilters(request.GET, units=queries.units_of(actor))
+    form = AlertFilters(request.GET, offered={"unit": queries.units_of(actor)})
     chosen = form.chosen()
     found = queries.alert_list(
         actor, **chosen, after=request.GET.get("after", ""), before=request.GET.get("before", "")

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -86,7 +87,7 @@ def _visible(request: HttpRequest, pk: UUID) -> Trace | HttpResponse:
         if other is None or other == pk:
             raise
         one.trace(actor, other, now=timezone.now())
-        return redirect(f"/traces/{other}/?focus={pk}&span={pk}")
+        return redirect(f"{reverse('trace', args=[other])}?focus={pk}&span={pk}")
 
 
 def _node(trace: Trace, text: str) -> Node | None:
