@@ -8,7 +8,7 @@ JOBS    ?= 2
 SEED    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos relays acknowledged disturbances drain defects load races soak bench lock diagrams clean
+.PHONY: help run test lint types chaos relays acknowledged disturbances clocks drain defects load races soak bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -45,6 +45,9 @@ acknowledged: $(READY)  ## crash PostgreSQL RESTARTS=100 times under clients tha
 
 disturbances: $(READY)  ## throughput before, during and after five disturbances, and the time until a dead worker's step is claimable
 	$(BIN)/python -m pytest tests/chaos/test_recovery.py -m chaos --durable --timeout 0
+
+clocks: $(READY)  ## the same work with workers whose clocks are ten minutes off; needs a C compiler
+	$(BIN)/python -m pytest tests/chaos/test_wrong_clocks.py -m chaos --durable --timeout 0
 
 drain: $(READY)  ## an operator drains 1,204 dead letters in a browser, with real workers; LETTERS=105 for a first look
 	@tools/need_chromium
