@@ -81,6 +81,12 @@ def _nobody_sweeps() -> None:
     sweep._give_up_lease = lambda _: False
 
 
+def _reservations_outlive_their_attempts() -> None:
+    """What the dead had reserved is not given back."""
+    settle.release = lambda *_, **__: False
+    sweep._release = lambda _: False
+
+
 # --- Effects -------------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +234,9 @@ DEFECTS = {
     "every try has a key of its own": Defect("I1", _a_new_key_for_every_try, ("class_a/send.answered:1:kill",)),
     "check, then charge": Defect(
         "I18", _check_then_charge, ("costly/atomic.settle._settle_and_advance.committed:1:kill",)
+    ),
+    "reservations outlive their attempts": Defect(
+        "I18", _reservations_outlive_their_attempts, ("budgeted/handler.ended:1:kill",)
     ),
     "the answer is stored after the act": Defect(
         "I8", _the_answer_is_stored_afterwards, ("three_steps/start.committed:1:kill",)

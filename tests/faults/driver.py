@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from django.conf import settings
 from django.db import connection
 from django.urls import get_resolver
 
+from audit.definitions import activate, draft, retire
+from budgets.models import Budget
+from budgets.reserving import anything_is_budgeted
 from config.postgres import Server
 from orchestrator.engine import execute, workshop
 from orchestrator.engine.released import released
@@ -90,6 +94,29 @@ def world(folder: Path, server: Server) -> Iterator[World]:
         ledger.kill()
 
 
+@contextmanager
+def _budget(trial: Trial) -> Iterator[None]:
+    """Room for all its trials: what is watched is that it is reserved, used up and given back.
+
+    Only while its scenario plays: as soon as there is any budget, every step leaves the short way.
+    """
+    if not trial.scenario.budgeted:
+        yield
+        return
+    name = trial.scenario.name
+    version = Budget.objects.filter(name=name).count() + 1
+    room = {"measure": "money", "currency": "EUR", "limit": 1_000_000, "window": "always", "assumed": Decimal("0.05")}
+    budget = Budget(name=name, version=version, workflow=name, **room)
+    draft(budget, by=make.SETUP)
+    activate(budget, by=make.SETUP)
+    anything_is_budgeted.again()
+    try:
+        yield
+    finally:
+        retire(budget, by=make.SETUP)
+        anything_is_budgeted.again()
+
+
 def _warm(on: World) -> None:
     """What every child would load, parse and compile anew: releases, the API's addresses and serializers, queries, rules."""
     for key in Release.objects.values_list("pk", flat=True):
@@ -105,7 +132,8 @@ def record(on: World, scenario: str) -> list[tuple[str, int]]:
     """Play it undisturbed: every point it passes, in order, with the number of the passing."""
     trial, log = _new_trial(on, scenario), on.folder / "trial.log"
     log.write_text("")
-    _play(on, trial, [], log, recording=True)
+    with _budget(trial):
+        _play(on, trial, [], log, recording=True)
     found = _read(log, trial)
     assert not found["violation"], found["violation"]
     return found["passed"]
@@ -118,12 +146,13 @@ def run(on: World, scenario: str, faults: list[Fault]) -> Outcome:
     history.begin()
     log = on.folder / "trial.log"
     log.write_text("")
-    _with_faults(on, trial, faults, log)
-    while _others:
-        os.waitpid(_others.pop(), 0)
-    _time_passes()
-    _read(log, trial)
-    problem = _play(on, trial, [], log)
+    with _budget(trial):
+        _with_faults(on, trial, faults, log)
+        while _others:
+            os.waitpid(_others.pop(), 0)
+        _time_passes()
+        _read(log, trial)
+        problem = _play(on, trial, [], log)
     told = _read(log, trial)
     violations = [problem] if problem else []
     violations += told["violation"] + history.judge(trial)

@@ -12,14 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from approvals.models import ApprovalRequest, Decision, Notice
 from approvals.models.notice import Delivery
 from audit.ids import new_id
 from audit.models import AuditEvent, AuditStream
 from audit.verify import first_break
-from budgets.models import LedgerEntry
+from budgets.models import BudgetWindow, LedgerEntry, Reservation
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.statuses import ACTION, ATTEMPT, DEAD_LETTER, EXECUTION, STEP
 from tests import trail
@@ -53,6 +53,7 @@ def judge(trial: Trial) -> list[str]:
             _trail,
             _told,
             _costs,
+            _reservations,
         )
         for problem in check(trial, rows)
     ]
@@ -210,6 +211,23 @@ def _costs(trial: Trial, rows: list[Execution]) -> Iterator[str]:
             tries = Attempt.objects.filter(step=step, started_at__isnull=False).count()
             if not 1 <= lines <= tries:
                 yield f"I18: {lines} cost lines of {tries} runs"
+
+
+def _reservations(trial: Trial, rows: list[Execution]) -> Iterator[str]:
+    """I17 and I18: what is spent is what the ledger says, nothing stays reserved, and no window exceeds its limit."""
+    left = Reservation.objects.filter(execution_id__in=[row.pk for row in rows]).count()
+    if left:
+        yield f"I18: {left} reservations were neither used up nor given back"
+    for window in BudgetWindow.objects.all():
+        held = Reservation.objects.filter(window=window).aggregate(all=Sum("amount"))["all"] or 0
+        of_it = Execution.objects.filter(workflow=window.budget).values("pk")
+        lines = LedgerEntry.objects.filter(execution_id__in=of_it).aggregate(all=Sum("amount"))["all"] or 0
+        if window.reserved != held:
+            yield f"I18: the window of {window.budget} has {window.reserved} reserved, its reservations are {held}"
+        if window.spent != lines:
+            yield f"I17: the window of {window.budget} has {window.spent} spent, its lines in the ledger {lines}"
+        if window.spent + window.reserved > window.limit:
+            yield f"I17: {window.budget} is over its limit"
 
 
 def _less(some: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -57,6 +57,8 @@ class Scenario:
     deeds: tuple[str, ...] = ()
     # How many different calls of tools one execution makes.
     sends: int = 1
+    # Is there a budget for its workflow, which reserves before each step?
+    budgeted: bool = False
     executions: int = 1
     then: tuple[str, ...] = ()
     ends: tuple[str, ...] = ("succeeded",)
@@ -75,6 +77,7 @@ SCENARIOS = {
     for scenario in (
         Scenario("three_steps", _do("one") + _do("two") + _do("three"), sends=0),
         Scenario("costly", _do("costly") + _do("two"), sends=0),
+        Scenario("budgeted", _do("costly") + _do("two") + _send("send_a"), budgeted=True),
         Scenario("class_a", _send("send_a") + _do("after")),
         Scenario("class_a_no_answer", _send("send_a"), deeds=("drop",)),
         Scenario("class_b", _send("send_b") + _do("after"), kind="B"),
