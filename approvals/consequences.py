@@ -1,7 +1,7 @@
-"""What follows from each way a request can end, in words and with the moment it happens at: the clock is an argument."""
+"""What follows from each way a request can end, in words, with the moment it happens at."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from approvals.models import ApprovalRequest
 from approvals.signers import Standing, silence_of
@@ -17,19 +17,26 @@ class Consequence:
     then: str = ""
 
 
-def consequences_of(request: ApprovalRequest, stands: Standing, now: datetime) -> list[Consequence]:
+def consequences_of(request: ApprovalRequest, stands: Standing) -> list[Consequence]:
+    # A request without an agent is about a step of a workflow: no act waits, the execution does.
     left = request.required - stands.given
     window = _span(request.use_within_seconds)
-    if left <= 1:
+    if left <= 1 and not request.agent:
+        approve = Consequence("If you approve", "The execution goes on at once, on exactly these values.")
+    elif left <= 1:
         release = "The last signature releases the act" if request.required > 1 else "The act is released"
-        says = f"{release} at once: exactly these bytes, once, if it is carried out within {window}, until"
-        approve = Consequence("If you approve", says, now + timedelta(seconds=request.use_within_seconds))
+        says = f"{release} at once: exactly these bytes, once, if it is carried out within {window} of the signature."
+        approve = Consequence("If you approve", says)
     else:
         says = f"Yours is one of {request.required} signatures; still needed: {stands.missing}. Nothing happens until all are in."
         approve = Consequence("If you approve", says)
-    reject = Consequence(
-        "If you reject", "The act is refused for good, whatever others said. The agent is told your reason and note."
+    refused = "The act is refused for good, whatever others said."
+    goes_on = (
+        "The agent is told your reason and note, and goes on without it."
+        if request.agent
+        else "The execution goes no further here: it ends, or takes the other way its workflow names."
     )
+    reject = Consequence("If you reject", f"{refused} {goes_on}")
     return [approve, reject, _silence(request)]
 
 

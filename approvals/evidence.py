@@ -13,8 +13,21 @@ ATTACHED = 4_000  # characters of an attachment that are shown
 
 
 def evidence_of(request: ApprovalRequest, reading: Reading, lock: Lock | None) -> list[Evidence]:
-    """Attachments first, then every value of the record; of a record that cannot be shown whole the beginning."""
-    return [_cut(row) for row in _given(request.evidence)] + _record_evidence(reading, lock)
+    """What was found about the same thing first, then attachments, then every value of the record; of a record that
+    cannot be shown whole the beginning.
+    """
+    texts = {value.text for value in reading.arguments}
+    found = [row for one in request.found for row in _found(one, texts)]
+    return [_cut(row) for row in [*found, *_given(request.evidence)]] + _record_evidence(reading, lock)
+
+
+def _found(one: Mapping[str, Any], texts: set[str]) -> list[Evidence]:
+    """One object of the execution, a row for each of its values. The requester or a step wrote it; we only found it."""
+    rows = [(str(name), value if isinstance(value, str) else json.dumps(value)) for name, value in one["value"].items()]
+    return [
+        Evidence(f"{one['label']} / {name}", text, str(one["source"]), "", matches=True if text in texts else None)
+        for name, text in rows
+    ]
 
 
 def _given(rows: Any) -> list[Evidence]:

@@ -106,7 +106,7 @@ class DecisionForm(ConfirmedForm):
         required=False,
         max_length=2_000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="The agent and the auditors read it. “Other” needs a note.",
+        help_text="Optional, but needed with “Other”. The agent and the auditors read it.",
     )
     viewed = forms.MultipleChoiceField(
         choices=[*SECTIONS.items()], required=False, widget=forms.CheckboxSelectMultiple, label="Viewed"
@@ -137,6 +137,7 @@ class DecisionForm(ConfirmedForm):
         self.approval = approval
         self.only_where_asked(approval)
         if "reason_code" in self.fields:
+            self.fields["note"].needed_sometimes = True  # type: ignore[attr-defined]
             self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
         for number, check in enumerate(approval.checks):
             self.fields[f"check_{number}"] = forms.ChoiceField(

@@ -27,13 +27,13 @@ class ReasonCode(models.TextChoices):
     WRONG_TARGET = "wrong_target", "Wrong account or recipient"
     MISSING_EVIDENCE = "missing_evidence", "Evidence is missing"
     NOT_ALLOWED = "not_allowed", "Not allowed by policy"
-    DUPLICATE = "duplicate", "Already done"
-    OTHER = "other", "Other (a note is needed)"
+    DUPLICATE = "duplicate", "Duplicate, or already done"
+    OTHER = "other", "Other"
 
 
 def said(reason_code: str, note: str) -> str:
     """A coded reason and its note in words, as histories tell them; the code itself stands in the decision."""
-    word = ReasonCode(reason_code).label.partition(" (")[0]
+    word = ReasonCode(reason_code).label
     return f"{word}: {note}" if note else word
 
 

@@ -92,6 +92,8 @@ class ApprovalRequest(Governed):
     policy_version = models.TextField()
     reasons = models.JSONField(default=list)
     evidence = models.JSONField(default=list)
+    # What the act's execution was given or had found about the same thing, put here by the control plane.
+    found = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     agent_says = models.TextField(default="")
     requester = models.TextField()
     requester_name = models.TextField()

@@ -43,7 +43,9 @@ class Subject:
     replaces: UUID | None = None
     # Keys of people whose signature cannot count, each with the words for why ("own the agent clerk").
     duties: Mapping[str, str] = field(default_factory=dict)
+    # What the proposer attached, and what the control plane found about the same thing: {label, source, value}.
     evidence: list[Any] = field(default_factory=list)
+    found: list[Any] = field(default_factory=list)
     agent_says: str = ""
     is_test: bool = False
 

@@ -74,6 +74,11 @@ class Review:
     successor: ApprovalRequest | None = None
 
     @property
+    def sent_before(self) -> list[dict[str, Any]]:
+        """Acts that went out under the same business key before this was asked."""
+        return [one for one in self.request.found if one.get("action")]
+
+    @property
     def arguments(self) -> list[Row]:
         return rows_of(self.reading.arguments, self.lock)
 
@@ -192,7 +197,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         request=request,
         reading=reading,
         evidence=evidence_of(request, reading, lock),
-        consequences=consequences_of(request, stands, now),
+        consequences=consequences_of(request, stands),
         decisions=decisions,
         stands=stands,
         mine=mine,

@@ -1,5 +1,6 @@
 """Steps that people decide: `approve` steps, and failures the workflow routes to a human. The step is the subject."""
 
+import re
 from typing import Any
 
 from approvals import operations as approvals
@@ -7,10 +8,11 @@ from approvals.policies import DAY, HOUR
 from audit.canonical import canonical, digest_text
 from audit.lifecycle import Moves
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.released import released
+from orchestrator.engine.released import Released, released
 from orchestrator.engine.retries import Failure
 from orchestrator.gate.duties import Duties, duties_of_step
 from orchestrator.models import Execution, Step
+from orchestrator.workflows.binding import ROOTS, BindingError, bind
 from orchestrator.workflows.spec import StepSpec
 
 
@@ -23,18 +25,47 @@ def ask_about_step(
     reasons: list[str],
     within: Moves | None = None,
 ) -> None:
-    """Open the request of an `approve` step: people see every value the conditions looked at."""
+    """Open the request of an `approve` step: people see what comes next, and every value the conditions looked at once."""
+    next_steps = _next_steps(execution, step, scope)
+    does = " and ".join(f"{one['step']} ({one['does']})" for one in next_steps) or "its end"
     _open(
         execution,
         step,
         required=spec.required,
         reasons=reasons,
-        title=f"Let {execution.workflow} go on past “{step.key}”",
+        title=f"Let {execution.workflow} go on to {does}"[:200],
         effect="continue",
-        reversible="Rejecting ends the execution; nothing has been done yet at this step.",
-        facts={"values": scope},
+        reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
+        facts={
+            "because": {name: value for name, value in scope.items() if _is_named(name, spec.human_if)},
+            "comes_next": next_steps,
+            "input": scope["input"],
+            "steps": scope["steps"],
+        },
         within=within,
     )
+
+
+def _is_named(name: str, conditions: tuple[str, ...]) -> bool:
+    return name not in ROOTS and any(re.search(rf"(?<![\w.]){re.escape(name)}\b", one) for one in conditions)
+
+
+def _next_steps(execution: Execution, step: Step, scope: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps that wait for this one: what each does, and with what, as far as that is known already."""
+    one = released(execution.release_id)
+    return [
+        {"step": after.key, "does": after.tool or after.agent or "asks people", **_given(one, after, scope)}
+        for after in one.spec.steps
+        if step.key in after.needs
+    ]
+
+
+def _given(one: Released, after: StepSpec, scope: dict[str, Any]) -> dict[str, Any]:
+    contract = one.tools.get(after.tool or "") or one.agents.get(after.agent or "") or {}
+    try:
+        return {"with": bind(after, scope, contract.get("input_schema") or {})}
+    except BindingError:
+        return {}  # it needs what this step or a later one gives
 
 
 def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:

@@ -25,6 +25,7 @@ from orchestrator.gate.announce import announce
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
 from orchestrator.gate.locks import lock_execution, refuse_without_lease
+from orchestrator.gate.mentions import mentions_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
 from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Execution, Tool
@@ -326,6 +327,7 @@ def subject_of(
         requester_name=action.requester_name,
         duties=duties_of(action, tool=tool, requirement=need),
         evidence=list(action.context.get("evidence", [])),
+        found=mentions_of(action),
         agent_says=str(action.context.get("reason", "")),
     )
 

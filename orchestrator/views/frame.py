@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from approvals import pauses
+from approvals.queue import FOR_ME
 from audit import scope
 from audit.preferences import preferences_of
 from audit.web import actor_of, address, is_part, unchanged
@@ -104,9 +105,16 @@ def nav(request: HttpRequest) -> list[Item]:
     foot = [("Policies", "admin:index", "p", None)] if request.user.is_staff else []
     foot += [("Preferences", "preferences", "s", None), ("Help", "help", "h", None)]
     return [
-        Item(label, reverse(name), key, _is_current(here, reverse(name)), count or None, foot=place >= len(lines))
+        Item(
+            label, _counted(name, count), key, _is_current(here, reverse(name)), count or None, foot=place >= len(lines)
+        )
         for place, (label, name, key, count) in enumerate([*lines, *foot])
     ]
+
+
+def _counted(name: str, count: int | None) -> str:
+    """Where a number leads to what it counts: at Approvals, what waits for the reader."""
+    return reverse(name) + (f"?state={FOR_ME}" if name == "approvals" and count else "")
 
 
 def _is_current(path: str, url: str) -> bool:

@@ -98,6 +98,8 @@ class TestSignatures:
     def test_none_for_a_small_one_two_for_a_large_one_one_for_a_customers(self, plant):
         execution = plant.wait_for(plant.order(next(NUMBERS), "matched", "fee", "refund", "large"), "waiting")
         (large,) = requests_of(execution)
+        # The bank's row stands beside the act, for whoever is asked whether the amount agrees with it.
+        assert f"{number_of(execution)}-large" in [one["value"].get("reference") for one in large.found]
         sign(large, plant.world.grace)
         sign(large, plant.world.grace)
         large.refresh_from_db()

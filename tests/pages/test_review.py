@@ -48,6 +48,28 @@ class TestReviewPage:
         assert all(words in page for words in ("If you approve", "If you reject", "If nobody decides"))
         assert "Silence never approves" in page
 
+    def test_says_how_long_an_approval_lasts_and_no_moment_that_slides_with_the_clock(self, unit, as_grace):
+        page = as_grace.get(make.request().get_absolute_url()).content.decode()
+
+        after_approving = page.split("If you approve")[1].split("</dd>")[0]
+        assert "of the signature." in after_approving
+        assert "<time" not in after_approving
+
+    def test_tells_a_recorded_other_by_its_word_and_note(self, unit, as_grace):
+        request = make.request()
+        decide(as_grace, request, "reject", reason_code="other", note="the supplier called it off")
+
+        page = as_grace.get(request.get_absolute_url()).content.decode()
+
+        assert "Other<br>“the supplier called it off”" in page
+
+    def test_never_calls_the_note_optional_but_says_with_which_reason_it_is_needed(self, unit, as_grace):
+        page = as_grace.get(make.request().get_absolute_url()).content.decode()
+
+        note = page.split('for="decision_note"')[1].split("</div>")[0]
+        assert "needed with “Other”" in note
+        assert ">optional<" not in note
+
     def test_chooses_no_answer_in_advance(self, unit, as_grace):
         page = as_grace.get(make.request().get_absolute_url()).content.decode()
 

@@ -1,0 +1,90 @@
+"""What stands beside an act that waits for people: what its execution knows about it, what went out before, what comes next."""
+
+import json
+
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from approvals import operations as approvals
+from approvals.models import ApprovalRequest
+from orchestrator.models import Action
+from tests import worlds as make
+from tests.engine.driving import drive
+from tests.signing import voice
+
+HEAD = "input: {type: object, required: [rows], properties: {rows: {type: array, items: {type: object}}}}\n"
+ROWS = [{"ref": "R-1001", "amount": "12.00"}, {"ref": "R-1002", "amount": "2750.00"}]
+UNSAFE = "  - send: {tool: unsafe, ref: R-1002}\n"
+
+
+def waiting(world, governed, steps, rows=ROWS):
+    governed(steps, head=HEAD)
+    execution = make.start(world, "outside", rows=rows)
+    drive(execution)
+    return ApprovalRequest.objects.get(execution_id=execution.pk, status="pending")
+
+
+def page_of(world, request):
+    """As somebody reads it who may decide on it."""
+    browser = Client()
+    browser.force_login(get_user_model().objects.get(pk=world.grace.user_id))
+    return browser.get(request.get_absolute_url()).content.decode()
+
+
+class TestAnAct:
+    def test_has_beside_it_what_the_execution_was_given_about_the_same_thing(self, world, governed, provider):
+        request = waiting(world, governed, UNSAFE)
+
+        assert request.found == [{"label": "rows / 2", "source": "what it was started with", "value": ROWS[1]}]
+        evidence = page_of(world, request).split('id="evidence"')[1].split("</table>")[0]
+        assert "2750.00" in evidence
+        assert "what it was started with" in evidence
+        assert "12.00" not in evidence
+
+    def test_has_beside_it_what_an_earlier_step_gave(self, world, governed, provider):
+        provider.record = {"accounts": [{"of": "R-1002", "balance": "7.00"}]}
+        request = waiting(world, governed, "  - first: {tool: fetch, ref: R-1}\n" + UNSAFE, rows=[])
+
+        assert [(one["label"], one["source"]) for one in request.found] == [("accounts / 1", "what first gave")]
+
+    def test_warns_when_the_same_went_out_before(self, world, governed, provider):
+        first = waiting(world, governed, UNSAFE)
+        approvals.approve(request_id=first.pk, by=world.grace, voice=voice(first, by=world.grace))
+        drive()
+        sent = Action.objects.get(pk=first.subject_id)
+        assert sent.status == "succeeded"
+
+        drive(make.start(world, "outside", rows=[]))
+        request = ApprovalRequest.objects.get(status="pending")
+
+        assert [one["action"] for one in request.found] == [str(sent.pk)]
+        page = page_of(world, request)
+        assert "Perhaps it is done already" in page
+        assert reverse("action", args=[sent.pk]) in page
+
+    def test_is_not_said_to_have_gone_out_before_when_it_has_not(self, world, governed, provider):
+        assert "Perhaps it is done already" not in page_of(world, waiting(world, governed, UNSAFE))
+
+
+class TestAStepThatAsks:
+    STEPS = '  - ask: {human_if: ["size(rows) > 1"]}\n  - send: {tool: unsafe, ref: R-1002, needs: [ask]}\n'
+
+    def test_says_what_comes_next_and_with_what(self, world, governed, provider):
+        request = waiting(world, governed, self.STEPS)
+
+        assert request.title == "Let outside go on to send (unsafe)"
+        shown = json.loads(request.snapshot)["arguments"]
+        assert shown["comes_next"] == [{"step": "send", "does": "unsafe", "with": {"ref": "R-1002"}}]
+        assert "Approving lets the execution go on to send (unsafe)." in request.reversible
+
+    def test_shows_every_value_once_those_it_asks_about_first(self, world, governed, provider):
+        shown = json.loads(waiting(world, governed, self.STEPS).snapshot)["arguments"]
+
+        assert list(shown) == ["because", "comes_next", "input", "steps"]
+        assert shown["because"] == {"rows": ROWS}
+        assert shown["input"] == {"rows": ROWS}
+
+    def test_says_that_it_is_the_end_when_nothing_follows(self, world, governed, provider):
+        request = waiting(world, governed, '  - ask: {human_if: ["true"]}\n')
+        assert request.title == "Let outside go on to its end"
