@@ -38,9 +38,11 @@ class Place:
 def mentions_of(action: Action) -> list[dict[str, Any]]:
     """What the reviewer of this act is shown of the execution it belongs to; nothing for an act that belongs to none."""
     before = sent_before(action)
-    if action.execution_id is None:
+    # A foreign agent may name an execution that is not here, or one of another unit: nothing of that is shown.
+    own = Execution.objects.filter(pk=action.execution_id, unit_id=action.unit_id)
+    execution = own.only("input").first() if action.execution_id else None
+    if execution is None:
         return before
-    execution = Execution.objects.only("input").get(pk=action.execution_id)
     steps = Step.objects.filter(execution_id=execution.pk, output__isnull=False).order_by("finished_at", "pk")
     gave = [Place(f"what {key} gave", output) for key, output in steps.values_list("key", "output")]
     return [
