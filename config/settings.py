@@ -305,5 +305,10 @@ LOGGING = {
     "loggers": {"django-q": {"level": "WARNING"}, "django.request": {"level": "ERROR"}, "fido2": {"level": "WARNING"}},
 }
 
+# --- Traces in: how much each business unit may send to /v1/traces -----------------------------------------------
+TRACE_SPANS_PER_MINUTE = env.integer("TRACE_SPANS_PER_MINUTE", 60_000, at_least=1)
+TRACE_SPANS_PER_DAY = env.integer("TRACE_SPANS_PER_DAY", 5_000_000, at_least=1)
+TRACE_BYTES_PER_DAY = env.integer("TRACE_BYTES_PER_DAY", 2_147_483_648, at_least=1)
+
 # --- Telemetry: on only where an exporter is configured; losing the sink never changes an execution -------------
 OTEL_ENABLED = bool(env.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""))

@@ -5,12 +5,15 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from approvals.notification_views import notifications
+from orchestrator.api.otlp import Traces
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("api/v1/", include("orchestrator.api.urls")),
+    # Where exporters send to: OpenTelemetry says the address, not we.
+    path("v1/traces", Traces.as_view(), name="otlp-traces"),
     path("approvals/", include("approvals.urls")),
     path("preferences/notifications/", notifications, name="notifications"),
     path("preferences/factors/", include("approvals.factor_urls")),

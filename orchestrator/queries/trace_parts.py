@@ -29,7 +29,8 @@ STATES = {
 _AT_WORK = """LEFT JOIN LATERAL (
   SELECT t.id FROM orchestrator_attempt AS t WHERE t.step_id = {step} AND t.claimed_at <= {at}
   ORDER BY t.number DESC LIMIT 1) AS work ON true"""
-# Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again.
+# Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again. Anybody may send spans
+# under an id that he was told: those of other units are no part of this trace, and are not even counted (I33).
 PARTS = f"""
 WITH acts AS (SELECT * FROM orchestrator_action WHERE execution_id = ANY(%(runs)s) OR (id = %(trace)s AND execution_id IS NULL))
 SELECT e.id, CASE WHEN e.parent_id = ANY(%(runs)s) THEN e.parent_id END AS parent_id, e.unit_id, e.id AS execution_id,
@@ -71,8 +72,8 @@ FROM budgets_ledgerentry AS l LEFT JOIN LATERAL (
 WHERE l.execution_id = ANY(%(runs)s) AND l.kind = 'model' AND l.span_id IS NULL
 UNION ALL
 SELECT p.id, p.parent_id, p.unit_id, NULL, p.kind, p.name, p.started_at, p.ended_at, p.status, 'reported'
-FROM audit_span AS p WHERE p.trace_id = %(trace)s AND NOT (
-  p.kind = 'step' AND p.attributes ? 'attempt' OR p.kind = 'tool' AND p.attributes ?& ARRAY['digest', 'verdict'])
+FROM audit_span AS p WHERE p.trace_id = %(trace)s AND p.unit_id = ANY(%(units)s) AND NOT (p.agent = '' AND (
+  p.kind = 'step' AND p.attributes ? 'attempt' OR p.kind = 'tool' AND p.attributes ?& ARRAY['digest', 'verdict']))
 """
 # Each way to a line has its index. A correction belongs where the line it corrects belongs; what was unknown and is
 # corrected is known.
@@ -122,9 +123,10 @@ class Spent:
     cost: Cost
 
 
-def parts_of(trace_id: UUID, runs: Iterable[UUID]) -> list[Part]:
-    """Every part, earliest first. `runs` are the executions of the trace."""
-    rows = _rows(PARTS + " ORDER BY started_at, id", {"trace": trace_id, "runs": list(runs)})
+def parts_of(trace_id: UUID, runs: Iterable[UUID], units: Iterable[UUID] = ()) -> list[Part]:
+    """Every part, earliest first. `runs` are the executions of the trace; reported spans are those of `units`."""
+    given = {"trace": trace_id, "runs": list(runs), "units": list(units)}
+    rows = _rows(PARTS + " ORDER BY started_at, id", given)
     return [Part(*row) for row in rows]
 
 
