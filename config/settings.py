@@ -197,6 +197,7 @@ HEALTH_LIMITS = env.limits(
         "clusters": (0, 3),  # restarts in ten minutes
         "notices": (60, 600),
         "webhooks": (60, 3600),
+        "trace_export": (60, 600),
         "database": (0.1, 1),
         "connections": (80, 95),  # percent
         "transaction": (60, 300),
@@ -312,3 +313,7 @@ TRACE_BYTES_PER_DAY = env.integer("TRACE_BYTES_PER_DAY", 2_147_483_648, at_least
 
 # --- Telemetry: on only where an exporter is configured; losing the sink never changes an execution -------------
 OTEL_ENABLED = bool(env.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+# Our own executions, steps, calls, approvals and model calls, too; with arguments and results; in OpenInference's names as well.
+TRACE_EXPORT = OTEL_ENABLED and env.flag("TRACE_EXPORT", True)
+TRACE_EXPORT_CONTENT = env.flag("TRACE_EXPORT_CONTENT", False)
+TRACE_EXPORT_OPENINFERENCE = env.flag("TRACE_EXPORT_OPENINFERENCE", False)

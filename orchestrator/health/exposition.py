@@ -22,7 +22,8 @@ MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 FRESH_SECONDS = 5.0
 MOST_KEPT = 64
 WANTED = frozenset(
-    {"queue_age", "leases", "approvals", "hosts", "notices", "webhooks", "connections", "letters", "breakers", "attempts"}
+    {"queue_age", "leases", "approvals", "hosts", "notices", "webhooks", "connections", "letters", "breakers", "attempts",
+     "trace_export"}
 )  # fmt: skip
 
 _turn = threading.Lock()
@@ -117,6 +118,12 @@ class _Found(Collector):
     def _connections(self, facts: Mapping[str, Any]) -> Iterator[Metric]:
         yield _one("connections_used", "Client connections of the database server", facts["used"])
         yield _one("connections_most", "How many it allows", facts["most"])
+
+    def _traces(self, facts: Mapping[str, Any]) -> Iterator[Metric]:
+        """Nothing where it is switched off."""
+        if facts:
+            yield _one("trace_export_lag_seconds", "How far behind the trace sink is", facts["value"])
+            yield _one("trace_export_failures", "Tries that failed since it took the last spans", facts["failures"])
 
     def _outbox(self) -> Iterator[Metric]:
         facts = {"people": self._found.get("notices"), "webhooks": self._found.get("webhooks")}

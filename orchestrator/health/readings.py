@@ -79,6 +79,11 @@ STATEMENTS = {
     ),
     "notices": _outbox("person_id", _UNSPREAD),
     "webhooks": _outbox("endpoint_id"),
+    # Nothing where it is switched off: then nothing is behind.
+    "trace_export": (
+        f"SELECT COALESCE((SELECT jsonb_build_object('value', GREATEST(0, {_AGE.format('caught_up_at')}), 'failures', failures, "
+        "'sent', sent) FROM orchestrator_traceexport), '{}'::jsonb)"
+    ),
     "size": "SELECT jsonb_build_object('size', pg_database_size(current_database()), "
     "'replicas', (SELECT count(*) FROM pg_stat_replication))",
     "connections": (

@@ -32,7 +32,8 @@ _AT_WORK = """LEFT JOIN LATERAL (
 # Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again. Anybody may send spans
 # under an id that he was told: those of other units are no part of this trace, and are not even counted (I33).
 PARTS = f"""
-WITH acts AS (SELECT * FROM orchestrator_action WHERE execution_id = ANY(%(runs)s) OR (id = %(trace)s AND execution_id IS NULL))
+WITH acts AS (SELECT * FROM orchestrator_action WHERE execution_id = ANY(%(runs)s) OR (id = %(trace)s AND execution_id IS NULL)
+  OR (trace_id = %(trace)s AND unit_id = ANY(%(units)s)))
 SELECT e.id, CASE WHEN e.parent_id = ANY(%(runs)s) THEN e.parent_id END AS parent_id, e.unit_id, e.id AS execution_id,
   'execution' AS kind, e.workflow AS name, e.created_at AS started_at, e.finished_at AS ended_at, e.status, '' AS note
 FROM orchestrator_execution AS e WHERE e.id = ANY(%(runs)s)

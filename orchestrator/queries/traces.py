@@ -106,9 +106,9 @@ def trace_id_of(record_id: UUID) -> UUID | None:
     run = Execution.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
     if run is not None:
         return run
-    action = Action.objects.filter(pk=record_id).values_list("execution_id", flat=True)
-    if action:
-        return trace_id_of(action[0]) if action[0] else record_id
+    action = Action.objects.filter(pk=record_id).values_list("execution_id", "trace_id").first()
+    if action is not None:
+        return trace_id_of(action[0]) if action[0] else action[1] or record_id
     return Span.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
 
 

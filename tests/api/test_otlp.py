@@ -489,3 +489,31 @@ def test_actions_are_untouched_by_spans_that_name_them(sent, action):
     sent(span(action.pk.bytes[8:], trace=action.pk, start=START))
 
     assert Action.objects.values().get(pk=action.pk) == before
+
+
+class TestTraceparent:
+    """A caller that is instrumented says in which trace it is."""
+
+    HEADER = f"00-{TRACE.hex}-00f067aa0ba902b7-01"
+
+    def test_of_a_proposal_puts_the_call_and_its_callers_spans_into_one_trace(self, sent, api, world):
+        _, body, _ = api.post("actions/", {"tool": "orders.get", "arguments": {}}, traceparent=self.HEADER)
+        sent(span(1), span(2, UUID(body["id"]).bytes[8:]))
+
+        found = signed_in(make_person("reader", world, "view")).get(f"traces/{TRACE}/")[1]
+        assert {part["name"] for part in found["results"]} == {"span 1", "span 2", "orders.get", "allow"}
+        assert Span.objects.get(name="span 2").parent_id == UUID(body["id"])
+
+    def test_of_another_unit_is_no_part_of_the_trace_here(self, sent, other_unit, world):
+        by = agent_actor("other", unit_ids=frozenset({other_unit.pk}), scopes=frozenset())
+        propose(tool="orders.get", arguments={}, agent="other", unit_id=other_unit.pk, by=by, trace_id=TRACE)
+        sent(span(1))
+
+        found = signed_in(make_person("reader", world, "view")).get(f"traces/{TRACE}/")[1]
+        assert ([part["name"] for part in found["results"]], found["withheld"]) == (["span 1"], 0)
+
+    @pytest.mark.parametrize("header", ["", "00-junk", f"ff-{TRACE.hex}-00f067aa0ba902b7-01"])
+    def test_that_is_none_leaves_the_call_in_a_trace_of_its_own(self, api, header):
+        _, body, _ = api.post("actions/", {"tool": "orders.get", "arguments": {}}, traceparent=header)
+
+        assert Action.objects.get(pk=body["id"]).trace_id is None
