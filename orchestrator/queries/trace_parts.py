@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection
 
 from orchestrator.queries.costs import Cost
+from orchestrator.telemetry.ended import AT_WORK
 
 # What each source calls its own end, in the five words a trace knows.
 OK, ERROR, REFUSED, WAITING, RUNNING = "ok", "error", "refused", "waiting", "running"
@@ -25,10 +26,6 @@ STATES = {
     **dict.fromkeys(("waiting", "held", "sent_back", "granted", "pending", "queued", "proposed"), WAITING),
 }  # fmt: skip
 
-# The attempt that was at work when something happened in a step.
-_AT_WORK = """LEFT JOIN LATERAL (
-  SELECT t.id FROM orchestrator_attempt AS t WHERE t.step_id = {step} AND t.claimed_at <= {at}
-  ORDER BY t.number DESC LIMIT 1) AS work ON true"""
 # Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again. Anybody may send spans
 # under an id that he was told: those of other units are no part of this trace, and are not even counted (I33).
 PARTS = f"""
@@ -46,7 +43,7 @@ FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id W
 UNION ALL
 SELECT a.id, coalesce(work.id, a.execution_id), a.unit_id, a.execution_id, 'tool', a.tool, a.created_at, a.finished_at,
   a.status, CASE WHEN a.revision > 1 THEN 'revision ' || a.revision ELSE '' END
-FROM acts AS a {_AT_WORK.format(step="a.step_id", at="a.created_at")}
+FROM acts AS a {AT_WORK.format(step="a.step_id", at="a.created_at")}
 UNION ALL
 SELECT md5('policy ' || a.id)::uuid, a.id, a.unit_id, a.execution_id, 'policy', a.verdict, a.created_at, a.created_at,
   a.verdict, '' FROM acts AS a WHERE a.verdict <> ''
@@ -56,7 +53,7 @@ SELECT r.id, a.id, r.unit_id, r.execution_id, 'approval', r.title, r.created_at,
 UNION ALL
 SELECT r.id, coalesce(work.id, r.execution_id), r.unit_id, r.execution_id, 'approval', r.title, r.created_at,
   r.resolved_at, r.status, r.required || ' to sign'
-FROM approvals_approvalrequest AS r {_AT_WORK.format(step="r.subject_id", at="r.created_at")}
+FROM approvals_approvalrequest AS r {AT_WORK.format(step="r.subject_id", at="r.created_at")}
 WHERE r.execution_id = ANY(%(runs)s) AND r.tool LIKE 'step:%%'
 UNION ALL
 SELECT d.id, r.id, r.unit_id, r.execution_id, 'decision', d.verdict, d.at, d.at, d.verdict, d.reason_code

@@ -32,8 +32,8 @@ SELECT * FROM (
 ) AS ended (written_in, id, event, at, object_id)
 WHERE (written_in, id) > (%(since)s, %(last)s) ORDER BY written_in, id LIMIT %(most)s
 """
-# The attempt that was at work when something began in a step.
-_AT_WORK = """LEFT JOIN LATERAL (
+# The attempt that was at work when something happened in a step.
+AT_WORK = """LEFT JOIN LATERAL (
   SELECT t.id FROM orchestrator_attempt AS t WHERE t.step_id = {step} AND t.claimed_at <= {at}
   ORDER BY t.number DESC LIMIT 1) AS work ON true"""
 _FACTS = {
@@ -52,13 +52,13 @@ SELECT a.id, coalesce(e.trace_id, a.trace_id, a.id) AS trace_id, coalesce(work.i
   coalesce(a.redeemed_at, a.created_at) AS started_at, a.tool, a.agent, a.digest, a.policy_version, a.failure_class,
   a.arguments, a.result
 FROM orchestrator_action AS a LEFT JOIN orchestrator_execution AS e ON e.id = a.execution_id
-{_AT_WORK.format(step="a.step_id", at="a.created_at")} WHERE a.id = ANY(%s)""",
+{AT_WORK.format(step="a.step_id", at="a.created_at")} WHERE a.id = ANY(%s)""",
     "approval_request": f"""
 SELECT r.id, coalesce(e.trace_id, a.trace_id, a.id, r.subject_id) AS trace_id, coalesce(work.id, e.id) AS parent_id, r.unit_id,
   r.created_at AS started_at, r.tool, r.digest, r.policy_version, a.id AS action_id
 FROM approvals_approvalrequest AS r LEFT JOIN orchestrator_action AS a ON a.id = r.subject_id
 LEFT JOIN orchestrator_execution AS e ON e.id = coalesce(a.execution_id, r.execution_id)
-{_AT_WORK.format(step="coalesce(a.step_id, r.subject_id)", at="r.created_at")} WHERE r.id = ANY(%s)""",
+{AT_WORK.format(step="coalesce(a.step_id, r.subject_id)", at="r.created_at")} WHERE r.id = ANY(%s)""",
     "model": """
 SELECT l.id, coalesce(e.trace_id, a.trace_id, l.action_id, l.id) AS trace_id,
   coalesce(l.action_id, work.id, e.id) AS parent_id, l.unit_id,

@@ -107,7 +107,7 @@ def _attempt(part: Ended, facts: Facts, _: Wanted) -> _Made:
     return _Made(
         f"invoke_agent {agent}" if agent else f"step {facts['key']}",
         operation,
-        {**told, "controlplane.step": facts["key"], "controlplane.attempt": facts["number"]},
+        {**told, names.STEP: facts["key"], names.ATTEMPT: facts["number"]},
         error=(facts["failure_class"] or part.outcome) if failed else "",
     )
 

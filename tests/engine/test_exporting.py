@@ -15,6 +15,7 @@ from budgets.pricing import Usage
 from orchestrator.engine import exporting
 from orchestrator.engine.exporting import Exporter
 from orchestrator.health.readings import read
+from orchestrator.management.commands.worker import Command
 from orchestrator.models import Attempt, Execution, TraceExport
 from orchestrator.queries.trace_parts import parts_of
 from orchestrator.telemetry.outgoing import Wanted
@@ -327,6 +328,28 @@ class TestADeadSink:
         row = TraceExport.objects.get()
         assert (row.failures, row.sent) == (0, 3)
         assert read().found["trace_export"]["value"] < 60
+
+
+class TestTheWorker:
+    def test_sends_in_a_thread_of_its_own_to_where_the_environment_says(self, sink, monkeypatch, settings):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url.removesuffix("/v1/traces"))
+        monkeypatch.setattr(exporting, "IDLE_SECONDS", 0.05)
+        settings.TRACE_EXPORT = True
+        loop = Command()._traces()
+        try:
+            worlds.wait_until(TraceExport.objects.exists, seconds=60)
+            make.execution("succeeded")
+            worlds.wait_until(lambda: len(sink.spans) == 3, seconds=60)
+        finally:
+            loop.stop()
+            loop.join(20)
+
+    def test_forgets_the_place_when_it_is_switched_off(self, exporter, settings):
+        settings.TRACE_EXPORT = False
+
+        assert Command()._traces() is None
+        assert not TraceExport.objects.exists()
+        assert read().found["trace_export"] == {}
 
 
 def test_the_index_finds_the_end_of_the_trail():
