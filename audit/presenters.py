@@ -272,6 +272,7 @@ LINES: dict[str, Line] = {
     "business_unit.edited": Line("Edited a business unit draft", "neutral", "pencil"),
     "release.built": Line("A release was built", "info", "box"),
     "release.promoted": Line("A release went into production", "ok", "arrow"),
+    "spans.refused": Line("{count} spans that {actor} sent could not be kept", "wait", "gate"),
     "usage.reported": Line("An agent reported what its calls used", "neutral", "sum"),
     "person.notifications_changed": Line("{actor} changed how they are told", "neutral", "pencil"),
     "webhook_endpoint.added": Line("Added the webhook {name}", "info", "plus"),

@@ -197,6 +197,7 @@ HEALTH_LIMITS = env.limits(
         "clusters": (0, 3),  # restarts in ten minutes
         "notices": (60, 600),
         "webhooks": (60, 3600),
+        "trace_export": (60, 600),
         "database": (0.1, 1),
         "connections": (80, 95),  # percent
         "transaction": (60, 300),
@@ -305,5 +306,14 @@ LOGGING = {
     "loggers": {"django-q": {"level": "WARNING"}, "django.request": {"level": "ERROR"}, "fido2": {"level": "WARNING"}},
 }
 
+# --- Traces in: how much each business unit may send to /v1/traces -----------------------------------------------
+TRACE_SPANS_PER_MINUTE = env.integer("TRACE_SPANS_PER_MINUTE", 60_000, at_least=1)
+TRACE_SPANS_PER_DAY = env.integer("TRACE_SPANS_PER_DAY", 5_000_000, at_least=1)
+TRACE_BYTES_PER_DAY = env.integer("TRACE_BYTES_PER_DAY", 2_147_483_648, at_least=1)
+
 # --- Telemetry: on only where an exporter is configured; losing the sink never changes an execution -------------
 OTEL_ENABLED = bool(env.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+# Our own executions, steps, calls, approvals and model calls, too; with arguments and results; in OpenInference's names as well.
+TRACE_EXPORT = OTEL_ENABLED and env.flag("TRACE_EXPORT", True)
+TRACE_EXPORT_CONTENT = env.flag("TRACE_EXPORT_CONTENT", False)
+TRACE_EXPORT_OPENINFERENCE = env.flag("TRACE_EXPORT_OPENINFERENCE", False)

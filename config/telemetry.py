@@ -1,4 +1,7 @@
-"""Spans of web requests out over OTLP/HTTP, where an endpoint is configured. Losing the sink changes nothing here."""
+"""Spans of web requests out over OTLP/HTTP, where an endpoint is configured. Losing the sink changes nothing here.
+
+Executions and their parts are sent by the workers, from stored rows: orchestrator/engine/exporting.py.
+"""
 
 from django.conf import settings
 
@@ -15,7 +18,9 @@ def start() -> None:
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    provider = TracerProvider(resource=Resource.create({"service.name": "holdpoint"}))
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": "holdpoint", "service.version": settings.VERSION})
+    )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument()

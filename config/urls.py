@@ -5,12 +5,17 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from approvals.notification_views import notifications
+from orchestrator.api.metrics import Metrics
+from orchestrator.api.otlp import Traces
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("api/v1/", include("orchestrator.api.urls")),
+    # Where exporters send to and scrapers ask: OpenTelemetry and Prometheus say the address, not we.
+    path("v1/traces", Traces.as_view(), name="otlp-traces"),
+    path("metrics", Metrics.as_view(), name="metrics"),
     path("approvals/", include("approvals.urls")),
     path("preferences/notifications/", notifications, name="notifications"),
     path("preferences/factors/", include("approvals.factor_urls")),

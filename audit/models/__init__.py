@@ -1,4 +1,4 @@
 from audit.models.event import AuditEvent, AuditStream
-from audit.models.span import Span
+from audit.models.span import Span, SpanUse
 
-__all__ = ["AuditEvent", "AuditStream", "Span"]
+__all__ = ["AuditEvent", "AuditStream", "Span", "SpanUse"]

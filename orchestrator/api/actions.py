@@ -42,6 +42,7 @@ from orchestrator.gate.undo import undo
 from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action, Agent, Execution
 from orchestrator.statuses import ActionStatus
+from orchestrator.telemetry.traceparent import trace_of
 
 FOLLOW = either("actions:propose", "actions:redeem", "actions:report")
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
@@ -94,6 +95,7 @@ def _propose(request: Request, body: dict[str, Any]) -> Answer:
         context=body.get("context", {}),
         business_key=body.get("business_key", ""),
         execution_id=body.get("execution"),
+        trace_id=trace_of(request.headers.get("traceparent", "")),
         idempotency_hint=body.get("idempotency_hint", ""),
     )
     return Answer(201, show_actions([action], request)[0])

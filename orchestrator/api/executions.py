@@ -34,6 +34,7 @@ from orchestrator.models import Action, Attempt, Execution
 from orchestrator.operations import executions
 from orchestrator.releases.undoing import undo_execution
 from orchestrator.statuses import ExecutionStatus
+from orchestrator.telemetry.traceparent import trace_of
 
 READ = either("executions:read")
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
@@ -90,6 +91,10 @@ def _start(request: Request, body: dict[str, Any]) -> Answer:
     by = actor_of(request)
     # Looked up here first, so that a name the caller may not see is answered like one that does not exist.
     where = unit_named(body.pop("unit", None), by)
+    trace_id = trace_of(request.headers.get("traceparent", ""))
+    if trace_id is not None:
+        # What the envelope names outranks what the caller's HTTP library adds by itself.
+        body["envelope"] = {"trace_id": str(trace_id), **(body.get("envelope") or {})}
     started = executions.start(unit=where.name, by=by, **body)
     return Answer(201, show_one(ExecutionShape, _visible(request, started.pk), request))
 

@@ -111,5 +111,5 @@ def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: d
 
 def _trace_of(action: Action) -> UUID:
     if action.execution_id is None:
-        return action.pk
+        return action.trace_id or action.pk
     return Execution.objects.values_list("trace_id", flat=True).get(pk=action.execution_id)

@@ -240,6 +240,13 @@ def _backup(facts: Mapping[str, Any] | None, _: Limits) -> Found:
     return Found(float(facts["value"]), f"{rough(facts['value'])} ago", str(facts["why"]))
 
 
+def _trace_export(facts: Mapping[str, Any], _: Limits) -> Found:
+    if not facts:
+        return Found(0.0, "off", "no sink is configured")
+    failing = f", {count(facts['failures'])} tries failed" if facts["failures"] else ""
+    return Found(facts["value"], rough(facts["value"]), f"{count(facts['sent'])} spans sent{failing}")
+
+
 def _heard(hosts: Hosts, limits: Limits) -> Hosts:
     """A worker that is silent says nothing about now."""
     return [host for host in hosts if host["beat_age"] <= limits["workers"][1]]
@@ -273,6 +280,7 @@ FIGURES = (
     Figure("sweep", "Sweep", "seconds", "hosts", _sweep),
     Figure("notices", "Messages to people", "seconds", "notices", _outbox),
     Figure("webhooks", "Webhooks", "seconds", "webhooks", _outbox),
+    Figure("trace_export", "Traces out", "seconds", "trace_export", _trace_export),
     Figure("database", "Database", "seconds", "database", _database),
     Figure("connections", "Connections", "percent", "connections", _connections),
     Figure("transaction", "Longest transaction", "seconds", "transaction", _transaction),

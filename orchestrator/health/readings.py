@@ -79,6 +79,11 @@ STATEMENTS = {
     ),
     "notices": _outbox("person_id", _UNSPREAD),
     "webhooks": _outbox("endpoint_id"),
+    # Nothing where it is switched off: then nothing is behind.
+    "trace_export": (
+        f"SELECT COALESCE((SELECT jsonb_build_object('value', GREATEST(0, {_AGE.format('caught_up_at')}), 'failures', failures, "
+        "'sent', sent) FROM orchestrator_traceexport), '{}'::jsonb)"
+    ),
     "size": "SELECT jsonb_build_object('size', pg_database_size(current_database()), "
     "'replicas', (SELECT count(*) FROM pg_stat_replication))",
     "connections": (
@@ -95,6 +100,30 @@ STATEMENTS = {
 }
 OF_UNITS = frozenset({"queue_age", "leases", "dead_letters", "approvals"})
 ALL = frozenset(STATEMENTS)
+# An attempt's id tells when it was made: the last five minutes are the end of the index.
+_LATELY = (
+    "(lpad(to_hex((EXTRACT(EPOCH FROM clock_timestamp() - interval '5 minutes') * 1000)::bigint), 12, '0') "
+    "|| repeat('0', 20))::uuid"
+)
+# What only monitoring asks for: no tile shows it.
+STATEMENTS |= {
+    "letters": _of_units(
+        "states",
+        "SELECT unit_id, jsonb_object_agg(status, many) AS states FROM (SELECT unit_id, status, count(*) AS many "
+        "FROM orchestrator_deadletter GROUP BY unit_id, status) AS counted GROUP BY unit_id",
+    ),
+    "breakers": (
+        "SELECT COALESCE(jsonb_object_agg(status, many), '{}'::jsonb) FROM (SELECT b.status, count(*) AS many "
+        "FROM orchestrator_breaker AS b JOIN orchestrator_limit AS l ON l.id = b.limit_id AND l.status = 'active' "
+        "GROUP BY b.status) AS counted"
+    ),
+    "attempts": (
+        "SELECT jsonb_build_object('outcomes', COALESCE(jsonb_object_agg(status, many), '{}'::jsonb), "
+        "'claimed', COALESCE(sum(fresh), 0)) FROM (SELECT status, count(*) AS many, "
+        "count(*) FILTER (WHERE claimed_at > clock_timestamp() - interval '1 minute') AS fresh "
+        f"FROM orchestrator_attempt WHERE id >= {_LATELY} GROUP BY status) AS counted"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)

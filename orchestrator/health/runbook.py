@@ -76,6 +76,13 @@ RUNBOOK = {
         "select endpoint_id, due_at, tries, last_error from approvals_delivery where sent_at is null "
         "and dropped_at is null and endpoint_id is not null order by due_at",
     ),
+    "trace_export": Entry(
+        "How far behind the trace sink is: everything that had ended by then was sent.",
+        "It is sent within seconds. Nothing waits for it and nothing is lost: after a minute somebody should know, after ten "
+        "people miss it.",
+        "Does the sink answer (OTEL_EXPORTER_OTLP_ENDPOINT)? The worker's log says what it said. Off is off by intent.",
+        "select caught_up_at, failures, next_try_at, sent from orchestrator_traceexport",
+    ),
     "database": Entry(
         "How long the database takes to answer nothing at all, seen from the web server; beside it size and replicas.",
         "On one network an answer takes a few milliseconds; a tenth of a second slows every page and every claim, a "

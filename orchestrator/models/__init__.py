@@ -10,6 +10,7 @@ from orchestrator.models.limit import Breaker, Limit
 from orchestrator.models.operation import Operation, OperationAct, OperationItem
 from orchestrator.models.patch import StepPatch
 from orchestrator.models.release import Channel, Release
+from orchestrator.models.trace_export import TraceExport
 from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "StepPatch",
     "StoredReply",
     "Tool",
+    "TraceExport",
     "WorkerHost",
 ]

@@ -47,6 +47,8 @@ class Action(Governed):
     effect = models.TextField()
     tier = models.TextField()
     execution_id = models.UUIDField(null=True)
+    # Of a call that stands alone: the trace its caller is in. Empty: it is one of its own.
+    trace_id = models.UUIDField(null=True)
     step_id = models.UUIDField(null=True)
     occurrence = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=1)
@@ -109,6 +111,7 @@ class Action(Governed):
         indexes = [
             models.Index(name="action_unit_time", fields=["unit_id", "-created_at", "-id"]),
             models.Index(name="action_execution", fields=["execution_id", "created_at"]),
+            models.Index(name="action_joins_trace", fields=["trace_id"], condition=Q(trace_id__isnull=False)),
             models.Index(
                 name="action_held_by_a_stop",
                 fields=["unit_id"],

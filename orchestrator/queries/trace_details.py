@@ -145,7 +145,16 @@ def _of_model_call(pk: UUID) -> Read:
 
 def _of_span(pk: UUID) -> Read:
     row = Span.objects.filter(pk=pk).first()
-    return ([("Reported", row.kind)], "", row.attributes) if row else ([], "", None)
+    if row is None:
+        return [], "", None
+    facts = [
+        ("Reported", row.kind),
+        ("By", row.agent),
+        ("Waits for its parent", row.parent_external_id if row.parent_id is None else ""),
+        ("Left out", f"{row.dropped:,} attributes, events or links" if row.dropped else ""),
+    ]
+    more = {name: value for name, value in (("events", row.events), ("links", row.links)) if value}
+    return facts, "", {**row.attributes, **more}
 
 
 _READERS: dict[str, Callable[[UUID], Read]] = {

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection
 
 from orchestrator.queries.costs import Cost
+from orchestrator.telemetry.ended import AT_WORK
 
 # What each source calls its own end, in the five words a trace knows.
 OK, ERROR, REFUSED, WAITING, RUNNING = "ok", "error", "refused", "waiting", "running"
@@ -25,13 +26,11 @@ STATES = {
     **dict.fromkeys(("waiting", "held", "sent_back", "granted", "pending", "queued", "proposed"), WAITING),
 }  # fmt: skip
 
-# The attempt that was at work when something happened in a step.
-_AT_WORK = """LEFT JOIN LATERAL (
-  SELECT t.id FROM orchestrator_attempt AS t WHERE t.step_id = {step} AND t.claimed_at <= {at}
-  ORDER BY t.number DESC LIMIT 1) AS work ON true"""
-# Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again.
+# Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again. Anybody may send spans
+# under an id that he was told: those of other units are no part of this trace, and are not even counted (I33).
 PARTS = f"""
-WITH acts AS (SELECT * FROM orchestrator_action WHERE execution_id = ANY(%(runs)s) OR (id = %(trace)s AND execution_id IS NULL))
+WITH acts AS (SELECT * FROM orchestrator_action WHERE execution_id = ANY(%(runs)s) OR (id = %(trace)s AND execution_id IS NULL)
+  OR (trace_id = %(trace)s AND unit_id = ANY(%(units)s)))
 SELECT e.id, CASE WHEN e.parent_id = ANY(%(runs)s) THEN e.parent_id END AS parent_id, e.unit_id, e.id AS execution_id,
   'execution' AS kind, e.workflow AS name, e.created_at AS started_at, e.finished_at AS ended_at, e.status, '' AS note
 FROM orchestrator_execution AS e WHERE e.id = ANY(%(runs)s)
@@ -44,7 +43,7 @@ FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id W
 UNION ALL
 SELECT a.id, coalesce(work.id, a.execution_id), a.unit_id, a.execution_id, 'tool', a.tool, a.created_at, a.finished_at,
   a.status, CASE WHEN a.revision > 1 THEN 'revision ' || a.revision ELSE '' END
-FROM acts AS a {_AT_WORK.format(step="a.step_id", at="a.created_at")}
+FROM acts AS a {AT_WORK.format(step="a.step_id", at="a.created_at")}
 UNION ALL
 SELECT md5('policy ' || a.id)::uuid, a.id, a.unit_id, a.execution_id, 'policy', a.verdict, a.created_at, a.created_at,
   a.verdict, '' FROM acts AS a WHERE a.verdict <> ''
@@ -54,7 +53,7 @@ SELECT r.id, a.id, r.unit_id, r.execution_id, 'approval', r.title, r.created_at,
 UNION ALL
 SELECT r.id, coalesce(work.id, r.execution_id), r.unit_id, r.execution_id, 'approval', r.title, r.created_at,
   r.resolved_at, r.status, r.required || ' to sign'
-FROM approvals_approvalrequest AS r {_AT_WORK.format(step="r.subject_id", at="r.created_at")}
+FROM approvals_approvalrequest AS r {AT_WORK.format(step="r.subject_id", at="r.created_at")}
 WHERE r.execution_id = ANY(%(runs)s) AND r.tool LIKE 'step:%%'
 UNION ALL
 SELECT d.id, r.id, r.unit_id, r.execution_id, 'decision', d.verdict, d.at, d.at, d.verdict, d.reason_code
@@ -71,8 +70,8 @@ FROM budgets_ledgerentry AS l LEFT JOIN LATERAL (
 WHERE l.execution_id = ANY(%(runs)s) AND l.kind = 'model' AND l.span_id IS NULL
 UNION ALL
 SELECT p.id, p.parent_id, p.unit_id, NULL, p.kind, p.name, p.started_at, p.ended_at, p.status, 'reported'
-FROM audit_span AS p WHERE p.trace_id = %(trace)s AND NOT (
-  p.kind = 'step' AND p.attributes ? 'attempt' OR p.kind = 'tool' AND p.attributes ?& ARRAY['digest', 'verdict'])
+FROM audit_span AS p WHERE p.trace_id = %(trace)s AND p.unit_id = ANY(%(units)s) AND NOT (p.agent = '' AND (
+  p.kind = 'step' AND p.attributes ? 'attempt' OR p.kind = 'tool' AND p.attributes ?& ARRAY['digest', 'verdict']))
 """
 # Each way to a line has its index. A correction belongs where the line it corrects belongs; what was unknown and is
 # corrected is known.
@@ -122,9 +121,10 @@ class Spent:
     cost: Cost
 
 
-def parts_of(trace_id: UUID, runs: Iterable[UUID]) -> list[Part]:
-    """Every part, earliest first. `runs` are the executions of the trace."""
-    rows = _rows(PARTS + " ORDER BY started_at, id", {"trace": trace_id, "runs": list(runs)})
+def parts_of(trace_id: UUID, runs: Iterable[UUID], units: Iterable[UUID] = ()) -> list[Part]:
+    """Every part, earliest first. `runs` are the executions of the trace; reported spans are those of `units`."""
+    given = {"trace": trace_id, "runs": list(runs), "units": list(units)}
+    rows = _rows(PARTS + " ORDER BY started_at, id", given)
     return [Part(*row) for row in rows]
 
 

@@ -79,12 +79,14 @@ def trace(actor: Actor, trace_id: UUID, *, now: datetime) -> Trace:
     runs = list(executions_of(trace_id))
     seen = scope.unit_ids(actor, "view")
     shown = [run for run in runs if run.unit_id in seen]
-    parts = parts_of(trace_id, [run.pk for run in shown])
+    parts = parts_of(trace_id, [run.pk for run in shown], seen)
     mine = [part for part in parts if part.unit_id in seen]
     if not mine:
         raise NotVisible("There is no such trace.")
     ids = [run.pk for run in shown]
-    withheld = len(parts) - len(mine) + len(runs) - len(shown)
+    # Who only sent spans under an id of others learns nothing by it, not even that it is one.
+    is_only_reported = all(part.note == "reported" for part in mine)
+    withheld = 0 if is_only_reported else len(parts) - len(mine) + len(runs) - len(shown)
     spent = spent_on(mine[:MOST_PARTS], ids)
     root, nodes = _tree(mine[:MOST_PARTS], spent)
     ends = max(node.part.ended_at or now for node in nodes.values())
@@ -104,9 +106,9 @@ def trace_id_of(record_id: UUID) -> UUID | None:
     run = Execution.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
     if run is not None:
         return run
-    action = Action.objects.filter(pk=record_id).values_list("execution_id", flat=True)
-    if action:
-        return trace_id_of(action[0]) if action[0] else record_id
+    action = Action.objects.filter(pk=record_id).values_list("execution_id", "trace_id").first()
+    if action is not None:
+        return trace_id_of(action[0]) if action[0] else action[1] or record_id
     return Span.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
 
 

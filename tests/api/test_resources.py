@@ -14,6 +14,7 @@ from tests import make
 from tests.api.conftest import IMPORTER, Caller, cancel_order, make_token, signed_in, voice
 
 pytestmark = pytest.mark.django_db
+JOINED, OWN = "4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "01a220fa-a7e9-7751-a527-ed56539bc948"
 
 
 @pytest.fixture
@@ -40,6 +41,14 @@ class TestExecutions:
         status, stopped, _ = finance.post(f"{path}cancellations/", {"reason": "Wrong month"})
         assert (status, stopped["status"]) == (200, "cancelled")
         assert finance.post(f"{path}cancellations/", {"reason": "Again"})[0] == 409
+
+    @pytest.mark.parametrize(("envelope", "trace"), [({}, JOINED), ({"trace_id": OWN}, OWN)])
+    def test_join_the_trace_of_their_caller_unless_the_envelope_names_one(self, finance, envelope, trace):
+        body = {"workflow": "closing", "input": {}, "envelope": envelope}
+        header = f"00-{JOINED.replace('-', '')}-00f067aa0ba902b7-01"
+        started = finance.post("executions/", body, traceparent=header)[1]
+
+        assert started["trace_id"] == trace
 
     def test_are_started_once_under_one_key(self, finance):
         body = {"workflow": "closing", "input": {"month": "2026-10"}}

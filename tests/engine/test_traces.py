@@ -138,11 +138,11 @@ class TestReportedSpans:
         assert {one.pk, two.pk} <= {node.part.id for node in found.root.walk()}
         assert found.root.size == len(found.nodes)
 
-    def test_of_another_unit_are_withheld_and_counted(self, world, signed):
+    def test_of_another_unit_are_no_part_of_it_and_not_even_counted(self, world, signed):
         self.report(signed, None, unit_id=uuid4(), name="secret")
 
         found = of(world, signed)
-        assert found.withheld == 1
+        assert found.withheld == 0
         assert "secret" not in [node.part.name for node in found.nodes.values()]
 
 

@@ -20,7 +20,8 @@ WELL = {
     "queue_age": {}, "leases": {}, "dead_letters": {}, "approvals": {}, "hosts": [HOST],
     "notices": {"value": 0, "waiting": 0, "failing": 0}, "webhooks": {"value": 0, "waiting": 0, "failing": 0},
     "database": {"value": 0.002, "size": 1, "replicas": 0}, "connections": {"value": 3, "used": 3, "most": 100},
-    "transaction": {"value": 0}, "audit_chain": {"value": 60, "event": "audit_chain.verified", "why": ""},
+    "trace_export": {"value": 1, "failures": 0, "sent": 7}, "transaction": {"value": 0},
+    "audit_chain": {"value": 60, "event": "audit_chain.verified", "why": ""},
     "backup": {"value": 60, "event": "backup.reported", "why": "nightly"},
 }  # fmt: skip
 
@@ -45,7 +46,9 @@ class TestEveryFigure:
         assert keys == set(settings.HEALTH_LIMITS) == set(RUNBOOK)
         assert {figure.reading for figure in FIGURES} <= {*STATEMENTS, "database"}
 
-    @pytest.mark.parametrize("key", ["notices", "webhooks", "database", "connections", "transaction", "backup"])
+    @pytest.mark.parametrize(
+        "key", ["notices", "webhooks", "trace_export", "database", "connections", "transaction", "backup"]
+    )
     def test_is_good_at_its_limit_degraded_above_it_and_down_above_the_second(self, key):
         degraded, down = settings.HEALTH_LIMITS[key]
         states = [

@@ -3,13 +3,19 @@
 import os
 import signal
 import socket
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import Error
 
 from approvals.notifying.loop import Notifier
 from orchestrator.engine.supervisor import Supervisor
+from orchestrator.models import TraceExport
+
+if TYPE_CHECKING:
+    from orchestrator.engine.exporting import TraceLoop
 
 
 class Command(BaseCommand):
@@ -20,12 +26,30 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         supervisor, notifier = Supervisor(), Notifier()
         notifier.start()
+        traces = self._traces()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: supervisor.stop())
         self._say(f"worker {socket.gethostname()}, pid {os.getpid()}: {settings.WORKERS} workers started")
         supervisor.run()
         notifier.stop()
+        if traces is not None:
+            traces.stop()
         self._say(f"worker {socket.gethostname()}, pid {os.getpid()}: stopped, nothing is left running")
+
+    def _traces(self) -> "TraceLoop | None":
+        """What sends our traces, where a sink is configured. Imported only there: most workers need not pay for it.
+
+        Switched off, it forgets where it was: nothing is behind, and switched on again it begins with what ends from then on.
+        """
+        if not settings.TRACE_EXPORT:
+            with suppress(Error):
+                TraceExport.objects.all().delete()
+            return None
+        from orchestrator.engine.exporting import TraceLoop  # noqa: PLC0415
+
+        loop = TraceLoop()
+        loop.start()
+        return loop
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)

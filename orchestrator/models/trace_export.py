@@ -1,0 +1,31 @@
+"""How far our own parts were sent to the trace sink. One row while it is switched on."""
+
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class TraceExport(models.Model):
+    """`written_in` and `last_id` are the place in the trail of closed transactions: everything up to it was taken by the sink."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    written_in = models.BigIntegerField()
+    last_id = models.UUIDField(default=UUID(int=0))
+    # Everything that had ended by this moment was sent.
+    caught_up_at = models.DateTimeField(db_default=Now())
+    # One worker host at a time sends; when it dies, another one takes over.
+    holder = models.UUIDField(null=True)
+    held_until = models.DateTimeField(db_default=Now())
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    next_try_at = models.DateTimeField(db_default=Now())
+    sent = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="one_row_says_how_far_traces_are_sent", condition=Q(id=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"sent up to {self.caught_up_at}"
