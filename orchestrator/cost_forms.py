@@ -14,3 +14,11 @@ class CostForm(FilterForm):
     unit = forms.ChoiceField(required=False, label="Unit and below")
     by = forms.ChoiceField(required=False, label="Group by", choices=GROUPS)
     then = forms.ChoiceField(required=False, label="Then by", choices=[("", "Nothing else"), *GROUPS])
+
+
+class ChangeForm(FilterForm):
+    since = forms.DateField(required=False, label="From", widget=_day())
+    until = forms.DateField(required=False, label="To", widget=_day())
+    against = forms.DateField(required=False, label="Against days from", widget=_day())
+    against_until = forms.DateField(required=False, label="Against days to", widget=_day())
+    unit = forms.ChoiceField(required=False, label="Unit and below")

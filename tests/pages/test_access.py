@@ -18,6 +18,7 @@ LISTS = [
     "audit",
     "health",
     "costs",
+    "cost_changes",
     "cost_lines",
 ]
 OWN = ["preferences", "help", "gallery", "go", "nav"]
