@@ -24,9 +24,9 @@ from orchestrator.views.costs import inside, offered_units, reached
 # Changes that the page tells. The file has all of them, and the total counts all of them.
 MOST_ROWS = 50
 TITLES = {
-    "volume": "Ran more often",
+    "volume": "How often",
     "tokens": "Tokens each",
-    "mix": "Other models",
+    "mix": "Which models",
     "price": "Price of a token",
     "tools": "Tools",
     "review": "Review",
@@ -132,6 +132,7 @@ def _shown(table: Changes, asked: Asked) -> dict[str, object]:
     currency = table.currency
     return {
         "currency": currency,
+        "caption": f"Changes in {currency} by workflow and unit, the largest first",
         "headers": [TITLES[name] for name in told],
         "rows": [_row(row, currency, told, asked) for row in table.rows[:MOST_ROWS]] if currency else table.rows,
         "before": plain(table.before, currency),
