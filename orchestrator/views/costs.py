@@ -72,7 +72,8 @@ def show(request: HttpRequest) -> HttpResponse:
         "tables": [_shown(table, asked) for table in report(asked.span, asked.by)],
         "months": list(_months(request)),
         "csv": reverse("costs_csv") + (f"?{query}" if query else ""),
-        "why": _why(asked),
+        "why": _same_days(asked, "cost_changes"),
+        "outcomes": _same_days(asked, "cost_outcomes"),
         "crumbs": crumbs("Costs", "costs"),
     }
     return render(request, "orchestrator/costs.html", context)
@@ -132,11 +133,11 @@ def _asked(request: HttpRequest) -> Asked:
     return Asked(form, Span(unit_ids=allowed, since=since, until=until), tuple(by))
 
 
-def _why(asked: Asked) -> str:
-    """The same days and unit, compared with those before."""
+def _same_days(asked: Asked, page: str) -> str:
+    """Another page about the same days and unit."""
     unit = asked.form.cleaned_data.get("unit")
     query = {"since": asked.span.since, "until": asked.span.until} | ({"unit": unit} if unit else {})
-    return f"{reverse('cost_changes')}?{urlencode(query)}"
+    return f"{reverse(page)}?{urlencode(query)}"
 
 
 def inside(day: date) -> date:

@@ -19,6 +19,7 @@ LISTS = [
     "health",
     "costs",
     "cost_changes",
+    "cost_outcomes",
     "cost_lines",
 ]
 OWN = ["preferences", "help", "gallery", "go", "nav"]
