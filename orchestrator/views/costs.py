@@ -33,6 +33,7 @@ from orchestrator.queries.cost_report import (
 from orchestrator.queries.cost_words import relative
 from orchestrator.queries.costs import cost_of
 from orchestrator.queries.work import units
+from orchestrator.views.cost_charts import charts
 
 NEWEST_FIRST = Keyset(("-at", "-id"))
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
@@ -70,6 +71,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "span": asked.span,
         "headers": [DIMENSIONS[name][1] for name in asked.by],
         "tables": [_shown(table, asked) for table in report(asked.span, asked.by)],
+        "charts": charts(asked.span, asked.by[0], asked.form.cleaned_data.get("unit") or ""),
         "months": list(_months(request)),
         "csv": reverse("costs_csv") + (f"?{query}" if query else ""),
         "why": _same_days(asked, "cost_changes"),

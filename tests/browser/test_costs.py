@@ -62,6 +62,28 @@ def two_months(unit, people):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chart_its_table_and_the_rows_behind_its_marks_say_the_same(two_months, opened, theme):
+    person = opened("ada", color_scheme=theme)
+    page = person.page
+    page.goto("/costs/?since=2026-10-01&until=2026-11-27&by=model")
+    chart = page.locator("section:has(h2:text-is('USD')) .chart")
+    assert chart.locator("figcaption").inner_text().startswith("USD per day, by model USD ")
+    assert person.axe() == []
+    chart.locator("summary").click()
+    assert person.axe() == []
+
+    page.screenshot(path=f"/tmp/chart-{theme}.png", full_page=True)
+    mark = chart.locator("svg a").last
+    said = mark.get_attribute("aria-label")
+    day, _, amount = said.rpartition(": ")
+    assert amount in chart.locator("tbody tr").last.inner_text()
+    mark.click()
+    page.wait_for_url("**/costs/lines/**")
+    assert f"USD {amount}" in page.inner_text("main")
+    assert day.split(",")[0] in page.inner_text("main")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_finance_reader_finds_what_got_dearer_and_why(two_months, opened, theme):
     person = opened("ada", color_scheme=theme)
     page = person.page

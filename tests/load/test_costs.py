@@ -26,10 +26,10 @@ PAGES = {
     "one unit by model, three months": ("costs", "?unit={unit}&by=model&then=&since={quarter}"),
     "what changed, 15 days against 15": ("cost_changes", "?since={half}"),
     "what changed in one unit": ("cost_changes", "?since={half}&unit={unit}"),
-    "lines": ("cost_lines", "?since={month}&agent=agent-7&model=model-0&currency=USD"),
+    "lines of a pair that no line has": ("cost_lines", "?since={month}&agent=agent-7&model=model-0&currency=USD"),
     "per success, one unit, 31 days": ("cost_outcomes", "?since={month}&unit={unit}"),
 }
-# Joined when it is asked: told, and judged by what docs/costs.md says of it.
+# Joined when it is asked: told, and not judged (docs/performance.md says what is missed).
 WHOLE = {"per success, all units, 31 days": ("cost_outcomes", "?since={month}")}
 # Thirty days of 40 agents, 6 models, 10 tools, twenty lines an execution: seeding only, without a verb.
 RUN = """
