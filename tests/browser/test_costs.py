@@ -72,7 +72,6 @@ def test_a_chart_its_table_and_the_rows_behind_its_marks_say_the_same(two_months
     chart.locator("summary").click()
     assert person.axe() == []
 
-    page.screenshot(path=f"/tmp/chart-{theme}.png", full_page=True)
     mark = chart.locator("svg a").last
     said = mark.get_attribute("aria-label")
     day, _, amount = said.rpartition(": ")
