@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 from django import forms
 
+from audit.templatetags._charts import Cell, Chart, Series
 from audit.templatetags._status import PILLS
 
 SAMPLE_ID = "01936f0e-7c1a-7d55-9b1e-3f2a4860c0de"
@@ -73,9 +74,36 @@ def gallery_context(now: datetime) -> dict[str, object]:
     }
 
 
+def _chart() -> Chart:
+    """Every colour, a day without anything, and one on which a correction is larger than what was spent."""
+    shape = [
+        [3, 0, 5, 2],
+        [1, 0, 2, 1],
+        [2, 0, 1, -2],
+        [1, 0, 1, 0],
+        [1, 0, 0, 1],
+        [0, 0, 1, 1],
+        [1, 0, 1, 0],
+        [2, 0, 2, 1],
+    ]
+    series = [
+        Series(
+            name,
+            str(sum(row)),
+            [Cell(Decimal(one), f"{one}.00" if one else "", "#numbers" if one else "") for one in row],
+        )
+        for name, row in zip(
+            ("gpt-4.1", "house", "<b>bold</b>", "four", "five", "six", "seven", "All others"), shape, strict=True
+        )
+    ]
+    days = [f"{day} Nov 2026" for day in range(1, 5)]
+    return Chart("EUR per day, by model", "EUR 34.00 in 4 days; most on 3 Nov 2026: 13.00.", days, series, "13.00")
+
+
 def _numbers(now: datetime) -> dict[str, object]:
     return {
         "sample_id": SAMPLE_ID,
+        "chart": _chart(),
         "trend": [0, 0, 1, 0, 3, 8, 21, 13, 5, 0, 0, 2],
         "sample_digest": SAMPLE_DIGEST,
         "amounts": [

@@ -1,6 +1,7 @@
 """Verbs on money: a cost line is written, or corrected by another line. What a line costs counts in the budgets that cover it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.db import transaction
 
 from audit import events
 from audit.actors import Actor
+from audit.lifecycle import database_now
 from audit.refusals import Invalid
 from budgets.models import CostBasis, LedgerEntry, LineKind
 from budgets.money import to_ledger
@@ -48,20 +50,30 @@ def charge(usage: Usage, place: Place) -> LedgerEntry | None:
     """Append the cost line of one model call; None when it used nothing worth a line."""
     if usage.is_empty:
         return None
-    costed = cost_of_call(usage, unit_id=place.unit_id)
-    return _append(
-        LineKind.MODEL,
-        costed,
-        place,
-        model=usage.model,
-        provider=usage.provider,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        is_batch=usage.is_batch,
-    )
+    return _append(LineKind.MODEL, cost_of_call(usage, unit_id=place.unit_id), place, **_used(usage))
+
+
+def import_call(usage: Usage, place: Place, *, at: datetime) -> LedgerEntry | None:
+    """Append the cost line of a call that was made earlier, on its day and at the prices of then. It counts in no budget.
+
+    Raises Invalid for a call of the future.
+    """
+    if at > database_now():
+        raise Invalid(
+            "A call that was not made yet costs nothing.", errors=[("/at", "future", "Use a time that is over.")]
+        )
+    if usage.is_empty:
+        return None
+    costed = cost_of_call(usage, unit_id=place.unit_id, at=at)
+    return _line(LineKind.MODEL, costed, place, at=at, **_used(usage))
+
+
+def _used(usage: Usage) -> dict[str, Any]:
+    names = (
+        "model", "provider", "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens",
+        "reasoning_tokens", "is_batch",
+    )  # fmt: skip
+    return {name: getattr(usage, name) for name in names}
 
 
 def charge_tool_call(place: Place) -> LedgerEntry | None:
@@ -130,6 +142,13 @@ def spent(execution_id: UUID) -> list[Usage]:
 
 @transaction.atomic(savepoint=False)
 def _append(kind: LineKind, costed: Costed, place: Place, **used: Any) -> LedgerEntry:
+    line = _line(kind, costed, place, **used)
+    tokens = used.get("input_tokens", 0) + used.get("output_tokens", 0)
+    spend(place.spot, money=costed.amount, currency=costed.currency, tokens=tokens)
+    return line
+
+
+def _line(kind: LineKind, costed: Costed, place: Place, **used: Any) -> LedgerEntry:
     line: LedgerEntry = LedgerEntry.objects.create(
         kind=kind,
         unit_id=place.unit_id,
@@ -146,6 +165,4 @@ def _append(kind: LineKind, costed: Costed, place: Place, **used: Any) -> Ledger
         why=costed.why,
         **used,
     )
-    tokens = used.get("input_tokens", 0) + used.get("output_tokens", 0)
-    spend(place.spot, money=costed.amount, currency=costed.currency, tokens=tokens)
     return line

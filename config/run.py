@@ -111,7 +111,7 @@ def _prepare() -> str:
     say("setup", "bringing the database up to date")
     _manage("migrate", "--verbosity=0")
     _manage("collectstatic", "--noinput", "--verbosity=0")
-    return _manage("demo")
+    return _manage("demo", "--costs")
 
 
 def _manage(*arguments: str) -> str:

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from audit.templatetags import _format, _frames, _graph, _render, _status, _stories
+from audit.templatetags import _charts, _format, _frames, _graph, _render, _status, _stories
 
 register = template.Library()
 SPARK_HEIGHT = 16
@@ -142,6 +142,20 @@ def trend(numbers: Iterable[int], label: str) -> dict[str, object]:
     ]
     size = {"width": max(len(values) * 4 - 1, 1), "height": SPARK_HEIGHT}
     return {"bars": bars, "label": f"{label}: {sum(values):,}, at most {most:,} in one", "size": size}
+
+
+@register.inclusion_tag("parts/_stacked.html")
+def stacked(chart: _charts.Chart) -> dict[str, object]:
+    """Stacked bars with their sentence, their key and the same numbers as a table; every mark leads to the rows behind it."""
+    columns = zip(*(series.cells for series in chart.series), strict=True)
+    return {
+        "chart": chart,
+        "marks": _charts.marks(chart),
+        "nought": _charts.line_of_nought(chart),
+        "width": len(chart.labels) * _charts.SLOT,
+        "rows": list(zip(chart.labels, columns, strict=True)),
+        "last": chart.labels[-1] if len(chart.labels) > 1 else "",
+    }
 
 
 # --- Times -----------------------------------------------------------------------------------------------------

@@ -119,13 +119,13 @@ def _sums(span: Span, columns: list[str]) -> Any:
         .order_by()
         .values("currency", *columns)
         .annotate(
-            **{f"now_{name}": Coalesce(Sum(name, filter=now), 0, output_field=_field(name)) for name in SUMS},
-            before=Coalesce(Sum("amount", filter=before), 0, output_field=_field("amount")),
+            **{f"now_{name}": Coalesce(Sum(name, filter=now), 0, output_field=field_of(name)) for name in SUMS},
+            before=Coalesce(Sum("amount", filter=before), 0, output_field=field_of("amount")),
         )
     )
 
 
-def _field(name: str) -> Any:
+def field_of(name: str) -> Any:
     return Cost._meta.get_field(name)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -31,8 +30,10 @@ from orchestrator.queries.cost_report import (
     lines_behind,
     report,
 )
+from orchestrator.queries.cost_words import relative
 from orchestrator.queries.costs import cost_of
 from orchestrator.queries.work import units
+from orchestrator.views.cost_charts import charts
 
 NEWEST_FIRST = Keyset(("-at", "-id"))
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
@@ -70,8 +71,11 @@ def show(request: HttpRequest) -> HttpResponse:
         "span": asked.span,
         "headers": [DIMENSIONS[name][1] for name in asked.by],
         "tables": [_shown(table, asked) for table in report(asked.span, asked.by)],
+        "charts": charts(asked.span, asked.by[0], asked.form.cleaned_data.get("unit") or ""),
         "months": list(_months(request)),
         "csv": reverse("costs_csv") + (f"?{query}" if query else ""),
+        "why": _same_days(asked, "cost_changes"),
+        "outcomes": _same_days(asked, "cost_outcomes"),
         "crumbs": crumbs("Costs", "costs"),
     }
     return render(request, "orchestrator/costs.html", context)
@@ -120,21 +124,38 @@ def _asked(request: HttpRequest) -> Asked:
     allowed = scope.unit_ids(actor_of(request), "view")
     today = datetime.now(UTC).date()
     given = {"since": today.replace(day=1), "until": today, "by": "unit", "then": "workflow"} | request.GET.dict()
-    form = CostForm(given, offered={"unit": [(str(unit.pk), unit.title) for unit in units(allowed)]})
+    form = CostForm(given, offered=offered_units(allowed))
     form.is_valid()
     chosen = form.cleaned_data
-    since = _inside(chosen.get("since") or today.replace(day=1))
-    until = max(_inside(chosen.get("until") or today), since)
-    if chosen.get("unit"):
-        allowed &= {UUID(chosen["unit"])} if request.GET.get("only") else below(UUID(chosen["unit"]))
+    since = inside(chosen.get("since") or today.replace(day=1))
+    until = max(inside(chosen.get("until") or today), since)
+    allowed = reached(allowed, chosen.get("unit"), alone=bool(request.GET.get("only")))
     by = [chosen.get("by") or "unit"]
     by += [then for then in (chosen.get("then"),) if then and then not in by]
     return Asked(form, Span(unit_ids=allowed, since=since, until=until), tuple(by))
 
 
-def _inside(day: date) -> date:
+def _same_days(asked: Asked, page: str) -> str:
+    """Another page about the same days and unit."""
+    unit = asked.form.cleaned_data.get("unit")
+    query = {"since": asked.span.since, "until": asked.span.until} | ({"unit": unit} if unit else {})
+    return f"{reverse(page)}?{urlencode(query)}"
+
+
+def inside(day: date) -> date:
     """What lies outside of any use is brought inside, so that no address breaks."""
     return min(max(day, EARLIEST), LATEST)
+
+
+def reached(allowed: frozenset[UUID], unit: str | None, *, alone: bool = False) -> frozenset[UUID]:
+    """Those of the allowed units that the address is about: of a unit, those below it, too."""
+    if not unit:
+        return allowed
+    return allowed & ({UUID(unit)} if alone else below(UUID(unit)))
+
+
+def offered_units(allowed: frozenset[UUID]) -> dict[str, list[tuple[str, str]]]:
+    return {"unit": [(str(unit.pk), unit.title) for unit in units(allowed)]}
 
 
 def _months(request: HttpRequest) -> Iterator[tuple[str, str]]:
@@ -153,26 +174,19 @@ def _shown(table: Table, asked: Asked) -> dict[str, object]:
         "currency": table.currency,
         "caption": f"Costs in {table.currency}, dearest first" if table.currency else "Lines whose cost nobody knows",
         "total": total,
-        "change": _change(total.amount, table.before),
+        "change": relative(table.before, total.amount),
         "left_out": max(len(table.rows) - MOST_ROWS, 0),
         "rows": [
             Shown(
                 row.names,
                 row.sums,
                 percentage(100 * row.sums.amount / total.amount) if total.amount else "",
-                _change(row.sums.amount, row.before),
+                relative(row.before, row.sums.amount),
                 _behind(row, table.currency, asked),
             )
             for row in table.rows[:MOST_ROWS]
         ],
     }
-
-
-def _change(now: Decimal, before: Decimal) -> str:
-    if not before:
-        return "new" if now else ""
-    change = percentage(100 * (now - before) / before)
-    return change if now < before else f"+{change}"
 
 
 def _behind(row: Row, currency: str, asked: Asked) -> str:

@@ -1,11 +1,14 @@
 """Costs in a real browser: readable in both themes, on a phone, and each amount leads to its lines."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
+from audit.actors import system
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
+from orchestrator.management.commands import _demo_costs
 from tests import make
 
 
@@ -44,6 +47,56 @@ def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened, theme):
 
 def test_the_page_fits_a_phone(spent, opened):
     page = opened("ada", viewport={"width": 390, "height": 800}).page
-    for address in ("/costs/", "/costs/?by=day&then=model", "/costs/lines/"):
+    for address in ("/costs/", "/costs/?by=day&then=model", "/costs/changes/", "/costs/lines/"):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.fixture
+def two_months(unit, people):
+    make.execution(by=people)
+    make.unit("support", "Customer support", parent=unit)
+    make.published("reconciliation")
+    make.published("support_case_resolution")
+    _demo_costs.write(by=system("demo"), today=date(2026, 11, 28))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chart_its_table_and_the_rows_behind_its_marks_say_the_same(two_months, opened, theme):
+    person = opened("ada", color_scheme=theme)
+    page = person.page
+    page.goto("/costs/?since=2026-10-01&until=2026-11-27&by=model")
+    chart = page.locator("section:has(h2:text-is('USD')) .chart")
+    assert chart.locator("figcaption").inner_text().startswith("USD per day, by model USD ")
+    assert person.axe() == []
+    chart.locator("summary").click()
+    assert person.axe() == []
+
+    mark = chart.locator("svg a").last
+    said = mark.get_attribute("aria-label")
+    day, _, amount = said.rpartition(": ")
+    assert amount in chart.locator("tbody tr").last.inner_text()
+    mark.click()
+    page.wait_for_url("**/costs/lines/**")
+    assert f"USD {amount}" in page.inner_text("main")
+    assert day.split(",")[0] in page.inner_text("main")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_finance_reader_finds_what_got_dearer_and_why(two_months, opened, theme):
+    person = opened("ada", color_scheme=theme)
+    page = person.page
+    page.goto("/costs/?since=2026-11-01&until=2026-11-27")
+    page.click("a:has-text('What changed, and why')")
+    page.wait_for_url("**/costs/changes/**")
+    first = page.locator("section:has(h2:text-is('USD')) tbody tr").first
+    told = first.inner_text()
+    assert "reconciliation in Finance" in told
+    assert "because gpt-4.1 took the place of gpt-4.1-mini" in told
+    assert "1 Oct 2026 to 27 Oct 2026" in page.inner_text("main")
+    assert person.axe() == []
+
+    now = first.locator("td a").nth(1)
+    amount = now.inner_text()
+    now.click()
+    assert f"USD {amount}" in page.inner_text("main")

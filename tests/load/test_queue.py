@@ -4,20 +4,16 @@ What is judged is the time spent on a processor by the web process and its datab
 does nothing else it is what a person waits; the wall clock, printed beside it, also waits for the neighbours.
 """
 
-import gc
-import time
-from pathlib import Path
-from statistics import quantiles
-
 import pytest
 from django.db import connection
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest
 from tests import make
+from tests.load.measuring import measured, told, watch
 from tests.pages.asking import PART, browser_of
 
-WAITING, DECIDED, UNITS, ROUNDS = 50_000, 100_000, 20, 20
+WAITING, DECIDED, UNITS = 50_000, 100_000, 20
 LIMIT = 0.2
 
 pytestmark = [pytest.mark.load, pytest.mark.django_db(transaction=True)]
@@ -95,25 +91,6 @@ def _marks(grace: int, dora: int) -> None:
         cursor.execute("ALTER TABLE approvals_decision ENABLE TRIGGER USER")
 
 
-def measured(browser, address, **headers):
-    """Wall p50 and p95, and busy p95, in seconds of asking for this page; the first answer is not counted."""
-    walls, busies = [], []
-    for _ in range(ROUNDS + 1):
-        begun, at_work = time.perf_counter(), busy()
-        answer = browser.get(address, headers=headers)
-        walls.append(time.perf_counter() - begun)
-        busies.append(busy() - at_work)
-        assert answer.status_code == 200
-    wall = quantiles(walls[1:], n=20)
-    return wall[9], wall[18], quantiles(busies[1:], n=20)[18]
-
-
-def busy():
-    """Seconds that this process and its database session have been on a processor."""
-    return time.process_time() + int(Path(f"/proc/{SESSION[0]}/schedstat").read_text().split()[0]) / 1e9
-
-
-SESSION = []
 ADDRESSES = {
     "all waiting": "?state=pending",
     "waiting for me": "?state=me",
@@ -131,22 +108,15 @@ ADDRESSES = {
 class TestQueue:
     def test_answers_within_its_time(self, monkeypatch):
         """Reading it as grace, who reviews in 20 units, and as dora, who does in one."""
-        # The test client keeps a copy of every template's context: that is its own cost, not the page's.
-        monkeypatch.setattr("django.test.client.store_rendered_templates", lambda *_, **__: None)
         people, figures = _world(), []
-        gc.collect()
-        gc.freeze()  # as config/gunicorn.py does when a worker starts
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            SESSION[:] = cursor.fetchone()
+        watch(monkeypatch)
         for person, browser in people.items():
             for name, query in ADDRESSES.items():
                 figures.append((f"{person}: {name}", *measured(browser, reverse("approvals") + query)))
         figures.append(("grace: page 101", *measured(people["grace"], _deep(people["grace"]))))
         poll = {**PART, "HX-Target": "div#arrivals"}
         figures.append(("grace: arrivals", *measured(people["grace"], reverse("approvals") + "?since=none", **poll)))
-        for name, p50, p95, at_work in figures:
-            print(f"{name:28} p50 {p50 * 1000:5.0f}   p95 {p95 * 1000:5.0f}   busy p95 {at_work * 1000:5.0f} ms")
+        told(figures)
 
         assert [name for name, _, _, at_work in figures if at_work >= LIMIT] == []
 

@@ -1,6 +1,7 @@
 """The demo is loaded at every start of `make run`, and leaves alone what people have made of it since."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,15 @@ from django.core.management import call_command
 from approvals.models import ApprovalPolicy
 from approvals.notifying.deliver import one_round
 from audit.actors import system
-from budgets.models import BusinessUnit
+from budgets.models import BusinessUnit, LedgerEntry
 from config import run
 from orchestrator.gate.propose import propose
+from orchestrator.management.commands import _demo_costs
 from orchestrator.models import Execution, Release
 from orchestrator.operations.registry import import_policies
+from orchestrator.queries.cost_changes import changes
+from orchestrator.queries.cost_report import Span
+from orchestrator.queries.cost_words import sentence
 
 ARGUMENTS = {
     "reference": "ADJ-1", "account": "4010", "counter_account": "1920", "amount": "1500.00", "currency": "EUR",
@@ -69,3 +74,30 @@ class TestTheDemo:
         call_command("demo")
 
         assert (Release.objects.count(), ApprovalPolicy.objects.count(), Execution.objects.count()) == before
+
+    def test_writes_two_months_of_costs_that_say_they_are_made_up_and_once_only(self):
+        call_command("demo", "--costs")
+        synthetic = Execution.objects.filter(business_key__startswith="synthetic-")
+        before = (LedgerEntry.objects.count(), synthetic.count())
+
+        assert {run.status for run in synthetic} == {"succeeded"}
+        assert {run.requester for run in synthetic} == {"system:demo"}
+        assert set(LedgerEntry.objects.values_list("currency", "basis")) >= {("USD", "estimated"), ("EUR", "reported")}
+        call_command("demo", "--costs")
+        assert (LedgerEntry.objects.count(), synthetic.count()) == before
+
+    def test_writes_no_costs_outside_of_a_demo(self, settings):
+        settings.ENVIRONMENT = "production"
+        call_command("demo", "--costs")
+        assert not LedgerEntry.objects.exists()
+
+    def test_shows_a_reader_what_got_dearer_and_why(self):
+        call_command("demo")
+        _demo_costs.write(by=system("demo"), today=date(2026, 11, 28))
+        units = frozenset(BusinessUnit.objects.values_list("pk", flat=True))
+        now = Span(unit_ids=units, since=date(2026, 11, 1), until=date(2026, 11, 27))
+        before = Span(unit_ids=units, since=date(2026, 10, 1), until=date(2026, 10, 27))
+        euros, dollars = changes(now, before)
+        assert (dollars.rows[0].workflow, dollars.rows[0].unit) == ("reconciliation", "Finance")
+        assert "because gpt-4.1 took the place of gpt-4.1-mini" in sentence(dollars.rows[0].change, "USD")
+        assert euros.rows[0].unknown > 0

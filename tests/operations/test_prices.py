@@ -14,9 +14,10 @@ from audit.ids import new_id
 from audit.models import AuditEvent
 from audit.refusals import Invalid
 from budgets import catalogue
-from budgets.models import LedgerEntry, Price
-from budgets.operations import Place, charge, charge_review, charge_tool_call, correct
+from budgets.models import Budget, BudgetWindow, LedgerEntry, Price
+from budgets.operations import Place, charge, charge_review, charge_tool_call, correct, import_call
 from budgets.pricing import UNCACHED, Usage, cost_of_call
+from budgets.reserving import anything_is_budgeted
 from orchestrator.queries.costs import cost_of
 from tests import make
 
@@ -293,3 +294,29 @@ class TestTheLedger:
 
         with pytest.raises(Error), transaction.atomic():
             LedgerEntry.objects.create(**row)
+
+
+class TestImportingAnEarlierCall:
+    def test_writes_it_on_its_day_at_the_price_of_then(self, unit):
+        price("first", valid_until=NOW)
+        price("second", valid_from=NOW, input=8)
+        usage = Usage(model="house-model", input_tokens=1_000_000, cached_input_tokens=0)
+        line = import_call(usage, Place(unit_id=unit.pk), at=NOW - timedelta(days=1))
+        assert (line.at, line.amount) == (NOW - timedelta(days=1), Decimal(4))
+
+    def test_counts_in_no_budget(self, unit, looks_at_once):
+        make._activated(Budget(name="month", unit_id=unit.pk, measure="money", currency="EUR", limit=10))
+        anything_is_budgeted.again()
+        usage = Usage(cost=Decimal(5), currency="EUR", model="house-model")
+        import_call(usage, Place(unit_id=unit.pk), at=NOW - timedelta(days=1))
+        assert not BudgetWindow.objects.filter(spent__gt=0).exists()
+        charge(usage, Place(unit_id=unit.pk))
+        assert BudgetWindow.objects.filter(spent__gt=0).exists()
+
+    def test_refuses_a_call_of_the_future(self, unit):
+        usage = Usage(cost=Decimal(5), currency="EUR")
+        with pytest.raises(Invalid, match="not made yet"):
+            import_call(usage, Place(unit_id=unit.pk), at=datetime(2999, 1, 1, tzinfo=UTC))
+
+    def test_writes_nothing_of_a_call_that_used_nothing(self, unit):
+        assert import_call(Usage(), Place(unit_id=unit.pk), at=NOW) is None

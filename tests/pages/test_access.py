@@ -18,6 +18,8 @@ LISTS = [
     "audit",
     "health",
     "costs",
+    "cost_changes",
+    "cost_outcomes",
     "cost_lines",
 ]
 OWN = ["preferences", "help", "gallery", "go", "nav"]

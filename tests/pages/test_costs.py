@@ -3,12 +3,13 @@
 import csv
 import io
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 
-from budgets.operations import Place, charge, correct
+from budgets.operations import Place, charge, correct, import_call
 from budgets.pricing import Usage
 from orchestrator.models import Cost
 from tests import make
@@ -156,6 +157,60 @@ class TestTheAddress:
         spend(unit, agent="=cmd|calc", model="<script>alert(1)</script>")
         assert "<script>alert" not in text(as_vera.get(f"{reverse('costs')}?by=model"))
         assert file_of(as_vera, "?by=agent&then=")[0]["agent"] == "'=cmd|calc"
+
+
+class TestTheChart:
+    DAYS = 3
+
+    @pytest.fixture
+    def spent(self, unit):
+        now = datetime.now(UTC)
+        for days in range(self.DAYS):
+            for number in range(1, 12):
+                usage = Usage(
+                    cost=Decimal(number) / 100 + days, currency="USD" if number < 11 else "EUR", model=f"m{number}"
+                )
+                import_call(usage, Place(unit_id=unit.pk, agent="poster"), at=now - timedelta(days=days))
+        spend(unit, None)
+        since = (now - timedelta(days=self.DAYS - 1)).date()
+        return f"?by=model&then=&since={since}&until={now.date()}"
+
+    def test_comes_to_the_same_as_the_table_the_file_and_the_lines_behind_each_mark(self, unit, as_vera, spent):
+        page = as_vera.get(reverse("costs") + spent)
+        charts = {chart.currency: chart.drawn for chart in page.context["charts"]}
+        drawn = {
+            currency: sum(cell.amount for series in chart.series for cell in series.cells)
+            for currency, chart in charts.items()
+        }
+        in_file = {currency: Decimal(0) for currency in drawn}
+        for row in file_of(as_vera, spent):
+            if row["currency"]:
+                in_file[row["currency"]] += Decimal(row["amount"])
+        assert drawn == in_file == {key: value for key, value in totals(page).items() if key}
+        assert len(charts["USD"].series) == 8
+        for series in charts["USD"].series[:7]:
+            for cell in series.cells:
+                assert dict(as_vera.get(cell.url).context["cost"].amounts) == {"USD": cell.amount}
+
+    def test_leads_from_all_others_to_the_day(self, unit, as_vera, spent):
+        chart = next(
+            one.drawn for one in as_vera.get(reverse("costs") + spent).context["charts"] if one.currency == "USD"
+        )
+        others = chart.series[-1]
+        assert others.name == "All others"
+        behind = as_vera.get(others.cells[0].url)
+        day = sum(series.cells[0].amount for series in chart.series)
+        assert totals(behind)["USD"] == day
+
+    def test_says_its_gist(self, unit, as_vera, spent):
+        page = text(as_vera.get(reverse("costs") + spent))
+        assert "USD 31.65 in 3 days; most on" in page
+        assert "; m10 is 10.4 % of it." in page
+
+    def test_is_left_out_for_one_day_and_for_very_many(self, unit, as_vera, spent):
+        assert as_vera.get(f"{reverse('costs')}?since=2020-01-01").context["charts"] == []
+        today = datetime.now(UTC).date()
+        assert as_vera.get(f"{reverse('costs')}?since={today}&until={today}").context["charts"] == []
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason=f"the recorded runs are not at {RECORDED}")

@@ -1,5 +1,6 @@
 """`manage.py demo`: units, people, the example workflows and a first execution. Run twice, it changes nothing."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from approvals.factors import secret_of
 from approvals.models import ApprovalPolicy, BusinessCalendar, FactorKind, ReviewerGroup
@@ -18,6 +19,7 @@ from audit.definitions import activate, draft
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
+from orchestrator.management.commands._demo_costs import write as write_costs
 from orchestrator.management.commands.execute import _csv
 from orchestrator.models import Execution, Release
 from orchestrator.operations import executions
@@ -67,6 +69,9 @@ POLICY = {
 class Command(BaseCommand):
     help = "Load the demo: six people, three business units, the example workflows, one execution. Idempotent."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--costs", action="store_true", help="two months of made-up costs, too (examples/costs)")
+
     def handle(self, *args: Any, **options: Any) -> None:
         units = _units()
         _people(_groups(units["group"]))
@@ -78,6 +83,8 @@ class Command(BaseCommand):
                 install(folder_of(name), by=DEMO)
         _policies()
         if not Execution.objects.exists():
+            if options["costs"] and is_demo():
+                write_costs(by=DEMO, today=datetime.now(UTC).date())
             _first_execution()
         self._print()
 

@@ -1,0 +1,137 @@
+"""Which unit's which workflow costs more or less than before: the roll-ups of two ranges of days, side by side per currency."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
+
+from budgets.models import BusinessUnit
+from orchestrator.models import Cost, Execution
+from orchestrator.queries.cost_parts import NOUGHT, PARTS, Change, Side, Spent, change
+from orchestrator.queries.cost_report import Span, field_of
+
+SUMS = ("amount", "lines", "unknown", "input_tokens", "cached_input_tokens", "output_tokens", "seconds")
+OF_A_LINE = ("kind", "model", "tool")
+Key = tuple[UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A workflow of a unit, what changed, and in how many lines of it nobody knows the cost."""
+
+    unit_id: UUID
+    unit: str
+    workflow: str
+    change: Change
+    unknown: int
+    unknown_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All of one currency, the largest change first. No currency: workflows of which no cost is known."""
+
+    currency: str
+    rows: list[Changed]
+
+    @property
+    def before(self) -> Decimal:
+        return sum((row.change.before.amount for row in self.rows), NOUGHT)
+
+    @property
+    def now(self) -> Decimal:
+        return sum((row.change.now.amount for row in self.rows), NOUGHT)
+
+    @property
+    def parts(self) -> dict[str, Decimal]:
+        return {name: sum((row.change.parts[name] for row in self.rows), NOUGHT) for name in PARTS}
+
+
+def changes(now: Span, before: Span) -> list[Changes]:
+    """Both spans are of the same units, and no day is in both."""
+    found = _sums(now, before)
+    executions = _executions(now, before)
+    units = dict(BusinessUnit.objects.filter(pk__in={row["unit_id"] for row in found}).values_list("pk", "title"))
+    unknown: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+    lines: dict[str, dict[Key, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for row in found:
+        key = (row["unit_id"], row["workflow"])
+        for at, side in enumerate(("now", "before")):
+            unknown[key][at] += row[f"{side}_unknown"]
+        lines[row["currency"]][key].append(row)
+    known = {key for currency, groups in lines.items() if currency for key in groups}
+    tables: dict[str, list[Changed]] = defaultdict(list)
+    for currency, groups in lines.items():
+        for key, rows in groups.items():
+            if currency or (key not in known and any(unknown[key])):
+                what = _change(rows, executions.get(key, (0, 0)))
+                named = (key[0], units.get(key[0], "?"), key[1])
+                tables[currency].append(Changed(*named, what, *_at_least_none(unknown[key])))
+    return [Changes(currency, sorted(tables[currency], key=_largest)) for currency in sorted(tables, key=_known_first)]
+
+
+def _known_first(currency: str) -> tuple[bool, str]:
+    return (not currency, currency)
+
+
+def _change(rows: list[dict[str, Any]], executions: tuple[int, int]) -> Change:
+    now, before = (
+        Side(number, tuple(_spent(row, side) for row in rows if _is_there(row, side)))
+        for number, side in zip(executions, ("now", "before"), strict=True)
+    )
+    return change(before, now)
+
+
+def _spent(row: dict[str, Any], side: str) -> Spent:
+    sums = {name: row[f"{side}_{name}"] for name in SUMS if name != "unknown"}
+    return Spent(**{name: row[name] for name in OF_A_LINE}, **sums)
+
+
+def _is_there(row: dict[str, Any], side: str) -> bool:
+    return any(row[f"{side}_{name}"] for name in SUMS)
+
+
+def _at_least_none(unknown: list[int]) -> list[int]:
+    """A line that became known is counted off on the day of its correction, which may be another one."""
+    return [max(number, 0) for number in unknown]
+
+
+def _largest(row: Changed) -> tuple[Any, ...]:
+    return (-abs(row.change.amount), -row.unknown, row.unit, row.workflow)
+
+
+def _sums(now: Span, before: Span) -> list[dict[str, Any]]:
+    sides = {"now": _days(now), "before": _days(before)}
+    sums = {
+        f"{side}_{name}": Coalesce(Sum(name, filter=days), 0, output_field=field_of(name))
+        for side, days in sides.items()
+        for name in SUMS
+    }
+    rows = Cost.objects.filter(sides["now"] | sides["before"], unit_id__in=now.unit_ids)
+    return list(rows.order_by().values("unit_id", "workflow", "currency", *OF_A_LINE).annotate(**sums))
+
+
+def _days(span: Span) -> Q:
+    return Q(day__range=(span.since, span.until))
+
+
+def _executions(now: Span, before: Span) -> dict[Key, tuple[int, int]]:
+    """How many were asked for in each of both ranges."""
+    sides = {"now": _moments(now), "before": _moments(before)}
+    rows: Any = (
+        Execution.objects.filter(sides["now"] | sides["before"], unit_id__in=now.unit_ids)
+        .order_by()
+        .values("unit_id", "workflow")
+        .annotate(**{side: Count("pk", filter=moments) for side, moments in sides.items()})
+    )
+    return {(row["unit_id"], row["workflow"]): (row["now"], row["before"]) for row in rows}
+
+
+def _moments(span: Span) -> Q:
+    first, last = (datetime.combine(day, time.min, UTC) for day in (span.since, span.until + timedelta(days=1)))
+    return Q(created_at__gte=first, created_at__lt=last)

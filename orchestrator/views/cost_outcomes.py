@@ -1,0 +1,116 @@
+"""What a success costs, with its waste: a page, and the same as a file."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from audit import scope
+from audit.sheets import as_csv
+from audit.templatetags._format import UNKNOWN, percentage
+from audit.web import actor_of, crumbs
+from orchestrator.cost_forms import DaysForm
+from orchestrator.queries.cost_outcomes import BUCKETS, MOST_DAYS, OUTCOMES, Outcomes, Spending, outcomes
+from orchestrator.queries.cost_report import NOUGHT, Span
+from orchestrator.queries.cost_words import plain
+from orchestrator.views.costs import inside, offered_units, reached
+
+TITLES = {
+    "succeeded": "On successes",
+    "failed": "On failures",
+    "turned_down": "On rejected or cancelled",
+    "under_way": "Under way",
+    "repeated": "Tries repeated",
+    "review": "Reviewing",
+}
+COUNTS = {"succeeded": "Done", "failed": "Failed", "turned_down": "Rejected or cancelled", "under_way": "Under way"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A workflow in one currency; `money` in the order of BUCKETS."""
+
+    one: Outcomes
+    currency: str
+    counts: list[int]
+    whole: str
+    per_success: str
+    waste: str
+    money: list[str]
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    form, span = _asked(request)
+    query = request.GET.urlencode()
+    context = {
+        "form": form,
+        "span": span,
+        "counted": list(COUNTS.values()),
+        "headers": [TITLES[name] for name in BUCKETS],
+        "rows": [row for one in outcomes(span) for row in _shown(one)],
+        "csv": reverse("cost_outcomes_csv") + (f"?{query}" if query else ""),
+        "crumbs": [*crumbs("Costs", "costs"), *crumbs("Per success", "cost_outcomes")],
+        "most_days": MOST_DAYS,
+    }
+    return render(request, "orchestrator/cost_outcomes.html", context)
+
+
+@require_safe
+def sheet(request: HttpRequest) -> HttpResponse:
+    """The same with every digit; no cost per success where nothing has succeeded."""
+    _, span = _asked(request)
+    header = [
+        "since", "until", "workflow", "currency", *(f"executions_{name}" for name in OUTCOMES), "amount",
+        *(f"amount_{name}" for name in BUCKETS), "per_success", "unknown",
+    ]  # fmt: skip
+    lines = [
+        [
+            span.since.isoformat(), span.until.isoformat(), one.workflow, spending.currency or None, *one.executions.values(),
+            spending.whole, *(spending.buckets[name] for name in BUCKETS), spending.per_success, one.unknown,
+        ]
+        for one in outcomes(span)
+        for spending in one.spendings or [_nothing(one)]
+    ]  # fmt: skip
+    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="cost-per-success.csv"'
+    return answer
+
+
+def _asked(request: HttpRequest) -> tuple[DaysForm, Span]:
+    """Where nothing is said, this month so far of every unit the person sees; at most MOST_DAYS days."""
+    allowed = scope.unit_ids(actor_of(request), "view")
+    today = datetime.now(UTC).date()
+    given = {"since": today.replace(day=1), "until": today} | request.GET.dict()
+    form = DaysForm(given, offered=offered_units(allowed))
+    form.is_valid()
+    chosen = form.cleaned_data
+    until = inside(chosen.get("until") or today)
+    since = min(inside(chosen.get("since") or today.replace(day=1)), until)
+    since = max(since, until - timedelta(days=MOST_DAYS - 1))
+    return form, Span(unit_ids=reached(allowed, chosen.get("unit")), since=since, until=until)
+
+
+def _shown(one: Outcomes) -> list[Shown]:
+    return [_row(one, spending) for spending in one.spendings or [_nothing(one)]]
+
+
+def _nothing(one: Outcomes) -> Spending:
+    """Executions that cost nothing that is known have a row, too."""
+    return Spending("", dict.fromkeys(BUCKETS, NOUGHT), one.executions["succeeded"])
+
+
+def _row(one: Outcomes, spending: Spending) -> Shown:
+    currency, whole = spending.currency, spending.whole
+    return Shown(
+        one=one,
+        currency=currency,
+        counts=[one.executions[name] for name in OUTCOMES],
+        whole=plain(whole, currency) if currency else UNKNOWN if one.unknown else "",
+        per_success=UNKNOWN if spending.per_success is None or not currency else plain(spending.per_success, currency),
+        waste=percentage(100 * spending.waste / whole) if whole else "",
+        money=[plain(spending.buckets[name], currency) if spending.buckets[name] else "" for name in BUCKETS],
+    )
