@@ -24,6 +24,7 @@ CONFIGURABLE = [
     "agent",
     "businessunit",
     "servicetoken",
+    "servicelevel",
     "price",
     "limit",
 ]

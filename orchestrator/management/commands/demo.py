@@ -46,7 +46,8 @@ PEOPLE = {
 }
 CONFIGURABLE = (
     "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "escalationlevel", "bypass", "price",
-    "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken", "limit",
+    "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken", "limit", "budget",
+    "servicelevel",
 )  # fmt: skip
 
 GROUPS = {"controllers": ("Controllers", ["reviewer"]), "risk": ("Risk", ["reviewer2"])}
