@@ -25,6 +25,7 @@ CONFIGURABLE = [
     "businessunit",
     "servicetoken",
     "servicelevel",
+    "budgetexception",
     "price",
     "limit",
 ]

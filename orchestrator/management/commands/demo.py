@@ -47,7 +47,7 @@ PEOPLE = {
 CONFIGURABLE = (
     "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "escalationlevel", "bypass", "price",
     "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken", "limit", "budget",
-    "servicelevel",
+    "budgetexception", "servicelevel",
 )  # fmt: skip
 
 GROUPS = {"controllers": ("Controllers", ["reviewer"]), "risk": ("Risk", ["reviewer2"])}
