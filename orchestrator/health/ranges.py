@@ -46,6 +46,6 @@ class Ranges:
         above = list(lineages(units).values())
         shared = [pk for pk in above[0] if all(pk in line for line in above)] if above else []
         # The widest first, so that nearer ones take its place; None covers every unit.
-        depth = {None: 0, **{pk: number for number, pk in enumerate(reversed(shared), 1)}}
+        depth: dict[UUID | None, int] = {None: 0, **{pk: number for number, pk in enumerate(reversed(shared), 1)}}
         covering = sorted((row for row in rows if row.unit_id in depth), key=lambda row: depth[row.unit_id])
         return {row.figure: Range(float(row.low), float(row.high), str(row)) for row in covering}

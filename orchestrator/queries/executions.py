@@ -82,7 +82,7 @@ def narrowed(rows: QuerySet[Execution], filters: ExecutionFilters) -> QuerySet[E
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     if filters.waits:
         steps = Step.objects.filter(execution_id=OuterRef("pk"), status=filters.waits)
-        rows = rows.live().filter(Exists(steps))
+        rows = rows.filter(Exists(steps))
     return rows.filter(_matches(filters.q)) if filters.q else rows
 
 
