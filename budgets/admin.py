@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from audit import scope
 from audit.admin import DefinitionAdmin
 from audit.web import actor_of
-from budgets.models import Budget, BusinessUnit, Measure, Price, PriceKind
+from budgets.models import Block, Budget, BudgetException, BusinessUnit, Measure, Price, PriceKind
 from budgets.models.prices import RATES
+from budgets.queries import blocks
 
 # The rates a kind of price needs, and those it may have.
 RATES_OF: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -173,3 +174,44 @@ class BudgetAdmin(OptionalUnitAdmin):
     fields = (*BudgetForm.Meta.fields,)
     readonly_fields = ["version"]
     search_fields = ["name", "workflow", "agent"]
+
+
+class ExceptionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One execution that waits, and the budget it waits for."""
+
+    class Meta:
+        model = BudgetException
+        fields = ["name", "budget", "execution_id", "why"]
+
+    def clean(self) -> dict[str, Any]:
+        """The one waits for the other. Whoever may configure the budget there activates it."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        name, execution_id = data.get("budget"), data.get("execution_id")
+        if name and execution_id:
+            waits = (
+                Block.objects.filter(execution_id=execution_id, window__budget=name).select_related("window").first()
+            )
+            if waits is None:
+                self.add_error("execution_id", "It does not wait for this budget.")
+            else:
+                self.instance.unit_id = waits.window.unit_id
+        return data
+
+
+@admin.register(BudgetException)
+class BudgetExceptionAdmin(OptionalUnitAdmin):
+    """Gated like a higher limit: one administrator drafts it, another activates it. It is for one execution only."""
+
+    form = ExceptionForm
+    versioned = False
+    list_display = ["name", "state", "unit", "budget", "execution_id", "why"]
+    fields = (*ExceptionForm.Meta.fields,)
+    search_fields = ["name", "budget"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name not in ("budget", "execution_id"):
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        waiting = blocks(actor_of(request))
+        names = {one.window.budget if db_field.name == "budget" else str(one.execution_id) for one in waiting}
+        label = "Budget" if db_field.name == "budget" else "Execution"
+        return forms.ChoiceField(label=label, choices=[(name, name) for name in sorted(names)])

@@ -11,7 +11,9 @@ from django.db.models.functions import Now
 from audit import scope
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
+from audit.queries import visible_or_refuse
 from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, Period
+from budgets.units import below, lineage
 
 STATES = ("Frozen", "Over", "At risk", "Inside")
 
@@ -41,6 +43,10 @@ class Standing:
         return "At risk" if self.used_percent >= min(self.budget.thresholds, default=100) else "Inside"
 
     @property
+    def bar(self) -> "Bar":
+        return Bar.of(self.window.spent, self.window.reserved, self.budget.limit)
+
+    @property
     def begins(self) -> str:
         """Its window's first moment; empty where nothing has asked for it yet."""
         return self.window.starts_at.isoformat() if not self.window._state.adding else ""
@@ -64,6 +70,21 @@ class Standing:
         return "for good" if self.budget.window == Period.ALWAYS else f"a {self.budget.window}"
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Lengths in per cent of the picture: what is used up, what is reserved, where the limit is. A refund draws nothing."""
+
+    spent: Decimal
+    reserved: Decimal
+    limit: Decimal
+
+    @classmethod
+    def of(cls, spent: Decimal, reserved: Decimal, limit: Decimal) -> "Bar":
+        used = max(spent, Decimal(0))
+        whole = max(limit, used + reserved)
+        return cls(*((part * 100 / whole).quantize(Decimal("0.1")) for part in (used, reserved, limit)))
+
+
 def standings(actor: Actor) -> list[Standing]:
     """Those of the reader's units, what holds something up first; those of every unit for who sees every unit."""
     seen = scope.unit_ids(actor, "view")
@@ -75,10 +96,35 @@ def standings(actor: Actor) -> list[Standing]:
     return sorted(found, key=lambda one: (STATES.index(one.state), -one.used_percent))
 
 
-def blocks(actor: Actor) -> list[Block]:
-    """What waits for room in the reader's units, in turn."""
-    rows = Block.objects.filter(unit_id__in=scope.unit_ids(actor, "view")).select_related("window")
+def blocks(actor: Actor, within: frozenset[UUID] | None = None) -> list[Block]:
+    """What waits for room in the reader's units, or in those of them that are within these, in turn."""
+    seen = scope.unit_ids(actor, "view")
+    rows = Block.objects.filter(unit_id__in=seen if within is None else seen & within).select_related("window")
     return list(rows.in_turn()[:100])
+
+
+@dataclass(frozen=True, slots=True)
+class UnitBudgets:
+    """What covers a unit, all of which must have room; what is below it; what waits in it or below."""
+
+    unit: BusinessUnit
+    covering: list[Standing]
+    inside: list[Standing]
+    blocks: list[Block]
+
+
+def of_unit(actor: Actor, unit_id: UUID) -> UnitBudgets:
+    """The budgets of one unit, as far as the reader sees them. Raises NotVisible."""
+    seen = BusinessUnit.objects.filter(pk__in=scope.unit_ids(actor, "view"))
+    unit: BusinessUnit = visible_or_refuse(seen, unit_id, "business unit")
+    above, under = {None, *lineage(unit_id)}, below(unit_id) - {unit_id}
+    found = standings(actor)
+    return UnitBudgets(
+        unit=unit,
+        covering=[one for one in found if one.budget.unit_id in above],
+        inside=[one for one in found if one.budget.unit_id in under],
+        blocks=blocks(actor, under | {unit_id}),
+    )
 
 
 def _windows(names: list[str]) -> dict[str, Any]:

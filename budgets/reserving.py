@@ -115,12 +115,16 @@ def block(over: OverBudget, *, step_id: UUID, unit_id: UUID, execution_id: UUID)
 
 
 # Those who came first, as long as the room lasts: not all of them at once, to be refused again.
+# Whom two people let go on over the limit waits for nothing, and takes nobody's place.
 _HAVE_ROOM = """
 SELECT id FROM (
-  SELECT k.id, k.at, w.ends_at <= clock_timestamp() OR b.id IS NULL OR NOT b.is_hard
-    OR k.needed <= b."limit" AND sum(k.needed) FILTER (WHERE k.needed <= b."limit")
+  SELECT k.id, k.at, w.ends_at <= clock_timestamp() OR b.id IS NULL OR NOT b.is_hard OR k.is_free
+    OR k.needed <= b."limit" AND sum(k.needed) FILTER (WHERE k.needed <= b."limit" AND NOT k.is_free)
       OVER (PARTITION BY k.window_id ORDER BY k.at, k.id) <= b."limit" - w.spent - w.reserved AS fits
-  FROM budgets_block AS k JOIN budgets_budgetwindow AS w ON w.id = k.window_id
+  FROM (SELECT j.*, EXISTS (SELECT 1 FROM budgets_budgetexception AS e JOIN budgets_budgetwindow AS v ON v.budget = e.budget
+    WHERE e.status = 'active' AND e.execution_id = j.execution_id AND v.id = j.window_id) AS is_free
+    FROM budgets_block AS j) AS k
+  JOIN budgets_budgetwindow AS w ON w.id = k.window_id
   LEFT JOIN budgets_budget AS b ON b.name = w.budget AND b.status = 'active'
 ) AS turn WHERE fits ORDER BY at, id LIMIT %s
 """
@@ -152,7 +156,7 @@ def _remedy(window: BudgetWindow) -> str:
         and BusinessUnit.objects.filter(pk=window.unit_id).values_list("owner__username", flat=True).first()
     )
     asked = f" Ask {owner}, who owns the unit." if owner else ""
-    return f"A higher limit is drafted by one administrator and activated by another.{asked}"
+    return f"A higher limit, or an exception for this execution, is drafted by one administrator and activated by another.{asked}"
 
 
 def _plain(amount: Decimal) -> str:

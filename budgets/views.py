@@ -1,13 +1,14 @@
 """The page of budgets, and the same table as a sheet."""
 
 import csv
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit.web import actor_of
-from budgets.queries import STATES, blocks, standings
+from audit.web import actor_of, crumbs
+from budgets.queries import STATES, blocks, of_unit, standings
 
 COLUMNS = (
     "budget", "version", "unit", "covers", "state", "spent", "reserved", "limit", "measured in", "used percent",
@@ -23,6 +24,14 @@ def budget_list(request: HttpRequest) -> HttpResponse:
     found = [one for one in standings(actor) if state not in STATES or one.state == state]
     context = {"budgets": found, "blocks": blocks(actor), "states": STATES, "state": state if state in STATES else ""}
     return render(request, "budgets/budget_list.html", context)
+
+
+@require_safe
+def unit_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What one unit may use, by which budgets, and what waits there."""
+    shown = of_unit(actor_of(request), pk)
+    trail = crumbs("Budgets", "budgets", shown.unit.title)
+    return render(request, "budgets/unit_detail.html", {"shown": shown, "crumbs": trail})
 
 
 @require_safe

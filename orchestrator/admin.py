@@ -13,7 +13,7 @@ from audit import scope
 from audit.admin import DefinitionAdmin, ReadOnlyAdmin
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin, OptionalUnitAdmin
-from orchestrator.models import Agent, Limit, ServiceToken, Tool
+from orchestrator.models import Agent, Figure, Limit, ServiceLevel, ServiceToken, Tool
 from orchestrator.queries.stops import engaged
 
 
@@ -113,3 +113,35 @@ class LimitAdmin(OptionalUnitAdmin):
     fields = (*LimitForm.Meta.fields,)
     readonly_fields = ["version"]
     search_fields = ["name", "tool", "agent"]
+
+
+class ServiceLevelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A range of one figure."""
+
+    class Meta:
+        model = ServiceLevel
+        fields = ["name", "unit_id", "workflow", "figure", "low", "high", "why"]
+
+    def clean(self) -> dict[str, Any]:
+        """It ends above where it begins, and a rate is at most a hundred per cent."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        low, high = data.get("low"), data.get("high")
+        if low is None or high is None:
+            return data
+        if low > high:
+            self.add_error("high", "It ends below where it begins.")
+        elif data.get("figure") == Figure.SUCCESS and high != 100:
+            self.add_error("high", "No success rate is too high: write 100.")
+        return data
+
+
+@admin.register(ServiceLevel)
+class ServiceLevelAdmin(OptionalUnitAdmin):
+    """One administrator drafts a range, another activates it."""
+
+    form = ServiceLevelForm
+    list_display = ["name", "version", "state", "unit", "workflow", "figure", "low", "high"]
+    list_filter = ["status", "figure"]
+    fields = (*ServiceLevelForm.Meta.fields,)
+    readonly_fields = ["version"]
+    search_fields = ["name", "workflow"]

@@ -14,12 +14,13 @@ from audit.templatetags._status import pill
 from orchestrator.health.levels import GROUPS
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.dead_letters import LetterFilters
-from orchestrator.queries.executions import ExecutionFilters
+from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
 from orchestrator.queries.traces import TraceFilters
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
 
 SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]
+WAITS = [("", "Any"), *((status.value, word.capitalize()) for status, word in WAITING_FOR.items())]
 TIERS = ["informational", "customer_facing", "financial"]
 VERDICTS = ["allow", "hold", "deny"]
 FAILURES = ["system", "timeout", "unknown_outcome", "lost", "empty_result", "budget", "policy", "determinism", "bug"]
@@ -61,6 +62,7 @@ class ExecutionForm(FilterForm):
     state = forms.ChoiceField(choices=_words("execution", ExecutionStatus.values), required=False)
     workflow = forms.ChoiceField(required=False)
     unit = forms.ChoiceField(required=False)
+    waits = forms.ChoiceField(choices=WAITS, required=False, label="Waits for")
     since = forms.ChoiceField(choices=SINCE, required=False, label="Started")
     q = _search()
 
@@ -73,7 +75,7 @@ SLOWER = [("", "Any"), ("1", "1 s"), ("10", "10 s"), ("60", "1 min"), ("3600", "
 
 class TraceForm(ExecutionForm):
     slower = forms.ChoiceField(choices=SLOWER, required=False, label="Slower than")
-    field_order = ("state", "workflow", "unit", "slower", "since", "q")
+    field_order = ("state", "workflow", "unit", "slower", "waits", "since", "q")
 
     def filters(self, now: datetime) -> TraceFilters:
         chosen = self.chosen(now)

@@ -1,5 +1,6 @@
 """Business units, prices and the append-only ledger. Executions are opaque ids here."""
 
+from budgets.models.exceptions import BudgetException
 from budgets.models.ledger import CostBasis, LedgerEntry, LedgerEntryQuerySet, LineKind
 from budgets.models.limits import Block, Budget, BudgetWindow, Measure, Period, Reservation
 from budgets.models.prices import Price, PriceKind
@@ -8,6 +9,7 @@ from budgets.models.units import BusinessUnit, UnitGroupPermission, UnitUserPerm
 __all__ = [
     "Block",
     "Budget",
+    "BudgetException",
     "BudgetWindow",
     "BusinessUnit",
     "CostBasis",

@@ -15,6 +15,7 @@ from budgets.units import below
 from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.lists import BadParameter, choice, refuse_unknown_parameters, unit, when
 from orchestrator.health.levels import COUNTS, GROUPS, TIMES, Level, Span, judged, levels
+from orchestrator.health.ranges import Ranges
 
 DAYS, MOST_DAYS = 7, 92
 READERS = {"since": when, "until": when, "unit": unit, "by": choice(*GROUPS)}
@@ -46,6 +47,7 @@ class JudgedShape(serializers.Serializer[Any]):
     high = serializers.FloatField()
     state = serializers.CharField()
     out = serializers.BooleanField()
+    set_by = serializers.CharField(help_text="The service level that says so; empty: the settings")
 
 
 class LevelsShape(serializers.Serializer[Any]):
@@ -69,7 +71,7 @@ class Levels(ApiView):
             "since": span.since,
             "until": span.until,
             "by": by,
-            "ranges": [asdict(one) for one in judged(whole)],
+            "ranges": [asdict(one) for one in judged(whole, Ranges().of(span.units))],
             "all": _line(whole),
             "results": [_line(one) for one in groups],
         }

@@ -18,7 +18,8 @@ from audit.models import AuditEvent
 from audit.naming import names_of
 from audit.presenters import facts_of
 from orchestrator.engine.released import released
-from orchestrator.health.levels import Span, culprit, judged, levels
+from orchestrator.health.levels import Judged, Span, culprit, judged, levels
+from orchestrator.health.ranges import Ranges
 from orchestrator.models import Breaker, Execution, FailureGroup, Severity, Step, Tool
 from orchestrator.statuses import BreakerStatus, GroupStatus
 
@@ -150,22 +151,35 @@ def service_levels() -> list[Seen]:
     now = database_now()
     day = now - timedelta(hours=EVENT_HOURS)
     recent = Execution.objects.filter(created_at__gte=day).order_by().values_list("unit_id", flat=True).distinct()
-    return [one for unit_id in recent for one in _out_of_range(Span(units=frozenset({unit_id}), since=day, until=now))]
+    ranges = Ranges()
+    spans = [Span(units=frozenset({unit_id}), since=day, until=now) for unit_id in recent]
+    return [one for span in spans for one in _out_of_range(span, ranges)]
 
 
-def _out_of_range(span: Span) -> list[Seen]:
+def _out_of_range(span: Span, ranges: Ranges) -> list[Seen]:
+    """Of the unit as a whole, and of each workflow that has a range of its own."""
     whole, *groups = levels(span)
+    found = [(one, "", culprit(one.key, span, groups)) for one in judged(whole, ranges.of(span.units)) if _alarms(one)]
+    for group in groups:
+        own = judged(group, ranges.of_workflow(span.units, group.called))
+        found += [(one, group.called, "") for one in own if _alarms(one)]
+    return [_of_level(span, *one) for one in found]
+
+
+def _alarms(one: Judged) -> bool:
+    return one.out and not one.is_few
+
+
+def _of_level(span: Span, one: Judged, workflow: str, culprit: str) -> Seen:
     (unit_id,) = span.units
-    return [
-        Seen(
-            kind=f"level_{one.key}", subject=one.key, unit_id=unit_id, title=f"Out of range: {one.title.lower()}",
-            severity=Severity.WARNING, count=one.sample, first_at=span.until, last_at=span.until,
-            detail=f"{one.value:.3f}, acceptable is {one.low:g} to {one.high:g}. {culprit(one.key, span, groups)}".strip(),
-            evidence=f"{reverse('levels')}?{urlencode({'unit': unit_id})}", looks_up=Registered,
-        )
-        for one in judged(whole)
-        if one.out and not one.is_few
-    ]  # fmt: skip
+    said = f", says {one.set_by}" if one.set_by else ""
+    return Seen(
+        kind=f"level_{one.key}", subject=f"{one.key} / {workflow}" if workflow else one.key, unit_id=unit_id,
+        title=f"Out of range: {one.title.lower()}{f' of {workflow}' if workflow else ''}",
+        severity=Severity.WARNING, count=one.sample, first_at=span.until, last_at=span.until,
+        detail=f"{one.value:.3f}, acceptable is {one.low:g} to {one.high:g}{said}. {culprit}".strip(),
+        evidence=f"{reverse('levels')}?{urlencode({'unit': unit_id})}", looks_up=Registered,
+    )  # fmt: skip
 
 
 # By the name an alert keeps of the rule that saw it.

@@ -23,6 +23,7 @@ from budgets.models import BusinessUnit
 from budgets.units import lineage
 from orchestrator.engine.alert_rules import RULES, SLOW_RULES, Seen
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.drift_rules import DRIFT_RULES
 from orchestrator.models import Alert, Severity
 from orchestrator.statuses import AlertStatus
 
@@ -49,7 +50,7 @@ def judge_slowly() -> int:
     """Every rule that reads more than fits between two rounds. Returns the same."""
     if not run(_TAKE, [SLOW])[0][0]:
         return 0
-    return sum(_judge(name, rule) for name, rule in SLOW_RULES.items())
+    return sum(_judge(name, rule) for name, rule in (SLOW_RULES | DRIFT_RULES).items())
 
 
 def _judge(name: str, rule: Callable[[], list[Seen]]) -> int:

@@ -4,6 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from budgets import reserving
 from budgets.models import Block, BusinessUnit
@@ -48,6 +49,13 @@ def _worst(segment: Segment) -> Worst:
     if priced is None:
         return Worst(tokens=tokens)
     return Worst(money=priced.amount, currency=priced.currency, tokens=tokens)
+
+
+def forget_ended() -> int:
+    """A step that waits for room no longer, cancelled for instance, keeps nobody's turn and needs no exception."""
+    held = Step.objects.filter(pk=OuterRef("pk"), status=StepStatus.BUDGET_HOLD)
+    found: int = Block.objects.filter(~Exists(held)).delete()[0]
+    return found
 
 
 @transaction.atomic

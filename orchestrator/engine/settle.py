@@ -130,7 +130,7 @@ def charge(segment: Segment) -> None:
 
 
 # Never silent: somebody is told, whatever the retries come to.
-ALERTED = {"timeout", "empty_result", "unknown_outcome"}
+ALERTED = {"timeout", "empty_result", "output_schema", "unknown_outcome"}
 
 
 @transaction.atomic

@@ -66,6 +66,7 @@ def sweep() -> int:
             _each(gate.released(), release),
             _each(going_on(), go_on),
             _each(Step.objects.throttled_due().order_by("due_at"), _ask_again),
+            budgeting.forget_ended(),
             _go_on_in_turn(),
             _each(_idle_reservations(), _release),
             _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),

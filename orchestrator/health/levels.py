@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
+
+from orchestrator.health.ranges import Range, defaults
 
 # Below so many executions a figure is shown with a warning, and raises no alert.
 FEW = 20
@@ -137,6 +138,8 @@ class Judged:
     high: float
     state: str
     out: bool
+    # The definition that says so; empty: the settings.
+    set_by: str = ""
 
     @property
     def is_few(self) -> bool:
@@ -170,21 +173,23 @@ def levels(span: Span, *, by: str = "workflow") -> list[Level]:
     ]
 
 
-def judged(level: Level) -> list[Judged]:
-    """Cost per transaction, orchestration overhead and success rate beside settings.SERVICE_LEVELS."""
+def judged(level: Level, ranges: Mapping[str, Range] | None = None) -> list[Judged]:
+    """Cost per transaction, orchestration overhead and success rate beside their ranges; without any, the settings'."""
+    held = defaults() if ranges is None else ranges
     figures = {
         "cost": ("Cost per transaction", level.cost, level.counts["priced"]),
         "overhead": ("Orchestration overhead, 95 % below", level.times["overhead_p95"], level.counts["measured"]),
         "success": ("Success rate", level.share("succeeded", "ended"), level.counts["ended"]),
     }
-    return [_judged(key, *figure) for key, figure in figures.items()]
+    return [_judged(key, *figure, held[key]) for key, figure in figures.items() if key in held]
 
 
-def _judged(key: str, title: str, value: float | None, sample: int) -> Judged:
-    low, high = settings.SERVICE_LEVELS[key]
+def _judged(key: str, title: str, value: float | None, sample: int, held: Range) -> Judged:
+    low, high = held.low, held.high
     state = "unknown" if value is None else "below" if value < low else "above" if value > high else "inside"
     # Cheaper and quicker than the range is worth a look, and no alert.
-    return Judged(key, title, value, sample, low, high, state, out=state == ("below" if key == "success" else "above"))
+    out = state == ("below" if key == "success" else "above")
+    return Judged(key, title, value, sample, low, high, state, out, held.set_by)
 
 
 def culprit(key: str, span: Span, groups: list[Level]) -> str:

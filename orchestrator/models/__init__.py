@@ -10,6 +10,7 @@ from orchestrator.models.limit import Breaker, Limit
 from orchestrator.models.operation import Operation, OperationAct, OperationItem
 from orchestrator.models.patch import StepPatch
 from orchestrator.models.release import Channel, Release
+from orchestrator.models.service_level import Figure, ServiceLevel
 from orchestrator.models.trace_export import TraceExport
 from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
 
@@ -27,6 +28,7 @@ __all__ = [
     "DiscardCode",
     "Execution",
     "FailureGroup",
+    "Figure",
     "HealthSample",
     "Limit",
     "Operation",
@@ -36,6 +38,7 @@ __all__ = [
     "OutcomeCode",
     "OutcomeVerdict",
     "Release",
+    "ServiceLevel",
     "ServiceToken",
     "Severity",
     "Step",

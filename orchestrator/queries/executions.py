@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, counted
@@ -37,6 +37,7 @@ class ExecutionFilters:
     unit: str = ""
     since: datetime | None = None
     q: str = ""
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,9 @@ def narrowed(rows: QuerySet[Execution], filters: ExecutionFilters) -> QuerySet[E
         "created_at__gte": filters.since,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.waits:
+        steps = Step.objects.filter(execution_id=OuterRef("pk"), status=filters.waits)
+        rows = rows.filter(Exists(steps))
     return rows.filter(_matches(filters.q)) if filters.q else rows
 
 

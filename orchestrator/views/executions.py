@@ -23,6 +23,7 @@ VIEWS = {
     "Waiting for people": {"state": "waiting"},
     "Dead-lettered": {"state": "dead_lettered"},
     "Failed in 24 h": {"state": "failed", "since": "24"},
+    "Over budget": {"waits": "budget_hold"},
 }
 
 
@@ -34,7 +35,7 @@ def execution_list(request: HttpRequest) -> HttpResponse:
     found = queries.execution_list(
         actor, form.filters(now), now=now, after=request.GET.get("after", ""), before=request.GET.get("before", "")
     )
-    blank = {"state": None, "since": None, "after": None, "before": None}
+    blank = {"state": None, "since": None, "waits": None, "after": None, "before": None}
     context = {
         "form": form,
         "listing": found,
@@ -49,7 +50,7 @@ def execution_list(request: HttpRequest) -> HttpResponse:
 
 
 def _shows(request: HttpRequest, keys: dict[str, str]) -> bool:
-    return all(request.GET.get(name, "") == keys.get(name, "") for name in ("state", "since"))
+    return all(request.GET.get(name, "") == keys.get(name, "") for name in ("state", "since", "waits"))
 
 
 @require_safe

@@ -19,6 +19,7 @@ from audit.web import actor_of
 from budgets.units import below
 from orchestrator.forms import LevelsForm
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
+from orchestrator.health.ranges import Ranges
 from orchestrator.queries.work import units
 from orchestrator.views.figures import LATEST, midnight
 
@@ -80,6 +81,7 @@ class Range:
     value: str
     limits: str
     culprit: str
+    workflow: str = ""
 
 
 @require_safe
@@ -96,7 +98,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "by": by,
         "columns": COLUMNS,
         "rows": [(one.called, [_cell(column, one) for column in COLUMNS]) for one in found],
-        "ranges": [_range(one, span, groups) for one in judged(whole)] if whole and whole.counts["asked"] else [],
+        "ranges": _ranges(whole, groups, span, by) if whole and whole.counts["asked"] else [],
         "few": FEW,
         "csv": reverse("levels_csv") + (f"?{query}" if query else ""),
     }
@@ -146,11 +148,23 @@ def _cell(column: Column, level: Level) -> Cell:
 _SAYS: dict[str, Callable[[float], str]] = {"cost": "USD {:.2f}".format, "overhead": duration, "success": percentage}
 
 
-def _range(one: Judged, span: Span, groups: list[Level]) -> Range:
+def _ranges(whole: Level, groups: list[Level], span: Span, by: str) -> list[Range]:
+    """Of all executions, then of each workflow that has ranges of its own."""
+    held = Ranges()
+    found = [
+        _range(one, culprit(one.key, span, groups) if one.out else "") for one in judged(whole, held.of(span.units))
+    ]
+    for group in groups if by == "workflow" else []:
+        own = judged(group, held.of_workflow(span.units, group.called))
+        found += [_range(one, workflow=group.called) for one in own]
+    return found
+
+
+def _range(one: Judged, culprit: str = "", workflow: str = "") -> Range:
     say = _SAYS[one.key]
     limits = f"at least {say(one.low)}" if one.key == "success" else f"{say(one.low)} to {say(one.high)}"
     value = UNKNOWN if one.value is None else say(one.value)
-    return Range(one, value, limits, culprit(one.key, span, groups) if one.out else "")
+    return Range(one, value, limits, culprit, workflow)
 
 
 def _asked(request: HttpRequest) -> tuple[LevelsForm, Span, str]:

@@ -11,7 +11,7 @@ from audit.ids import new_id
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Refusal
-from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, LedgerEntry, Price, Reservation
+from budgets.models import Block, Budget, BudgetException, BudgetWindow, BusinessUnit, LedgerEntry, Price, Reservation
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
@@ -65,6 +65,75 @@ def is_exact():
 def looking(world, tmp_path):
     make.publish(tmp_path / "looking", LOOKING, make.HANDLERS)
     return world
+
+
+class TestAnException:
+    """One held execution goes on over the limit; two people let it, and it is for nobody else."""
+
+    @pytest.fixture
+    def held(self, looking):
+        budget(unit_id=looking.unit.pk)
+        for _ in range(3):
+            make.start(looking, "looking")
+        make.work()
+        first, second = Step.objects.filter(status="budget_hold").order_by("id")
+        return first, second
+
+    def drafted(self, step, by=make.SETUP):
+        row = BudgetException(
+            name="month-end",
+            budget="finance-runs",
+            unit_id=step.unit_id,
+            execution_id=step.execution_id,
+            why="the audit is today",
+        )
+        draft(row, by=by)
+        return row
+
+    def statuses(self, *steps):
+        sweep()
+        make.work()
+        return [Step.objects.get(pk=step.pk).status for step in steps]
+
+    def test_lets_that_one_go_on_counts_what_it_uses_and_leaves_the_others_waiting(self, held):
+        let, other = held
+        row = self.drafted(let)
+        assert self.statuses(let, other) == ["budget_hold", "budget_hold"]
+
+        activate(row, by=make.SETUP)
+
+        assert self.statuses(let, other) == ["success", "budget_hold"]
+        assert (window().spent, window().reserved) == (2, 0)
+        story = AuditEvent.objects.filter(object_id=row.pk).order_by("seq").values_list("event", flat=True)
+        assert list(story) == ["budget_exception.draft", "budget_exception.active"]
+        is_exact()
+
+    def test_takes_two_people(self, looking, held):
+        row = self.drafted(held[0], by=looking.grace)
+        with pytest.raises(SamePerson):
+            activate(row, by=looking.grace)
+        assert self.statuses(*held) == ["budget_hold", "budget_hold"]
+
+    def test_is_refused_where_nothing_waits(self, looking, held):
+        row = self.drafted(held[0])
+        executions.cancel(execution_id=held[0].execution_id, by=looking.ada, why="not needed")
+        sweep()
+        with pytest.raises(Refusal) as refused:
+            activate(row, by=make.SETUP)
+        assert refused.value.code == "nothing_waits"
+
+    def test_opens_no_other_budget(self, looking, held):
+        budget("tokens-too", unit_id=looking.unit.pk, measure="tokens", limit=5, assumed=10)
+        activate(self.drafted(held[0]), by=make.SETUP)
+
+        assert self.statuses(held[0]) == ["budget_hold"]
+        assert "tokens-too has no room" in Step.objects.get(pk=held[0].pk).why
+        assert window().spent == 1
+
+    def test_cannot_be_without_a_reason(self, held):
+        row = BudgetException(name="x", budget="finance-runs", execution_id=held[0].execution_id, why="")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            draft(row, by=make.SETUP)
 
 
 class TestAStep:

@@ -24,6 +24,8 @@ CONFIGURABLE = [
     "agent",
     "businessunit",
     "servicetoken",
+    "servicelevel",
+    "budgetexception",
     "price",
     "limit",
 ]

@@ -9,7 +9,10 @@ from audit.ids import new_id
 from budgets.models import Budget
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
+from budgets.queries import Bar
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, block, reserve
+from orchestrator.engine.parking import settle_parked
+from orchestrator.statuses import StepStatus
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("looks_at_once")
@@ -61,6 +64,59 @@ class TestThePage:
         assert "agreed with the board" not in page(as_eve)
         assert "models" not in as_eve.get("/budgets.csv").content.decode()
         assert as_eve.get("/api/v1/budgets/").json()["results"] == []
+
+
+class TestTheBar:
+    def test_says_in_words_what_it_draws(self, euros, as_vera):
+        shown = page(as_vera)
+
+        assert 'aria-label="8.1234567891 spent and 1 reserved of 10 EUR"' in shown
+        assert (
+            '<rect class="spent" width="81.2" height="10"/><rect class="held" x="81.2" width="10.0" height="10"/>'
+            in shown
+        )
+
+    @pytest.mark.parametrize(
+        ("spent", "reserved", "drawn"),
+        [(5, 2, ("50.0", "20.0", "100.0")), (20, 0, ("100.0", "0.0", "50.0")), (-3, 1, ("0.0", "10.0", "100.0"))],
+    )
+    def test_holds_whatever_was_spent_beyond_the_limit_or_given_back(self, spent, reserved, drawn):
+        bar = Bar.of(Decimal(spent), Decimal(reserved), Decimal(10))
+        assert tuple(map(str, (bar.spent, bar.reserved, bar.limit))) == drawn
+
+
+class TestThePageOfAUnit:
+    def test_shows_what_covers_it_what_is_below_it_and_what_waits_there(self, euros, unit, as_vera):
+        below = make.unit("below", "Below", parent=unit)
+        make._activated(Budget(name="little", unit_id=below.pk, measure="runs", limit=5))
+        shown = as_vera.get(f"/budgets/units/{unit.pk}/").content.decode()
+        covering, inside = shown.split('id="inside"')
+        assert ("models v1" in covering, "little v1" in covering, "little v1" in inside) == (True, False, True)
+
+        shown = as_vera.get(f"/budgets/units/{below.pk}/").content.decode()
+        assert "models v1" in shown
+        assert "little v1" in shown
+        assert 'id="inside"' not in shown
+
+    def test_says_so_where_nothing_covers_it(self, unit, as_vera):
+        assert "No budget that you see covers this unit" in as_vera.get(f"/budgets/units/{unit.pk}/").content.decode()
+
+    def test_does_not_exist_for_a_stranger(self, euros, unit, as_eve):
+        assert as_eve.get(f"/budgets/units/{unit.pk}/").status_code == 404
+
+    def test_is_one_link_away_from_every_budget_of_a_unit(self, euros, unit, as_vera):
+        assert f'href="/budgets/units/{unit.pk}/"' in page(as_vera)
+
+
+class TestTheViewOfExecutions:
+    def test_lists_what_waits_for_room_and_nothing_else(self, unit, as_vera):
+        other, held = make.execution("waiting"), make.execution()
+        settle_parked(make.claimed(held), to=StepStatus.BUDGET_HOLD, why="no room", input={})
+        shown = as_vera.get("/executions/?waits=budget_hold").content.decode()
+
+        assert f"/executions/{held.pk}/" in shown
+        assert f"/executions/{other.pk}/" not in shown
+        assert ">Over budget</a>" in as_vera.get("/executions/").content.decode()
 
 
 class TestTheSheetAndTheApi:

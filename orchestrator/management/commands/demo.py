@@ -48,7 +48,8 @@ PEOPLE = {
 }
 CONFIGURABLE = (
     "approvalpolicy", "reviewergroup", "businesscalendar", "linkedaccounts", "escalationlevel", "bypass", "price",
-    "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken", "limit",
+    "webhookendpoint", "delivery", "tool", "agent", "businessunit", "servicetoken", "limit", "budget",
+    "budgetexception", "servicelevel",
 )  # fmt: skip
 
 GROUPS = {"controllers": ("Controllers", ["reviewer"]), "risk": ("Risk", ["reviewer2"])}
