@@ -39,8 +39,8 @@ def mentions_of(action: Action) -> list[dict[str, Any]]:
     """What the reviewer of this act is shown of the execution it belongs to; nothing for an act that belongs to none."""
     before = sent_before(action)
     # A foreign agent may name an execution that is not here, or one of another unit: nothing of that is shown.
-    own = Execution.objects.filter(pk=action.execution_id, unit_id=action.unit_id)
-    execution = own.only("input").first() if action.execution_id else None
+    own = Execution.objects.filter(unit_id=action.unit_id).only("input")
+    execution = own.filter(pk=action.execution_id).first() if action.execution_id else None
     if execution is None:
         return before
     steps = Step.objects.filter(execution_id=execution.pk, output__isnull=False).order_by("finished_at", "pk")
