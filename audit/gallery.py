@@ -97,7 +97,7 @@ def _chart() -> Chart:
         )
     ]
     days = [f"{day} Nov 2026" for day in range(1, 5)]
-    return Chart("EUR per day, by model", "EUR 34.00 in 4 days; most on 3 Nov 2026: 13.00.", days, series, "13.00")
+    return Chart("EUR per day, by model", "EUR 28.00 in 4 days; most on 3 Nov 2026: 13.00.", days, series, "13.00")
 
 
 def _numbers(now: datetime) -> dict[str, object]:
