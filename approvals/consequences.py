@@ -22,7 +22,7 @@ def consequences_of(request: ApprovalRequest, stands: Standing) -> list[Conseque
     left = request.required - stands.given
     window = _span(request.use_within_seconds)
     if left <= 1 and not request.agent:
-        approve = Consequence("If you approve", "The execution goes on at once, on exactly these values.")
+        approve = Consequence("If you approve", "The execution goes on at once.")
     elif left <= 1:
         release = "The last signature releases the act" if request.required > 1 else "The act is released"
         says = f"{release} at once: exactly these bytes, once, if it is carried out within {window} of the signature."

@@ -1,12 +1,12 @@
 """The page of budgets, and the same table as a sheet."""
 
-import csv
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from audit.sheets import as_csv
 from audit.web import actor_of, crumbs
 from budgets.queries import STATES, blocks, of_unit, standings
 
@@ -37,23 +37,16 @@ def unit_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def sheet(request: HttpRequest) -> HttpResponse:
     """The same rows, exact, for a spreadsheet."""
-    answer = HttpResponse(
+    lines = [
+        [
+            one.budget.name, one.budget.version, one.unit, one.covers, one.state, one.window.spent, one.window.reserved,
+            one.budget.limit, one.measured_in, one.used_percent, one.window.unknown, one.waiting, one.begins,
+            one.window.ends_at.isoformat() if one.window.ends_at else "", one.at_the_limit,
+        ]
+        for one in standings(actor_of(request))
+    ]  # fmt: skip
+    return HttpResponse(
+        as_csv(COLUMNS, lines),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="budgets.csv"', "Cache-Control": "no-store"},
     )
-    lines = csv.writer(answer)
-    lines.writerow(COLUMNS)
-    for one in standings(actor_of(request)):
-        budget, window = one.budget, one.window
-        lines.writerow([
-            _text(budget.name), budget.version, _text(one.unit), _text(one.covers), one.state, f"{window.spent:f}",
-            f"{window.reserved:f}", f"{budget.limit:f}", one.measured_in, one.used_percent, window.unknown, one.waiting,
-            one.begins, window.ends_at.isoformat() if window.ends_at else "",
-            one.at_the_limit,
-        ])  # fmt: skip
-    return answer
-
-
-def _text(value: str) -> str:
-    """A spreadsheet computes what begins like a formula."""
-    return f"'{value}" if value[:1] in "=+-@\t\r" else value

@@ -78,7 +78,12 @@ def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
         effect="take over by hand",
         reasons=[f"The step failed and the workflow routes its failures to a person: {failure.message[:300]}"],
         reversible="Approving records that a person has handled this step; rejecting fails it.",
-        facts={"failure_class": failure.failure_class, "message": failure.message, "input": step.input},
+        facts={
+            "failure_class": failure.failure_class,
+            "message": failure.message,
+            # What a person needs to do the step themselves; of a step that failed before its input was kept, the whole.
+            "input": execution.input if step.input is None else step.input,
+        },
     )
 
 

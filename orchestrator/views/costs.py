@@ -18,6 +18,7 @@ from audit.templatetags._format import percentage
 from audit.web import actor_of, crumbs, neighbours
 from budgets.units import below
 from orchestrator.cost_forms import CostForm
+from orchestrator.queries.cost_forecast import Forecast, forecasts
 from orchestrator.queries.cost_report import (
     DIMENSIONS,
     OF_THE_EXECUTION,
@@ -72,6 +73,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "headers": [DIMENSIONS[name][1] for name in asked.by],
         "tables": [_shown(table, asked) for table in report(asked.span, asked.by)],
         "charts": charts(asked.span, asked.by[0], asked.form.cleaned_data.get("unit") or ""),
+        "forecasts": _forecasts(asked.span),
         "months": list(_months(request)),
         "csv": reverse("costs_csv") + (f"?{query}" if query else ""),
         "why": _same_days(asked, "cost_changes"),
@@ -79,6 +81,12 @@ def show(request: HttpRequest) -> HttpResponse:
         "crumbs": crumbs("Costs", "costs"),
     }
     return render(request, "orchestrator/costs.html", context)
+
+
+def _forecasts(span: Span) -> list[Forecast]:
+    """Of this month only: about other days everything is known."""
+    today = datetime.now(UTC).date()
+    return forecasts(span.unit_ids, today) if (span.since, span.until) == (today.replace(day=1), today) else []
 
 
 @require_safe

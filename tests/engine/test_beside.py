@@ -85,6 +85,14 @@ class TestAStepThatAsks:
         assert shown["because"] == {"rows": ROWS}
         assert shown["input"] == {"rows": ROWS}
 
+    def test_to_be_taken_over_shows_what_it_was_to_work_on(self, world, governed, provider):
+        provider.plan("refuse")
+        request = waiting(world, governed, "  - send: {tool: send_a, ref: R-1002, on_error: route_to_human}\n")
+
+        assert request.title == "Take over “send” of outside"
+        assert json.loads(request.snapshot)["arguments"]["input"] in ({"ref": "R-1002"}, {"rows": ROWS})
+        assert "The execution goes on at once." in page_of(world, request)
+
     def test_says_that_it_is_the_end_when_nothing_follows(self, world, governed, provider):
         request = waiting(world, governed, '  - ask: {human_if: ["true"]}\n')
         assert request.title == "Let outside go on to its end"

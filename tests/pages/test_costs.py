@@ -228,3 +228,30 @@ def test_the_recorded_calls_come_to_what_was_reported_wherever_one_looks(unit, a
     assert [Decimal(row["cost"]) for row in over_api] == [totals(page)["USD"]]
     assert [table["total"].lines for table in page.context["tables"]] == [682, 1]
     assert page.context["tables"][1]["total"].unknown == 1
+
+
+class TestTheForecast:
+    def earlier(self, unit, days):
+        now = datetime.now(UTC)
+        for back in range(1, days + 1):
+            usage = Usage(cost=Decimal(2), currency="USD", model="house", input_tokens=100, output_tokens=10)
+            import_call(usage, Place(unit_id=unit.pk, agent="poster"), at=now - timedelta(days=back))
+
+    def test_stands_under_this_month_with_its_band_and_burn_rate(self, unit, as_vera):
+        self.earlier(unit, 20)
+        page = as_vera.get(reverse("costs"))
+        assert "Burn rate" in text(page)
+        (seen,) = page.context["forecasts"]
+        assert (seen.currency, seen.a_day) == ("USD", 2)
+        assert seen.likely == seen.spent + 2 * seen.days_left
+
+    def test_is_not_made_of_too_few_days_or_for_other_ranges(self, unit, as_vera):
+        self.earlier(unit, 10)
+        assert "Burn rate" not in text(as_vera.get(reverse("costs")))
+        self.earlier(unit, 20)
+        assert "Burn rate" not in text(as_vera.get(reverse("costs") + "?since=2026-01-01"))
+        assert "Burn rate" in text(as_vera.get(reverse("costs")))
+
+    def test_counts_nothing_of_other_units(self, unit, as_vera):
+        self.earlier(make.unit("elsewhere"), 20)
+        assert as_vera.get(reverse("costs")).context["forecasts"] == []
