@@ -44,6 +44,8 @@ POINTS = {
 
 # Outermost transactions that some scenario opens; each has the three places named above.
 TRANSACTIONS = (
+    "alerting.judge_all",
+    "alerting.judge_slowly",
     "deciding.approve",
     "edit.edit",
     "escalation._escalate",

@@ -11,6 +11,10 @@ class Every:
         self._seconds, self._do = seconds, do
         self._at = float("-inf")
 
+    def again(self) -> None:
+        """Not to wait for its time: the next call does it."""
+        self._at = float("-inf")
+
     def __call__(self) -> int:
         if time.monotonic() - self._at < self._seconds:
             return 0

@@ -33,7 +33,7 @@ def ask_about_step(
         step,
         required=spec.required,
         reasons=reasons,
-        title=f"Let {execution.workflow} go on to {does}"[:200],
+        title=f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
         facts={
@@ -44,6 +44,13 @@ def ask_about_step(
         },
         within=within,
     )
+
+
+def _about(execution: Execution) -> str:
+    """Which case it is, so that two rows of a queue can be told apart: the business key, else an id it was started with."""
+    ids = (value for name, value in execution.input.items() if name.endswith("_id") and isinstance(value, str))
+    key = execution.business_key or next(ids, "")
+    return f" for {key}" if key else ""
 
 
 def _is_named(name: str, conditions: tuple[str, ...]) -> bool:
@@ -74,7 +81,7 @@ def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
         execution,
         step,
         required=1,
-        title=f"Take over “{step.key}” of {execution.workflow}",
+        title=f"Take over “{step.key}” of {execution.workflow}{_about(execution)}"[:200],
         effect="take over by hand",
         reasons=[f"The step failed and the workflow routes its failures to a person: {failure.message[:300]}"],
         reversible="Approving records that a person has handled this step; rejecting fails it.",

@@ -76,13 +76,14 @@ def mentions(arguments: Any, places: Iterable[Place]) -> list[dict[str, Any]]:
     place never; of each its own plain values, twenty at most.
     """
     texts = "\n".join(_texts(arguments))
-    seen = [_plain(one) for _, one in _objects(arguments, ())]
+    seen = [_plain(one) for _, one in _objects(arguments, ())] or [{}]
     holders: list[tuple[dict[str, Any], set[str]]] = []
     for place in places:
         for path, one in _objects(place.content, ()):
             plain = _plain(one)
             named = {value for value in plain.values() if _names(texts, value)}
-            if path and named and plain not in seen:
+            # What has the arguments' own names is another act of the same kind, no evidence about this one.
+            if path and named and plain not in seen and plain.keys() != seen[0].keys():
                 seen.append(plain)
                 holders.append(({"label": label_of(path), "source": place.source, "value": plain}, named))
     held = Counter(name for _, named in holders for name in named)

@@ -9,8 +9,8 @@ from approvals import bulk, emergencies, stops
 from approvals import operations as approvals
 from approvals.models import Bypass, EscalationLevel
 from audit.lifecycle import Governed, database_now
-from budgets.models import Budget, Price
-from orchestrator.models import Attempt, DeadLetter, Limit, Step
+from budgets.models import Budget, BudgetException, Price
+from orchestrator.models import Attempt, DeadLetter, Limit, ServiceLevel, Step
 from orchestrator.operations import bulk_letters, test_items
 from tests import make as more
 from tests import worlds as make
@@ -42,7 +42,12 @@ def rows(world, governed, provider, settings):
     make.draft(EscalationLevel(name="head", after_percent=50, person_id=world.grace.user_id), by=make.SETUP)
     price = {"subject": "m", "currency": "EUR", "input": 1, "output": 1, "valid_from": database_now()}
     make.draft(Price(name="p", **price), by=make.SETUP)
-    make.draft(Budget(name="b", measure="runs", limit=9, window="day"), by=make.SETUP)
+    for drafted in (
+        Budget(name="b", measure="runs", limit=9, window="day"),
+        BudgetException(name="e", budget="b", execution_id=letter.execution_id, why="closing"),
+        ServiceLevel(name="s", figure="success", low="0.9", high="1"),
+    ):
+        make.draft(drafted, by=make.SETUP)
     limit = Limit(name="l", per_minute=1_000)
     make.draft(limit, by=make.SETUP)
     make.activate(limit, by=make.SETUP)

@@ -32,6 +32,10 @@ class TestMentions:
     def test_come_once_from_the_first_place_that_has_them(self):
         assert [one["source"] for one in found(ACT, {"bank": BANK}, {"bank": BANK})] == ["place 0"]
 
+    def test_are_not_other_acts_of_the_same_kind(self):
+        other = {**ACT, "reference": "ADJ-7-BS-1001", "amount": "12.00"}
+        assert found(ACT, {"adjustments": [other]}) == []
+
     def test_are_not_everything_of_a_batch(self):
         batch = [{"batch_id": "B-77aa", "amount": f"{n}.00"} for n in range(4)]
         assert found(ACT, {"adjustments": batch}) == []
