@@ -126,7 +126,7 @@ class TestAResult:
         page.keyboard.press("Tab")
         page.keyboard.type('{"posting": "P-9"}')
         page.keyboard.press("Tab")
-        page.keyboard.type("Already")
+        page.keyboard.type("Duplicate")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")

@@ -84,7 +84,7 @@ class TestKeys:
         page.keyboard.press("Enter")
         page.wait_for_url("**/approvals/bulk/*/")
         page.locator("#bulk_reason_code").focus()
-        page.keyboard.type("Already")
+        page.keyboard.type("Duplicate")
         page.keyboard.press("Control+Enter")
         page.wait_for_selector("text=2 done, 0 refused")
 
