@@ -36,7 +36,7 @@ class Place:
 
 
 def mentions_of(action: Action) -> list[dict[str, Any]]:
-    """What the reviewer of this act is shown of the execution it belongs to; nothing for an act that belongs to none."""
+    """What the reviewer of this act is shown beside it: what went out before, and what its execution knows of the same thing."""
     before = sent_before(action)
     # A foreign agent may name an execution that is not here, or one of another unit: nothing of that is shown.
     own = Execution.objects.filter(unit_id=action.unit_id).only("input")
@@ -53,10 +53,8 @@ def mentions_of(action: Action) -> list[dict[str, Any]]:
 
 def sent_before(action: Action) -> list[dict[str, Any]]:
     """Acts of the same unit that went out under the same business key in the last 90 days: perhaps it is done already."""
-    sent = Action.objects.filter(
-        tool=action.tool, business_key=action.business_key, unit_id=action.unit_id, redeemed_at__gt=Now() - LATELY
-    )
-    rows = sent.exclude(business_key="").exclude(effect="read").exclude(pk=action.pk).order_by("-redeemed_at")[:3]
+    sent = Action.objects.sent_under_key_of(action).filter(unit_id=action.unit_id, redeemed_at__gt=Now() - LATELY)
+    rows = sent.exclude(pk=action.pk).order_by("-redeemed_at")[:3]
     return [
         {
             "label": "sent before",

@@ -66,8 +66,8 @@ def apply_finding(
 
 def _has_a_namesake(action: Action) -> bool:
     """Was another call sent to this tool under the same business key? Then an effect in its books may be that one's."""
-    sent = Action.objects.filter(tool=action.tool, business_key=action.business_key, redeemed_at__isnull=False)
-    return sent.exclude(effect="read").exclude(business_key="").exclude(idempotency_key=action.idempotency_key).exists()
+    others = Action.objects.sent_under_key_of(action).exclude(idempotency_key=action.idempotency_key)
+    return bool(others.exists())
 
 
 def follow(action: Action, happened: Happened, *, by: Actor, why: str, result: Any = None) -> None:

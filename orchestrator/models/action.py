@@ -31,6 +31,11 @@ class ActionQuerySet(models.QuerySet["Action"]):
         """Sent, and nobody knows whether it happened."""
         return self.filter(status=ActionStatus.UNKNOWN)
 
+    def sent_under_key_of(self, action: "Action") -> "ActionQuerySet":
+        """Calls that went out to its tool under its business key, its own among them; none where it has no such key."""
+        sent = self.filter(tool=action.tool, business_key=action.business_key, redeemed_at__isnull=False)
+        return sent.exclude(effect="read").exclude(business_key="")
+
 
 class Action(Governed):
     """`arguments` is the canonical text that was digested and approved; redeeming hands out exactly these bytes."""

@@ -58,6 +58,12 @@ def off(library: Path, minutes: int) -> dict[str, str]:
     return {"LD_PRELOAD": str(library), "CLOCK_OFF": str(minutes * 60)}
 
 
+def clock(environment: dict[str, str]) -> float:
+    """What a process with this environment takes for now, less the time since the machine was started."""
+    asks = [sys.executable, "-c", "import time; print(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))"]
+    return float(subprocess.check_output(asks, env=environment, text=True))
+
+
 @pytest.fixture
 def plant(transactional_db, tmp_path, settings, postgres_server, library) -> Iterator[Plant]:
     """One host ten minutes ahead, one ten minutes behind, none right."""
@@ -80,15 +86,7 @@ def ended(plant: Plant) -> None:
 class TestWorkersWithWrongClocks:
     def test_have_them(self, library):
         """Else nothing below would be a test."""
-        seen = subprocess.check_output(
-            [sys.executable, "-c", "import time; print(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))"],
-            env=off(library, MINUTES), text=True,
-        )  # fmt: skip
-        right = subprocess.check_output(
-            [sys.executable, "-c", "import time; print(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))"],
-            text=True,
-        )
-        assert float(seen) - float(right) == pytest.approx(MINUTES * 60, abs=1)
+        assert clock(off(library, MINUTES)) - clock({}) == pytest.approx(MINUTES * 60, abs=1)
 
     def test_do_the_same_work_and_take_nothing_from_each_other(self, plant, capsys):
         with signing(plant):
