@@ -55,7 +55,8 @@ def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
     """Requests this person could sign now: theirs to review, with no duty of theirs in it, not signed by them or for them
     under any account, and still open to a group of theirs or of somebody they sign for.
 
-    What is not theirs is taken away by id, each kind found by an index of its own, so that counting reads no row.
+    What is not theirs is taken away by id, each kind found by an index of its own, so that counting reads no row. It is
+    taken away at once: of every further "not in" the planner believes that it halves what is left.
     """
     waiting = ApprovalRequest.objects.pending()
     own = waiting.filter(reduce(or_, (Q(requester=key) | Q(excluded__contains=[key]) for key in people.keys_of(actor))))
@@ -64,8 +65,8 @@ def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
     signed = signed.filter(revision=F("request__revision"))
     theirs = groups.of_people(signs_for(actor))
     closed = waiting.filter(open_to__isnull=False).exclude(open_to__overlap=theirs)
-    rows = waiting.filter(unit_id__in=review_units(actor)).exclude(pk__in=own.values("pk"))
-    return rows.exclude(pk__in=signed.values("request_id")).exclude(pk__in=closed.values("pk"))
+    not_theirs = own.values("pk").union(signed.values("request_id"), closed.values("pk"), all=True)
+    return waiting.filter(unit_id__in=review_units(actor)).exclude(pk__in=not_theirs)
 
 
 def next_waiting(actor: Actor, *, but: UUID, among: QuerySet[ApprovalRequest] | None = None) -> ApprovalRequest | None:

@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.templatetags.static import static
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from audit.templatetags._diff import DIGIT, SAME, Part
@@ -29,8 +30,11 @@ class Excerpt(NamedTuple):
 
 def spelled(text: object) -> SafeString:
     """Escaped text in which hidden, bidirectional and look-alike characters are named in `<span class="char">`."""
+    found = list(pieces(str(text)))
+    if len(found) == 1 and not found[0].spelled:  # Nearly always, and some hundreds of times on a page.
+        return escape(found[0].text)
     shapes = {False: "{}", True: '<span class="char">{}</span>'}
-    return _join(format_html(shapes[piece.spelled], piece.text) for piece in pieces(str(text)))
+    return _join(format_html(shapes[piece.spelled], piece.text) for piece in found)
 
 
 def exact(text: object) -> SafeString:
@@ -55,6 +59,7 @@ def _step(part: str | int) -> SafeString:
     return format_html("<span data-name>{}</span>", exact(part) if part else NO_NAME)
 
 
+@lru_cache(maxsize=512)
 def icon(name: str, label: str = "") -> SafeString:
     """A sprite icon: decoration beside a word, or named when it stands alone."""
     href = f"{static('icons.svg')}#{name}"
