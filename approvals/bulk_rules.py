@@ -28,7 +28,7 @@ def likeness(request: ApprovalRequest) -> str:
     """Requests with the same likeness may be approved together; empty where that is out of the question."""
     if request.required != 1 or request.tier not in FIRST_TIER or not request.is_pending or request.is_frozen:
         return ""
-    if request.checks or request.asks_step_up:
+    if request.checks or request.asks_step_up or request.is_by_hand:
         return ""
     return " ".join([request.tool, request.tool_version, request.tier, request.policy_version, str(request.unit_id)])
 
@@ -59,6 +59,8 @@ def _asks_for_more(request: ApprovalRequest) -> str:
         return "it needs two people"
     if request.tier not in FIRST_TIER:
         return f"its tier is {request.tier.replace('_', ' ')}"
+    if request.is_by_hand:
+        return "it is to be done by hand, one by one"
     if request.checks:
         return "its policy asks questions that are answered one by one"
     if request.asks_step_up:

@@ -21,7 +21,10 @@ def consequences_of(request: ApprovalRequest, stands: Standing) -> list[Conseque
     # A request without an agent is about a step of a workflow: no act waits, the execution does.
     left = request.required - stands.given
     window = _span(request.use_within_seconds)
-    if left <= 1 and not request.agent:
+    if request.is_by_hand:
+        says = "Do the step first, then give its result: the execution goes on with it at once, as if the step had given it."
+        approve = Consequence("If you do it by hand", says)
+    elif left <= 1 and not request.agent:
         approve = Consequence("If you approve", "The execution goes on at once.")
     elif left <= 1:
         release = "The last signature releases the act" if request.required > 1 else "The act is released"

@@ -73,11 +73,11 @@ class QueueForm(forms.Form):
         )
 
 
-def reasons(approval: ApprovalRequest) -> list[Any]:
+def reasons(approval: ApprovalRequest, *, agreeing: Verdict = Verdict.APPROVE) -> list[Any]:
     """The reasons to choose from, as the request's policies offer them, by what they speak for."""
-    yes, no = offered(approval, Verdict.APPROVE), offered(approval, Verdict.REJECT)
+    yes, no = offered(approval, agreeing), offered(approval, Verdict.REJECT)
     groups = [
-        ("To approve", [code for code in yes if code not in no]),
+        (AGREED[agreeing], [code for code in yes if code not in no]),
         ("To reject", [code for code in no if code not in yes]),
         ("Either", [code for code in yes if code in no]),
     ]
@@ -85,6 +85,7 @@ def reasons(approval: ApprovalRequest) -> list[Any]:
     return [("", "Choose a reason"), *named]
 
 
+AGREED = {Verdict.APPROVE: "To approve", Verdict.ANSWER: "Done by hand"}
 OPENED = TimestampSigner(salt="approvals.opened")
 
 
@@ -92,6 +93,8 @@ class DecisionForm(ConfirmedForm):
     """One person's voice, over the digest and revision that stood on their page."""
 
     prefix_of_ids, prefix_of_checks = "decision", ""
+    # Where it is sent, and the answer that is not a refusal.
+    url_name, agreeing = "approval_decisions", Verdict.APPROVE
 
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     revision = forms.IntegerField(widget=forms.HiddenInput)
@@ -138,7 +141,7 @@ class DecisionForm(ConfirmedForm):
         self.only_where_asked(approval)
         if "reason_code" in self.fields:
             self.fields["note"].needed_sometimes = True  # type: ignore[attr-defined]
-            self.fields["reason_code"].choices = reasons(approval)  # type: ignore[attr-defined]
+            self.fields["reason_code"].choices = reasons(approval, agreeing=self.agreeing)  # type: ignore[attr-defined]
         for number, check in enumerate(approval.checks):
             self.fields[f"check_{number}"] = forms.ChoiceField(
                 label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
@@ -187,7 +190,7 @@ class DecisionForm(ConfirmedForm):
 
     @property
     def says_yes(self) -> bool:
-        return bool(self.cleaned_data["verdict"] == Verdict.APPROVE)
+        return bool(self.cleaned_data["verdict"] == self.agreeing)
 
     def voice(self) -> Voice:
         given = self.cleaned_data

@@ -136,7 +136,7 @@ def view_digest(request: ApprovalRequest) -> str:
         "title": request.title,
         "effect": [request.effect, request.reversible],
         "needs": [request.required, request.needs, request.tier, request.policy_version, request.reasons],
-        "asks": [request.checks, request.reason_codes, request.asks_step_up],
+        "asks": [request.checks, request.reason_codes, request.asks_step_up, request.result_schema],
         "evidence": request.evidence,
         "agent_says": request.agent_says,
         "replaces": str(request.replaces or ""),

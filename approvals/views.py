@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import operations, queries, readings, second_looks, within
+from approvals.by_hand import decision_form
 from approvals.confirming import voice_of
 from approvals.exchange_forms import EditForm, QuestionForm, ReplyForm, ResultForm
 from approvals.forms import BreakGlassForm, DecisionForm
@@ -32,26 +33,36 @@ def review(request: HttpRequest, pk: UUID) -> HttpResponse:
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     if not shown.request.is_open and (look := second_looks.blind_for(shown.request, actor_of(request))):
         return elsewhere(request, look.get_absolute_url())
-    form = DecisionForm(approval=shown.request)
+    form = decision_form(approval=shown.request)
     return unchanged(request, shown.version) or review_page(request, shown, form)
 
 
 @require_POST
 def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Record one voice. A refusal keeps what was typed and shows what is different now."""
+    """Record one voice."""
+
+    def act(form: DecisionForm) -> None:
+        by = actor_of(request)
+        verb = operations.approve if form.says_yes else operations.reject
+        verb(request_id=pk, by=by, voice=voice_of(form, by))
+
+    return recorded(request, pk, act)
+
+
+def recorded(request: HttpRequest, pk: UUID, act: Callable[[Any], object]) -> HttpResponse:
+    """A decision, and the page again. A refusal keeps what was typed and shows what is different now."""
     actor = actor_of(request)
     shown = queries.review(actor, pk, now=timezone.now())
-    form = DecisionForm(request.POST, approval=shown.request)
+    form = decision_form(request.POST, approval=shown.request)
     if not form.is_valid():
         return review_page(request, shown, form, status=422)
-    act = operations.approve if form.says_yes else operations.reject
     try:
-        act(request_id=pk, by=actor, voice=voice_of(form, actor))
+        act(form)
     except Refusal as refusal:
         return refused(request, pk, form, refusal)
     if is_part(request):
         shown = queries.review(actor, pk, now=timezone.now())
-        return review_page(request, shown, DecisionForm(approval=shown.request), just_decided=True)
+        return review_page(request, shown, _fresh(shown), just_decided=True)
     messages.success(request, "Your decision is recorded.")
     return redirect(f"{shown.request.get_absolute_url()}{within.suffix(within.came_through(request))}")
 
@@ -118,7 +129,7 @@ def _name(kind: type[Any]) -> str:
 
 
 def _fresh(shown: Review) -> DecisionForm:
-    return DecisionForm(approval=shown.request)
+    return decision_form(approval=shown.request)
 
 
 def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> HttpResponse:
@@ -146,7 +157,7 @@ def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Http
 def _read_again(form: Any, shown: Review) -> Any:
     """The same words over what waits now, which this page shows. A decision is to be made anew, and parts read anew."""
     if isinstance(form, DecisionForm):
-        return DecisionForm(
+        return decision_form(
             approval=shown.request, kept={name: form.data.get(name) for name in ("note", "reason_code")}
         )
     fresh = type(form)(**_given(type(form), shown))

@@ -90,7 +90,12 @@ def _resolve_action(request: ApprovalRequest) -> None:
 
 def _resolve_step(request: ApprovalRequest) -> None:
     why = _words(request)
-    if request.status == RequestStatus.APPROVED:
+    if request.status == RequestStatus.ANSWERED:
+        given = Step.objects.values_list("output", flat=True).get(pk=request.subject_id)
+        finish_parked_step(
+            step_id=request.subject_id, to=StepStatus.SUCCESS, by=APPROVALS, why=why, output=given, failure_class=""
+        )
+    elif request.status == RequestStatus.APPROVED:
         names = [voice.person_name for voice in request.decisions.all()]
         finish_parked_step(
             step_id=request.subject_id,

@@ -38,6 +38,7 @@ urlpatterns = [
     path("rollbacks/", undoing.rollbacks, name="rollbacks"),
     path("approvals/<uuid:pk>/edits/", approving.edits, name="approval_edits"),
     path("approvals/<uuid:pk>/results/", approving.results, name="approval_results"),
+    path("approvals/<uuid:pk>/by-hand/", approving.by_hand, name="approval_by_hand"),
     path("actions/", actions.action_list, name="actions"),
     path("actions/<uuid:pk>/", actions.action_detail, name="action"),
     path("actions/<uuid:pk>/answers/", actions.answers, name="action_answers"),

@@ -108,6 +108,8 @@ class ApprovalRequest(Governed):
     decide_by = models.DateTimeField()
     # When the sweep looks for the next step; at birth no later than the first step of any ladder. Empty: at once.
     next_notice_at = models.DateTimeField(null=True, editable=False)
+    # Of a step that people do by hand: the JSON Schema of what they have to give. Null: approving is the answer.
+    result_schema = models.JSONField(null=True, editable=False)
     use_within_seconds = models.PositiveIntegerField()
     use_by = models.DateTimeField(null=True)
     # Since when a stop has kept its clocks still; lifting moves decide_by and use_by by the time since then.
@@ -229,6 +231,11 @@ class ApprovalRequest(Governed):
     def is_call(self) -> bool:
         """About a tool call, which has arguments and a result; else about a step that people let go on."""
         return not self.tool.startswith("step:")
+
+    @property
+    def is_by_hand(self) -> bool:
+        """About a step that failed and is now somebody's to do: answered with its result, never with a bare yes."""
+        return self.result_schema is not None
 
     @property
     def asks_step_up(self) -> bool:

@@ -1,7 +1,7 @@
 """The verbs of deciding. Every one: keyword-only, one transaction, the row locked before it is judged."""
 
 from approvals.operations.asking import Asked, Subject, open_request, void, withdraw
-from approvals.operations.deciding import answer, approve, complete, reject
+from approvals.operations.deciding import NeedsResult, answer, approve, complete, reject
 from approvals.operations.expiry import expire_overdue
 from approvals.operations.using import NotUsable, is_still_signed, use
 from approvals.operations.voices import Changed, TooLate, Voice, refuse_too_late, refuse_unless_waiting
@@ -9,6 +9,7 @@ from approvals.operations.voices import Changed, TooLate, Voice, refuse_too_late
 __all__ = [
     "Asked",
     "Changed",
+    "NeedsResult",
     "NotUsable",
     "Subject",
     "TooLate",

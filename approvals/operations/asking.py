@@ -47,6 +47,8 @@ class Subject:
     evidence: list[Any] = field(default_factory=list)
     found: list[Any] = field(default_factory=list)
     agent_says: str = ""
+    # What a person has to give who does it by hand, as JSON Schema; None: they approve, and nothing is given.
+    result_schema: Mapping[str, Any] | None = None
     is_test: bool = False
 
 

@@ -15,7 +15,13 @@ from approvals.statuses import RequestStatus
 from approvals.stopped import refuse_stopped
 from audit import lifecycle
 from audit.actors import Actor
-from audit.refusals import Forbidden
+from audit.refusals import Forbidden, Refusal
+
+
+class NeedsResult(Refusal):
+    """What is to be done by hand is not approved: whatever follows works with what was to be given here."""
+
+    code = "needs_result"
 
 
 @transaction.atomic
@@ -25,6 +31,11 @@ def approve(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
     if said_before(request, by, Verdict.APPROVE, voice):
         return request
     refuse_unless_open(request, by, voice, Verdict.APPROVE)
+    if request.is_by_hand:
+        raise NeedsResult(
+            "This step is to be done by hand, and what follows works with its result. Nothing was recorded.",
+            remedy="Do the step and give its result, or reject it.",
+        )
     refuse_stopped(request)
     record(request, by, Verdict.APPROVE, voice, right_to_sign(request, by, standing(request)))
     complete(request, by=by)

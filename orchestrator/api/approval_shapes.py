@@ -74,7 +74,7 @@ class ApprovalShape(Shape):
             "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
             "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
             "escalate_to", "decisions", "claims", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
-            "resolved_at", "reading_asked_at", "record_read_at", "record_found",
+            "resolved_at", "result_schema", "reading_asked_at", "record_read_at", "record_found",
             "record_trouble", "view", "must_view", "must_type", "must_confirm", "lock",
         )  # fmt: skip
 

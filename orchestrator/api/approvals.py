@@ -28,6 +28,7 @@ from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unkn
 from orchestrator.api.shapes import show, show_one
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit
+from orchestrator.operations.by_hand import hand_in
 
 READ = either("executions:read", "actions:propose")
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
@@ -89,11 +90,11 @@ class ReplyBody(Body):
 
 
 class ResultBody(Body):
-    """A person's result in the tool's place."""
+    """A person's result, in the tool's place or of a step done by hand."""
 
     digest = Text(max_length=64)
     revision = Whole(min_value=1, max_value=2**31 - 1)
-    result = Object(help_text="Has to fit the tool's output schema")
+    result = Object(help_text="Has to fit the tool's output schema; of a step done by hand, `result_schema`")
     reason_code = serializers.ChoiceField(ReasonCode.choices)
     note = Text(max_length=5_000, required=False, allow_blank=True)
     viewed = Object(required=False)
@@ -204,14 +205,16 @@ class Replies(ApiView):
 class Results(ApiView):
     doors = {"POST": PEOPLE}
 
-    @extend_schema(request=ResultBody, responses={201: ApprovalShape}, summary="Give the result in the tool's place")
+    @extend_schema(
+        request=ResultBody, responses={201: ApprovalShape}, summary="Give the result: in the tool's place, or by hand"
+    )  # fmt: skip
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         body, by = read(ResultBody, request.data), actor_of(request)
-        result = body.pop("result")
+        found = visible_or_refuse(visible_to(by), request_id, "approval request")
+        result, give = body.pop("result"), hand_in if found.is_by_hand else answer_instead
         voice = operations.Voice(**body)
         return once(
-            request,
-            lambda: _then_show(request, answer_instead(request_id=request_id, by=by, voice=voice, result=result)),
+            request, lambda: _then_show(request, give(request_id=request_id, by=by, voice=voice, result=result))
         )
 
 

@@ -12,7 +12,7 @@ from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
-from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.outputs import misses, problem_with
 from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.patched import patched_input
 from orchestrator.engine.people import ask_about_step
@@ -195,13 +195,13 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
 
 def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
     spec = segment.spec
-    problem = caps.over_after(segment) or problem_with(
-        output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty
+    problem = (
+        caps.over_after(segment)
+        or problem_with(output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty)
+        or misses(spec, output)
     )
     if problem is not None:
         raise _Fails(problem)
-    if spec.min_score is not None and not (output.get("score") or 0) >= spec.min_score:
-        raise _Fails(Failure("business", f"The score {output.get('score')} is below the {spec.min_score} asked for."))
     return output
 
 

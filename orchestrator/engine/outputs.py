@@ -5,9 +5,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.workflows.binding import BindingError, bind_output
-from orchestrator.workflows.spec import WorkflowSpec
+from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 
 _EMPTY = {"minItems", "minLength", "minProperties"}
 _MOST_VALIDATORS = 256
@@ -26,6 +27,23 @@ def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: I
             return Failure("empty_result", f"{where} is empty where the schema promises some.")
         return Failure("output_schema", f"the output does not fit its schema at {where}: {error.message[:200]}")
     return None
+
+
+def misses(spec: StepSpec, output: Mapping[str, Any]) -> Failure | None:
+    """A score below the one that the step asks for."""
+    if spec.min_score is None or (output.get("score") or 0) >= spec.min_score:
+        return None
+    return Failure("business", f"The score {output.get('score')} is below the {spec.min_score} asked for.")
+
+
+def promised(one: Released, spec: StepSpec) -> dict[str, Any]:
+    """The JSON Schema of what a step gives: its own, or that of its tool or agent; what may not be empty is required."""
+    contract = one.tools.get(spec.tool or "") or one.agents.get(spec.agent or "") or {}
+    schema: dict[str, Any] = {**(spec.output_schema or contract.get("output_schema") or {})}
+    if spec.non_empty:
+        schema["required"] = sorted({*schema.get("required", ()), *spec.non_empty})
+        schema["properties"] = {**{name: {} for name in spec.non_empty}, **schema.get("properties", {})}
+    return schema
 
 
 def result_of(

@@ -1,6 +1,7 @@
 """Steps that people decide: `approve` steps, and failures the workflow routes to a human. The step is the subject."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from approvals import operations as approvals
@@ -8,6 +9,7 @@ from approvals.policies import DAY, HOUR
 from audit.canonical import canonical, digest_text
 from audit.lifecycle import Moves
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.outputs import promised
 from orchestrator.engine.released import Released, released
 from orchestrator.engine.retries import Failure
 from orchestrator.gate.duties import Duties, duties_of_step
@@ -75,8 +77,8 @@ def _given(one: Released, after: StepSpec, scope: dict[str, Any]) -> dict[str, A
         return {}  # it needs what this step or a later one gives
 
 
-def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
-    """Put a failed step in front of a person: approving means they handled it, rejecting fails the step."""
+def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Failure) -> None:
+    """Put a failed step in front of a person, who does it and gives its result; rejecting fails the step."""
     _open(
         execution,
         step,
@@ -84,7 +86,8 @@ def route_to_human(execution: Execution, step: Step, failure: Failure) -> None:
         title=f"Take over “{step.key}” of {execution.workflow}{_about(execution)}"[:200],
         effect="take over by hand",
         reasons=[f"The step failed and the workflow routes its failures to a person: {failure.message[:300]}"],
-        reversible="Approving records that a person has handled this step; rejecting fails it.",
+        reversible="A person does this step and gives its result, with which the execution goes on; rejecting fails it.",
+        result_schema=promised(released(execution.release_id), spec),
         facts={
             "failure_class": failure.failure_class,
             "message": failure.message,
@@ -115,6 +118,7 @@ def _open(
     effect: str,
     reversible: str,
     facts: dict[str, Any],
+    result_schema: Mapping[str, Any] | None = None,
     within: Moves | None = None,
 ) -> None:
     snapshot = canonical(
@@ -152,6 +156,7 @@ def _open(
             requester=execution.requester,
             requester_name=execution.requester_name,
             duties=_duties(execution),
+            result_schema=result_schema,
         ),
         asked=approvals.Asked(
             required=required,

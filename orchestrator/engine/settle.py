@@ -233,7 +233,7 @@ def _end_badly(
 ) -> None:
     """The end of trying: a person if the workflow says so, else the terminal status, with a letter where one is owed."""
     if spec.on_error == "route_to_human":
-        route_to_human(execution, step, failure)
+        route_to_human(execution, step, spec, failure)
         move(step, to=StepStatus.AWAITING_APPROVAL, by=ENGINE, why="routed to a person", due_at=None, **keep)
         return
     move(step, to=to, by=ENGINE, why=why or failure.message[:1000], finished_at=Now(), due_at=None, **keep)

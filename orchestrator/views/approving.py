@@ -5,12 +5,16 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
+from approvals import operations
+from approvals.by_hand import ByHandForm
 from approvals.confirming import voice_of
 from approvals.exchange_forms import EditForm, ResultForm
-from approvals.views import beside
+from approvals.forms import DecisionForm
+from approvals.views import beside, recorded
 from audit.web import actor_of
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit
+from orchestrator.operations.by_hand import hand_in
 
 
 @require_POST
@@ -34,3 +38,20 @@ def results(request: HttpRequest, pk: UUID) -> HttpResponse:
         answer_instead(request_id=pk, by=by, voice=voice_of(form, by), result=form.cleaned_data["result"])
 
     return beside(request, pk, ResultForm, give, "Your result is recorded. Nothing was carried out.")
+
+
+@require_POST
+def by_hand(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give the result of a step done by hand, or reject it."""
+
+    def act(form: DecisionForm) -> None:
+        by = actor_of(request)
+        voice = voice_of(form, by)
+        if form.says_yes:
+            # Of anything else there is no such form; the verb says so.
+            result = form.result() if isinstance(form, ByHandForm) else {}
+            hand_in(request_id=pk, by=by, voice=voice, result=result)
+        else:
+            operations.reject(request_id=pk, by=by, voice=voice)
+
+    return recorded(request, pk, act)

@@ -9,7 +9,8 @@ from orchestrator.engine.settle import settle_success
 from orchestrator.gate.redeem import NotGranted, redeem
 from orchestrator.gate.report import report
 from orchestrator.operations import executions
-from tests import trail
+from orchestrator.operations.by_hand import hand_in
+from tests import signing, trail
 from tests import worlds as make
 from tests.engine.driving import (
     actions,
@@ -141,11 +142,14 @@ class TestOnError:
         execution = ended(agent("draft", "on_error: route_to_human"), breaks="draft")
         assert execution.status == "waiting"
 
-        approve(asked(execution), world.grace)
+        request = asked(execution)
+        hand_in(
+            request_id=request.pk, by=world.grace, voice=signing.voice(request, by=world.grace), result={"draft": 7}
+        )
         drive(execution)
 
         assert execution.status == "succeeded"
-        assert step(execution, "draft").output == {"approved_by": ["grace"]}
+        assert step(execution, "draft").output == {"draft": 7}
 
     def test_a_person_who_declines_to_take_over_fails_the_step(self, ended, world):
         execution = ended(agent("draft", "on_error: route_to_human"), breaks="draft")
