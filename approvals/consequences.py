@@ -33,7 +33,7 @@ def consequences_of(request: ApprovalRequest, stands: Standing) -> list[Conseque
     else:
         says = f"Yours is one of {request.required} signatures; still needed: {stands.missing}. Nothing happens until all are in."
         approve = Consequence("If you approve", says)
-    refused = "The act is refused for good, whatever others said."
+    refused = "Your no is final, whatever others said."
     goes_on = (
         "The agent is told your reason and note, and goes on without it."
         if request.agent

@@ -78,14 +78,15 @@ def reasons(approval: ApprovalRequest, *, agreeing: Verdict = Verdict.APPROVE) -
     yes, no = offered(approval, agreeing), offered(approval, Verdict.REJECT)
     groups = [
         (AGREED[agreeing], [code for code in yes if code not in no]),
-        ("To reject", [code for code in no if code not in yes]),
+        (REJECTED, [code for code in no if code not in yes]),
         ("Either", [code for code in yes if code in no]),
     ]
     named = [(title, [(code.value, code.label) for code in codes]) for title, codes in groups if codes]
     return [("", "Choose a reason"), *named]
 
 
-AGREED = {Verdict.APPROVE: "To approve", Verdict.ANSWER: "Done by hand"}
+# Headings of the reasons. Once an answer is chosen, the script takes away the one that does not fit it.
+AGREED, REJECTED = {Verdict.APPROVE: "To approve", Verdict.ANSWER: "Done by hand"}, "To reject"
 OPENED = TimestampSigner(salt="approvals.opened")
 
 
@@ -141,7 +142,9 @@ class DecisionForm(ConfirmedForm):
         self.only_where_asked(approval)
         if "reason_code" in self.fields:
             self.fields["note"].needed_sometimes = True  # type: ignore[attr-defined]
-            self.fields["reason_code"].choices = reasons(approval, agreeing=self.agreeing)  # type: ignore[attr-defined]
+            reason = self.fields["reason_code"]
+            reason.choices = reasons(approval, agreeing=self.agreeing)  # type: ignore[attr-defined]
+            reason.widget.attrs |= {"data-not-when-rejecting": AGREED[self.agreeing], "data-when-rejecting": REJECTED}
         for number, check in enumerate(approval.checks):
             self.fields[f"check_{number}"] = forms.ChoiceField(
                 label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
@@ -211,11 +214,19 @@ class DecisionForm(ConfirmedForm):
             },
         )
 
-    def blame(self, refusal: Invalid) -> None:
-        """Put what the verb says about a field beside that field."""
-        for pointer, _, message in refusal.errors:
-            name = pointer.split("/")[1]
-            self.add_error(name if name in self.fields else None, message)
+    def blame(self, refusal: Invalid) -> bool:
+        """Put what the verb says beside the fields it is about. False, and nothing put anywhere, where one has no field."""
+        found = [(self.field_of(pointer), message) for pointer, _, message in refusal.errors]
+        if not found or any(name is None for name, _ in found):
+            return False
+        for name, message in found:
+            self.add_error(name, message)
+        return True
+
+    def field_of(self, pointer: str) -> str | None:
+        """The field that a JSON pointer of a refusal is about."""
+        name = pointer.split("/")[1]
+        return name if name in self.fields else None
 
 
 def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:

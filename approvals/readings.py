@@ -39,8 +39,10 @@ class ReadLately(Refusal):
 
 
 @transaction.atomic
-def ask(*, request_id: UUID, by: Actor) -> ApprovalRequest:
+def ask(*, request_id: UUID, by: Actor, by_itself: bool = False) -> ApprovalRequest:
     """Ask for the record to be read again. Asked already and not yet read: nothing more is asked.
+
+    `by_itself`: nobody pressed anything, the page this person opened asks because what it shows is old.
 
     Raises Forbidden (who may not decide has no need of it), NothingToRead, ReadLately, Stale (decided, sent back,
     stopped), NotVisible.
@@ -60,9 +62,9 @@ def ask(*, request_id: UUID, by: Actor) -> ApprovalRequest:
         raise ReadLately(
             "The record was read a moment ago.", remedy="What it said is on the page. Ask again in ten seconds."
         )
-    request.reading_asked_at, request.reading_asked_by = lifecycle.database_now(), by.name
+    request.reading_asked_at, request.reading_asked_by = lifecycle.database_now(), "" if by_itself else by.name
     request.save(update_fields=["reading_asked_at", "reading_asked_by"])
-    lifecycle.note(request, "approval_request.reading_asked", by=by)
+    lifecycle.note(request, f"approval_request.reading_{'due' if by_itself else 'asked'}", by=by)
     reading_asked.send(ApprovalRequest, request=request)
     return request
 

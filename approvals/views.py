@@ -93,7 +93,7 @@ def replies(request: HttpRequest, pk: UUID) -> HttpResponse:
 def read_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask a worker to read the record again; the page's live region shows what it found."""
     actor = actor_of(request)
-    readings.ask(request_id=pk, by=actor)
+    readings.ask(request_id=pk, by=actor, by_itself="by_itself" in request.POST)
     if not is_part(request):
         messages.success(request, "The record is being read again. What it says now will be on this page.")
         return redirect(came_from(request) or reverse("approval", args=[pk]))
@@ -141,11 +141,12 @@ def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Http
         form = _read_again(form, shown)
     name = _name(type(form))
     typed = {} if is_decision else {name: form, "unrecorded": form.typed, "refused_at": name}
-    if isinstance(refusal, Invalid) and is_decision:
-        form.blame(refusal)
+    # What is said at the fields is not said once more above them.
+    is_said = is_decision and isinstance(refusal, Invalid) and form.blame(refusal)
+    reference = record_refusal(request, refusal)
     answer = review_page(
-        request, shown, form if is_decision else _fresh(shown), status=refusal.status_code, refusal=refusal,
-        reference=record_refusal(request, refusal),
+        request, shown, form if is_decision else _fresh(shown), status=refusal.status_code,
+        refusal=None if is_said else refusal, reference=reference,
         read=read if read != shown.request.digest else "",
         difference=queries.difference_from(shown.request, read), **typed,
     )  # fmt: skip

@@ -229,7 +229,7 @@
     const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal]");
     if (fault) return focusOn(fault);
     const lost = !document.activeElement || document.activeElement === document.body;
-    if (held && lost) focusOn(nextRow() || heir(place));
+    if (held && lost) focusOn(nextRow() || heir(place), place);
   });
 
   function nextRow() {
@@ -237,10 +237,11 @@
     return (rows[held.place] || rows.at(-1))?.querySelector("a, button, input");
   }
   const heir = (place) => place && (place.querySelector("[data-focus], h1, h2, h3") || place);
-  function focusOn(target) {
+  /* The part itself stands where the control stood: the page stays where it is. */
+  function focusOn(target, part) {
     if (!target) return;
     if (target.tabIndex < 0 && !target.hasAttribute("tabindex")) target.setAttribute("tabindex", "-1");
-    target.focus();
+    target.focus({ preventScroll: target === part });
   }
 
   // --- Small things on the page ---------------------------------------------------------------------------------------

@@ -38,12 +38,23 @@
     // Signing alone asks for the same parts, in a form of its own.
     for (const box of all("#glass-form [name=viewed]")) box.checked ||= (read[box.value]?.ms ?? 0) >= ENOUGH;
     all("[data-unlock]").forEach(unlock);
+    offer();
     const record = form()?.elements.namedItem("reading");
     if (record) record.value = JSON.stringify(read);
   }
 
   // Refusing is possible at once; whoever has not chosen yet is told what approving still needs.
   const rejecting = () => form()?.elements.namedItem("verdict")?.value === "reject";
+  // Only the reasons that fit the answer are offered; what was chosen and no longer fits is let go.
+  function offer() {
+    const reason = form()?.querySelector("[data-when-rejecting]");
+    const answer = form()?.elements.namedItem("verdict")?.value;
+    if (!reason || !answer) return;
+    const unfit = rejecting() ? reason.dataset.notWhenRejecting : reason.dataset.whenRejecting;
+    for (const group of reason.querySelectorAll("optgroup")) group.hidden = group.disabled = group.label === unfit;
+    if (reason.selectedOptions[0]?.parentElement.disabled) reason.value = "";
+  }
+
   const unread = () => (rejecting() ? [] : boxes().filter((box) => "must" in box.dataset && !box.checked));
 
   function unlock(button) {
