@@ -41,7 +41,7 @@ def promised(one: Released, spec: StepSpec) -> dict[str, Any]:
     contract = one.tools.get(spec.tool or "") or one.agents.get(spec.agent or "") or {}
     schema: dict[str, Any] = {**(spec.output_schema or contract.get("output_schema") or {})}
     if spec.non_empty:
-        schema["required"] = sorted({*schema.get("required", ()), *spec.non_empty})
+        schema["required"] = list(dict.fromkeys([*schema.get("required", ()), *spec.non_empty]))
         schema["properties"] = {**{name: {} for name in spec.non_empty}, **schema.get("properties", {})}
     return schema
 
