@@ -60,6 +60,7 @@ class Review:
     attention: Attention
     plan: list[Planned]
     signs_for: str
+    seat: list[str]
     stops: list[Stop]
     glass: BreakGlass | None
     may_break: bool
@@ -217,6 +218,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         history=history([request], mine={mine.request_id} if mine else set()),
         attention=attention_of([request], actor)[request.pk],
         signs_for=right.signs_for if right else "",
+        seat=stands.seat_for(right.voter_id(actor)) if right else [],
         plan=plan(request, request.escalations.all()),
         stops=covering_request(request) if request.is_frozen else [],
         glass=glass,
