@@ -1,10 +1,14 @@
 """What a reviewer who is new to it is told at the moment they need it, without having read a manual."""
 
 import pytest
+from django.urls import reverse
 from django.utils.html import strip_tags
 
+from approvals.models import ApprovalRequest
+from approvals.questions import reply, send_back
 from tests import make
 from tests.pages.asking import browser_of
+from tests.pages.test_query_budget import cost
 
 
 def text(browser, request):
@@ -44,3 +48,55 @@ class TestWhatOneSignsFor:
 
         assert "You sign for" not in page
         assert "Your signature would not count here" in page
+
+
+class TestWhatOneSentBack:
+    @pytest.fixture
+    def asked(self, unit, grace):
+        request = make.request("48.20", reference="ADJ-ASKED")
+        send_back(
+            request_id=request.pk, by=make.actor(grace), digest=request.digest, revision=1, question="Which invoice?"
+        )
+        return request
+
+    def work(self, browser):
+        page = browser.get(reverse("work")).content.decode()
+        return " ".join(strip_tags(page.partition('id="sent-back"')[2].partition("</section>")[0]).split())
+
+    def test_stands_on_the_work_page_until_it_is_answered_and_then_with_the_answer(self, asked, as_grace, ada):
+        before = self.work(as_grace)
+        reply(request_id=asked.pk, by=make.actor(ada), text="Number 88213")
+        after = self.work(as_grace)
+
+        assert "Sent back by me 1" in before
+        assert all(words in before for words in ("Waits for an answer", "ADJ-ASKED", "“Which invoice?”"))
+        assert all(words in after for words in ("Answered", "ada answered", "“Number 88213”"))
+
+    def test_leaves_it_once_they_have_decided(self, asked, grace, as_grace, ada):
+        reply(request_id=asked.pk, by=make.actor(ada), text="Number 88213")
+        make.approved(ApprovalRequest.objects.get(pk=asked.pk), grace)
+
+        assert "You wait for no answer" in self.work(as_grace)
+
+    def test_leaves_it_after_the_first_of_two_signatures(self, unit, grace, as_grace, ada):
+        make.policy()
+        request = make.request("4860.00")
+        send_back(request_id=request.pk, by=make.actor(grace), digest=request.digest, revision=1, question="Why so much?")
+        reply(request_id=request.pk, by=make.actor(ada), text="It is the quarter")
+        shown = self.work(as_grace)
+        make.approved(ApprovalRequest.objects.get(pk=request.pk), grace)
+
+        assert "It is the quarter" in shown
+        assert "You wait for no answer" in self.work(as_grace)
+
+    def test_is_not_on_the_pages_of_others(self, asked, as_linus, as_eve):
+        assert "You wait for no answer" in self.work(as_linus)
+        assert "You wait for no answer" in self.work(as_eve)
+
+    def test_costs_the_same_however_many(self, asked, grace, as_grace):
+        few = cost(as_grace, reverse("work"))
+        for _ in range(3):
+            more = make.request()
+            send_back(request_id=more.pk, by=make.actor(grace), digest=more.digest, revision=1, question="And this?")
+
+        assert cost(as_grace, reverse("work")) == few <= 15
