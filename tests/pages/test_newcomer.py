@@ -4,10 +4,11 @@ import pytest
 from django.urls import reverse
 from django.utils.html import strip_tags
 
+from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
 from approvals.questions import reply, send_back
 from tests import make
-from tests.pages.asking import browser_of
+from tests.pages.asking import PART, browser_of
 from tests.pages.test_query_budget import cost
 
 
@@ -100,3 +101,41 @@ class TestWhatOneSentBack:
             send_back(request_id=more.pk, by=make.actor(grace), digest=more.digest, revision=1, question="And this?")
 
         assert cost(as_grace, reverse("work")) == few <= 15
+
+
+class TestAfterSigning:
+    def test_says_who_is_waited_for_and_nothing_of_approving_or_signing_alone(self, two_groups, grace, as_grace):
+        make.approved(two_groups, grace)
+
+        page = text(as_grace, two_groups)
+
+        assert "It waits for one from Risk now." in page
+        assert all(words in page for words in ("What happens next", "If one of them rejects", "If nobody decides"))
+        assert not any(words in page for words in ("If you approve", "If you reject", "Break glass"))
+
+    def test_offers_to_sign_alone_once_the_others_were_reminded(self, two_groups, grace, as_grace):
+        make.approved(two_groups, grace)
+        for column in ("created_at", "decide_by", "next_notice_at"):
+            make.later("approvals_approvalrequest", column, two_groups.pk, 50_000)
+        escalate_due(by=make.MAKER)
+
+        assert "Break glass" in text(as_grace, two_groups)
+
+    def test_tells_whoever_decides_nothing_what_others_decide(self, two_groups, as_vera):
+        page = text(as_vera, two_groups)
+
+        assert "If it is approvedIt takes 2 signatures; still needed: one from Finance and one from Risk." in page
+        assert "If you" not in page
+
+
+class TestAfterSendingBack:
+    def test_says_who_answers_and_leads_on_without_a_button_that_does_nothing(self, unit, as_grace):
+        request, other = make.request(), make.request()
+        said = {"digest": request.digest, "revision": request.revision, "question": "Which invoice?"}
+
+        page = as_grace.post(reverse("approval_questions", args=[request.pk]), said, headers=PART).content.decode()
+
+        assert "It waits for the answer: from the agent" in page
+        assert "Record decision" not in page
+        assert "If you approve" not in page
+        assert f'href="{other.get_absolute_url()}" data-focus' in page
