@@ -19,7 +19,6 @@ from audit import people
 from audit.actors import Actor
 from audit.refusals import Forbidden
 
-
 # Stands for somebody who has not signed yet; no account has this key.
 _NEWCOMER = 0
 

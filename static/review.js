@@ -1,10 +1,10 @@
-/* The review page's reading record. A part with data-section counts as viewed after a second on screen (a fold: opened and on
- * screen). Viewing ticks its box (input name="viewed") in form[data-decision]; without this script a person ticks it by hand.
- * Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait for every box with
- * data-must, unless Reject is chosen; pressed too early they lead to the first part still to be read. */
+/* The review page's reading record. A part with data-section was on screen after a second (a fold: opened and on screen). Only the
+ * person ticks its box (input name="viewed"), and a part that was not on screen yet is shown instead of ticked. Milliseconds and
+ * openings go into the form's input name="reading". Buttons with data-unlock wait for every box with data-must, unless Reject is
+ * chosen; pressed too early they lead to the first part still to be read. */
 (() => {
   "use strict";
-  const { all } = window.holdpoint;
+  const { all, say } = window.holdpoint;
   const STEP = 250;
   const ENOUGH = 1000;
   const read = {}; // section -> { ms, opens }
@@ -31,12 +31,6 @@
   }, STEP);
 
   function show() {
-    for (const box of boxes()) {
-      if (!box.checked && (read[box.value]?.ms ?? 0) >= ENOUGH) box.checked = true;
-      box.setAttribute("aria-readonly", "true");
-    }
-    // Signing alone asks for the same parts, in a form of its own.
-    for (const box of all("#glass-form [name=viewed]")) box.checked ||= (read[box.value]?.ms ?? 0) >= ENOUGH;
     all("[data-unlock]").forEach(unlock);
     const record = form()?.elements.namedItem("reading");
     if (record) record.value = JSON.stringify(read);
@@ -55,8 +49,8 @@
     if (note && note.textContent !== why) note.textContent = why;
   }
 
-  function leadOn() {
-    const part = document.querySelector(`[data-section="${CSS.escape(unread()[0].value)}"]`);
+  function leadTo(section) {
+    const part = document.querySelector(`[data-section="${CSS.escape(section)}"]`);
     const heading = part?.querySelector("summary, h2");
     if (!heading) return;
     if (heading.matches("h2")) heading.setAttribute("tabindex", "-1");
@@ -69,9 +63,15 @@
     const button = target.closest?.("[data-unlock]");
     if (!button || "jsStale" in document.documentElement.dataset) return;
     show();
-    if (!("jsBusy" in button.dataset) && unread().length) leadOn();
+    if (!("jsBusy" in button.dataset) && unread().length) leadTo(unread()[0].value);
   }, true);
-  document.addEventListener("click", (event) => { if (event.target.matches("form[data-decision] input[name=viewed]")) event.preventDefault(); });
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    if (!box.matches("input[name=viewed]:checked") || (read[box.value]?.ms ?? 0) >= ENOUGH) return;
+    event.preventDefault();
+    leadTo(box.value);
+    say(`“${box.labels[0]?.textContent.trim()}” was not on your screen yet. Here it is; tick it when you have read it.`);
+  });
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("details[data-section]") && event.target.open) entry(event.target.dataset.section).opens += 1;
   }, true);

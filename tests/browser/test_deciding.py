@@ -34,6 +34,10 @@ class TestByKeyboard:
         for _ in range(6):
             page.wait_for_timeout(1300)
             page.keyboard.press("PageDown")
+        page.locator("#decision-form input[name=viewed]").first.focus()
+        for _ in range(4):
+            page.keyboard.press("Space")
+            page.keyboard.press("Tab")
         page.keyboard.press("a")
         page.keyboard.press("Tab")
         page.keyboard.type("4860.00")
@@ -62,7 +66,8 @@ class TestByKeyboard:
     def test_sent_too_early_leads_to_the_first_part_still_to_be_read(self, request_of_two, opened):
         page = opened("grace", viewport={"width": 1280, "height": 500}).page
         page.goto(request_of_two.get_absolute_url())
-        page.wait_for_selector("input[value=act]:checked")
+        page.wait_for_timeout(1400)
+        page.check("#decision-form input[value=act]")
         page.evaluate("addEventListener('invalid', event => { window.bubble = !event.defaultPrevented })")
         unread = page.locator("#decision-form input[name=viewed]:not(:checked)").first.get_attribute("value")
 
@@ -148,7 +153,7 @@ class TestWithoutScript:
         page.goto("/approvals/")
 
         page.select_option("#id_tier", "financial")
-        page.click("text=Filter")
+        page.click(".filters button")
 
         assert "SMALL" not in page.inner_text("#approval-list")
 

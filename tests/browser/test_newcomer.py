@@ -4,6 +4,7 @@ import pytest
 
 from approvals.models import ApprovalRequest
 from tests import make
+from tests.browser.reading import read_through
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ class TestTheKeyForAQuestion:
         grace.page.keyboard.press("s")
         grace.page.keyboard.type("as? Which invoice")
 
-        assert grace.page.input_value("#question_question") == "as? Which invoice"
+        assert grace.page.input_value("#question-form textarea") == "as? Which invoice"
         assert "POST" not in grace.sent
 
     def test_stands_in_the_list_of_keys_and_beside_its_button(self, asked, opened):
@@ -41,3 +42,77 @@ class TestTheKeyForAQuestion:
         page.wait_for_selector("text=Your question is sent")
 
         assert ApprovalRequest.objects.get(pk=asked.pk).status == "sent_back"
+
+
+class TestWhatWasViewed:
+    @pytest.fixture
+    def page(self, unit, people, opened):
+        make.policy()
+        request = make.request("4860.00", by=make.actor(people))
+        page = opened("grace", viewport={"width": 1280, "height": 500}).page
+        page.goto(request.get_absolute_url())
+        return page
+
+    def test_is_never_ticked_by_the_page(self, page):
+        page.wait_for_timeout(1600)
+
+        assert page.locator("input[name=viewed]:checked").count() == 0
+        assert "nothing ticks itself" in page.inner_text("#decision-form")
+
+    def test_is_not_ticked_before_it_was_on_screen_but_shown(self, page):
+        page.locator("#decision-form input[value=policy]").click()
+
+        assert not page.is_checked("#decision-form input[value=policy]")
+        assert page.evaluate("document.activeElement.closest('[data-section]').dataset.section") == "policy"
+        page.wait_for_selector("#status:has-text('was not on your screen yet')", state="attached")
+        page.wait_for_timeout(1400)
+        page.check("#decision-form input[value=policy]")
+
+    def test_opens_the_way_to_recording_once_every_part_is_ticked(self, page):
+        read_through(page)
+
+        page.wait_for_selector("#decision-form button[data-unlock]:not([aria-disabled])")
+
+
+class TestOnAPhone:
+    @pytest.fixture
+    def phone(self, asked, opened):
+        def open_it(**more):
+            return opened("grace", viewport={"width": 390, "height": 844}, has_touch=True, **more)
+
+        return open_it
+
+    @pytest.mark.parametrize("script", [True, False])
+    def test_filters_wait_behind_one_button(self, phone, script):
+        page = phone(java_script_enabled=script).page
+        page.goto("/approvals/")
+        assert not page.is_visible("#id_tier")
+
+        page.click(".filter-fold summary")
+
+        assert page.is_visible("#id_tier")
+        assert page.is_visible(".filters button")
+
+    def test_filters_that_narrow_the_list_show_themselves(self, phone):
+        page = phone().page
+        page.goto("/approvals/?tier=financial")
+
+        assert page.input_value("#id_tier") == "financial"
+        assert page.is_visible("#id_tier")
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_no_key_is_named_and_axe_finds_nothing(self, phone, asked, scheme):
+        grace = phone(color_scheme=scheme)
+        for address in ("/approvals/", asked.get_absolute_url(), "/"):
+            grace.page.goto(address)
+
+            assert grace.page.locator("kbd:visible").count() == 0
+            assert grace.axe() == []
+            assert grace.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    def test_a_wide_screen_shows_the_filters_at_once(self, asked, opened):
+        page = opened("grace").page
+        page.goto("/approvals/")
+
+        assert page.is_visible("#id_tier")
+        assert not page.is_visible(".filter-fold summary")

@@ -82,7 +82,9 @@ class TestWhatOneSentBack:
     def test_leaves_it_after_the_first_of_two_signatures(self, unit, grace, as_grace, ada):
         make.policy()
         request = make.request("4860.00")
-        send_back(request_id=request.pk, by=make.actor(grace), digest=request.digest, revision=1, question="Why so much?")
+        send_back(
+            request_id=request.pk, by=make.actor(grace), digest=request.digest, revision=1, question="Why so much?"
+        )
         reply(request_id=request.pk, by=make.actor(ada), text="It is the quarter")
         shown = self.work(as_grace)
         make.approved(ApprovalRequest.objects.get(pk=request.pk), grace)
