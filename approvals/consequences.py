@@ -17,30 +17,48 @@ class Consequence:
     then: str = ""
 
 
-def consequences_of(request: ApprovalRequest, stands: Standing) -> list[Consequence]:
-    # A request without an agent is about a step of a workflow: no act waits, the execution does.
-    left = request.required - stands.given
-    window = _span(request.use_within_seconds)
+def consequences_of(request: ApprovalRequest, stands: Standing, *, signed: bool, decides: bool) -> list[Consequence]:
+    """`signed`: the reader has signed what waits now; `decides`: they may. Whoever does neither reads of others."""
+    if not request.is_pending:
+        says = (
+            "It waits for the answer: from the agent, from whoever asked, or from an operator of "
+            f"{request.unit_title}. With it, it comes back to the reviewers; until then nobody decides."
+        )
+        return [Consequence("What happens next", says), _silence(request)]
+    if signed:
+        says = f"It waits for {stands.missing}. {_released(request, stands.missing)}"
+        return [Consequence("What happens next", says), _refused("If one of them rejects", request), _silence(request)]
+    refused = _refused("If you reject" if decides else "If it is rejected", request)
+    return [_approved(request, stands, decides), refused, _silence(request)]
+
+
+def _approved(request: ApprovalRequest, stands: Standing, decides: bool) -> Consequence:
     if request.is_by_hand:
         says = "Do the step first, then give its result: the execution goes on with it at once, as if the step had given it."
-        approve = Consequence("If you do it by hand", says)
-    elif left <= 1 and not request.agent:
-        approve = Consequence("If you approve", "The execution goes on at once.")
-    elif left <= 1:
-        release = "The last signature releases the act" if request.required > 1 else "The act is released"
-        says = f"{release} at once: exactly these bytes, once, if it is carried out within {window} of the signature."
-        approve = Consequence("If you approve", says)
-    else:
-        says = f"Yours is one of {request.required} signatures; still needed: {stands.missing}. Nothing happens until all are in."
-        approve = Consequence("If you approve", says)
-    refused = "Your no is final, whatever others said."
+        return Consequence("If you do it by hand" if decides else "If it is done by hand", says)
+    act = "If you approve" if decides else "If it is approved"
+    if request.required - stands.given <= 1:
+        return Consequence(act, _released(request))
+    yours = f"Yours is one of {request.required} signatures" if decides else f"It takes {request.required} signatures"
+    return Consequence(act, f"{yours}; still needed: {stands.missing}. Nothing happens until all are in.")
+
+
+def _released(request: ApprovalRequest, missing: str = "") -> str:
+    # A request without an agent is about a step of a workflow: no act waits, the execution does.
+    if not request.agent:
+        return "With that, the execution goes on at once." if missing else "The execution goes on at once."
+    release = "The last signature releases the act" if request.required > 1 else "The act is released"
+    window = _span(request.use_within_seconds)
+    return f"{release} at once: exactly these bytes, once, if it is carried out within {window} of the signature."
+
+
+def _refused(act: str, request: ApprovalRequest) -> Consequence:
     goes_on = (
-        "The agent is told your reason and note, and goes on without it."
+        "The agent is told the reason and note, and goes on without it."
         if request.agent
         else "The execution goes no further here: it ends, or takes the other way its workflow names."
     )
-    reject = Consequence("If you reject", f"{refused} {goes_on}")
-    return [approve, reject, _silence(request)]
+    return Consequence(act, f"A no is final, whatever others said. {goes_on}")
 
 
 def _silence(request: ApprovalRequest) -> Consequence:

@@ -19,6 +19,9 @@ from audit import people
 from audit.actors import Actor
 from audit.refusals import Forbidden
 
+# Stands for somebody who has not signed yet; no account has this key.
+_NEWCOMER = 0
+
 
 class NotNeeded(Forbidden):
     """A signature that would fill no seat is not taken: it would look like one and open nothing."""
@@ -58,6 +61,13 @@ class Standing:
 
     def would_help(self, user_id: int | None) -> bool:
         return quorum.would_help(self.seats, self.signers, self.groups.of(user_id))
+
+    def seat_for(self, user_id: int | None) -> list[str]:
+        """Titles of the groups whose seat one more signature of theirs would take; none where any reviewer's would do."""
+        theirs = self.groups.of(user_id)
+        seated = quorum.assign(self.seats, {**self.signers, _NEWCOMER: theirs})
+        taken = next((self.seats[number] for number, signer in seated.items() if signer == _NEWCOMER), frozenset())
+        return sorted(self.groups.titles[name] for name in taken & theirs)
 
     def has_signed(self, by: Actor) -> bool:
         return min(people.accounts_behind(by), default=None) in self.signers

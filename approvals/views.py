@@ -174,7 +174,9 @@ def review_page(
     among = within.rows(request, filters, now=timezone.now())
     if among is not None:
         shown = replace(shown, **queries.place(shown.request, among))
-    next_one = queries.next_waiting(actor_of(request), but=shown.request.pk, among=among) if shown.mine else None
+    next_one = (
+        queries.next_waiting(actor_of(request), but=shown.request.pk, among=among) if shown.is_over_for_reader else None
+    )
     place = crumbs("Approvals", "approvals", f"APR-{short_id(shown.request.pk)}")
     if filters:
         place[0]["url"] += f"?{filters}"

@@ -31,19 +31,26 @@
     return link && (() => link.click());
   }
 
-  /* A link is followed, an answer is chosen, a button only gets the focus: pressing it stays a decision of its own. */
+  /* A link is followed, an answer is chosen, a fold is opened for typing, a button only gets the focus: pressing it stays a
+   * decision of its own. */
   function choose(key) {
     const named = all("[aria-keyshortcuts]").filter((one) => one.getAttribute("aria-keyshortcuts").split(" ").includes(key) && one.offsetParent !== null);
     const control = named.find((one) => current()?.contains(one)) || named[0]; // in a list: the row one stands on
     if (!control) return null;
     return () => {
       if (control.matches("a[href]")) return control.click();
+      if (control.matches("summary")) return unfold(control.parentElement);
       if (control.matches("input[type=radio]") && !control.checked) {
         control.checked = true;
         control.dispatchEvent(new Event("change", { bubbles: true }));
       }
       control.focus();
     };
+  }
+
+  function unfold(fold) {
+    fold.open = true;
+    fold.querySelector("textarea, select, input:not([type=hidden])")?.focus();
   }
 
   const rows = () => all("[data-row]").filter((row) => row.offsetParent !== null);

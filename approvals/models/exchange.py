@@ -68,7 +68,10 @@ class Remark(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(name="remark_request", fields=["request", "at"])]
+        indexes = [
+            models.Index(name="remark_request", fields=["request", "at"]),
+            models.Index(name="remark_asker", fields=["author", "request"], condition=models.Q(kind="question")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.author_name}: {self.kind}"

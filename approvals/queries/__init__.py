@@ -1,6 +1,7 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
 from approvals.blind import history, own_voices, sealed, signed_by
+from approvals.queries.asked_back import SentBack, SentBackList, sent_back_by
 from approvals.queries.reviewing import Review, difference_from, place, review
 from approvals.queries.work import Waiting, work
 from approvals.queue import (
@@ -32,6 +33,8 @@ __all__ = [
     "QueuePage",
     "QueueRow",
     "Review",
+    "SentBack",
+    "SentBackList",
     "Waiting",
     "arrived_since",
     "choices",
@@ -46,6 +49,7 @@ __all__ = [
     "queue_page",
     "review",
     "sealed",
+    "sent_back_by",
     "signed_by",
     "waiting_for",
     "work",

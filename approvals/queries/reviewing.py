@@ -60,6 +60,7 @@ class Review:
     attention: Attention
     plan: list[Planned]
     signs_for: str
+    seat: list[str]
     stops: list[Stop]
     glass: BreakGlass | None
     may_break: bool
@@ -157,6 +158,16 @@ class Review:
         return self.request.seeded if self.request.is_test and self.shows_decisions else None
 
     @property
+    def is_over_for_reader(self) -> bool:
+        """Have they nothing more to do here for now: signed, or sent back with a question that others answer?"""
+        return self.mine is not None or (self.request.is_open and not self.request.is_pending and not self.may_answer)
+
+    @property
+    def offers_glass(self) -> bool:
+        """Is signing alone offered? Whoever has signed waits for the others first, until these have been reminded."""
+        return self.may_break and (self.mine is None or any(step.taken for step in self.plan))
+
+    @property
     def may_read_again(self) -> bool:
         """Could the reader ask for the record to be read again?"""
         return self.may.allowed and not self.request.is_frozen and readings.can_be_read(self.request, self.reading)
@@ -192,16 +203,16 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     own = [one for one in decisions if {one.person_id, one.for_person_id} & accounts]
     mine = next((one for one in own if one.revision == request.revision), None)
     glass = max(request.emergencies.all(), key=lambda one: one.broken_at, default=None)
-    right = _right(request, actor, stands)
+    right, may = _right(request, actor, stands), _may(request, actor, stands, now)
     return Review(
         request=request,
         reading=reading,
         evidence=evidence_of(request, reading, lock),
-        consequences=consequences_of(request, stands),
+        consequences=consequences_of(request, stands, signed=mine is not None, decides=may.allowed),
         decisions=decisions,
         stands=stands,
         mine=mine,
-        may=_may(request, actor, stands, now),
+        may=may,
         lock=lock,
         remarks=sorted(request.remarks.all(), key=lambda remark: (remark.at, remark.pk)),
         successor=ApprovalRequest.objects.filter(replaces=request.pk).first()
@@ -217,6 +228,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         history=history([request], mine={mine.request_id} if mine else set()),
         attention=attention_of([request], actor)[request.pk],
         signs_for=right.signs_for if right else "",
+        seat=stands.seat_for(right.voter_id(actor)) if right else [],
         plan=plan(request, request.escalations.all()),
         stops=covering_request(request) if request.is_frozen else [],
         glass=glass,

@@ -319,6 +319,12 @@ def field(bound: BoundField, label: str = "", key: str = "") -> dict[str, object
     return {"field": bound, "label": label or bound.label, "key": key}
 
 
+@register.filter
+def narrows(form: BaseForm) -> bool:
+    """Do the filters narrow the list by more than the state, which stands beside it in words?"""
+    return bool(set(form.changed_data) - {"state"})
+
+
 @register.inclusion_tag("parts/_form_errors.html")
 def form_errors(form: BaseForm) -> dict[str, object]:
     """The error summary on top of a form; takes focus after a 422."""

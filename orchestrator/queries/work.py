@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from approvals import pauses
 from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
-from approvals.queries import Waiting
+from approvals.queries import SentBackList, Waiting, sent_back_by
 from approvals.queries import work as approvals_work
 from approvals.queue import waiting_for
 from approvals.second_looks import waiting_for as waiting_for_looks
@@ -30,6 +30,7 @@ class Work:
     """The short lists of the first page."""
 
     waiting: Waiting
+    asked: SentBackList
     alerts: list[Alert]
     letters: list[DeadLetter]
     letters_total: str
@@ -43,6 +44,7 @@ def work(actor: Actor, *, now: datetime, size: int = 8) -> Work:
     shown = list(letters.newest_first().defer("evidence")[:size])
     return Work(
         waiting=approvals_work(actor, size=size),
+        asked=sent_back_by(actor, size=size),
         alerts=for_the_role(actor, size),
         letters=shown,
         # Counting costs a statement, so only what the list does not show is counted.

@@ -148,7 +148,7 @@ class TestWithoutScript:
         page.goto("/approvals/")
 
         page.select_option("#id_tier", "financial")
-        page.click("#filters button")
+        page.click(".filters button")
 
         assert "SMALL" not in page.inner_text("#approval-list")
 

@@ -393,7 +393,10 @@ class TestAPolicyThatSaysMore:
         decide(as_grace, asked, check_0="yes")
 
         assert "one from Finance and one from Risk" in before
-        assert "Still needed: one from Risk." in as_grace.get(asked.get_absolute_url()).content.decode()
+        assert (
+            "It waits for <strong>one from Risk</strong> now."
+            in as_grace.get(asked.get_absolute_url()).content.decode()
+        )
         assert "one from Risk" in as_linus.get(reverse("approvals")).content.decode()
 
     def test_asks_its_checks_with_no_answer_chosen_and_offers_its_reasons_only(self, asked, as_grace):

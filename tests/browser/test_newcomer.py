@@ -1,0 +1,87 @@
+"""What a reviewer who is new to it does on the review page and in the queue, by key, by finger and without a script."""
+
+import pytest
+
+from approvals.models import ApprovalRequest
+from tests import make
+
+
+@pytest.fixture
+def asked(unit, people):
+    return make.request("48.20", by=make.actor(people))
+
+
+class TestTheKeyForAQuestion:
+    def test_opens_the_fold_and_puts_the_person_where_they_write(self, asked, opened):
+        grace = opened("grace")
+        grace.page.goto(asked.get_absolute_url())
+        grace.sent.clear()
+
+        grace.page.keyboard.press("s")
+        grace.page.keyboard.type("as? Which invoice")
+
+        assert grace.page.input_value("#question-form textarea") == "as? Which invoice"
+        assert "POST" not in grace.sent
+
+    def test_stands_in_the_list_of_keys_and_beside_its_button(self, asked, opened):
+        page = opened("grace").page
+        page.goto(asked.get_absolute_url())
+
+        assert page.locator("#fold-question summary kbd").inner_text() == "s"
+        page.keyboard.press("?")
+        assert "write a question to send it back with" in page.inner_text("#help")
+
+    def test_sends_it_back_with_the_keyboard_alone(self, asked, opened):
+        page = opened("grace").page
+        page.goto(asked.get_absolute_url())
+
+        page.keyboard.press("s")
+        page.keyboard.type("Which invoice?")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("text=Your question is sent")
+
+        assert ApprovalRequest.objects.get(pk=asked.pk).status == "sent_back"
+
+
+class TestOnAPhone:
+    @pytest.fixture
+    def phone(self, asked, opened):
+        def open_it(**more):
+            return opened("grace", viewport={"width": 390, "height": 844}, has_touch=True, **more)
+
+        return open_it
+
+    @pytest.mark.parametrize("script", [True, False])
+    def test_filters_wait_behind_one_button(self, phone, script):
+        page = phone(java_script_enabled=script).page
+        page.goto("/approvals/")
+        assert not page.is_visible("#id_tier")
+
+        page.click(".filter-fold summary")
+
+        assert page.is_visible("#id_tier")
+        assert page.is_visible(".filters button")
+
+    def test_filters_that_narrow_the_list_show_themselves(self, phone):
+        page = phone().page
+        page.goto("/approvals/?tier=financial")
+
+        assert page.input_value("#id_tier") == "financial"
+        assert page.is_visible("#id_tier")
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_no_key_is_named_and_axe_finds_nothing(self, phone, asked, scheme):
+        grace = phone(color_scheme=scheme)
+        for address in ("/approvals/", asked.get_absolute_url(), "/"):
+            grace.page.goto(address)
+
+            assert grace.page.locator("kbd:visible").count() == 0
+            assert grace.axe() == []
+            assert grace.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    def test_a_wide_screen_shows_the_filters_at_once(self, asked, opened):
+        page = opened("grace").page
+        page.goto("/approvals/")
+
+        assert page.is_visible("#id_tier")
+        assert not page.is_visible(".filter-fold summary")

@@ -1,0 +1,143 @@
+"""What a reviewer who is new to it is told at the moment they need it, without having read a manual."""
+
+import pytest
+from django.urls import reverse
+from django.utils.html import strip_tags
+
+from approvals.escalation import escalate_due
+from approvals.models import ApprovalRequest
+from approvals.questions import reply, send_back
+from tests import make
+from tests.pages.asking import PART, browser_of
+from tests.pages.test_query_budget import cost
+
+
+def text(browser, request):
+    """The page's main words, as a person reads them: without tags, blanks in one."""
+    return " ".join(strip_tags(browser.get(request.get_absolute_url()).content.decode()).split())
+
+
+@pytest.fixture
+def two_groups(unit, grace, linus):
+    """One from Finance, of which grace is, and one from Risk, of which linus is."""
+    make.group("finance", grace)
+    make.group("risk", linus)
+    make.policy(needs=make.needs("1 from finance", "1 from risk"))
+    return make.request("4860.00")
+
+
+class TestWhatOneSignsFor:
+    def test_is_said_before_deciding(self, two_groups, as_grace, as_linus):
+        assert "You sign for: Finance" in text(as_grace, two_groups)
+        assert "You sign for: Risk" in text(as_linus, two_groups)
+
+    def test_is_the_group_that_is_still_needed_of_somebody_in_both(self, unit, grace, linus):
+        make.group("finance", grace, linus)
+        make.group("risk", linus)
+        make.policy(needs=make.needs("1 from finance", "1 from risk"))
+        request = make.approved(make.request("4860.00"), grace)
+
+        assert "You sign for: Risk" in text(browser_of(linus), request)
+
+    def test_is_the_unit_where_no_group_is_asked(self, unit, as_grace):
+        assert "You sign for: any reviewer of Finance" in text(as_grace, make.request())
+
+    def test_is_not_said_where_a_signature_would_not_count(self, two_groups, unit):
+        ivan = make.person("ivan", "view", "review", of=unit)
+
+        page = text(browser_of(ivan), two_groups)
+
+        assert "You sign for" not in page
+        assert "Your signature would not count here" in page
+
+
+class TestWhatOneSentBack:
+    @pytest.fixture
+    def asked(self, unit, grace):
+        request = make.request("48.20", reference="ADJ-ASKED")
+        send_back(
+            request_id=request.pk, by=make.actor(grace), digest=request.digest, revision=1, question="Which invoice?"
+        )
+        return request
+
+    def work(self, browser):
+        page = browser.get(reverse("work")).content.decode()
+        return " ".join(strip_tags(page.partition('id="sent-back"')[2].partition("</section>")[0]).split())
+
+    def test_stands_on_the_work_page_until_it_is_answered_and_then_with_the_answer(self, asked, as_grace, ada):
+        before = self.work(as_grace)
+        reply(request_id=asked.pk, by=make.actor(ada), text="Number 88213")
+        after = self.work(as_grace)
+
+        assert "Sent back by me 1" in before
+        assert all(words in before for words in ("Waits for an answer", "ADJ-ASKED", "“Which invoice?”"))
+        assert all(words in after for words in ("Answered", "ada answered", "“Number 88213”"))
+
+    def test_leaves_it_once_they_have_decided(self, asked, grace, as_grace, ada):
+        reply(request_id=asked.pk, by=make.actor(ada), text="Number 88213")
+        make.approved(ApprovalRequest.objects.get(pk=asked.pk), grace)
+
+        assert "You wait for no answer" in self.work(as_grace)
+
+    def test_leaves_it_after_the_first_of_two_signatures(self, unit, grace, as_grace, ada):
+        make.policy()
+        request = make.request("4860.00")
+        send_back(
+            request_id=request.pk, by=make.actor(grace), digest=request.digest, revision=1, question="Why so much?"
+        )
+        reply(request_id=request.pk, by=make.actor(ada), text="It is the quarter")
+        shown = self.work(as_grace)
+        make.approved(ApprovalRequest.objects.get(pk=request.pk), grace)
+
+        assert "It is the quarter" in shown
+        assert "You wait for no answer" in self.work(as_grace)
+
+    def test_is_not_on_the_pages_of_others(self, asked, as_linus, as_eve):
+        assert "You wait for no answer" in self.work(as_linus)
+        assert "You wait for no answer" in self.work(as_eve)
+
+    def test_costs_the_same_however_many(self, asked, grace, as_grace):
+        few = cost(as_grace, reverse("work"))
+        for _ in range(3):
+            more = make.request()
+            send_back(request_id=more.pk, by=make.actor(grace), digest=more.digest, revision=1, question="And this?")
+
+        assert cost(as_grace, reverse("work")) == few <= 15
+
+
+class TestAfterSigning:
+    def test_says_who_is_waited_for_and_nothing_of_approving_or_signing_alone(self, two_groups, grace, as_grace):
+        make.approved(two_groups, grace)
+
+        page = text(as_grace, two_groups)
+
+        assert "It waits for one from Risk now." in page
+        assert all(words in page for words in ("What happens next", "If one of them rejects", "If nobody decides"))
+        assert not any(words in page for words in ("If you approve", "If you reject", "Break glass"))
+
+    def test_offers_to_sign_alone_once_the_others_were_reminded(self, two_groups, grace, as_grace):
+        make.approved(two_groups, grace)
+        for column in ("created_at", "decide_by", "next_notice_at"):
+            make.later("approvals_approvalrequest", column, two_groups.pk, 50_000)
+        escalate_due(by=make.MAKER)
+
+        assert "Break glass" in text(as_grace, two_groups)
+
+    def test_tells_whoever_decides_nothing_what_others_decide(self, two_groups, as_vera):
+        page = text(as_vera, two_groups)
+
+        assert "If it is approvedIt takes 2 signatures; still needed: one from Finance and one from Risk." in page
+        assert "If you" not in page
+
+
+class TestAfterSendingBack:
+    def test_says_who_answers_and_leads_on_without_a_button_that_does_nothing(self, unit, as_grace):
+        request, other = make.request(), make.request()
+        said = {"digest": request.digest, "revision": request.revision, "question": "Which invoice?"}
+
+        page = as_grace.post(reverse("approval_questions", args=[request.pk]), said, headers=PART).content.decode()
+
+        assert "It waits for the answer: from the agent" in page
+        assert "Record decision" not in page
+        assert "If you approve" not in page
+        assert f'href="{other.get_absolute_url()}" data-focus' in page
