@@ -47,7 +47,8 @@ COMPUTED = {
     "id": "gen_random_uuid()",
     "unit_id": f"(%(units)s::uuid[])[1 + n %% {UNITS}]",
     "workflow": "'workflow-' || n %% 12",
-    "status": "(ARRAY['succeeded','succeeded','succeeded','failed','cancelled','dead_lettered'])[1 + n %% 6]",
+    "status": "CASE WHEN n %% 100 = 7 THEN 'waiting' ELSE "
+    "(ARRAY['succeeded','succeeded','succeeded','failed','cancelled','dead_lettered'])[1 + n / 60 %% 6] END",
     "created_at": f"now() - make_interval(secs => n * {30 * 86400 / EXECUTIONS})",
 }
 
