@@ -34,7 +34,7 @@ _TOUCHED = "SELECT * FROM orchestrator_runstouched(%s, %s)"
 
 
 def fold(state: CostFold, until: int) -> int:
-    """With `state` locked: executions touched by transactions that have ended since the last time. Returns how many buckets changed."""
+    """With `state` locked: those touched by transactions that have ended since the last time. How many buckets changed."""
     if not state.runs_before or until <= state.runs_before:
         return 0
     touched = [row[0] for row in _run(_TOUCHED, [state.runs_before, until])]
