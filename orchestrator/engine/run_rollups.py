@@ -61,7 +61,8 @@ def _by_few(ids: list[UUID]) -> Iterator[list[UUID]]:
 def _change(statement: str, ids: list[UUID]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [ids])
-        return cursor.rowcount
+        changed: int = cursor.rowcount
+    return changed
 
 
 def _run(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:

@@ -26,9 +26,14 @@ class Period:
     @property
     def days(self) -> tuple[date, date]:
         """The whole days of UTC in it, the last one excluded. Where there is none the second is not after the first."""
-        since, until = self.since and self.since.astimezone(UTC), self.until and self.until.astimezone(UTC)
-        first = since.date() if since else date.min
-        return first + DAY if since and since.time() > time.min else first, until.date() if until else date.max
+        try:
+            first = self.since.astimezone(UTC) if self.since else None
+            end = self.until.astimezone(UTC).date() if self.until else date.max
+            if first is None:
+                return date.min, end
+            return (first.date() if first.time() == time.min else first.date() + DAY), end
+        except OverflowError:  # at the end of the calendar
+            return date.max, date.max
 
 
 def groups(unit_ids: frozenset[UUID], period: Period, by: str, most: int) -> list[Row]:

@@ -99,7 +99,8 @@ def executions_asked_for(span: Span) -> dict[tuple[UUID, str], int]:
 
 def are_kept() -> bool:
     """Whether the sums have been made. Until then they are read from the ledger: right, and slow."""
-    return bool(CostFold.objects.filter(runs_before__gt=0).exists())
+    is_kept: bool = CostFold.objects.filter(runs_before__gt=0).exists()
+    return is_kept
 
 
 def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spending]:
@@ -107,7 +108,7 @@ def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spe
 
 
 def _sums(statement: str, span: Span) -> list[tuple[Any, ...]]:
-    values = {"units": sorted(span.unit_ids), "since": span.since, "until": span.until}
+    values: dict[str, Any] = {"units": sorted(span.unit_ids), "since": span.since, "until": span.until}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         found: list[tuple[Any, ...]] = cursor.fetchall()

@@ -44,7 +44,6 @@ PAGES = {
     "per success as CSV": ("cost_outcomes_csv", "?since={month}"),
     "API, sums by unit": ("api-costs", ""),
     "API, sums by model, since a moment": ("api-costs", "?group_by=model&from={month}T13:30:00Z"),
-    "API, sums by execution": ("api-costs", "?group_by=execution"),
     "API, per success": ("api-cost-outcomes", "?since={month}"),
 }
 # Thirty days of 40 agents, 6 models, 10 tools, twenty lines an execution: seeding only, without a verb.
