@@ -31,6 +31,7 @@ class Place:
     # Not kept with the line: for the budgets that cover it, and the fence under which room was reserved for it.
     workflow: str = ""
     requester: str = ""
+    release: str = ""
     holder: UUID | None = None
 
     @property
@@ -41,6 +42,7 @@ class Place:
             workflow=self.workflow,
             agent=self.agent,
             requester=self.requester,
+            release=self.release,
             execution_id=self.execution_id,
             holder=self.holder,
         )

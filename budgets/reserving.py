@@ -30,6 +30,8 @@ class Spot:
     workflow: str = ""
     agent: str = ""
     requester: str = ""
+    # The digest of the release it runs under; "" where there is none.
+    release: str = ""
     execution_id: UUID | None = None
     holder: UUID | None = None
 
@@ -70,10 +72,11 @@ def reserve(spot: Spot, worst: Worst) -> bool:
     if not anything_is_budgeted():
         return False
     rows = run(
-        "SELECT window_id, needed FROM budget_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "SELECT window_id, needed FROM budget_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, spot.execution_id,
             worst.money, worst.currency, worst.tokens, worst.runs, worst.assume,
+            spot.release,
         ],
     )  # fmt: skip
     if rows:
@@ -86,8 +89,8 @@ def spend(spot: Spot, *, money: Decimal | None, currency: str, tokens: int) -> N
     if not anything_is_budgeted():
         return
     rows = run(
-        "SELECT window_id, reached FROM budget_spend(%s, %s, %s, %s, %s, %s, %s, %s)",
-        [spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, money, currency, tokens],
+        "SELECT window_id, reached FROM budget_spend(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, money, currency, tokens, spot.release],
     )
     _tell(rows)
 

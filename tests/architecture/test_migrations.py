@@ -5,7 +5,9 @@ from django.core.management import call_command
 
 from approvals.models import ApprovalPolicy
 from audit.definitions import draft, edit
+from audit.lifecycle import run
 from audit.models import AuditEvent
+from budgets.models import Budget
 from orchestrator.models import Action, DeadLetter
 from tests import make
 
@@ -63,6 +65,20 @@ class TestOneTier:
 
         assert (before[raised.subject_id], tiers()[raised.subject_id]) == ("customer_facing", "financial")
         assert before[plain.subject_id] == tiers()[plain.subject_id] == "customer_facing"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestABudgetOfARelease:
+    def test_covers_nothing_for_the_version_before_which_knows_no_releases(self) -> None:
+        make._activated(Budget(name="pilot", release="a" * 64, measure="runs", limit=1, window="always"))
+        make._activated(Budget(name="all", measure="runs", limit=1, window="always"))
+
+        call_command("migrate", "budgets", "0011", verbosity=0)
+        covering = run("SELECT budget FROM budget_covering(NULL, 'closing', '', '')", [])
+        call_command("migrate", verbosity=0)
+
+        assert covering == [("all",)]
+        assert Budget.objects.get(name="pilot").workflow.startswith("only release aaaa")
 
 
 def tiers() -> dict[object, str]:

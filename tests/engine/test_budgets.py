@@ -19,6 +19,7 @@ from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
+from orchestrator.gate.budgeting import run_of
 from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
@@ -206,6 +207,40 @@ class TestAStep:
         assert window().spent == 4
         told = AuditEvent.objects.filter(event="alert.budget").order_by("seq")
         assert [json.loads(event.data)["percent"] for event in told] == [50, 100]
+
+
+class TestABudgetOfARelease:
+    def test_holds_what_runs_under_it_and_nothing_of_the_next(self, looking, tmp_path):
+        first = make.start(looking, "looking")
+        budget(release=first.release.digest)
+        second = make.start(looking, "looking")
+        make.publish(tmp_path / "next", LOOKING.replace("1.0.0", "1.1.0"), make.HANDLERS)
+        third = make.start(looking, "looking")
+        make.work()
+
+        ended = {step.execution_id: step.status for step in Step.objects.all()}
+        assert ended == {first.pk: "success", second.pk: "budget_hold", third.pk: "success"}
+        assert (window().spent, window().reserved) == (1, 0)
+
+    def test_counts_what_is_reported_and_read_for_it(self, looking):
+        run = make.start(looking, "looking")
+        budget("tokens", measure="tokens", limit=1000, release=run.release.digest)
+        whose = run_of(run.pk, run.unit_id)
+        charge(Usage(model="m", input_tokens=70), Place(unit_id=run.unit_id, execution_id=run.pk, **whose._asdict()))
+
+        assert window("tokens").spent == 70
+
+    def test_is_not_used_up_by_another_unit_that_names_its_execution(self, looking):
+        run = make.start(looking, "looking")
+        budget(release=run.release.digest)
+
+        assert run_of(run.pk, run.unit_id).release == run.release.digest
+        assert run_of(run.pk, more.unit("elsewhere").pk) == ("", "", "")
+
+    def test_cannot_become_one_of_another(self, world):
+        budget(release="a" * 64)
+        with pytest.raises(Refusal, match="counts something else: release"):
+            budget(version=2, release="b" * 64)
 
 
 class TestWhoDiesBetweenReservingAndSettling:
