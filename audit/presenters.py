@@ -273,6 +273,7 @@ LINES: dict[str, Line] = {
     "release.built": Line("A release was built", "info", "box"),
     "release.promoted": Line("A release went into production", "ok", "arrow"),
     "spans.refused": Line("{count} spans that {actor} sent could not be kept", "wait", "gate"),
+    "ledger.corrected": Line("{actor} corrected a cost line by {change} {currency}", "wait", "pencil"),
     "usage.reported": Line("An agent reported what its calls used", "neutral", "sum"),
     "person.notifications_changed": Line("{actor} changed how they are told", "neutral", "pencil"),
     "webhook_endpoint.added": Line("Added the webhook {name}", "info", "plus"),

@@ -1,21 +1,12 @@
 """Room for one call, taken in the transaction that redeems it, and given back in the one that reports it."""
 
-from typing import NamedTuple
 from uuid import UUID
 
 from budgets import reserving
 from budgets.pricing import cost_of_tool_call
-from budgets.reserving import Spot, Worst, anything_is_budgeted
+from budgets.reserving import NOBODY, Spot, Whose, Worst, anything_is_budgeted
 from orchestrator.gate.propose import WORKFLOW
 from orchestrator.models import Action, Execution
-
-
-class Run(NamedTuple):
-    """What a budget may ask of an execution. Empty: there is none, or nobody asks."""
-
-    workflow: str = ""
-    requester: str = ""
-    release: str = ""
 
 
 def reserve_for(action: Action) -> None:
@@ -58,10 +49,10 @@ def spot_of(action: Action) -> Spot:
     )
 
 
-def run_of(execution_id: UUID | None, unit_id: UUID) -> Run:
+def run_of(execution_id: UUID | None, unit_id: UUID) -> Whose:
     """Of an execution of this unit: nobody spends in the name of another's. Looked up only while a budget might ask."""
     if execution_id is None or not anything_is_budgeted():
-        return Run()
+        return NOBODY
     rows = Execution.objects.filter(pk=execution_id, unit_id=unit_id)
     found = rows.values_list("workflow", "requester", "release__digest").first()
-    return Run(*found) if found else Run()
+    return Whose(*found) if found else NOBODY
