@@ -156,6 +156,23 @@ class BudgetWindow(models.Model):
         return f"{self.budget} from {self.starts_at:%Y-%m-%d}"
 
 
+class BudgetDay(models.Model):
+    """What a window spent on one day, in the time zone its windows begin in. A trigger writes it: the days come to the window."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    window = models.ForeignKey(BudgetWindow, on_delete=models.PROTECT, related_name="days", db_index=False)
+    day = models.DateField()
+    spent = models.DecimalField(max_digits=20, decimal_places=10)
+
+    objects: Any = models.Manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_day_of_a_budget_window", fields=["window", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.spent} on {self.day}"
+
+
 class Reservation(models.Model):
     """What somebody under way may still use of a window. Settled or released, the row is gone."""
 

@@ -1,7 +1,9 @@
 """Budgets that hold: what has no room waits, visibly, with the reason, and goes on by itself; every reservation ends."""
 
 import json
+from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,8 +13,18 @@ from audit.ids import new_id
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Refusal
-from budgets.models import Block, Budget, BudgetException, BudgetWindow, BusinessUnit, LedgerEntry, Price, Reservation
-from budgets.operations import Place, charge
+from budgets.models import (
+    Block,
+    Budget,
+    BudgetDay,
+    BudgetException,
+    BudgetWindow,
+    BusinessUnit,
+    LedgerEntry,
+    Price,
+    Reservation,
+)
+from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
 from orchestrator.engine.budgeting import reserve_for
@@ -378,6 +390,39 @@ class TestTheWindow:
                 "'Pacific/Kiritimati'), ends_at > now() FROM budgets_budgetwindow"
             )
             assert cursor.fetchone() == (True, True)
+
+
+class TestTheDaysOfAWindow:
+    def days(self, name="finance-runs"):
+        return list(BudgetDay.objects.filter(window__budget=name).order_by("day").values_list("day", "spent"))
+
+    def test_come_to_what_it_spent_whatever_spent_it(self, looking):
+        budget(unit_id=looking.unit.pk, limit=5)
+        budget("euros", measure="money", currency="EUR", limit=10, unit_id=looking.unit.pk)
+        make.start(looking, "looking")
+        make.work()
+        line = charge(Usage(model="m", cost=Decimal(3), currency="EUR"), Place(unit_id=looking.unit.pk))
+        correct(line, to=Decimal(1), why="the invoice", by=looking.ada)
+
+        today = database_now().date()
+        assert self.days() == [(today, window().spent)] == [(today, 1)]
+        assert self.days("euros") == [(today, window("euros").spent)] == [(today, 1)]
+
+    def test_are_days_where_the_unit_is(self, world):
+        BusinessUnit.objects.filter(pk=world.unit.pk).update(time_zone="Pacific/Kiritimati")
+        budget("tokens", measure="tokens", limit=10, unit_id=world.unit.pk)
+        charge(Usage(model="m", input_tokens=3), Place(unit_id=world.unit.pk))
+
+        assert self.days("tokens") == [(database_now().astimezone(ZoneInfo("Pacific/Kiritimati")).date(), 3)]
+
+    def test_end_with_the_window_also_for_what_is_used_late(self, world):
+        budget(limit=5)
+        spot = Spot(unit_id=world.unit.pk, holder=new_id())
+        reserve(spot, Worst())
+        BudgetWindow.objects.update(starts_at="2020-01-01T00:00Z", ends_at="2020-01-02T00:00Z")
+        release(spot.holder, ran=True)
+
+        assert self.days() == [(date(2020, 1, 1), 1)]
 
 
 class TestAHigherLimit:
