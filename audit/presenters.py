@@ -272,6 +272,8 @@ LINES: dict[str, Line] = {
     "business_unit.edited": Line("Edited a business unit draft", "neutral", "pencil"),
     "release.built": Line("A release was built", "info", "box"),
     "release.promoted": Line("A release went into production", "ok", "arrow"),
+    "traces.set_aside": Line("The trace sink refused {spans} spans ({status}); they are set aside", "wait", "gate"),
+    "traces.resent": Line("The trace sink took {spans} spans that were set aside", "ok", "check"),
     "spans.refused": Line("{count} spans that {actor} sent could not be kept", "wait", "gate"),
     "ledger.corrected": Line("{actor} corrected a cost line by {change} {currency}", "wait", "pencil"),
     "usage.reported": Line("An agent reported what its calls used", "neutral", "sum"),

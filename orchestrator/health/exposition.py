@@ -128,6 +128,7 @@ class _Found(Collector):
         if facts:
             yield _one("trace_export_lag_seconds", "How far behind the trace sink is", facts["value"])
             yield _one("trace_export_failures", "Tries that failed since it took the last spans", facts["failures"])
+            yield _one("trace_export_set_aside", "Spans it refused for good, kept to be sent again", facts["aside"])
 
     def _budgets(self, facts: Mapping[str, Any]) -> Iterator[Metric]:
         """Of the token's unit; those of every unit for who sees every unit, as on the page."""

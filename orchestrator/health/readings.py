@@ -84,7 +84,8 @@ STATEMENTS = {
     # Nothing where it is switched off: then nothing is behind.
     "trace_export": (
         f"SELECT COALESCE((SELECT jsonb_build_object('value', GREATEST(0, {_AGE.format('caught_up_at')}), 'failures', failures, "
-        "'sent', sent) FROM orchestrator_traceexport), '{}'::jsonb)"
+        "'sent', sent, 'aside', (SELECT COALESCE(sum(spans), 0) FROM orchestrator_tracesetaside), 'refused', "
+        "(SELECT status FROM orchestrator_tracesetaside ORDER BY at DESC LIMIT 1)) FROM orchestrator_traceexport), '{}'::jsonb)"
     ),
     "size": "SELECT jsonb_build_object('size', pg_database_size(current_database()), "
     "'replicas', (SELECT count(*) FROM pg_stat_replication))",
