@@ -7,7 +7,10 @@ from approvals.models import ApprovalPolicy
 from audit.definitions import draft, edit
 from audit.lifecycle import run
 from audit.models import AuditEvent
-from budgets.models import Budget
+from budgets.models import Budget, BudgetDay, BudgetWindow
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
+from budgets.reserving import anything_is_budgeted
 from orchestrator.models import Action, DeadLetter
 from tests import make
 
@@ -79,6 +82,22 @@ class TestABudgetOfARelease:
 
         assert covering == [("all",)]
         assert Budget.objects.get(name="pilot").workflow.startswith("only release aaaa")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTheDaysOfABudget:
+    def test_begin_with_what_the_windows_had_spent_and_go_with_the_table(self) -> None:
+        unit = make.unit()
+        make._activated(Budget(name="tokens", unit_id=unit.pk, measure="tokens", limit=100, window="always"))
+        anything_is_budgeted.again()
+        charge(Usage(model="m", input_tokens=30), Place(unit_id=unit.pk))
+
+        call_command("migrate", "budgets", "0013", verbosity=0)
+        charge(Usage(model="m", input_tokens=12), Place(unit_id=unit.pk))
+        call_command("migrate", verbosity=0)
+        charge(Usage(model="m", input_tokens=5), Place(unit_id=unit.pk))
+
+        assert BudgetWindow.objects.get().spent == sum(BudgetDay.objects.values_list("spent", flat=True)) == 47
 
 
 def tiers() -> dict[object, str]:
