@@ -21,6 +21,7 @@ from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, when
 from orchestrator.api.shapes import UsageShape, show_one
 from orchestrator.api.units import unit_named
+from orchestrator.gate.budgeting import run_of
 from orchestrator.queries.cost_groups import Period, groups
 
 GROUPS = ("unit", "agent", "tool", "model", "execution", "basis")
@@ -52,7 +53,8 @@ def _report(request: Request, body: dict[str, Any]) -> Answer:
     reference = body.pop("reference", "")
     if agent != by.name:
         raise Forbidden(f"This token is {by.name}'s and cannot report for {agent}.", code="other_agent")
-    entry = charge(Usage(**body), Place(unit_id=where.pk, execution_id=execution_id, agent=agent))
+    run = run_of(execution_id, where.pk)._asdict()
+    entry = charge(Usage(**body), Place(unit_id=where.pk, execution_id=execution_id, agent=agent, **run))
     if entry is None:
         raise Invalid("Report a cost or tokens.", errors=[("", "empty", "Neither a cost nor tokens were reported.")])
     entry.refresh_from_db()

@@ -12,7 +12,7 @@ from orchestrator.models.outcome_cost import OutcomeRollup, RunCost
 from orchestrator.models.patch import StepPatch
 from orchestrator.models.release import Channel, Release
 from orchestrator.models.service_level import Figure, ServiceLevel
-from orchestrator.models.trace_export import TraceExport
+from orchestrator.models.trace_export import TraceExport, TraceSetAside
 from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
 
 __all__ = [
@@ -49,5 +49,6 @@ __all__ = [
     "StoredReply",
     "Tool",
     "TraceExport",
+    "TraceSetAside",
     "WorkerHost",
 ]
