@@ -7,10 +7,9 @@ from django import forms
 
 from approvals import showing
 from approvals.exchange_forms import NUMBER
-from approvals.forms import DecisionForm
+from approvals.forms import DecisionForm, parts_of
 from approvals.models import ApprovalRequest, Verdict
 from audit.canonical import BadJSON, read_strict
-from audit.refusals import Invalid
 
 ONE_LINE = 100
 WHOLE = "result"
@@ -80,14 +79,12 @@ class ByHandForm(DecisionForm):
             if value is not None or name in self._may_be_empty
         }
 
-    def blame(self, refusal: Invalid) -> None:
+    def _named(self, pointer: str) -> str | None:
+        first, *rest = parts_of(pointer)
+        if first != WHOLE:
+            return super()._named(pointer)
         fields = {name: field_name for field_name, name in self._names.items()}
-        for pointer, code, message in refusal.errors:
-            parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
-            if parts[1] != WHOLE:
-                super().blame(Invalid(message, errors=[(pointer, code, message)]))
-            else:
-                self.add_error(fields.get(parts[2]) if len(parts) > 2 else None, message)
+        return fields.get(rest[0]) if rest else None
 
 
 def decision_form(*args: Any, approval: ApprovalRequest, **kwargs: Any) -> DecisionForm:

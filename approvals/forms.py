@@ -142,6 +142,9 @@ class DecisionForm(ConfirmedForm):
         if "reason_code" in self.fields:
             self.fields["note"].needed_sometimes = True  # type: ignore[attr-defined]
             self.fields["reason_code"].choices = reasons(approval, agreeing=self.agreeing)  # type: ignore[attr-defined]
+            # With a script, the answer chosen leaves only the reasons that fit it.
+            for verdict in (self.agreeing, Verdict.REJECT):
+                self.fields["reason_code"].widget.attrs[f"data-fit-{verdict}"] = " ".join(offered(approval, verdict))
         for number, check in enumerate(approval.checks):
             self.fields[f"check_{number}"] = forms.ChoiceField(
                 label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
@@ -179,7 +182,9 @@ class DecisionForm(ConfirmedForm):
         code: str = self.cleaned_data["reason_code"]
         verdict = self.cleaned_data.get("verdict")
         if verdict and code not in offered(self.approval, Verdict(verdict)):
-            raise forms.ValidationError(f"This is no reason to {verdict}.")
+            raise forms.ValidationError(
+                f"“{ReasonCode(code).label}” is no reason to {verdict}. Choose one that is, or the other answer."
+            )
         return code
 
     def clean(self) -> dict[str, Any]:
@@ -211,11 +216,24 @@ class DecisionForm(ConfirmedForm):
             },
         )
 
-    def blame(self, refusal: Invalid) -> None:
-        """Put what the verb says about a field beside that field."""
-        for pointer, _, message in refusal.errors:
-            name = pointer.split("/")[1]
-            self.add_error(name if name in self.fields else None, message)
+    def blame(self, refusal: Invalid) -> bool:
+        """Put what the verb says about a field beside that field. Is everything said there now?"""
+        named = [(self._named(pointer), message) for pointer, _, message in refusal.errors]
+        for name, message in named:
+            self.add_error(name, message)
+        return bool(named) and all(name for name, _ in named)
+
+    def _named(self, pointer: str) -> str | None:
+        """The field that a verb means: for a check its question, by the place it has in the policy."""
+        first, *rest = parts_of(pointer)
+        if first == "answers" and rest and rest[0] in self.approval.checks:
+            return f"check_{self.approval.checks.index(rest[0])}"
+        return first if first in self.fields else None
+
+
+def parts_of(pointer: str) -> list[str]:
+    """The names in a JSON pointer."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
 def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:

@@ -31,6 +31,7 @@
   }, STEP);
 
   function show() {
+    narrow();
     all("[data-unlock]").forEach(unlock);
     const record = form()?.elements.namedItem("reading");
     if (record) record.value = JSON.stringify(read);
@@ -47,6 +48,16 @@
     if (why) { button.setAttribute("aria-disabled", "true"); button.dataset.why = why; } else { button.removeAttribute("aria-disabled"); }
     const note = button.form?.querySelector("[data-unlock-note]");
     if (note && note.textContent !== why) note.textContent = why;
+  }
+
+  // A reason speaks for one answer: those of the other are no choice once the answer is chosen.
+  function narrow() {
+    const list = form()?.elements.namedItem("reason_code");
+    const fitting = list?.getAttribute(`data-fit-${form().elements.namedItem("verdict")?.value}`)?.split(" ");
+    if (!fitting) return;
+    for (const option of list.options) option.hidden = option.disabled = option.value !== "" && !fitting.includes(option.value);
+    for (const group of all("optgroup", list)) group.hidden = [...group.children].every((option) => option.hidden);
+    if (list.selectedOptions[0]?.disabled) list.value = "";
   }
 
   function leadTo(section) {

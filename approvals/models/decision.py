@@ -26,6 +26,7 @@ class ReasonCode(models.TextChoices):
     WRONG_AMOUNT = "wrong_amount", "Wrong amount"
     WRONG_TARGET = "wrong_target", "Wrong account or recipient"
     MISSING_EVIDENCE = "missing_evidence", "Evidence is missing"
+    NOT_ANSWERED = "question_not_answered", "Question not answered"
     NOT_ALLOWED = "not_allowed", "Not allowed by policy"
     DUPLICATE = "duplicate", "Duplicate, or already done"
     OTHER = "other", "Other"
