@@ -19,11 +19,12 @@ from approvals.quorum import Need, open_at_first
 from approvals.signals import reading_asked
 from approvals.snapshots import Reading
 from audit import lifecycle
-from audit.actors import Actor
+from audit.actors import Actor, system
 from audit.refusals import Refusal, Stale
 
 # Whatever anybody clicks: the other system is asked no more often than this about one request.
 APART = timedelta(seconds=10)
+REVIEW_PAGE = system("review page")
 
 
 class NothingToRead(Refusal):
@@ -39,8 +40,10 @@ class ReadLately(Refusal):
 
 
 @transaction.atomic
-def ask(*, request_id: UUID, by: Actor) -> ApprovalRequest:
+def ask(*, request_id: UUID, by: Actor, by_itself: bool = False) -> ApprovalRequest:
     """Ask for the record to be read again. Asked already and not yet read: nothing more is asked.
+
+    A page that somebody opens on an old record asks `by_itself`: the history names the page, and the entry who opened it.
 
     Raises Forbidden (who may not decide has no need of it), NothingToRead, ReadLately, Stale (decided, sent back,
     stopped), NotVisible.
@@ -60,9 +63,12 @@ def ask(*, request_id: UUID, by: Actor) -> ApprovalRequest:
         raise ReadLately(
             "The record was read a moment ago.", remedy="What it said is on the page. Ask again in ten seconds."
         )
-    request.reading_asked_at, request.reading_asked_by = lifecycle.database_now(), by.name
+    asker = REVIEW_PAGE if by_itself else by
+    request.reading_asked_at, request.reading_asked_by = lifecycle.database_now(), asker.name
     request.save(update_fields=["reading_asked_at", "reading_asked_by"])
-    lifecycle.note(request, "approval_request.reading_asked", by=by)
+    lifecycle.note(
+        request, "approval_request.reading_asked", by=asker, data={"opened_by": by.key} if by_itself else None
+    )
     reading_asked.send(ApprovalRequest, request=request)
     return request
 

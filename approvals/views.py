@@ -93,7 +93,7 @@ def replies(request: HttpRequest, pk: UUID) -> HttpResponse:
 def read_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask a worker to read the record again; the page's live region shows what it found."""
     actor = actor_of(request)
-    readings.ask(request_id=pk, by=actor)
+    readings.ask(request_id=pk, by=actor, by_itself="by_itself" in request.POST)
     if not is_part(request):
         messages.success(request, "The record is being read again. What it says now will be on this page.")
         return redirect(came_from(request) or reverse("approval", args=[pk]))

@@ -456,6 +456,15 @@ class TestReadingTheRecordAgain:
         assert (answer.status_code, held.reading_asked_by) == (302, "grace")
         assert "The record is being read again" in as_grace.get(held.get_absolute_url()).content.decode()
 
+    @pytest.mark.parametrize(("sent", "named"), [({}, "grace"), ({"by_itself": "yes"}, "review page")])
+    def test_is_told_as_the_pages_own_doing_unless_somebody_clicked(self, held, grace, as_grace, sent, named):
+        as_grace.post(reverse("approval_readings", args=[held.pk]), sent)
+
+        held.refresh_from_db()
+        event = AuditEvent.objects.get(event="approval_request.reading_asked")
+        assert (held.reading_asked_by, event.actor_name) == (named, named)
+        assert json.loads(event.data or "{}") == ({"opened_by": f"user:{grace.pk}"} if sent else {})
+
     def test_is_not_offered_where_nobody_could_read(self, unit, as_grace):
         page = as_grace.get(make.request().get_absolute_url()).content.decode()
 
