@@ -162,11 +162,6 @@ LINES: dict[str, Line] = {
     "approval_request.edited": Line(
         "{actor} edited it: revision {revision}, earlier signatures are void", "info", "pencil"
     ),
-    "approval_request.reading_due": Line(
-        "{actor} opened the page when the record on it was old: it asked by itself for another reading",
-        "neutral",
-        "loop",
-    ),
     "approval_request.reading_asked": Line("{actor} asked for the record to be read again", "neutral", "loop"),
     "approval_request.record_unchanged": Line("The record was read again: unchanged", "neutral", "check"),
     "approval_request.record_changed": Line(

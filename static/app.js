@@ -226,10 +226,10 @@
     tick();
     sayNewMessages();
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
-    const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal]");
+    const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
     if (fault) return focusOn(fault);
     const lost = !document.activeElement || document.activeElement === document.body;
-    if (held && lost) focusOn(nextRow() || heir(place), place);
+    if (held && lost) focusOn(nextRow() || heir(place), { preventScroll: inSight(place) });
   });
 
   function nextRow() {
@@ -237,11 +237,15 @@
     return (rows[held.place] || rows.at(-1))?.querySelector("a, button, input");
   }
   const heir = (place) => place && (place.querySelector("[data-focus], h1, h2, h3") || place);
-  /* The part itself stands where the control stood: the page stays where it is. */
-  function focusOn(target, part) {
+  // What took its place where the person looks: the page does not move under them.
+  function inSight(place) {
+    const { top, bottom } = place?.getBoundingClientRect() ?? {};
+    return top < innerHeight && bottom > 0;
+  }
+  function focusOn(target, how) {
     if (!target) return;
     if (target.tabIndex < 0 && !target.hasAttribute("tabindex")) target.setAttribute("tabindex", "-1");
-    target.focus({ preventScroll: target === part });
+    target.focus(how);
   }
 
   // --- Small things on the page ---------------------------------------------------------------------------------------
