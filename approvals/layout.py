@@ -31,6 +31,10 @@ class Part:
     opened: bool = False
 
     @property
+    def stands(self) -> bool:
+        return not self.folds
+
+    @property
     def id(self) -> str:
         return slugify(self.title)
 
