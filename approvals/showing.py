@@ -38,6 +38,7 @@ SECTIONS = {
 RENDERERS = (
     "templates/approvals/_act.html",
     "templates/approvals/_values.html",
+    "templates/approvals/_rows.html",
     "templates/approvals/_change.html",
     "templates/approvals/_evidence.html",
     "templates/approvals/_reasons.html",
@@ -46,6 +47,7 @@ RENDERERS = (
     "audit/templatetags/_visible.py",
     "audit/templatetags/_diff.py",
     "approvals/snapshots.py",
+    "approvals/layout.py",
 )
 # By these names people know what matters most: first an amount, then who gets it.
 CRITICAL = (

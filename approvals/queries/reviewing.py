@@ -16,6 +16,7 @@ from approvals.emergencies import may_break, may_look
 from approvals.escalation import Planned, plan
 from approvals.evidence import evidence_of
 from approvals.factors import Factors
+from approvals.layout import Part, parts_of
 from approvals.models import (
     ApprovalRequest,
     BreakGlass,
@@ -82,6 +83,11 @@ class Review:
     @property
     def arguments(self) -> list[Row]:
         return rows_of(self.reading.arguments, self.lock)
+
+    @property
+    def parts(self) -> list[Part]:
+        """The arguments as the page lays them out."""
+        return parts_of(self.arguments, self.request)
 
     @property
     def bound(self) -> list[Row]:

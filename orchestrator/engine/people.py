@@ -35,6 +35,7 @@ def ask_about_step(
         step,
         required=spec.required,
         reasons=reasons,
+        checks=spec.checks,
         title=f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
@@ -118,6 +119,7 @@ def _open(
     effect: str,
     reversible: str,
     facts: dict[str, Any],
+    checks: tuple[str, ...] = (),
     result_schema: Mapping[str, Any] | None = None,
     within: Moves | None = None,
 ) -> None:
@@ -162,6 +164,7 @@ def _open(
             required=required,
             policy_version=f"workflow {execution.workflow}",
             reasons=tuple(reasons),
+            checks=checks,
             decide_within_seconds=DAY,
             use_within_seconds=HOUR,
         ),

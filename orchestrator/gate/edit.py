@@ -138,6 +138,7 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
         snapshot=snapshot_of(action),
         digest=action.digest,
         revision=action.revision,
+        # Without the record: it was read for the arguments as proposed, and may name another account.
         title=title_of(tool, arguments),
         required=action.required,
         tier=action.tier,

@@ -316,7 +316,7 @@ def subject_of(
         unit_title=unit.title,
         execution_id=action.execution_id,
         replaces=replaces,
-        title=title_of(tool, json.loads(action.arguments)),
+        title=title_of(tool, json.loads(action.arguments), json.loads(action.record or "null")),
         tool=action.tool,
         tool_version=action.tool_version,
         agent=action.agent,

@@ -29,11 +29,30 @@ def digest_of(action: Action) -> str:
     return digest_text(snapshot_of(action))
 
 
-def title_of(tool: Tool, arguments: dict[str, Any]) -> str:
-    """The tool's one line for people with its {argument} places filled; never longer than a headline."""
-    template = tool.title or f"Call {tool.name}"
-    filled = re.sub(r"\{(\w+)\}", lambda found: str(arguments.get(found[1], f"({found[1]} not given)")), template)
-    return filled[:200]
+# A place of the record with what goes when it is empty, or a place for an argument.
+_PLACE = re.compile(r"( ?\(?)\{record\.(\w+(?:\.\w+)*)\}(\)?)|\{(\w+)\}")
+
+
+def title_of(tool: Tool, arguments: dict[str, Any], record: Any = None) -> str:
+    """The tool's one line for people with its places filled; never longer than a headline.
+
+    `{account}` is an argument, `{record.account.name}` what the record says. A place of the record that says nothing,
+    or for which no record is given, is left out with the blank and the brackets around it.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        if found[4]:
+            return str(arguments.get(found[4], f"({found[4]} not given)"))
+        said = _said(record, found[2])
+        return f"{found[1]}{said}{found[3]}" if said else ""
+
+    return _PLACE.sub(fill, tool.title or f"Call {tool.name}")[:200]
+
+
+def _said(record: Any, place: str) -> str:
+    for name in place.split("."):
+        record = record.get(name) if isinstance(record, dict) else None
+    return str(record) if isinstance(record, str | int | float) else ""
 
 
 def undo_sentence(tool: Tool) -> str:

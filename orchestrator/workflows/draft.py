@@ -153,7 +153,7 @@ def _refuse_wrong_kind(step: StepDraft, entries: dict[str, tuple[Text, Node]]) -
     for key, (where, _) in entries.items():
         if step.kind not in ONLY_FOR.get(key, (step.kind,)):
             meant = " or ".join(_CAN_BE[kind] for kind in ONLY_FOR[key])
-            remedy = "Give the approval a step of its own" if key in {"human_if", "required"} else "Remove it"
+            remedy = "Give the approval a step of its own" if ONLY_FOR[key] == ("approval",) else "Remove it"
             step.at.inside(key).refuse(
                 where, f"`{key}` belongs to {meant}; `{step.key}` is {_CAN_BE[step.kind]}", remedy
             )

@@ -63,6 +63,7 @@ STEP_KEYS: Final[dict[str, Reader]] = {
     "max_cost": money,
     "human_if": listed(condition),
     "required": whole(0, 2),
+    "checks": listed(text()),
     "idempotency_key": condition,
     "reconcile_before_retry": flag,
     "compensate_with": text(NAME, example="Write the name of a tool"),
@@ -76,7 +77,7 @@ STEP_KEYS: Final[dict[str, Reader]] = {
 ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("min_score", "token_budget", "max_cost", "allowed_tools", "offline"), ("agent",)),
     **dict.fromkeys(("idempotency_key", "compensate_with"), ("tool",)),
-    **dict.fromkeys(("human_if", "required"), ("approval",)),
+    **dict.fromkeys(("human_if", "required", "checks"), ("approval",)),
     **dict.fromkeys(("with", "retry", "timeout", "reconcile_before_retry", "output", "non_empty"), ("agent", "tool")),
 }
 

@@ -67,6 +67,7 @@ class StepSpec:
     max_cost: str | None = None
     human_if: tuple[str, ...] = ()
     required: int = 1
+    checks: tuple[str, ...] = ()
     idempotency_key: str | None = None
     reconcile_before_retry: bool = True
     compensate_with: str | None = None
@@ -90,7 +91,7 @@ class StepSpec:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The value that wrote this JSON. Keys an older release did not have take their defaults."""
-        tuples = {name: tuple(data[name]) for name in ("needs", "human_if", "non_empty") if name in data}
+        tuples = {name: tuple(data[name]) for name in ("needs", "human_if", "checks", "non_empty") if name in data}
         allowed = data.get("allowed_tools")
         more = {
             "retry": RetrySpec.from_json(data.get("retry", {})),

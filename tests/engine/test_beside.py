@@ -2,15 +2,19 @@
 
 import json
 
+import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest
+from audit.canonical import digest_text
+from audit.refusals import Invalid
 from orchestrator.models import Action
 from tests import worlds as make
 from tests.engine.driving import drive
+from tests.reading_back import rows_in, snapshot_on
 from tests.signing import voice
 
 HEAD = "input: {type: object, required: [rows], properties: {rows: {type: array, items: {type: object}}}}\n"
@@ -92,6 +96,47 @@ class TestAStepThatAsks:
         assert request.title == "Take over “send” of outside"
         assert json.loads(request.snapshot)["arguments"]["input"] in ({"ref": "R-1002"}, {"rows": ROWS})
         assert "Do the step first, then give its result" in page_of(world, request)
+
+    LED_TO = "  - first: {tool: fetch, ref: R-1}\n" + STEPS
+
+    def test_leads_with_what_decides_it_and_folds_what_only_led_there(self, world, governed, provider):
+        provider.record = {"balance": "7.00"}
+        request = waiting(world, governed, self.LED_TO)
+
+        page = page_of(world, request)
+        act = page.split('id="act"')[1].split("</section>")[0]
+        headings = ["What the conditions looked at", "What comes next", "What it was started with", "What first gave"]
+        assert sorted(headings, key=act.index) == headings
+        assert "“size(rows) &gt; 1” holds" in act.split("What the conditions looked at")[0]
+        fold = act.split('id="fold-what-first-gave"')[1].split("</details>")[0]
+        assert fold.startswith("><summary>What first gave")
+        assert "1 value: balance 7.00" in fold.split("</summary>")[0]
+        assert "7.00" in fold.split("</summary>")[1]
+
+    def test_is_on_its_page_to_the_last_byte_folds_included(self, world, governed, provider):
+        provider.record = {"balance": "7.00"}
+        request = waiting(world, governed, self.LED_TO)
+
+        assert digest_text(snapshot_on(rows_in(page_of(world, request)))) == request.digest
+
+    def test_asks_the_questions_of_its_workflow_and_takes_no_bare_yes(self, world, governed, provider):
+        check = "Does the amount agree with the bank?"
+        request = waiting(world, governed, self.STEPS.replace("human_if", f"checks: ['{check}'], human_if"))
+
+        assert request.checks == [check]
+        assert check in page_of(world, request)
+        with pytest.raises(Invalid, match="before you approve"):
+            approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace, answers={}))
+        given = voice(request, by=world.grace, answers={check: True})
+        approvals.approve(request_id=request.pk, by=world.grace, voice=given)
+        assert request.decisions.get().answers == {check: True}
+
+    def test_of_two_people_is_closed_to_neither(self, world, governed, provider):
+        provider.record = {"balance": "7.00"}
+        request = waiting(world, governed, self.LED_TO.replace("human_if", "required: 2, human_if"))
+
+        fold = page_of(world, request).split('id="fold-what-first-gave"')[1].split(">")[0]
+        assert fold == " open"
 
     def test_says_that_it_is_the_end_when_nothing_follows(self, world, governed, provider):
         request = waiting(world, governed, '  - ask: {human_if: ["true"]}\n')

@@ -1,4 +1,4 @@
-"""The workflow of the README, word for word, from its file to the CRM's own books."""
+"""The workflow of the README, with questions for whoever approves, from its file to the CRM's own books."""
 
 import json
 
@@ -56,7 +56,10 @@ class TestALargeRefund:
         assert statuses(execution)["approve"] == "awaiting_approval"
         assert support.get("/books")["updates"] == []
 
-        approve(asked(execution), world.grace)
+        request = asked(execution)
+        assert [check.split(" ")[0] for check in request.checks] == ["Is", "Does", "Does"]
+        assert request.title.endswith("for CASE-1002")
+        approve(request, world.grace)
         drive(execution)
 
         assert execution.status == "succeeded"

@@ -29,7 +29,7 @@ def everything() -> WorkflowSpec:
         "f: {agent: response_writer}",
         "b: {tool: crm.update_case, when: amount > 5, retry: {backoff: 1.5s, by_class: {lost: {max_attempts: 9}}}, "
         "idempotency_key: case_id, reconcile_before_retry: false, compensate_with: crm.revert_case, note: ['${reply}', 1]}",
-        "c: {human_if: [amount > 1], required: 2, needs: [a, b]}",
+        "c: {human_if: [amount > 1], required: 2, checks: ['Is it right?'], needs: [a, b]}",
         head=head,
     )
 

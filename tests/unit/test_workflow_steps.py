@@ -53,6 +53,13 @@ class TestStep:
                 "4:28: `human_if` belongs to a step people approve; `a` is an agent step.",
             ),
             (
+                "a: {agent: freelancer, checks: [Is it right?]}",
+                "4:28: `checks` belongs to a step people approve; `a` is an agent step. "
+                "Give the approval a step of its own.",
+            ),
+            ("a: {required: 1, checks: Is it right?}", "4:30: `checks` must be a list, not `Is it right?`."),
+            ("a: {required: 1, checks: [5 > 3, '']}", "4:38: `1` must be a text, not nothing."),
+            (
                 "a: {tool: crm.revert_case, case_id: x, min_score: 0.5}",
                 "4:44: `min_score` belongs to an agent step; `a` is a tool step.",
             ),
