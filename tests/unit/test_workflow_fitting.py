@@ -51,7 +51,13 @@ def test_what_it_says_yes_to_is_valid(schema, value):
 SINGLE_WORDS = [
     *({"type": name} for name in ["object", "array", "string", "boolean", "null", "number", "integer"]),
     *({word: 2} for word in ["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"]),
-    *({"minimum": 1}, {"maximum": 0}, {"enum": [1, "a", True, None]}, {"required": ["a"]}, {"items": {"type": "integer"}}),
+    *(
+        {"minimum": 1},
+        {"maximum": 0},
+        {"enum": [1, "a", True, None]},
+        {"required": ["a"]},
+        {"items": {"type": "integer"}},
+    ),
     *({"additionalProperties": False}, {"properties": {"a": {"type": "integer"}}}, True, False),
 ]
 PLAIN_VALUES = [None, True, False, 0, 1, 2, 1.0, 0.5, "", "a", "abc", [], [True], [1, 2, 3], {}, {"a": True}, {"a": 1}]
@@ -68,7 +74,10 @@ def test_it_says_yes_to_what_steps_give_back():
         "type": "object",
         "required": ["text"],
         "additionalProperties": False,
-        "properties": {"text": {"type": "string", "minLength": 1}, "rows": {"type": "array", "items": {"type": "number"}}},
+        "properties": {
+            "text": {"type": "string", "minLength": 1},
+            "rows": {"type": "array", "items": {"type": "number"}},
+        },
     }
     check = quick_check(schema)
     assert check({"text": "a", "rows": [1, 0.5]})
