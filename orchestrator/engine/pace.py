@@ -1,8 +1,8 @@
 """How many claims a host makes, and how close to each other: enough for its hands, no more, and together where work flows.
 
 A claim of ten costs little more than a claim of one, and what begins together settles together; but nobody waits for
-company while the host is at rest. And claims ahead of free hands are worth it only where hands get free quickly:
-behind steps that take minutes they would wait out their lease. Pure arithmetic over a clock that is handed in.
+company while the host is at rest. And claims ahead of free hands are worth it only where hands get free quickly: behind
+steps that take minutes they would wait out their lease. Pure arithmetic over a clock that is handed in.
 """
 
 from collections import deque
