@@ -73,7 +73,7 @@ def import_call(usage: Usage, place: Place, *, at: datetime) -> LedgerEntry | No
 def _used(usage: Usage) -> dict[str, Any]:
     names = (
         "model", "provider", "input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens",
-        "reasoning_tokens", "is_batch",
+        "reasoning_tokens", "is_batch", "call",
     )  # fmt: skip
     return {name: getattr(usage, name) for name in names}
 

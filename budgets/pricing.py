@@ -42,6 +42,8 @@ class Usage:
     model: str = ""
     provider: str = ""
     is_batch: bool = False
+    # How the model was called; kept with the line, and no part of its price.
+    call: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:

@@ -69,6 +69,9 @@ class LedgerEntry(models.Model):
     cache_write_tokens = models.BigIntegerField(null=True)
     reasoning_tokens = models.BigIntegerField(null=True)
     is_batch = models.BooleanField(default=False, db_default=False)
+    # How a model was called, as far as its caller said: prompt with the digest that the release holds, settings, corpus, the
+    # request's digest, outcome. Never the texts themselves.
+    call = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     # Of a review.
     seconds = models.PositiveIntegerField(null=True)
     # How an estimate was worked out: each rate as text, whose price it is, and what it does not know.

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from budgets.models import LedgerEntry
 from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.lists import BadParameter, refuse_unknown_parameters
 from orchestrator.queries.traces import Node, Trace, trace, trace_id_of
@@ -40,6 +41,10 @@ class PartShape(serializers.Serializer[Any]):
     unknown = serializers.IntegerField()
     input_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()
+    call = serializers.JSONField(
+        allow_null=True,
+        help_text="Of a model call, what its caller said: `prompt`, `prompt_digest`, `settings`, `corpus`, `request`, `outcome`",
+    )
 
 
 class TraceShape(serializers.Serializer[Any]):
@@ -81,9 +86,10 @@ def _answer(request: Request, trace_id: UUID) -> Response:
     found = trace(actor_of(request), trace_id, now=timezone.now())
     ordered = sorted(found.nodes.values(), key=lambda node: (node.part.started_at, node.part.id))
     some = ordered[after : after + limit]
+    calls = _calls(some)
     left = after + limit < len(ordered)
     url = request.build_absolute_uri(f"{request.path}?limit={limit}&after={after + limit}") if left else None
-    return Response(TraceShape(_shape(found, some, url)).data)
+    return Response(TraceShape(_shape(found, some, url, calls)).data)
 
 
 def _whole(request: Request, name: str, default: int) -> int:
@@ -93,14 +99,20 @@ def _whole(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def _shape(found: Trace, nodes: Iterable[Node], url: str | None) -> dict[str, Any]:
+def _calls(nodes: Iterable[Node]) -> dict[UUID, Any]:
+    """How the models were called, by line; no statement where none was."""
+    ids = [node.part.id for node in nodes if node.part.kind == "model"]
+    return dict(LedgerEntry.objects.filter(pk__in=ids).values_list("pk", "call")) if ids else {}
+
+
+def _shape(found: Trace, nodes: Iterable[Node], url: str | None, calls: dict[UUID, Any]) -> dict[str, Any]:
     return {
         "id": found.id,
         "started_at": found.started_at,
         "parts": len(found.nodes),
         "error_count": found.root.errors,
         "withheld": found.withheld,
-        "results": [_part(found, node) for node in nodes],
+        "results": [_part(found, node) | {"call": calls.get(node.part.id)} for node in nodes],
         "next": url,
     }
 

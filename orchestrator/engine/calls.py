@@ -4,6 +4,7 @@ Everything is answered from the record where there is a record, so a re-entered 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from orchestrator.engine import probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt
 from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Outcome
 from orchestrator.engine.runners import Failure as Failed
@@ -271,7 +273,7 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     contract = segment.released.tools[action.tool]
     ran = run_tool(segment, contract, ticket)
     failpoints.hit("send.answered")
-    _charge(action, ran)
+    _charge(segment, action, ran)
     failpoints.hit("send.charged")
     outcome = _done(segment, ticket, contract, ran) if isinstance(ran, Done) else _not_done(segment, ticket, ran)
     failpoints.hit("send.reported")
@@ -309,8 +311,8 @@ def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done)
     return Failure(problem.failure_class, message, {"tool": action.tool})
 
 
-def usages_of(ran: Outcome) -> list[Usage]:
-    """What the handler said it used, call by call."""
+def usages_of(ran: Outcome, released: Released) -> list[Usage]:
+    """What the handler said it used, call by call. Which version of a prompt that was, the release says, not the handler."""
     return [
         Usage(
             cost=None if used.cost is None else Decimal(used.cost),
@@ -323,14 +325,20 @@ def usages_of(ran: Outcome) -> list[Usage]:
             model=used.model,
             provider=used.provider,
             is_batch=used.is_batch,
+            call=_with_version(used.call, released),
         )
         for used in ran.usage
     ]
 
 
-def _charge(action: Action, ran: Outcome) -> None:
+def _with_version(call: Mapping[str, Any], released: Released) -> dict[str, Any]:
+    version = released.digest_of(call["prompt"]) if call.get("prompt") else ""
+    return {**call, "prompt_digest": version} if version else dict(call)
+
+
+def _charge(segment: Segment, action: Action, ran: Outcome) -> None:
     """Before the outcome is known: a call that failed, or whose report comes too late, costs the same."""
-    for usage in usages_of(ran):
+    for usage in usages_of(ran, segment.released):
         budgets.charge(usage, place_of(action))
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from audit.canonical import digest_text
 from orchestrator.models import Release
 from orchestrator.workflows.spec import WorkflowSpec
 
@@ -34,6 +35,13 @@ class Released:
     def steps_text(self) -> str:
         """The steps' specs as JSON, as every start of an execution inserts them."""
         return json.dumps([step.to_json() for step in self.spec.steps])
+
+    def digest_of(self, name: str) -> str:
+        """The content digest of a file of this release; "" where it holds no file of this name."""
+        home = Path(self.code_dir).resolve()
+        path = (home / name).resolve()
+        is_ours = path.is_relative_to(home) and path.is_file()
+        return digest_text(path.read_text()) if is_ours else ""
 
 
 @lru_cache(maxsize=64)

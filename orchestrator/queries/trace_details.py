@@ -129,8 +129,16 @@ def _of_model_call(pk: UUID) -> Read:
     row = LedgerEntry.objects.filter(pk=pk).first()
     if row is None:
         return [], "", None
+    call = row.call
+    version = call.get("prompt_digest") or ("no file of the release" if call.get("prompt") else "")
     facts = [
         ("Model", f"{row.provider} {row.model}".strip()),
+        *_under(row),
+        ("Prompt", f"{call.get('prompt', '')} {version}".strip()),
+        ("Settings", ", ".join(f"{name} {value}" for name, value in call.get("settings", {}).items())),
+        ("Corpus", call.get("corpus", "")),
+        ("Request's digest", call.get("request", "")),
+        ("Outcome", call.get("outcome", "")),
         ("Agent", row.agent),
         ("Cost", f"{row.amount:f} {row.currency}, {row.basis}" if row.amount is not None else "unknown"),
         ("Priced by", row.priced_by),
@@ -141,6 +149,21 @@ def _of_model_call(pk: UUID) -> Read:
         ("of them reasoning", "" if row.reasoning_tokens is None else f"{row.reasoning_tokens:,}"),
     ]
     return facts, "", None
+
+
+def _under(row: LedgerEntry) -> list[tuple[str, str]]:
+    """Who asked, under which release, and how the tool call was judged in which it was made."""
+    run = Execution.objects.select_related("release").filter(pk=row.execution_id).first()
+    action = Action.objects.filter(pk=row.action_id).first()
+    asker = run or action
+    return [
+        ("Asked by", asker.requester_name if asker else ""),
+        ("Release", f"{run.release.version} {run.release.digest}" if run else ""),
+        ("Within the call", action.tool if action else ""),
+        ("Arguments' digest", action.digest if action else ""),
+        ("Verdict", action.verdict if action else ""),
+        ("Policies", action.policy_version if action else ""),
+    ]
 
 
 def _of_span(pk: UUID) -> Read:

@@ -62,7 +62,7 @@ WHERE r.resolved_at IS NOT NULL
   AND (r.id IN (SELECT approval_id FROM acts) OR (r.execution_id = ANY(%(runs)s) AND r.tool LIKE 'step:%%'))
 UNION ALL
 SELECT l.id, coalesce(l.action_id, work.id, l.execution_id), l.unit_id, l.execution_id, 'model',
-  coalesce(nullif(l.model, ''), 'model'), l.at, l.at, 'ok', l.provider
+  coalesce(nullif(l.model, ''), 'model'), l.at, l.at, coalesce(l.call->>'outcome', 'ok'), l.provider
 FROM budgets_ledgerentry AS l LEFT JOIN LATERAL (
   SELECT t.id FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id
   WHERE s.execution_id = l.execution_id AND s.spec->>'agent' = l.agent AND t.claimed_at <= l.at

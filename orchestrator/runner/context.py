@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Used = tuple[int, int, str]
 
 _MOST_CALLS = 1000
+# All of them together still fit into the header of the run's answer.
+_LONGEST_CALL = 600
 
 
 class Declared(Exception):
@@ -105,11 +107,19 @@ class Context:
         is_batch: bool = False,
         cost: object = None,
         currency: str = "",
+        prompt: str = "",
+        settings: dict[str, Any] | None = None,
+        corpus: str = "",
+        request: object = None,
+        outcome: str = "ok",
     ) -> None:
         """Say what one model call used; it is charged whatever becomes of the run.
 
         Without a cost it is estimated from the model's price, or unknown, never zero. `input_tokens` are all of them, those
         read from a cache included; `output_tokens` include reasoning. Leave a part out if you do not know it.
+
+        How it was called stands in the trace: `prompt` names a file of the release, `settings` are temperature and the like,
+        `corpus` the data it read, `outcome` is ok, refused or error. Of `request`, text or JSON, only the digest leaves here.
         """
         if len(self._used) >= _MOST_CALLS:
             raise ValueError(f"usage of more than {_MOST_CALLS} model calls in one run")
@@ -123,7 +133,14 @@ class Context:
         line |= {name: int(count) for name, count in parts.items() if count is not None}
         if cost is not None:
             line |= {"cost": _plain(cost), "currency": str(currency)[:3]}
-        self._used.append(line)
+        told = {"prompt": str(prompt)[:200], "corpus": str(corpus)[:200], "settings": settings, "outcome": str(outcome)}
+        told["request"] = "" if request is None else _digest(request)
+        call = {name: value for name, value in told.items() if value}
+        if outcome not in {"ok", "refused", "error"} or not isinstance(settings or {}, dict):
+            raise ValueError("a model call ends ok, refused or error, and its settings are an object")
+        if len(wire.canonical(call)) > _LONGEST_CALL:
+            raise ValueError(f"more than {_LONGEST_CALL} characters about one model call")
+        self._used.append(line | {"call": call})
 
     def used(self) -> list[dict[str, Any]]:
         """Everything told to usage(), one line for each call: what a call costs may depend on its size."""
@@ -150,6 +167,13 @@ class Context:
             # Waiting for the control plane is not the handler's time.
             self.deadline += time.time() - asked
         return answer
+
+
+def _digest(request: object) -> str:
+    """Lower-case hex SHA-256 over a text, or over the canonical bytes of anything else."""
+    from hashlib import sha256  # noqa: PLC0415
+
+    return sha256((request if isinstance(request, str) else wire.canonical(request)).encode()).hexdigest()
 
 
 def _plain(amount: object) -> str:

@@ -31,6 +31,9 @@ _NEVER_GIVEN = ("DATABASE_URL", "SECRET_KEY")
 _NEVER_GIVEN_PREFIXES = ("PG", "LD_", "PYTHON", "DJANGO_")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _DNS = 53
+_OUTCOMES = {"ok", "refused", "error"}
+_MOST_SETTINGS = 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _MONEY = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -126,6 +129,8 @@ class Used:
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     is_batch: bool = False
+    # How the model was called: prompt, settings, corpus, the request's digest, outcome; only what was said.
+    call: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +215,37 @@ def used_of(item: Mapping[str, Any]) -> Used:
         str(currency) if cost else "",
         provider=wire.clean(str(item.get("provider", "")), 100),
         is_batch=item.get("is_batch") is True,
+        call=_call(item.get("call")),
         **parts,
     )
+
+
+def _call(item: object) -> dict[str, Any]:
+    """How a model was called, in so many words and no more."""
+    if not isinstance(item, Mapping):
+        return {}
+    found: dict[str, Any] = {name: wire.clean(str(item[name]), 200) for name in ("prompt", "corpus") if item.get(name)}
+    if item.get("settings"):
+        found["settings"] = _settings(item["settings"])
+    if item.get("request"):
+        if not _DIGEST.fullmatch(str(item["request"])):
+            raise wire.NotJson("a digest of a request that is none")
+        found["request"] = str(item["request"])
+    found["outcome"] = str(item.get("outcome") or "ok")
+    if found["outcome"] not in _OUTCOMES:
+        raise wire.NotJson("an outcome of a model call that is not ok, refused or error")
+    return found
+
+
+def _settings(item: object) -> dict[str, Any]:
+    if not isinstance(item, Mapping) or len(item) > _MOST_SETTINGS:
+        raise wire.NotJson(f"settings of a model call that are no object of at most {_MOST_SETTINGS} names")
+    wire.canonical(dict(item))
+    return {wire.clean(str(name), 60): _setting(value) for name, value in item.items()}
+
+
+def _setting(value: object) -> Any:
+    return value if value is None or isinstance(value, (bool, int, float)) else wire.clean(str(value), 200)
 
 
 def _count(value: object) -> int:

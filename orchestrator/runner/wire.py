@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_DEPTH = 40
-MAX_HEADER = 64 * 1024
+MAX_HEADER = 1024 * 1024
 MAX_EXACT_INTEGER = 2**53
 _PREFIX = struct.Struct("!4sII")
 _MAGIC = b"HPR1"

@@ -27,7 +27,7 @@ SELECT * FROM (
   SELECT written_in, id, event, at, object_id FROM audit_auditevent
   WHERE written_in >= %(since)s AND written_in < %(until)s AND event = ANY(%(events)s)
   UNION ALL
-  SELECT written_in::text::bigint, id, 'model.called', at, id FROM budgets_ledgerentry
+  SELECT written_in::text::bigint, id, 'model.' || coalesce(call->>'outcome', 'called'), at, id FROM budgets_ledgerentry
   WHERE written_in >= %(since)s::text::xid8 AND written_in < %(until)s::text::xid8 AND kind = 'model' AND span_id IS NULL
 ) AS ended (written_in, id, event, at, object_id)
 WHERE (written_in, id) > (%(since)s, %(last)s) ORDER BY written_in, id LIMIT %(most)s
@@ -63,9 +63,10 @@ LEFT JOIN orchestrator_execution AS e ON e.id = coalesce(a.execution_id, r.execu
 SELECT l.id, coalesce(e.trace_id, a.trace_id, l.action_id, l.id) AS trace_id,
   coalesce(l.action_id, work.id, e.id) AS parent_id, l.unit_id,
   l.at AS started_at, l.model, l.provider, l.agent, l.input_tokens, l.output_tokens, l.cached_input_tokens,
-  l.cache_write_tokens, l.reasoning_tokens, l.amount, l.currency
+  l.cache_write_tokens, l.reasoning_tokens, l.amount, l.currency, l.call, a.digest, a.verdict, a.policy_version,
+  r.version || ' ' || r.digest AS release, coalesce(e.requester, a.requester) AS requester
 FROM budgets_ledgerentry AS l LEFT JOIN orchestrator_execution AS e ON e.id = l.execution_id
-LEFT JOIN orchestrator_action AS a ON a.id = l.action_id
+LEFT JOIN orchestrator_release AS r ON r.id = e.release_id LEFT JOIN orchestrator_action AS a ON a.id = l.action_id
 LEFT JOIN LATERAL (SELECT t.id FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id
   WHERE s.execution_id = l.execution_id AND s.spec->>'agent' = l.agent AND t.claimed_at <= l.at
   ORDER BY t.claimed_at DESC LIMIT 1) AS work ON true WHERE l.id = ANY(%s)""",

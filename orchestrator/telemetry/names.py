@@ -13,6 +13,14 @@ GEN_AI_OPERATION = "gen_ai.operation.name"
 GEN_AI_PROVIDER = "gen_ai.provider.name"
 GEN_AI_SYSTEM = "gen_ai.system"  # what the provider was called until 1.37
 GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
+GEN_AI_REQUEST = "gen_ai.request."
+# Settings of a model call that have a name of their own.
+GEN_AI_SETTINGS = {
+    "choice.count", "encoding_formats", "frequency_penalty", "max_tokens", "presence_penalty", "seed", "stop_sequences", "stream",
+    "temperature", "top_k", "top_p",
+}  # fmt: skip
+GEN_AI_PROMPT_NAME = "gen_ai.prompt.name"
+GEN_AI_DATA_SOURCE = "gen_ai.data_source.id"
 GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
 GEN_AI_WORKFLOW_NAME = "gen_ai.workflow.name"
 GEN_AI_CONVERSATION = "gen_ai.conversation.id"
@@ -51,5 +59,10 @@ EVIDENCE_REF = "controlplane.evidence.ref"
 UNIT = "controlplane.unit.id"
 RELEASE = "controlplane.release"
 OUTCOME = "controlplane.outcome"
+PROMPT_DIGEST = "controlplane.prompt.digest"
+REQUEST_DIGEST = "controlplane.request.digest"
+SETTING = "controlplane.model."
+POLICY_VERDICT = "controlplane.policy.verdict"
+REQUESTER = "controlplane.requester"
 STEP = "controlplane.step"
 ATTEMPT = "controlplane.attempt"

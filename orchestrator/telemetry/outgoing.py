@@ -157,10 +157,34 @@ def _model(part: Ended, facts: Facts, wanted: Wanted) -> _Made:
         names.GEN_AI_CACHE_READ: facts["cached_input_tokens"],
         names.GEN_AI_CACHE_WRITE: facts["cache_write_tokens"],
         names.GEN_AI_REASONING: facts["reasoning_tokens"],
+        names.RELEASE: facts["release"],
+        names.ACTION_DIGEST: facts["digest"],
+        names.POLICY_VERDICT: facts["verdict"],
+        names.POLICY_VERSION: facts["policy_version"],
+        **_called(facts["call"]),
     }
+    if wanted.content:
+        # It may name a person.
+        told[names.REQUESTER] = facts["requester"]
     if wanted.openinference and facts["amount"] is not None and facts["currency"] == "USD":
         told[names.LLM_COST] = float(facts["amount"])
-    return _Made(f"chat {facts['model']}".strip(), "chat", told)
+    return _Made(f"chat {facts['model']}".strip(), "chat", told, error="model" if part.outcome == "error" else "")
+
+
+def _called(call: Facts | str) -> dict[str, Any]:
+    """How the model was called, settings under the names that GenAI has for them."""
+    said: Facts = json.loads(call) if isinstance(call, str) else call
+    settings = {
+        (names.GEN_AI_REQUEST if name in names.GEN_AI_SETTINGS else names.SETTING) + name: value
+        for name, value in said.get("settings", {}).items()
+    }
+    return {
+        names.GEN_AI_PROMPT_NAME: said.get("prompt"),
+        names.PROMPT_DIGEST: said.get("prompt_digest"),
+        names.REQUEST_DIGEST: said.get("request"),
+        names.GEN_AI_DATA_SOURCE: said.get("corpus"),
+        **settings,
+    }
 
 
 def _openinference(made: _Made) -> dict[str, Any]:

@@ -1,0 +1,14 @@
+"""A line of a model call keeps how it was called. A constant default: no row is rewritten, and older code goes on writing."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("budgets", "0015_one_line_of_a_span")]
+    operations = [
+        migrations.AddField(
+            model_name="ledgerentry",
+            name="call",
+            field=models.JSONField(default=dict, db_default=models.Value({}, models.JSONField())),
+        ),
+    ]
