@@ -63,23 +63,30 @@ BEGIN
     WHERE written_in >= $1::text::xid8 AND written_in < $2::text::xid8 AND execution_id IS NOT NULL' USING since, until;
 END $$
 """
-UNFOLDED = """
-CREATE FUNCTION orchestrator_outcomesunfolded(units uuid[], first_day date, last_day date)
-RETURNS SETOF orchestrator_outcomerollup LANGUAGE plpgsql STABLE AS $$
+# Those asked for in these units and days that the sums do not know as they are now: all, before the sums are made.
+UNFOLDED_RUNS = """
+CREATE FUNCTION orchestrator_runsunfolded(units uuid[], first_day date, last_day date) RETURNS uuid[]
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
   mark bigint := coalesce((SELECT runs_before FROM orchestrator_costfold), 0);
   since timestamptz := first_day::timestamp AT TIME ZONE 'UTC';
   until timestamptz := (last_day + 1)::timestamp AT TIME ZONE 'UTC';
-  ids uuid[];
 BEGIN
   IF mark = 0 THEN
-    ids := ARRAY(SELECT e.id FROM orchestrator_execution AS e
-      WHERE e.unit_id = ANY(units) AND e.created_at >= since AND e.created_at < until);
-  ELSE
-    ids := ARRAY(SELECT e.id FROM orchestrator_runstouched(mark, 9223372036854775807) AS touched (id)
-      JOIN orchestrator_execution AS e ON e.id = touched.id
+    RETURN ARRAY(SELECT e.id FROM orchestrator_execution AS e
       WHERE e.unit_id = ANY(units) AND e.created_at >= since AND e.created_at < until);
   END IF;
+  RETURN ARRAY(SELECT e.id FROM orchestrator_runstouched(mark, 9223372036854775807) AS touched (id)
+    JOIN orchestrator_execution AS e ON e.id = touched.id
+    WHERE e.unit_id = ANY(units) AND e.created_at >= since AND e.created_at < until);
+END $$
+"""
+UNFOLDED = """
+CREATE FUNCTION orchestrator_outcomesunfolded(units uuid[], first_day date, last_day date)
+RETURNS SETOF orchestrator_outcomerollup LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  ids uuid[] := orchestrator_runsunfolded(units, first_day, last_day);
+BEGIN
   RETURN QUERY SELECT r.unit_id, r.day, r.workflow, r.bucket, r.currency, r.executions, r.amount, r.unknown
     FROM orchestrator_runcosts(ids) AS r
     UNION ALL SELECT k.unit_id, k.day, k.workflow, k.bucket, k.currency, -k.executions, (-k.amount)::numeric(30,10), -k.unknown
@@ -133,6 +140,7 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(RUN_COSTS, "DROP FUNCTION orchestrator_runcosts(uuid[])"),
         migrations.RunSQL(TOUCHED, "DROP FUNCTION orchestrator_runstouched(bigint, bigint)"),
+        migrations.RunSQL(UNFOLDED_RUNS, "DROP FUNCTION orchestrator_runsunfolded(uuid[], date, date)"),
         migrations.RunSQL(UNFOLDED, "DROP FUNCTION orchestrator_outcomesunfolded(uuid[], date, date)"),
         migrations.RunSQL(FOLLOW_IF_EMPTY, migrations.RunSQL.noop),
     ]  # fmt: skip

@@ -24,13 +24,21 @@ MOST_DAYS = 92
 
 # What is folded, and what the sweep has not seen yet: exact whenever it last ran.
 _SUMS = """
-SELECT {key}, sum(executions)::bigint, sum(amount), sum(unknown)::bigint FROM (
+SELECT workflow, bucket, currency, sum(executions)::bigint, sum(amount), sum(unknown)::bigint FROM (
   SELECT * FROM orchestrator_outcomerollup WHERE unit_id = ANY(%(units)s) AND day BETWEEN %(since)s AND %(until)s
   UNION ALL SELECT * FROM orchestrator_outcomesunfolded(%(units)s, %(since)s, %(until)s)
-) AS kept GROUP BY {key}
+) AS kept GROUP BY workflow, bucket, currency
 """
-_BY_OUTCOME = _SUMS.format(key="workflow, bucket, currency")
-_BY_WORKFLOW = _SUMS.format(key="unit_id, workflow")
+# Unit, workflow and day of an execution never change: those that are counted stay so, whatever becomes of them.
+_COUNTS = """
+SELECT unit_id, workflow, sum(executions)::bigint FROM (
+  SELECT unit_id, workflow, executions FROM orchestrator_outcomerollup
+  WHERE unit_id = ANY(%(units)s) AND day BETWEEN %(since)s AND %(until)s AND currency = ''
+  UNION ALL SELECT e.unit_id, e.workflow, 1 FROM unnest(orchestrator_runsunfolded(%(units)s, %(since)s, %(until)s)) AS new (id)
+  JOIN orchestrator_execution AS e ON e.id = new.id
+  WHERE NOT EXISTS (SELECT FROM orchestrator_runcost AS kept WHERE kept.execution_id = e.id)
+) AS kept GROUP BY unit_id, workflow
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ def outcomes(span: Span) -> list[Outcomes]:
         lambda: defaultdict(lambda: dict.fromkeys(BUCKETS, NOUGHT))
     )
     unknown: dict[str, int] = defaultdict(int)
-    for workflow, bucket, currency, count, amount, number in _sums(_BY_OUTCOME, span):
+    for workflow, bucket, currency, count, amount, number in _rows(_SUMS, span):
         if workflow.startswith(UNDO):
             continue
         unknown[workflow] += number
@@ -94,7 +102,7 @@ def outcomes(span: Span) -> list[Outcomes]:
 
 def executions_asked_for(span: Span) -> dict[tuple[UUID, str], int]:
     """How many, by unit and workflow, those that undo others among them."""
-    return {(unit, workflow): count for unit, workflow, count, *_ in _sums(_BY_WORKFLOW, span) if count}
+    return {(unit, workflow): count for unit, workflow, count in _rows(_COUNTS, span) if count}
 
 
 def are_kept() -> bool:
@@ -107,7 +115,7 @@ def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spe
     return [Spending(currency, buckets, successes) for currency, buckets in sorted(money.items())]
 
 
-def _sums(statement: str, span: Span) -> list[tuple[Any, ...]]:
+def _rows(statement: str, span: Span) -> list[tuple[Any, ...]]:
     values: dict[str, Any] = {"units": sorted(span.unit_ids), "since": span.since, "until": span.until}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
