@@ -287,10 +287,10 @@ def execution(
 def claimed(started: Execution) -> Segment:
     """The attempt of the step that is due now, as a worker holds it."""
     claim = claim_of(started.pk, worker="test-worker")
-    return _begun(claim)
+    return begun(claim)
 
 
-def _begun(claim: Any) -> Segment:
+def begun(claim: Any) -> Segment:
     segment = begin(claim.fence)
     assert segment is not None
     return segment
@@ -299,7 +299,7 @@ def _begun(claim: Any) -> Segment:
 def at_second_step(started: Execution) -> Segment:
     """The first step has succeeded; the second one is held by a worker."""
     claim = settle_success(claimed(started), input={"month": "2026-10"}, output={"rows": 3}, worker="test-worker")
-    return _begun(claim) if claim else claimed(started)
+    return begun(claim) if claim else claimed(started)
 
 
 def held_in(started: Execution, *, occurrence: int = 0, **args: Any) -> Action:
