@@ -7,7 +7,7 @@ from django import forms
 
 from approvals import showing
 from approvals.exchange_forms import NUMBER
-from approvals.forms import DecisionForm, parts_of
+from approvals.forms import DecisionForm
 from approvals.models import ApprovalRequest, Verdict
 from audit.canonical import BadJSON, read_strict
 
@@ -79,12 +79,11 @@ class ByHandForm(DecisionForm):
             if value is not None or name in self._may_be_empty
         }
 
-    def _named(self, pointer: str) -> str | None:
-        first, *rest = parts_of(pointer)
-        if first != WHOLE:
-            return super()._named(pointer)
-        fields = {name: field_name for field_name, name in self._names.items()}
-        return fields.get(rest[0]) if rest else None
+    def field_of(self, pointer: str) -> str | None:
+        parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
+        if parts[1] != WHOLE or len(parts) < 3:
+            return super().field_of(pointer)
+        return next((field_name for field_name, name in self._names.items() if name == parts[2]), None)
 
 
 def decision_form(*args: Any, approval: ApprovalRequest, **kwargs: Any) -> DecisionForm:

@@ -58,7 +58,7 @@ def _refused(act: str, request: ApprovalRequest) -> Consequence:
         if request.agent
         else "The execution goes no further here: it ends, or takes the other way its workflow names."
     )
-    return Consequence(act, f"The act is rejected for good, whatever others said. {goes_on}")
+    return Consequence(act, f"A no is final, whatever others said. {goes_on}")
 
 
 def _silence(request: ApprovalRequest) -> Consequence:

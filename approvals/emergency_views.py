@@ -48,7 +48,8 @@ def break_glass(request: HttpRequest, pk: UUID) -> HttpResponse:
         voice = voice_of(form, actor)
         emergencies.break_glass(request_id=pk, by=actor, voice=voice, reason=form.cleaned_data["reason"])
     except Invalid as refusal:
-        form.blame(refusal)
+        if not form.blame(refusal):
+            form.add_error(None, refusal.message)
         return _as_typed(request, shown, glass_form=form)
     messages.warning(
         request, "You signed alone. Everybody who may review is told, and somebody looks at it afterwards."

@@ -78,14 +78,15 @@ def reasons(approval: ApprovalRequest, *, agreeing: Verdict = Verdict.APPROVE) -
     yes, no = offered(approval, agreeing), offered(approval, Verdict.REJECT)
     groups = [
         (AGREED[agreeing], [code for code in yes if code not in no]),
-        ("To reject", [code for code in no if code not in yes]),
+        (REJECTED, [code for code in no if code not in yes]),
         ("Either", [code for code in yes if code in no]),
     ]
     named = [(title, [(code.value, code.label) for code in codes]) for title, codes in groups if codes]
     return [("", "Choose a reason"), *named]
 
 
-AGREED = {Verdict.APPROVE: "To approve", Verdict.ANSWER: "Done by hand"}
+# Headings of the reasons. Once an answer is chosen, the script takes away the one that does not fit it.
+AGREED, REJECTED = {Verdict.APPROVE: "To approve", Verdict.ANSWER: "Done by hand"}, "To reject"
 OPENED = TimestampSigner(salt="approvals.opened")
 
 
@@ -141,10 +142,9 @@ class DecisionForm(ConfirmedForm):
         self.only_where_asked(approval)
         if "reason_code" in self.fields:
             self.fields["note"].needed_sometimes = True  # type: ignore[attr-defined]
-            self.fields["reason_code"].choices = reasons(approval, agreeing=self.agreeing)  # type: ignore[attr-defined]
-            # With a script, the answer chosen leaves only the reasons that fit it.
-            for verdict in (self.agreeing, Verdict.REJECT):
-                self.fields["reason_code"].widget.attrs[f"data-fit-{verdict}"] = " ".join(offered(approval, verdict))
+            reason = self.fields["reason_code"]
+            reason.choices = reasons(approval, agreeing=self.agreeing)  # type: ignore[attr-defined]
+            reason.widget.attrs |= {"data-not-when-rejecting": AGREED[self.agreeing], "data-when-rejecting": REJECTED}
         for number, check in enumerate(approval.checks):
             self.fields[f"check_{number}"] = forms.ChoiceField(
                 label=check, choices=[("yes", "Yes"), ("no", "No")], widget=forms.RadioSelect, required=False
@@ -182,9 +182,7 @@ class DecisionForm(ConfirmedForm):
         code: str = self.cleaned_data["reason_code"]
         verdict = self.cleaned_data.get("verdict")
         if verdict and code not in offered(self.approval, Verdict(verdict)):
-            raise forms.ValidationError(
-                f"“{ReasonCode(code).label}” is no reason to {verdict}. Choose one that is, or the other answer."
-            )
+            raise forms.ValidationError(f"This is no reason to {verdict}.")
         return code
 
     def clean(self) -> dict[str, Any]:
@@ -217,23 +215,18 @@ class DecisionForm(ConfirmedForm):
         )
 
     def blame(self, refusal: Invalid) -> bool:
-        """Put what the verb says about a field beside that field. Is everything said there now?"""
-        named = [(self._named(pointer), message) for pointer, _, message in refusal.errors]
-        for name, message in named:
+        """Put what the verb says beside the fields it is about. False, and nothing put anywhere, where one has no field."""
+        found = [(self.field_of(pointer), message) for pointer, _, message in refusal.errors]
+        if not found or any(name is None for name, _ in found):
+            return False
+        for name, message in found:
             self.add_error(name, message)
-        return bool(named) and all(name for name, _ in named)
+        return True
 
-    def _named(self, pointer: str) -> str | None:
-        """The field that a verb means: for a check its question, by the place it has in the policy."""
-        first, *rest = parts_of(pointer)
-        if first == "answers" and rest and rest[0] in self.approval.checks:
-            return f"check_{self.approval.checks.index(rest[0])}"
-        return first if first in self.fields else None
-
-
-def parts_of(pointer: str) -> list[str]:
-    """The names in a JSON pointer."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    def field_of(self, pointer: str) -> str | None:
+        """The field that a JSON pointer of a refusal is about."""
+        name = pointer.split("/")[1]
+        return name if name in self.fields else None
 
 
 def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:

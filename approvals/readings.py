@@ -19,12 +19,11 @@ from approvals.quorum import Need, open_at_first
 from approvals.signals import reading_asked
 from approvals.snapshots import Reading
 from audit import lifecycle
-from audit.actors import Actor, system
+from audit.actors import Actor
 from audit.refusals import Refusal, Stale
 
 # Whatever anybody clicks: the other system is asked no more often than this about one request.
 APART = timedelta(seconds=10)
-REVIEW_PAGE = system("review page")
 
 
 class NothingToRead(Refusal):
@@ -43,7 +42,7 @@ class ReadLately(Refusal):
 def ask(*, request_id: UUID, by: Actor, by_itself: bool = False) -> ApprovalRequest:
     """Ask for the record to be read again. Asked already and not yet read: nothing more is asked.
 
-    A page that somebody opens on an old record asks `by_itself`: the history names the page, and the entry who opened it.
+    `by_itself`: nobody pressed anything, the page this person opened asks because what it shows is old.
 
     Raises Forbidden (who may not decide has no need of it), NothingToRead, ReadLately, Stale (decided, sent back,
     stopped), NotVisible.
@@ -63,12 +62,9 @@ def ask(*, request_id: UUID, by: Actor, by_itself: bool = False) -> ApprovalRequ
         raise ReadLately(
             "The record was read a moment ago.", remedy="What it said is on the page. Ask again in ten seconds."
         )
-    asker = REVIEW_PAGE if by_itself else by
-    request.reading_asked_at, request.reading_asked_by = lifecycle.database_now(), asker.name
+    request.reading_asked_at, request.reading_asked_by = lifecycle.database_now(), "" if by_itself else by.name
     request.save(update_fields=["reading_asked_at", "reading_asked_by"])
-    lifecycle.note(
-        request, "approval_request.reading_asked", by=asker, data={"opened_by": by.key} if by_itself else None
-    )
+    lifecycle.note(request, f"approval_request.reading_{'due' if by_itself else 'asked'}", by=by)
     reading_asked.send(ApprovalRequest, request=request)
     return request
 

@@ -196,10 +196,7 @@ def refuse_miscopied(request: ApprovalRequest, typed: str) -> None:
         problem = (
             "It is not the value that would be signed." if typed.strip() else "Two people sign, each by typing it."
         )
-        raise Invalid(
-            f"{words} {problem}",
-            errors=[("/critical", "differs" if typed.strip() else "required", f"{words} {problem}")],
-        )
+        raise Invalid(f"{words} {problem}", errors=[("/critical", "differs" if typed.strip() else "required", words)])
 
 
 def spoken(text: str) -> str:

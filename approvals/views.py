@@ -141,11 +141,12 @@ def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Http
         form = _read_again(form, shown)
     name = _name(type(form))
     typed = {} if is_decision else {name: form, "unrecorded": form.typed, "refused_at": name}
-    # What is said beside its field is said there alone.
-    said = isinstance(refusal, Invalid) and is_decision and form.blame(refusal)
+    # What is said at the fields is not said once more above them.
+    is_said = is_decision and isinstance(refusal, Invalid) and form.blame(refusal)
+    reference = record_refusal(request, refusal)
     answer = review_page(
-        request, shown, form if is_decision else _fresh(shown), status=refusal.status_code, refusal=None if said else refusal,
-        reference=record_refusal(request, refusal),
+        request, shown, form if is_decision else _fresh(shown), status=refusal.status_code,
+        refusal=None if is_said else refusal, reference=reference,
         read=read if read != shown.request.digest else "",
         difference=queries.difference_from(shown.request, read), **typed,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 from django import forms
 
+from audit.templatetags._burn import Ahead, Burn, Level, Step
 from audit.templatetags._charts import Cell, Chart, Series
 from audit.templatetags._status import PILLS
 
@@ -100,10 +101,28 @@ def _chart() -> Chart:
     return Chart("EUR per day, by model", "EUR 28.00 in 4 days; most on 3 Nov 2026: 13.00.", days, series, "13.00")
 
 
+def _burn() -> Burn:
+    """A sum past its first line, with its end in sight."""
+    totals = [2, 3, 3, 7, 9]
+    steps = [
+        Step(place, f"{place} Nov 2026", f"{total - before}.00", f"{total}.00", Decimal(total))
+        for place, (before, total) in enumerate(zip([0, *totals], totals, strict=False), 1)
+        if total != before
+    ]
+    levels = [
+        Level(Decimal(8), "80 %: EUR 8.00", "reached on 5 Nov 2026", False),
+        Level(Decimal(10), "100 %, the limit: EUR 10.00", "not reached", True),
+    ]
+    ahead = Ahead(Decimal(13), Decimal(11), Decimal(14), "By 7 Nov 2026", "about 13.00, between 11.00 and 14.00")
+    sentence = "EUR 9.00 of EUR 10.00 is spent."
+    return Burn("EUR of this week", sentence, "1 Nov 2026", "7 Nov 2026", 7, 5, Decimal(0), steps, levels, ahead)
+
+
 def _numbers(now: datetime) -> dict[str, object]:
     return {
         "sample_id": SAMPLE_ID,
         "chart": _chart(),
+        "burn": _burn(),
         "trend": [0, 0, 1, 0, 3, 8, 21, 13, 5, 0, 0, 2],
         "sample_digest": SAMPLE_DIGEST,
         "amounts": [

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
@@ -287,11 +287,13 @@ def insert_values(row: models.Model, *, skip: frozenset[str] = frozenset()) -> t
     """Column names and adapted values of a new row; columns with a database default are left to the database."""
     columns: list[str] = []
     values: list[Any] = []
+    # Found once: the proxy looks for this thread's connection at each use.
+    line = connections[DEFAULT_DB_ALIAS]
     for column in row._meta.concrete_fields:
         value = getattr(row, column.attname)
         if column.column not in skip and not isinstance(value, DatabaseDefault):
             columns.append(str(column.column))
-            values.append(column.get_db_prep_save(value, connection))
+            values.append(column.get_db_prep_save(value, line))
     return columns, values
 
 
@@ -330,7 +332,7 @@ def run(
     `on` is another connection than this thread's own. Errors are Django's, as everywhere: whoever survives a lost
     database has one kind of error to survive.
     """
-    line: Any = on or connection
+    line: Any = on or connections[DEFAULT_DB_ALIAS]
     line.ensure_connection()
     numbered, names = _numbered(text)
     values = [params[name] for name in names] if isinstance(params, dict) else params

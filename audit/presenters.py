@@ -162,6 +162,11 @@ LINES: dict[str, Line] = {
     "approval_request.edited": Line(
         "{actor} edited it: revision {revision}, earlier signatures are void", "info", "pencil"
     ),
+    "approval_request.reading_due": Line(
+        "{actor} opened the page when the record on it was old: it asked by itself for another reading",
+        "neutral",
+        "loop",
+    ),
     "approval_request.reading_asked": Line("{actor} asked for the record to be read again", "neutral", "loop"),
     "approval_request.record_unchanged": Line("The record was read again: unchanged", "neutral", "check"),
     "approval_request.record_changed": Line(
@@ -272,7 +277,10 @@ LINES: dict[str, Line] = {
     "business_unit.edited": Line("Edited a business unit draft", "neutral", "pencil"),
     "release.built": Line("A release was built", "info", "box"),
     "release.promoted": Line("A release went into production", "ok", "arrow"),
+    "traces.set_aside": Line("The trace sink refused {spans} spans ({status}); they are set aside", "wait", "gate"),
+    "traces.resent": Line("The trace sink took {spans} spans that were set aside", "ok", "check"),
     "spans.refused": Line("{count} spans that {actor} sent could not be kept", "wait", "gate"),
+    "ledger.corrected": Line("{actor} corrected a cost line by {change} {currency}", "wait", "pencil"),
     "usage.reported": Line("An agent reported what its calls used", "neutral", "sum"),
     "person.notifications_changed": Line("{actor} changed how they are told", "neutral", "pencil"),
     "webhook_endpoint.added": Line("Added the webhook {name}", "info", "plus"),

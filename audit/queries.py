@@ -45,8 +45,8 @@ class Keyset:
 
     def slice(self, rows: QuerySet[Any], *, after: str = "", before: str = "", size: int = PAGE_SIZE) -> Slice:
         """The page behind `after`, or the one in front of `before`. A cursor that is none of ours is the first page."""
-        backwards = bool(before) and self._read(before) is not None
-        place = self._read(before if backwards else after)
+        backwards = self.place(before) is not None
+        place = self.place(before if backwards else after)
         order = tuple(map(_reversed, self.fields)) if backwards else self.fields
         if place is not None:
             rows = rows.filter(_beyond(order, place))
@@ -69,7 +69,8 @@ class Keyset:
         values = [getattr(row, name.lstrip("-")) for name in self.fields]
         return urlsafe_b64encode(json.dumps([_written(value) for value in values]).encode()).decode().rstrip("=")
 
-    def _read(self, cursor: str) -> list[Any] | None:
+    def place(self, cursor: str) -> list[Any] | None:
+        """The values of the sort key that this cursor stands at; None for one that is none of ours."""
         try:
             values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             return [_parsed(value) for value in values] if len(values) == len(self.fields) else None

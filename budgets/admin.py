@@ -148,9 +148,16 @@ class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Budget
         fields = [
-            "name", "unit_id", "workflow", "agent", "requester", "measure", "currency", "limit", "window", "thresholds",
-            "is_hard", "assumed", "why",
+            "name", "unit_id", "workflow", "agent", "requester", "release", "measure", "currency", "limit", "window",
+            "thresholds", "is_hard", "assumed", "why",
         ]  # fmt: skip
+
+    def clean_release(self) -> str:
+        """A digest, whole: of a part of one nobody would notice that it covers nothing."""
+        release: str = self.cleaned_data["release"].strip().lower()
+        if release and not (len(release) == 64 and set(release) <= set("0123456789abcdef")):
+            raise forms.ValidationError("Copy the whole digest, 64 characters, from the page of an execution.")
+        return release
 
     def clean(self) -> dict[str, Any]:
         """A currency exactly where there is money, written as ISO 4217 does."""
@@ -173,7 +180,7 @@ class BudgetAdmin(OptionalUnitAdmin):
     list_filter: ClassVar[Any] = ["status", "measure"]
     fields = (*BudgetForm.Meta.fields,)
     readonly_fields = ["version"]
-    search_fields = ["name", "workflow", "agent"]
+    search_fields = ["name", "workflow", "agent", "release"]
 
 
 class ExceptionForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -2,7 +2,8 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
-LEDGER_STEP = Decimal("1E-10")
+PLACES = 10
+LEDGER_STEP = Decimal(1).scaleb(-PLACES)
 
 
 class BadAmount(ValueError):

@@ -11,11 +11,11 @@ from django.db import transaction
 from audit import events
 from audit.actors import Actor
 from audit.lifecycle import database_now
-from audit.refusals import Invalid
+from audit.refusals import Invalid, Stale
 from budgets.models import CostBasis, LedgerEntry, LineKind
 from budgets.money import to_ledger
 from budgets.pricing import Costed, Usage, cost_of_call, cost_of_review, cost_of_tool_call
-from budgets.reserving import Spot, spend
+from budgets.reserving import NOBODY, Spot, Whose, recount, spend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class Place:
     # Not kept with the line: for the budgets that cover it, and the fence under which room was reserved for it.
     workflow: str = ""
     requester: str = ""
+    release: str = ""
     holder: UUID | None = None
 
     @property
@@ -41,6 +42,7 @@ class Place:
             workflow=self.workflow,
             agent=self.agent,
             requester=self.requester,
+            release=self.release,
             execution_id=self.execution_id,
             holder=self.holder,
         )
@@ -88,44 +90,84 @@ def charge_review(seconds: int, place: Place) -> LedgerEntry | None:
     return None if costed is None else _append(LineKind.REVIEW, costed, place, seconds=seconds)
 
 
-@transaction.atomic
-def correct(entry: LedgerEntry, *, to: Decimal, currency: str = "", why: str, by: Actor) -> LedgerEntry:
-    """Append the difference to what it should have been. The line itself stays as it is.
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a line says before and after. `before` is None while nobody knows what it cost."""
 
-    Raises Invalid for a correction of a correction, a changed currency, a missing reason, and one that changes nothing.
-    """
-    entry = LedgerEntry.objects.select_for_update(of=("self",)).get(pk=entry.pk)
-    corrections = list(entry.corrections.all())
+    before: Decimal | None
+    after: Decimal
+    currency: str
+
+    @property
+    def change(self) -> Decimal:
+        return self.after - (self.before or Decimal(0))
+
+
+def present(entry: LedgerEntry) -> tuple[Decimal | None, str, int]:
+    """What a line comes to with its corrections, in which currency, and how many there are."""
+    lines = [entry, *entry.corrections.all()]
+    known = [line for line in lines if line.amount is not None]
     # Of a line of unknown cost the first correction says the currency, and every later one keeps it.
-    held = corrections[0].currency if entry.amount is None and corrections else entry.currency
-    is_known = entry.amount is not None or bool(corrections)
-    currency = currency or held
-    before = (entry.amount or Decimal(0)) + sum(line.amount or Decimal(0) for line in corrections)
+    currency = known[0].currency if known else ""
+    return (sum((line.amount for line in known), Decimal(0)) if known else None), currency, len(lines) - 1
+
+
+def planned(entry: LedgerEntry, *, to: Decimal, currency: str = "") -> Correction:
+    """What correcting a line to this amount would write. Nothing is written.
+
+    Raises Invalid for a correction of a correction, a line that was corrected to nothing, a changed or missing currency,
+    an amount below nothing or with more places than the ledger has, and one that changes nothing.
+    """
     if entry.kind == LineKind.CORRECTION:
         raise Invalid("A correction is corrected by correcting its line again.", errors=[("/entry", "correction", "")])
-    if not why.strip():
-        raise Invalid("Say why the line was wrong.", errors=[("/why", "required", "The ledger keeps it for good.")])
-    if not currency or (is_known and currency != held):
+    before, held, corrections = present(entry)
+    if corrections and not before:
+        raise Invalid(
+            "This line was corrected away: it counts as nothing, for good.",
+            errors=[("/entry", "corrected_away", "")], remedy="What was used after all is reported anew.",
+        )  # fmt: skip
+    if not (currency or held) or (held and currency not in ("", held)):
         raise Invalid(
             "Currencies are never mixed.",
-            errors=[("/currency", "currency", f"This line is in {held or '?'}.")],
+            errors=[("/currency", "currency", f"This line is in {held}." if held else "Write the ISO 4217 code: EUR.")],
         )
-    change = to_ledger(to - before)
-    if not change:
+    if to < 0 or to != to_ledger(to):
+        raise Invalid(
+            "That is no amount.", errors=[("/to", "amount", "Not below nothing, and ten decimal places at most.")]
+        )
+    if to == before:
         raise Invalid("That is what the ledger says already.", errors=[("/to", "unchanged", "Nothing was written.")])
+    return Correction(before, to, currency or held)
+
+
+@transaction.atomic
+def correct(
+    entry: LedgerEntry, *, to: Decimal, why: str, by: Actor, currency: str = "", whose: Whose = NOBODY,
+    read: int | None = None,
+) -> LedgerEntry:  # fmt: skip
+    """Append the difference to what it should have been; it counts in the budgets of `whose` now. The line stays as it is.
+
+    `read` is how many corrections the person had seen. Raises Stale where there are others by now; Invalid without a reason
+    and as `planned` does.
+    """
+    entry = LedgerEntry.objects.select_for_update(of=("self",)).get(pk=entry.pk)
+    if read is not None and entry.corrections.count() != read:
+        raise Stale("Somebody has corrected this line since you opened it. Nothing was written.")
+    if not why.strip():
+        raise Invalid("Say why the line was wrong.", errors=[("/why", "required", "The ledger keeps it for good.")])
+    plan = planned(entry, to=to, currency=currency)
+    costed = Costed(plan.change, plan.currency, CostBasis.REPORTED, why=why.strip())
     place = Place(
-        unit_id=entry.unit_id,
-        execution_id=entry.execution_id,
-        action_id=entry.action_id,
-        span_id=entry.span_id,
-        agent=entry.agent,
-        tool=entry.tool,
-    )
-    costed = Costed(change, currency, CostBasis.REPORTED, why=why.strip())
-    line = _append(LineKind.CORRECTION, costed, place, corrects=entry, model=entry.model, provider=entry.provider)
+        unit_id=entry.unit_id, execution_id=entry.execution_id, action_id=entry.action_id, span_id=entry.span_id,
+        agent=entry.agent, tool=entry.tool, **whose._asdict(),
+    )  # fmt: skip
+    line = _line(LineKind.CORRECTION, costed, place, corrects=entry, model=entry.model, provider=entry.provider)
+    recount(
+        place.spot, change=plan.change, currency=plan.currency, was_unknown=plan.before is None, written=entry.at
+    )  # fmt: skip
     events.record(
         "ledger.corrected", by=by, stream=f"ledger:{entry.pk}", object_id=line.pk, unit_id=entry.unit_id, why=why.strip(),
-        data={"line": str(entry.pk), "change": f"{change:f}", "currency": currency},
+        data={"line": str(entry.pk), "change": f"{plan.change:f}", "currency": plan.currency},
     )  # fmt: skip
     return line
 

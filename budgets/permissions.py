@@ -3,9 +3,10 @@
 The wrapper refuses guardian's defaults: being a superuser, or holding a permission globally, opens no unit.
 """
 
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import connection
 from guardian.shortcuts import assign_perm
 
@@ -74,3 +75,15 @@ def people_with(permission: Permission, unit_id: UUID | None) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(HOLDERS, {"units": units, "codename": f"{permission}_businessunit"})
         return {row[0] for row in cursor.fetchall()}
+
+
+# Whoever may add to the ledger by hand, in the units they see.
+CORRECTS = "budgets.add_ledgerentry"
+
+
+def may_correct(actor: Actor) -> bool:
+    """May this person correct cost lines at all? Asked of the database each time: who lost the permission has lost it."""
+    if actor.user_id is None:
+        return False
+    user: Any = get_user_model().objects.filter(pk=actor.user_id, is_active=True).first()
+    return user is not None and user.has_perm(CORRECTS)

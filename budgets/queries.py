@@ -58,7 +58,10 @@ class Standing:
     @property
     def covers(self) -> str:
         """In words, without the unit."""
-        named = [("workflow", self.budget.workflow), ("agent", self.budget.agent), ("asked by", self.budget.requester)]
+        named = [
+            ("workflow", self.budget.workflow), ("agent", self.budget.agent), ("asked by", self.budget.requester),
+            ("release", self.budget.release[:8]),
+        ]  # fmt: skip
         return ", ".join(f"{what} {name}" for what, name in named if name) or "everything"
 
     @property

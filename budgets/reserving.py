@@ -6,6 +6,7 @@ A reservation belongs to a holder, the fence under which something runs, so whoe
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -22,6 +23,17 @@ BUDGETS = system("budgets")
 LOOK_EVERY_SECONDS = 0.5
 
 
+class Whose(NamedTuple):
+    """What a budget may ask of an execution: its workflow, who asked for it, the digest of its release. Empty: nobody's."""
+
+    workflow: str = ""
+    requester: str = ""
+    release: str = ""
+
+
+NOBODY = Whose()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
     """Whose use it is, as budgets see it; `holder` is the fence it runs under."""
@@ -30,6 +42,8 @@ class Spot:
     workflow: str = ""
     agent: str = ""
     requester: str = ""
+    # The digest of the release it runs under; "" where there is none.
+    release: str = ""
     execution_id: UUID | None = None
     holder: UUID | None = None
 
@@ -70,10 +84,11 @@ def reserve(spot: Spot, worst: Worst) -> bool:
     if not anything_is_budgeted():
         return False
     rows = run(
-        "SELECT window_id, needed FROM budget_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "SELECT window_id, needed FROM budget_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, spot.execution_id,
             worst.money, worst.currency, worst.tokens, worst.runs, worst.assume,
+            spot.release,
         ],
     )  # fmt: skip
     if rows:
@@ -86,9 +101,22 @@ def spend(spot: Spot, *, money: Decimal | None, currency: str, tokens: int) -> N
     if not anything_is_budgeted():
         return
     rows = run(
-        "SELECT window_id, reached FROM budget_spend(%s, %s, %s, %s, %s, %s, %s, %s)",
-        [spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, money, currency, tokens],
+        "SELECT window_id, reached FROM budget_spend(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.holder, money, currency, tokens, spot.release],
     )
+    _tell(rows)
+
+
+def recount(spot: Spot, *, change: Decimal, currency: str, was_unknown: bool, written: datetime) -> None:
+    """Count a correction of a line written then, inside the transaction that writes it."""
+    if not anything_is_budgeted():
+        return
+    rows = run(
+        "SELECT window_id, reached FROM budget_correct(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            spot.unit_id, spot.workflow, spot.agent, spot.requester, spot.release, change, currency, was_unknown, written,
+        ],
+    )  # fmt: skip
     _tell(rows)
 
 

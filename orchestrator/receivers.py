@@ -13,6 +13,7 @@ from audit.lifecycle import move
 from budgets.operations import Place, charge_review
 from orchestrator.engine.resume import finish_parked_step, resume_step
 from orchestrator.gate.announce import announce
+from orchestrator.gate.budgeting import run_of
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.locks import lock_action
 from orchestrator.models import Action, Step
@@ -48,8 +49,9 @@ def charge_reading(request: ApprovalRequest, **_: Any) -> None:
         agent, tool = request.agent, request.tool if request.is_call else ""
         action_id = request.subject_id if request.is_call else None
         place = Place(
-            unit_id=request.unit_id, execution_id=request.execution_id, action_id=action_id, agent=agent, tool=tool
-        )
+            unit_id=request.unit_id, execution_id=request.execution_id, action_id=action_id, agent=agent, tool=tool,
+            **run_of(request.execution_id, request.unit_id)._asdict(),
+        )  # fmt: skip
         charge_review(seconds, place)
 
 

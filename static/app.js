@@ -226,10 +226,10 @@
     tick();
     sayNewMessages();
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
-    const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
+    const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal]");
     if (fault) return focusOn(fault);
     const lost = !document.activeElement || document.activeElement === document.body;
-    if (held && lost) focusOn(nextRow() || heir(place), { preventScroll: inSight(place) });
+    if (held && lost) focusOn(nextRow() || heir(place), place);
   });
 
   function nextRow() {
@@ -237,15 +237,11 @@
     return (rows[held.place] || rows.at(-1))?.querySelector("a, button, input");
   }
   const heir = (place) => place && (place.querySelector("[data-focus], h1, h2, h3") || place);
-  // What took its place where the person looks: the page does not move under them.
-  function inSight(place) {
-    const { top, bottom } = place?.getBoundingClientRect() ?? {};
-    return top < innerHeight && bottom > 0;
-  }
-  function focusOn(target, how) {
+  /* The part itself stands where the control stood: the page stays where it is. */
+  function focusOn(target, part) {
     if (!target) return;
     if (target.tabIndex < 0 && !target.hasAttribute("tabindex")) target.setAttribute("tabindex", "-1");
-    target.focus(how);
+    target.focus({ preventScroll: target === part });
   }
 
   // --- Small things on the page ---------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
-/* The review page's reading record. A part with data-section was on screen after a second (a fold: opened and on screen). Only the
- * person ticks its box (input name="viewed"), and a part that was not on screen yet is shown instead of ticked. Milliseconds and
- * openings go into the form's input name="reading". Buttons with data-unlock wait for every box with data-must, unless Reject is
- * chosen; pressed too early they lead to the first part still to be read. */
+/* The review page's reading record. A part with data-section counts as viewed after a second on screen (a fold: opened and on
+ * screen). Viewing ticks its box (input name="viewed") in form[data-decision]; without this script a person ticks it by hand.
+ * Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait for every box with
+ * data-must, unless Reject is chosen; pressed too early they lead to the first part still to be read. */
 (() => {
   "use strict";
-  const { all, say } = window.holdpoint;
+  const { all } = window.holdpoint;
   const STEP = 250;
   const ENOUGH = 1000;
   const read = {}; // section -> { ms, opens }
@@ -31,14 +31,30 @@
   }, STEP);
 
   function show() {
-    narrow();
+    for (const box of boxes()) {
+      if (!box.checked && (read[box.value]?.ms ?? 0) >= ENOUGH) box.checked = true;
+      box.setAttribute("aria-readonly", "true");
+    }
+    // Signing alone asks for the same parts, in a form of its own.
+    for (const box of all("#glass-form [name=viewed]")) box.checked ||= (read[box.value]?.ms ?? 0) >= ENOUGH;
     all("[data-unlock]").forEach(unlock);
+    offer();
     const record = form()?.elements.namedItem("reading");
     if (record) record.value = JSON.stringify(read);
   }
 
   // Refusing is possible at once; whoever has not chosen yet is told what approving still needs.
   const rejecting = () => form()?.elements.namedItem("verdict")?.value === "reject";
+  // Only the reasons that fit the answer are offered; what was chosen and no longer fits is let go.
+  function offer() {
+    const reason = form()?.querySelector("[data-when-rejecting]");
+    const answer = form()?.elements.namedItem("verdict")?.value;
+    if (!reason || !answer) return;
+    const unfit = rejecting() ? reason.dataset.notWhenRejecting : reason.dataset.whenRejecting;
+    for (const group of reason.querySelectorAll("optgroup")) group.hidden = group.disabled = group.label === unfit;
+    if (reason.selectedOptions[0]?.parentElement.disabled) reason.value = "";
+  }
+
   const unread = () => (rejecting() ? [] : boxes().filter((box) => "must" in box.dataset && !box.checked));
 
   function unlock(button) {
@@ -50,18 +66,8 @@
     if (note && note.textContent !== why) note.textContent = why;
   }
 
-  // A reason speaks for one answer: those of the other are no choice once the answer is chosen.
-  function narrow() {
-    const list = form()?.elements.namedItem("reason_code");
-    const fitting = list?.getAttribute(`data-fit-${form().elements.namedItem("verdict")?.value}`)?.split(" ");
-    if (!fitting) return;
-    for (const option of list.options) option.hidden = option.disabled = option.value !== "" && !fitting.includes(option.value);
-    for (const group of all("optgroup", list)) group.hidden = [...group.children].every((option) => option.hidden);
-    if (list.selectedOptions[0]?.disabled) list.value = "";
-  }
-
-  function leadTo(section) {
-    const part = document.querySelector(`[data-section="${CSS.escape(section)}"]`);
+  function leadOn() {
+    const part = document.querySelector(`[data-section="${CSS.escape(unread()[0].value)}"]`);
     const heading = part?.querySelector("summary, h2");
     if (!heading) return;
     if (heading.matches("h2")) heading.setAttribute("tabindex", "-1");
@@ -74,15 +80,9 @@
     const button = target.closest?.("[data-unlock]");
     if (!button || "jsStale" in document.documentElement.dataset) return;
     show();
-    if (!("jsBusy" in button.dataset) && unread().length) leadTo(unread()[0].value);
+    if (!("jsBusy" in button.dataset) && unread().length) leadOn();
   }, true);
-  document.addEventListener("click", (event) => {
-    const box = event.target;
-    if (!box.matches("input[name=viewed]:checked") || (read[box.value]?.ms ?? 0) >= ENOUGH) return;
-    event.preventDefault();
-    leadTo(box.value);
-    say(`“${box.labels[0]?.textContent.trim()}” was not on your screen yet. Here it is; tick it when you have read it.`);
-  });
+  document.addEventListener("click", (event) => { if (event.target.matches("form[data-decision] input[name=viewed]")) event.preventDefault(); });
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("details[data-section]") && event.target.open) entry(event.target.dataset.section).opens += 1;
   }, true);

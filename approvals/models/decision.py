@@ -26,8 +26,8 @@ class ReasonCode(models.TextChoices):
     WRONG_AMOUNT = "wrong_amount", "Wrong amount"
     WRONG_TARGET = "wrong_target", "Wrong account or recipient"
     MISSING_EVIDENCE = "missing_evidence", "Evidence is missing"
-    NOT_ANSWERED = "question_not_answered", "Question not answered"
     NOT_ALLOWED = "not_allowed", "Not allowed by policy"
+    UNSETTLED = "unsettled", "The answer given does not settle it"
     DUPLICATE = "duplicate", "Duplicate, or already done"
     OTHER = "other", "Other"
 

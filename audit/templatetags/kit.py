@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from audit.templatetags import _charts, _format, _frames, _graph, _render, _status, _stories
+from audit.templatetags import _burn, _charts, _format, _frames, _graph, _render, _status, _stories
 
 register = template.Library()
 SPARK_HEIGHT = 16
@@ -156,6 +156,12 @@ def stacked(chart: _charts.Chart) -> dict[str, object]:
         "rows": list(zip(chart.labels, columns, strict=True)),
         "last": chart.labels[-1] if len(chart.labels) > 1 else "",
     }
+
+
+@register.inclusion_tag("parts/_burn.html")
+def burn(chart: _burn.Burn) -> dict[str, object]:
+    """A sum by day against its limit and the lines before it, with where it is likely to end, and the same numbers as a table."""
+    return {"chart": chart, "drawn": _burn.drawn(chart), "width": chart.days * _burn.SLOT}
 
 
 # --- Times -----------------------------------------------------------------------------------------------------
@@ -326,15 +332,9 @@ def narrows(form: BaseForm) -> bool:
 
 
 @register.inclusion_tag("parts/_form_errors.html")
-def form_errors(form: BaseForm, *, beside: bool = False) -> dict[str, object]:
-    """The error summary on top of a form; takes focus after a 422.
-
-    In a form that says every fault `beside` its field, a single one is said there alone, and the field takes the focus.
-    """
+def form_errors(form: BaseForm) -> dict[str, object]:
+    """The error summary on top of a form; takes focus after a 422."""
     faulty = [bound for bound in form.visible_fields() if bound.errors]
-    if beside and len(faulty) == 1 and len(form.errors) == 1:
-        faulty[0].field.widget.attrs["autofocus"] = True
-        return {}
     return {"form": form, "fields": faulty, "general": form.non_field_errors()}
 
 

@@ -102,6 +102,12 @@ class LedgerEntry(models.Model):
                 name="estimated_cost_says_by_which_rates",
                 condition=~Q(basis=CostBasis.ESTIMATED) | ~Q(priced_by=""),
             ),
+            # Tokens and money stand on the same line. Its corrections name the span, too.
+            models.UniqueConstraint(
+                name="one_cost_line_of_a_kind_per_span",
+                fields=["span_id", "kind"],
+                condition=Q(span_id__isnull=False) & ~Q(kind=LineKind.CORRECTION),
+            ),
         ]
         indexes = [
             models.Index(name="ledger_execution", fields=["execution_id"]),

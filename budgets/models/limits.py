@@ -19,7 +19,7 @@ from audit.refusals import Refusal
 
 BUDGET = definition_lifecycle("budget")
 # What a window has counted makes no sense under another of these.
-FOR_GOOD = ("unit_id", "workflow", "agent", "requester", "measure", "currency", "window")
+FOR_GOOD = ("unit_id", "workflow", "agent", "requester", "release", "measure", "currency", "window")
 
 
 class Measure(models.TextChoices):
@@ -42,7 +42,7 @@ def thresholds() -> list[int]:
 
 
 class Budget(Definition):
-    """Covers what all of its unit, workflow, agent and requester cover, empty ones covering everything."""
+    """Covers what all of its unit, workflow, agent, requester and release cover, empty ones covering everything."""
 
     lifecycle: ClassVar[Lifecycle] = BUDGET
     # Out of force it lets more through than before.
@@ -57,6 +57,10 @@ class Budget(Definition):
     requester = models.CharField(
         max_length=200, blank=True, help_text="As the audit trail writes it, user:7. Empty means everybody, together"
     )
+    release = models.CharField(
+        "release", max_length=64, blank=True, default="", db_default="",
+        help_text="The digest, as the page of an execution shows it. Empty means every release, together",
+    )  # fmt: skip
     measure = models.CharField(max_length=10, choices=Measure.choices, default=Measure.MONEY)
     currency = models.CharField(max_length=3, blank=True, help_text="ISO 4217 code, for money only")
     limit = models.DecimalField(
@@ -119,7 +123,7 @@ class BudgetWindowQuerySet(models.QuerySet["BudgetWindow"]):
 
 
 class BudgetWindow(models.Model):
-    """One window of a budget: what was spent in it and what is reserved. Written by the functions of migration 0009 only."""
+    """One window of a budget: what was spent in it and what is reserved. Written by the functions of the migrations only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     budget = models.CharField(max_length=80)
@@ -150,6 +154,23 @@ class BudgetWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.budget} from {self.starts_at:%Y-%m-%d}"
+
+
+class BudgetDay(models.Model):
+    """What a window spent on one day, in the time zone its windows begin in. A trigger writes it: the days come to the window."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    window = models.ForeignKey(BudgetWindow, on_delete=models.PROTECT, related_name="days", db_index=False)
+    day = models.DateField()
+    spent = models.DecimalField(max_digits=20, decimal_places=10)
+
+    objects: Any = models.Manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_day_of_a_budget_window", fields=["window", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.spent} on {self.day}"
 
 
 class Reservation(models.Model):

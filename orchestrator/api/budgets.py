@@ -21,6 +21,7 @@ class BudgetShape(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="budget.version")
     unit = serializers.CharField()
     covers = serializers.CharField()
+    release = serializers.CharField(source="budget.release", help_text="Digest of the one release it is of; or empty")
     state = serializers.CharField(help_text=", ".join(STATES))
     measure = serializers.ChoiceField(Measure.values, source="budget.measure")
     currency = serializers.CharField(source="budget.currency")

@@ -40,7 +40,7 @@ class Cursors(Keyset):
     """A Keyset that says so when a cursor is none of its own."""
 
     def refuse_foreign(self, cursor: str) -> None:
-        if cursor[:1] not in (OLDER, NEWER) or self._read(cursor[1:]) is None:
+        if cursor[:1] not in (OLDER, NEWER) or self.place(cursor[1:]) is None:
             raise BadParameter("The cursor is not one of this list.", remedy="Start again without a cursor.")
 
 

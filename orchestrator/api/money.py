@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit import events
+from audit import events, scope
 from audit.refusals import Forbidden, Invalid
-from budgets.models import BusinessUnit, LedgerEntry, LineKind
+from budgets.models import BusinessUnit
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from orchestrator.api.base import ApiView, actor_of, either, machines
@@ -22,9 +21,10 @@ from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, when
 from orchestrator.api.shapes import UsageShape, show_one
 from orchestrator.api.units import unit_named
+from orchestrator.gate.budgeting import run_of
+from orchestrator.queries.cost_groups import Period, groups
 
 GROUPS = ("unit", "agent", "tool", "model", "execution", "basis")
-COLUMNS = {"unit": "unit_id", "execution": "execution_id"}
 MOST_GROUPS = 1_000
 
 
@@ -53,7 +53,8 @@ def _report(request: Request, body: dict[str, Any]) -> Answer:
     reference = body.pop("reference", "")
     if agent != by.name:
         raise Forbidden(f"This token is {by.name}'s and cannot report for {agent}.", code="other_agent")
-    entry = charge(Usage(**body), Place(unit_id=where.pk, execution_id=execution_id, agent=agent))
+    run = run_of(execution_id, where.pk)._asdict()
+    entry = charge(Usage(**body), Place(unit_id=where.pk, execution_id=execution_id, agent=agent, **run))
     if entry is None:
         raise Invalid("Report a cost or tokens.", errors=[("", "empty", "Neither a cost nor tokens were reported.")])
     entry.refresh_from_db()
@@ -89,35 +90,23 @@ class Costs(ApiView):
         name = request.query_params.get("group_by", "unit")
         if name not in GROUPS:
             raise BadParameter(f"group_by: Use one of: {', '.join(GROUPS)}.")
-        rows = LedgerEntry.objects.visible_to(actor_of(request)).filter(**_period(request))
-        found = _sums(rows, COLUMNS.get(name, name))
+        seen = scope.unit_ids(actor_of(request), "view")
+        found = [_named(row) for row in groups(seen, _period(request), name, MOST_GROUPS)]
         if name == "unit":
             titles = dict(BusinessUnit.objects.values_list("pk", "name"))
             found = [{**row, "group": titles.get(row["group"])} for row in found]
         return Response({"results": CostShape(found, many=True).data, "next": None, "previous": None})
 
 
-def _period(request: Request) -> dict[str, Any]:
-    wanted = {"from": "at__gte", "to": "at__lt"}
+def _period(request: Request) -> Period:
+    wanted = {"from": "since", "to": "until"}
     try:
-        return {wanted[name]: when(request.query_params[name]) for name in wanted if name in request.query_params}
+        return Period(
+            **{wanted[name]: when(request.query_params[name]) for name in wanted if name in request.query_params}
+        )
     except ValueError as error:
         raise BadParameter(f"from, to: {error}") from None
 
 
-def _sums(rows: Any, column: str) -> list[dict[str, Any]]:
-    grouped = (
-        rows.with_corrections()
-        .values("currency", group=F(column))
-        .annotate(
-            cost=Sum("amount"),
-            tokens_in=Sum("input_tokens"),
-            tokens_out=Sum("output_tokens"),
-            calls=Count("id", filter=~Q(kind=LineKind.CORRECTION)),
-            unknown=Count("id", filter=Q(amount=None, is_corrected=False)),
-        )
-    )
-    return [
-        {**row, "input_tokens": row["tokens_in"], "output_tokens": row["tokens_out"]}
-        for row in grouped.order_by(F("cost").desc(nulls_last=True), "group")[:MOST_GROUPS]
-    ]
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "input_tokens": row["tokens_in"], "output_tokens": row["tokens_out"], "unknown": row["missing"]}

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ from django_q.signing import SignedPackage
 
 from audit import failpoints
 from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, claim_in_turn, held_by
-from orchestrator.engine.pace import Pace
+from orchestrator.engine.pace import Pace, at_rest
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class StepBroker(Broker):  # type: ignore[misc]
 
     def _held(self) -> int:
         """How many claims are in hand, or a few more: counted only where it could matter, which is not at rest."""
-        if self._held_at_most > settings.WORKERS * settings.HANDS // 8:
+        if self._held_at_most > at_rest(settings.WORKERS * settings.HANDS):
             return held_by(HOST)
         return self._held_at_most
 
@@ -126,8 +127,12 @@ def _password() -> str | None:
 
 
 def _shares(claims: list[Claim]) -> list[list[Claim]]:
-    """The claims spread evenly over the workers, one package each: a queue hop costs more than what it carries."""
-    return [share for start in range(settings.WORKERS) if (share := claims[start :: settings.WORKERS])]
+    """The claims as packages: no more than one for each worker, spread evenly, and a few claims all to one worker.
+
+    A queue hop costs more than what it carries, and what one worker begins together it settles together.
+    """
+    number = min(settings.WORKERS, ceil(len(claims) / max(1, settings.HANDS // 2)))
+    return [share for start in range(number) if (share := claims[start::number])]
 
 
 def _package(claims: list[Claim]) -> str:

@@ -27,6 +27,7 @@ def spot_of(segment: Segment) -> Spot:
         workflow=execution.workflow,
         agent=segment.spec.agent or f"{WORKFLOW}{execution.workflow}",
         requester=execution.requester,
+        release=segment.released.digest,
         execution_id=execution.pk,
         holder=segment.fence,
     )

@@ -1,28 +1,31 @@
 """Our own parts of traces out to a sink, after the fact and beside everything else: no execution waits for it, or knows of it.
 
 In a thread of the worker, not in its sweep: a sink that hangs must not delay a lease. One host sends at a time. At least
-once: the place in the trail is moved after the sink has taken everything before it.
+once: the place in the trail is moved after the sink has taken everything before it. What it turns down for good is set aside,
+in the same transaction, so that it holds up nothing behind it and can be sent again.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error, connection
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from django.db import Error, connection, transaction
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from audit import events
+from audit.actors import system
 from audit.ids import new_id
 from audit.lifecycle import run
-from orchestrator.models import TraceExport
+from orchestrator.models import TraceExport, TraceSetAside
 from orchestrator.telemetry import names
-from orchestrator.telemetry.ended import STEP, closed, ended
+from orchestrator.telemetry.ended import STEP, Ended, closed, ended
 from orchestrator.telemetry.outgoing import Wanted, span_of
+from orchestrator.telemetry.sink import Refused, Sink
 
 logger = logging.getLogger(__name__)
 BATCH = 512
@@ -31,6 +34,7 @@ IDLE_SECONDS = 2.0
 HELD_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0
 START = UUID(int=0)
+TRACES, STREAM = system("traces"), "traces:out"
 
 _BEGIN = "INSERT INTO orchestrator_traceexport (id, written_in, last_id) VALUES (1, %s, %s) ON CONFLICT (id) DO NOTHING"
 _TAKE = """
@@ -40,18 +44,18 @@ RETURNING written_in, last_id
 """
 _MOVE = """
 UPDATE orchestrator_traceexport SET written_in = %(to)s, last_id = %(last)s, sent = sent + %(sent)s, failures = 0,
-  caught_up_at = GREATEST(caught_up_at, %(at)s) WHERE holder = %(me)s
+  caught_up_at = GREATEST(caught_up_at, %(at)s) WHERE holder = %(me)s RETURNING 1
 """
 _FAIL = """
 UPDATE orchestrator_traceexport SET failures = failures + 1, next_try_at = clock_timestamp()
   + make_interval(secs => LEAST(power(2, LEAST(failures, 16)), %(most)s)) WHERE holder = %(me)s
 """
 
-Send = Callable[[Sequence[ReadableSpan]], SpanExportResult]
+Send = Callable[[Sequence[ReadableSpan]], SpanExportResult | Refused]
 
 
 class Exporter:
-    """One per worker. `send` gives spans to the sink, and says whether it took them."""
+    """One per worker. `send` gives spans to the sink, and says whether it took them, or never will."""
 
     def __init__(self, send: Send, wanted: Wanted | None = None) -> None:
         self._me = new_id()
@@ -70,15 +74,36 @@ class Exporter:
         if until <= since:
             return False
         parts = ended(since, last, until, BATCH)
-        spans = [span for span in (span_of(part, self._resource, self._wanted) for part in parts) if span is not None]
-        if spans and self._send(spans) is not SpanExportResult.SUCCESS:
+        spans = self._spans(parts)
+        answer = self._send(spans) if spans else SpanExportResult.SUCCESS
+        if answer is SpanExportResult.FAILURE:
             run(_FAIL, {"me": self._me, "most": LONGEST_PAUSE_SECONDS})
             return False
         if len(parts) == BATCH:
-            self._move(parts[-1].written_in, parts[-1].id, len(spans), parts[-1].at)
+            to = {"to": parts[-1].written_in, "last": parts[-1].id, "at": parts[-1].at}
         else:
-            self._move(until, START, len(spans), now if until == horizon else None)
+            to = {"to": until, "last": START, "at": now if until == horizon else None}
+        aside = None
+        if isinstance(answer, Refused):
+            aside = TraceSetAside(
+                written_in=since, last_id=last, until=until, parts=len(parts), spans=len(spans), status=answer.status
+            )
+        self._move(to, sent=0 if aside else len(spans), aside=aside)
         return len(parts) == BATCH or until < horizon
+
+    def resend(self, aside: TraceSetAside) -> bool:
+        """Send what was set aside once more. Whether the sink took it; then it is set aside no longer."""
+        spans = self._spans(ended(aside.written_in, aside.last_id, aside.until, aside.parts))
+        if self._send(spans) is not SpanExportResult.SUCCESS:
+            return False
+        with transaction.atomic():
+            if TraceSetAside.objects.filter(pk=aside.pk).delete()[0]:
+                _record("traces.resent", aside)
+        return True
+
+    def _spans(self, parts: Iterable[Ended]) -> list[ReadableSpan]:
+        found = (span_of(part, self._resource, self._wanted) for part in parts)
+        return [span for span in found if span is not None]
 
     def _take(self) -> tuple[int, UUID] | None:
         """The place it goes on from; None while another host sends, or after a failure until its time has come."""
@@ -90,8 +115,24 @@ class Exporter:
             rows = run(_TAKE, asked)
         return rows[0] if rows else None
 
-    def _move(self, to: int, last: UUID, sent: int, at: datetime | None) -> None:
-        run(_MOVE, {"to": to, "last": last, "sent": sent, "at": at, "me": self._me})
+    @transaction.atomic
+    def _move(self, to: dict[str, Any], *, sent: int, aside: TraceSetAside | None) -> None:
+        """Behind this batch, and keep it if it was turned down; nothing where another host has taken over meanwhile."""
+        if run(_MOVE, {**to, "sent": sent, "me": self._me}) and aside is not None:
+            aside.save(force_insert=True)
+            _record("traces.set_aside", aside)
+
+
+def _record(name: str, aside: TraceSetAside) -> None:
+    events.record(
+        name, by=TRACES, stream=STREAM, object_id=aside.pk, data={"spans": aside.spans, "status": aside.status}
+    )  # fmt: skip
+
+
+def exporter() -> Exporter:
+    """To the sink that the environment names."""
+    wanted = Wanted(content=settings.TRACE_EXPORT_CONTENT, openinference=settings.TRACE_EXPORT_OPENINFERENCE)
+    return Exporter(Sink().send, wanted)
 
 
 class TraceLoop(threading.Thread):
@@ -105,16 +146,15 @@ class TraceLoop(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
-        wanted = Wanted(content=settings.TRACE_EXPORT_CONTENT, openinference=settings.TRACE_EXPORT_OPENINFERENCE)
-        exporter = Exporter(OTLPSpanExporter().export, wanted)
+        one = exporter()
         while not self._stopping.is_set():
-            if not self._round(exporter):
+            if not self._round(one):
                 self._stopping.wait(IDLE_SECONDS)
         connection.close()
 
-    def _round(self, exporter: Exporter) -> bool:
+    def _round(self, one: Exporter) -> bool:
         try:
-            return exporter.one_round()
+            return one.one_round()
         except Error as error:
             logger.warning("the database is away (%s); trying again", type(error).__name__)
             connection.close()

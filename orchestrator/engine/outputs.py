@@ -1,17 +1,18 @@
 """Is an output what was promised? An empty result where one was promised is a failure, never silence."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.workflows.binding import BindingError, bind_output
+from orchestrator.workflows.fitting import Fits, quick_check
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 
 _EMPTY = {"minItems", "minLength", "minProperties"}
-_MOST_VALIDATORS = 256
+_MOST_JUDGES = 256
 
 
 def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: Iterable[str]) -> Failure | None:
@@ -21,7 +22,7 @@ def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: I
             return Failure("empty_result", f"“{name}” is empty where the workflow promises some.")
     if not schema:
         return None
-    for error in validator_of(schema).iter_errors(output):
+    for error in errors_of(schema, output):
         where = "/" + "/".join(map(str, error.absolute_path))
         if error.validator in _EMPTY:
             return Failure("empty_result", f"{where} is empty where the schema promises some.")
@@ -41,7 +42,7 @@ def promised(one: Released, spec: StepSpec) -> dict[str, Any]:
     contract = one.tools.get(spec.tool or "") or one.agents.get(spec.agent or "") or {}
     schema: dict[str, Any] = {**(spec.output_schema or contract.get("output_schema") or {})}
     if spec.non_empty:
-        schema["required"] = sorted({*schema.get("required", ()), *spec.non_empty})
+        schema["required"] = list(dict.fromkeys([*schema.get("required", ()), *spec.non_empty]))
         schema["properties"] = {**{name: {} for name in spec.non_empty}, **schema.get("properties", {})}
     return schema
 
@@ -57,15 +58,17 @@ def result_of(
     return problem_with(output, spec.output_schema or {}, ()) or output
 
 
-def validator_of(schema: Mapping[str, Any]) -> Draft202012Validator:
-    """The schema's validator, built once: schemas of a release are the same objects for as long as a worker keeps it."""
-    known = _validators.get(id(schema))
+def errors_of(schema: Mapping[str, Any], value: Any) -> Iterator[ValidationError]:
+    """Where the value does not fit. Schemas of a release are the same objects for as long as a worker keeps it, so what
+    judges by them is made once."""
+    known = _judges.get(id(schema))
     if known is None or known[0] is not schema:
-        if len(_validators) >= _MOST_VALIDATORS:
-            _validators.clear()
+        if len(_judges) >= _MOST_JUDGES:
+            _judges.clear()
         # The schema is kept with it, so that no other object ever gets its id.
-        known = _validators[id(schema)] = (schema, Draft202012Validator(schema))
-    return known[1]
+        known = _judges[id(schema)] = (schema, quick_check(schema), Draft202012Validator(schema))
+    _, quick, validator = known
+    return iter(()) if quick is not None and quick(value) else validator.iter_errors(value)
 
 
-_validators: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
+_judges: dict[int, tuple[Mapping[str, Any], Fits | None, Draft202012Validator]] = {}

@@ -1,16 +1,21 @@
 """How many claims a host makes, and how close to each other: enough for its hands, no more, and together where work flows.
 
-A claim of ten costs little more than a claim of one; but nobody waits for company while the host is at rest. And claims
-ahead of free hands are worth it only where hands get free quickly: behind steps that take minutes they would wait out
-their lease. Pure arithmetic over a clock that is handed in.
+A claim of ten costs little more than a claim of one, and what begins together settles together; but nobody waits for
+company while the host is at rest. And claims ahead of free hands are worth it only where hands get free quickly:
+behind steps that take minutes they would wait out their lease. Pure arithmetic over a clock that is handed in.
 """
 
 from collections import deque
 
 # How far ahead of the hands claims are made, in time: short beside a lease, long beside a claim.
 AHEAD_SECONDS = 0.25
-# The least time between two claims of a host whose hands are all at work; of one that is half at work, half of it.
+# The least time between two claims where a quarter of the hands or more are at work; where fewer are, less.
 APART_SECONDS = 0.03
+
+
+def at_rest(hands: int) -> int:
+    """As long as no more than this is in hand, one execution follows the other rather than runs beside it."""
+    return hands // 8
 
 
 class Pace:
@@ -36,7 +41,7 @@ class Pace:
         """How long to wait before the next claim, in seconds."""
         if not self._claimed:
             return 0.0
-        apart = APART_SECONDS * min(1.0, held / self._hands)
+        apart = APART_SECONDS * min(1.0, 4 * held / self._hands) if held > at_rest(self._hands) else 0.0
         return max(0.0, self._claimed[-1][0] + apart - now)
 
     def _soon(self, now: float) -> int:

@@ -3,6 +3,7 @@
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from orchestrator.engine import run_rollups
 from orchestrator.models import CostFold, CostRollup
 from orchestrator.models.cost import KEPT, MEASURES
 
@@ -23,7 +24,10 @@ CLOSED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 def fold() -> int:
     """Fold what was closed since the last time. Returns how many buckets changed; 0 where another sweep is at it."""
     state = CostFold.objects.select_for_update(skip_locked=True).first()
-    return _fold(state) if state is not None else 0
+    if state is None:
+        return 0
+    until = _closed()
+    return _fold(state, until) + run_rollups.fold(state, until)
 
 
 @transaction.atomic
@@ -31,17 +35,22 @@ def rebuild() -> int:
     """Fold the whole ledger again. Readers see the old roll-ups until this is done, and never half of the new."""
     state = CostFold.objects.select_for_update().get()
     CostRollup.objects.all().delete()
-    state.before = 0
-    return _fold(state)
+    state.before, until = 0, _closed()
+    return _fold(state, until) + run_rollups.rebuild(state, until)
 
 
-def _fold(state: CostFold) -> int:
-    """Up to the oldest transaction that is still open: its lines, whatever their ids and times, come next time."""
+def _closed() -> int:
     with connection.cursor() as cursor:
         cursor.execute(CLOSED)
         (until,) = cursor.fetchone()
-        if until <= state.before:
-            return 0
+    return int(until)
+
+
+def _fold(state: CostFold, until: int) -> int:
+    """Up to the oldest transaction that is still open: its lines, whatever their ids and times, come next time."""
+    if until <= state.before:
+        return 0
+    with connection.cursor() as cursor:
         cursor.execute(FOLD, [state.before, until])
         changed: int = cursor.rowcount
     if changed:

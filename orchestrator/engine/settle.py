@@ -123,6 +123,7 @@ def charge(segment: Segment) -> None:
         tool=segment.spec.tool or "",
         workflow=segment.execution.workflow,
         requester=segment.execution.requester,
+        release=segment.released.digest,
         holder=segment.fence,
     )
     for usage in segment.usages:

@@ -1,8 +1,10 @@
 """Room for one call, taken in the transaction that redeems it, and given back in the one that reports it."""
 
+from uuid import UUID
+
 from budgets import reserving
 from budgets.pricing import cost_of_tool_call
-from budgets.reserving import Spot, Worst, anything_is_budgeted
+from budgets.reserving import NOBODY, Spot, Whose, Worst, anything_is_budgeted
 from orchestrator.gate.propose import WORKFLOW
 from orchestrator.models import Action, Execution
 
@@ -35,9 +37,11 @@ def release(action: Action, *, ran: bool) -> None:
 
 def spot_of(action: Action) -> Spot:
     """Whose use a call's is."""
+    run = run_of(action.execution_id, action.unit_id)
     return Spot(
         unit_id=action.unit_id,
-        workflow=workflow_of(action),
+        workflow=run.workflow,
+        release=run.release,
         agent=action.agent,
         requester=action.requester,
         execution_id=action.execution_id,
@@ -45,8 +49,10 @@ def spot_of(action: Action) -> Spot:
     )
 
 
-def workflow_of(action: Action) -> str:
-    """The workflow it belongs to, or "". Looked up only while there is a budget that might ask."""
-    if action.step_id is None or action.execution_id is None or not anything_is_budgeted():
-        return ""
-    return Execution.objects.filter(pk=action.execution_id).values_list("workflow", flat=True).first() or ""
+def run_of(execution_id: UUID | None, unit_id: UUID) -> Whose:
+    """Of an execution of this unit: nobody spends in the name of another's. Looked up only while a budget might ask."""
+    if execution_id is None or not anything_is_budgeted():
+        return NOBODY
+    rows = Execution.objects.filter(pk=execution_id, unit_id=unit_id)
+    found = rows.values_list("workflow", "requester", "release__digest").first()
+    return Whose(*found) if found else NOBODY

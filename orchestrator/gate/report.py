@@ -15,7 +15,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
-from orchestrator.gate.budgeting import release, workflow_of
+from orchestrator.gate.budgeting import release, run_of
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
@@ -81,13 +81,15 @@ def report(
 
 def place_of(action: Action) -> budgets.Place:
     """Where the cost of a call belongs."""
+    run = run_of(action.execution_id, action.unit_id)
     return budgets.Place(
         unit_id=action.unit_id,
         execution_id=action.execution_id,
         action_id=action.pk,
         agent=action.agent,
         tool=action.tool,
-        workflow=workflow_of(action),
+        workflow=run.workflow,
+        release=run.release,
         requester=action.requester,
         holder=action.fence,
     )

@@ -1,6 +1,7 @@
-"""The health readings as Prometheus reads them. Sums only: no label holds a name of a unit, workflow, agent or person.
+"""The health readings as Prometheus reads them. No label holds a name of a unit, workflow, agent or person.
 
-Every label's values come from a fixed list, so the number of series does not grow with what is done here.
+A label's values come from a fixed list, so the number of series does not grow with what is done here. Budgets alone have
+names: two people put each in force, and a token sees so many of its unit's at most.
 """
 
 import threading
@@ -21,9 +22,11 @@ MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # However often it is scraped, and by however many: the database is asked once in this time by each web process.
 FRESH_SECONDS = 5.0
 MOST_KEPT = 64
+# Those that hold something up and the fullest first; what is left out is counted.
+MOST_BUDGETS = 100
 WANTED = frozenset(
     {"queue_age", "leases", "approvals", "hosts", "notices", "webhooks", "connections", "letters", "breakers", "attempts",
-     "trace_export"}
+     "trace_export", "budgets"}
 )  # fmt: skip
 
 _turn = threading.Lock()
@@ -69,6 +72,7 @@ class _Found(Collector):
             ("database", self._database), ("queue_age", self._queue), ("leases", self._leases),
             ("approvals", self._approvals), ("letters", self._letters), ("hosts", self._workers),
             ("breakers", self._breakers), ("attempts", self._attempts), ("connections", self._connections),
+            ("trace_export", self._traces), ("budgets", self._budgets),
         ):  # fmt: skip
             if self._found.get(name) is not None:
                 yield from made(self._found[name])
@@ -124,6 +128,23 @@ class _Found(Collector):
         if facts:
             yield _one("trace_export_lag_seconds", "How far behind the trace sink is", facts["value"])
             yield _one("trace_export_failures", "Tries that failed since it took the last spans", facts["failures"])
+            yield _one("trace_export_set_aside", "Spans it refused for good, kept to be sent again", facts["aside"])
+
+    def _budgets(self, facts: Mapping[str, Any]) -> Iterator[Metric]:
+        """Of the token's unit; those of every unit for who sees every unit, as on the page."""
+        sees_all = {UUID(unit) for unit in facts["units"]} <= self._units
+        rows = facts["rows"]
+        mine = [one for one in rows if (UUID(one["unit_id"]) in self._units if one["unit_id"] else sees_all)]
+        shown = mine[:MOST_BUDGETS]
+        for name, says, key in (
+            ("limit", "What a budget of the token's unit allows in a window", "limit"),
+            ("spent", "What was spent in its window of now", "spent"),
+            ("reserved", "What those under way may still use of it", "reserved"),
+            ("window_end_timestamp_seconds", "When it begins anew; missing where it never does", "ends"),
+            ("blocked_executions", "Executions that wait for room in it", "blocked"),
+        ):
+            yield _of_budgets(name, says, [(one, one[key]) for one in shown if one[key] is not None])
+        yield _one("budgets_left_out", f"Budgets in force beyond the {MOST_BUDGETS} shown", len(mine) - len(shown))
 
     def _outbox(self) -> Iterator[Metric]:
         facts = {"people": self._found.get("notices"), "webhooks": self._found.get("webhooks")}
@@ -146,6 +167,13 @@ def _many(name: str, says: str, label: str, values: Mapping[str, float]) -> Metr
     family = GaugeMetricFamily(f"holdpoint_{name}", says, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
+    return family
+
+
+def _of_budgets(name: str, says: str, values: Iterable[tuple[Mapping[str, Any], float]]) -> Metric:
+    family = GaugeMetricFamily(f"holdpoint_budget_{name}", says, labels=["budget", "measured_in"])
+    for one, value in values:
+        family.add_metric([one["name"], one["measured_in"]], float(value))
     return family
 
 

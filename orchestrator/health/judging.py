@@ -240,11 +240,14 @@ def _backup(facts: Mapping[str, Any] | None, _: Limits) -> Found:
     return Found(float(facts["value"]), f"{rough(facts['value'])} ago", str(facts["why"]))
 
 
-def _trace_export(facts: Mapping[str, Any], _: Limits) -> Found:
+def _trace_export(facts: Mapping[str, Any], limits: Limits) -> Found:
     if not facts:
         return Found(0.0, "off", "no sink is configured")
     failing = f", {count(facts['failures'])} tries failed" if facts["failures"] else ""
-    return Found(facts["value"], rough(facts["value"]), f"{count(facts['sent'])} spans sent{failing}")
+    aside = f", {count(facts['aside'])} set aside: the sink answered {facts['refused']}" if facts["aside"] else ""
+    # However quickly the rest went out, somebody has to see to what did not.
+    state = DEGRADED if aside and judged(facts["value"], limits["trace_export"]) == GOOD else ""
+    return Found(facts["value"], rough(facts["value"]), f"{count(facts['sent'])} spans sent{failing}{aside}", state)
 
 
 def _heard(hosts: Hosts, limits: Limits) -> Hosts:

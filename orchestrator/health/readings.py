@@ -15,6 +15,8 @@ from audit.lifecycle import run
 ALL_WITHIN_SECONDS = 1.0
 EACH_WITHIN_SECONDS = 0.3
 TOGETHER_SECONDS = 2.0
+# However many administrators draft.
+MOST_BUDGETS = 1_000
 CHAIN_STREAM, BACKUP_STREAM = "health:audit_chain", "health:backup"
 
 _AGE = "EXTRACT(EPOCH FROM clock_timestamp() - {})::float8"
@@ -82,7 +84,8 @@ STATEMENTS = {
     # Nothing where it is switched off: then nothing is behind.
     "trace_export": (
         f"SELECT COALESCE((SELECT jsonb_build_object('value', GREATEST(0, {_AGE.format('caught_up_at')}), 'failures', failures, "
-        "'sent', sent) FROM orchestrator_traceexport), '{}'::jsonb)"
+        "'sent', sent, 'aside', (SELECT COALESCE(sum(spans), 0) FROM orchestrator_tracesetaside), 'refused', "
+        "(SELECT status FROM orchestrator_tracesetaside ORDER BY at DESC LIMIT 1)) FROM orchestrator_traceexport), '{}'::jsonb)"
     ),
     "size": "SELECT jsonb_build_object('size', pg_database_size(current_database()), "
     "'replicas', (SELECT count(*) FROM pg_stat_replication))",
@@ -111,6 +114,19 @@ STATEMENTS |= {
         "states",
         "SELECT unit_id, jsonb_object_agg(status, many) AS states FROM (SELECT unit_id, status, count(*) AS many "
         "FROM orchestrator_deadletter GROUP BY unit_id, status) AS counted GROUP BY unit_id",
+    ),
+    # Budgets in force with their window of now, those that hold something up and the fullest first; and every unit there is.
+    "budgets": (
+        "SELECT jsonb_build_object('units', COALESCE((SELECT jsonb_agg(id) FROM budgets_businessunit WHERE status = 'active'), "
+        "'[]'::jsonb), 'rows', COALESCE((SELECT jsonb_agg(to_jsonb(f)) FROM (SELECT b.name, b.unit_id, b.\"limit\", "
+        "CASE b.measure WHEN 'money' THEN b.currency ELSE b.measure END AS measured_in, COALESCE(w.spent, 0) AS spent, "
+        "COALESCE(w.reserved, 0) AS reserved, EXTRACT(EPOCH FROM w.ends_at)::float8 AS ends, "
+        "(SELECT count(DISTINCT k.execution_id) FROM budgets_block AS k WHERE k.window_id = w.id) AS blocked "
+        "FROM budgets_budget AS b LEFT JOIN LATERAL (SELECT * FROM budgets_budgetwindow AS v WHERE v.budget = b.name "
+        "AND v.starts_at <= clock_timestamp() AND (v.ends_at IS NULL OR v.ends_at > clock_timestamp()) "
+        "ORDER BY v.starts_at DESC LIMIT 1) AS w ON true WHERE b.status = 'active' "
+        f'ORDER BY blocked DESC, (COALESCE(w.spent + w.reserved, 0)) / b."limit" DESC, b.name LIMIT {MOST_BUDGETS}) AS f), '
+        "'[]'::jsonb))"
     ),
     "breakers": (
         "SELECT COALESCE(jsonb_object_agg(status, many), '{}'::jsonb) FROM (SELECT b.status, count(*) AS many "

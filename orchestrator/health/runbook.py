@@ -80,8 +80,10 @@ RUNBOOK = {
         "How far behind the trace sink is: everything that had ended by then was sent.",
         "It is sent within seconds. Nothing waits for it and nothing is lost: after a minute somebody should know, after ten "
         "people miss it.",
-        "Does the sink answer (OTEL_EXPORTER_OTLP_ENDPOINT)? The worker's log says what it said. Off is off by intent.",
-        "select caught_up_at, failures, next_try_at, sent from orchestrator_traceexport",
+        "Does the sink answer (OTEL_EXPORTER_OTLP_ENDPOINT)? The worker's log says what it said. What it refuses for good is set "
+        "aside: mend the sink, then `manage.py resend_traces`. Off is off by intent.",
+        "select caught_up_at, failures, next_try_at, sent from orchestrator_traceexport; "
+        "select at, status, spans from orchestrator_tracesetaside order by at",
     ),
     "database": Entry(
         "How long the database takes to answer nothing at all, seen from the web server; beside it size and replicas.",

@@ -8,10 +8,11 @@ from orchestrator.models.failure_group import FailureGroup
 from orchestrator.models.health import HealthSample, WorkerHost
 from orchestrator.models.limit import Breaker, Limit
 from orchestrator.models.operation import Operation, OperationAct, OperationItem
+from orchestrator.models.outcome_cost import OutcomeRollup, RunCost
 from orchestrator.models.patch import StepPatch
 from orchestrator.models.release import Channel, Release
 from orchestrator.models.service_level import Figure, ServiceLevel
-from orchestrator.models.trace_export import TraceExport
+from orchestrator.models.trace_export import TraceExport, TraceSetAside
 from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
 
 __all__ = [
@@ -36,8 +37,10 @@ __all__ = [
     "OperationItem",
     "OutcomeAnswer",
     "OutcomeCode",
+    "OutcomeRollup",
     "OutcomeVerdict",
     "Release",
+    "RunCost",
     "ServiceLevel",
     "ServiceToken",
     "Severity",
@@ -46,5 +49,6 @@ __all__ = [
     "StoredReply",
     "Tool",
     "TraceExport",
+    "TraceSetAside",
     "WorkerHost",
 ]

@@ -69,6 +69,8 @@ class CostFold(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     # A transaction id counts to 2^64 and PostgreSQL's bigint to 2^63: 300 years at a billion a second.
     before = models.BigIntegerField(default=0)
+    # The same of what executions cost by outcome. 0: not made yet, and read from the ledger until `rebuild_rollups` has run.
+    runs_before = models.BigIntegerField(default=0, db_default=0)
     at = models.DateTimeField(null=True)
 
     class Meta:

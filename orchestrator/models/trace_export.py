@@ -1,10 +1,12 @@
-"""How far our own parts were sent to the trace sink. One row while it is switched on."""
+"""How far our own parts were sent to the trace sink, one row while it is switched on; and what the sink turned down."""
 
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from audit.ids import new_id
 
 
 class TraceExport(models.Model):
@@ -29,3 +31,23 @@ class TraceExport(models.Model):
 
     def __str__(self) -> str:
         return f"sent up to {self.caught_up_at}"
+
+
+class TraceSetAside(models.Model):
+    """A batch that the sink turned down for good: `parts` lines of the trail behind a place. Gone once it was taken after all."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    written_in = models.BigIntegerField()
+    last_id = models.UUIDField()
+    until = models.BigIntegerField()
+    parts = models.PositiveIntegerField()
+    spans = models.PositiveIntegerField()
+    # What the sink answered, as HTTP counts.
+    status = models.PositiveSmallIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="a_batch_is_set_aside_once", fields=["written_in", "last_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.spans} spans, answered {self.status}"

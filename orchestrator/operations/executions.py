@@ -17,7 +17,7 @@ from budgets.units import ActiveUnit, named
 from orchestrator.engine.advance import advance
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE, WAKE_CHANNEL
-from orchestrator.engine.outputs import validator_of
+from orchestrator.engine.outputs import errors_of
 from orchestrator.engine.released import Released, released
 from orchestrator.gate.limits import refuse_full_queue
 from orchestrator.gate.locks import lock_execution
@@ -45,7 +45,12 @@ ENVELOPE_SCHEMA = {
     },
 }
 
-_PRODUCTION = "SELECT release_id FROM orchestrator_channel WHERE workflow = %s AND name = 'production'"
+# What every start needs to know, in one round trip.
+_PLACE = """
+SELECT u.id, u.title,
+  (SELECT c.release_id FROM orchestrator_channel AS c WHERE c.workflow = %s AND c.name = 'production')
+FROM budgets_businessunit AS u WHERE u.name = %s AND u.status = 'active'
+"""
 # Every step is born pending; what its columns hold by the model's defaults stands here once more.
 _STEPS = """
 INSERT INTO orchestrator_step (id, status, execution_id, unit_id, key, position, kind, spec, due_at,
@@ -73,10 +78,11 @@ def start(
     envelope: dict[str, Any] | None = None,
 ) -> Execution:
     """Queue one execution of a published workflow. Raises Invalid (each field named), NotPublished, Forbidden, Limited."""
-    where = _unit_to_start_in(unit, by)
+    where, in_production = _place(unit, workflow)
+    _refuse_unless_may_start_in(where, unit, by)
     refuse_full_queue(where.pk)
-    pinned = _release(workflow, release)
-    if release and by.kind == "agent" and pinned != _release(workflow, None):
+    pinned = _release(workflow, release, in_production)
+    if release and by.kind == "agent" and pinned.id != in_production:
         raise Forbidden(
             "A token starts what is in production. A person can run another release.", code="not_in_production"
         )
@@ -120,22 +126,26 @@ def refuse_unless_a_person_operates(by: Actor, unit_id: UUID, unit_title: str, *
     refuse_unless_operator(by, unit_id, unit_title)
 
 
-def _unit_to_start_in(name: str, by: Actor) -> ActiveUnit:
-    where = named(name)
+def _place(unit: str, workflow: str) -> tuple[ActiveUnit, UUID | None]:
+    """The active unit of that name, and the release in production. Raises Invalid with the units there are."""
+    for unit_id, title, release_id in run(_PLACE, [workflow, unit]):
+        return ActiveUnit(unit_id, title), release_id
+    return named(unit), None
+
+
+def _refuse_unless_may_start_in(where: ActiveUnit, name: str, by: Actor) -> None:
     if by.kind != "system" and where.pk not in scope.unit_ids(by, "view"):
         raise Invalid(
             "There is no active business unit of that name that you can see.",
             errors=[("/unit", "unknown", f"“{name}” is not one of your units.")],
         )
     refuse_unless_operator(by, where.pk, where.title)
-    return where
 
 
-def _release(workflow: str, digest_or_none: str | None) -> Released:
+def _release(workflow: str, digest_or_none: str | None, in_production: UUID | None) -> Released:
+    row = in_production
     if digest_or_none:
         row = Release.objects.filter(workflow=workflow, digest=digest_or_none).values_list("pk", flat=True).first()
-    else:
-        row = next((row[0] for row in run(_PRODUCTION, [workflow])), None)
     if row is None:
         raise NotPublished(
             f"No published release of “{workflow}”.",
@@ -154,7 +164,7 @@ def _refuse_bad_input(pinned: Released, input: dict[str, Any], envelope: dict[st
 
 
 def _problems(schema: Mapping[str, Any], value: Any, root: str) -> list[tuple[str, str, str]]:
-    found = islice(validator_of(schema).iter_errors(value), 20)
+    found = islice(errors_of(schema, value), 20)
     return [
         (
             f"{root}/{'/'.join(map(str, problem.absolute_path))}".rstrip("/"),

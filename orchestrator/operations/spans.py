@@ -96,7 +96,8 @@ def _keep(rows: list[Span]) -> None:
 
 def _charge(ended: dict[UUID, Reported], tree: Tree, unit_id: UUID, by: Actor) -> None:
     homes = {span_id: tree.execution_of(one.trace_id, one.parent) for span_id, one in ended.items()}
-    runs: dict[Any, Execution] = Execution.objects.only("workflow", "requester").in_bulk(set(homes.values()) - {None})
+    rows = Execution.objects.select_related("release").only("workflow", "requester", "release__digest")
+    runs: dict[Any, Execution] = rows.in_bulk(set(homes.values()) - {None})
     for span_id, one in ended.items():
         run = runs.get(homes[span_id])
         place = budgets.Place(
@@ -106,6 +107,7 @@ def _charge(ended: dict[UUID, Reported], tree: Tree, unit_id: UUID, by: Actor) -
             agent=by.name,
             workflow=run.workflow if run else "",
             requester=run.requester if run else "",
+            release=run.release.digest if run else "",
         )
         if one.usage is not None:
             budgets.charge(one.usage, place)

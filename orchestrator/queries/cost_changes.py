@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
 from budgets.models import BusinessUnit
-from orchestrator.models import Cost, Execution
+from orchestrator.models import Cost
+from orchestrator.queries.cost_outcomes import executions_asked_for
 from orchestrator.queries.cost_parts import NOUGHT, PARTS, Change, Side, Spent, change
 from orchestrator.queries.cost_report import Span, field_of
 
@@ -55,7 +55,7 @@ class Changes:
 def changes(now: Span, before: Span) -> list[Changes]:
     """Both spans are of the same units, and no day is in both."""
     found = _sums(now, before)
-    executions = _executions(now, before)
+    executions = executions_asked_for(now), executions_asked_for(before)
     units = dict(BusinessUnit.objects.filter(pk__in={row["unit_id"] for row in found}).values_list("pk", "title"))
     unknown: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
     lines: dict[str, dict[Key, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
@@ -69,7 +69,7 @@ def changes(now: Span, before: Span) -> list[Changes]:
     for currency, groups in lines.items():
         for key, rows in groups.items():
             if currency or (key not in known and any(unknown[key])):
-                what = _change(rows, executions.get(key, (0, 0)))
+                what = _change(rows, (executions[0].get(key, 0), executions[1].get(key, 0)))
                 named = (key[0], units.get(key[0], "?"), key[1])
                 tables[currency].append(Changed(*named, what, *_at_least_none(unknown[key])))
     return [Changes(currency, sorted(tables[currency], key=_largest)) for currency in sorted(tables, key=_known_first)]
@@ -118,20 +118,3 @@ def _sums(now: Span, before: Span) -> list[dict[str, Any]]:
 
 def _days(span: Span) -> Q:
     return Q(day__range=(span.since, span.until))
-
-
-def _executions(now: Span, before: Span) -> dict[Key, tuple[int, int]]:
-    """How many were asked for in each of both ranges."""
-    sides = {"now": _moments(now), "before": _moments(before)}
-    rows: Any = (
-        Execution.objects.filter(sides["now"] | sides["before"], unit_id__in=now.unit_ids)
-        .order_by()
-        .values("unit_id", "workflow")
-        .annotate(**{side: Count("pk", filter=moments) for side, moments in sides.items()})
-    )
-    return {(row["unit_id"], row["workflow"]): (row["now"], row["before"]) for row in rows}
-
-
-def _moments(span: Span) -> Q:
-    first, last = (datetime.combine(day, time.min, UTC) for day in (span.since, span.until + timedelta(days=1)))
-    return Q(created_at__gte=first, created_at__lt=last)

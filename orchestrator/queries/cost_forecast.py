@@ -1,4 +1,4 @@
-"""What the month will come to if it goes on as before, and how sure that is: nothing but the days on record.
+"""What the month, or a budget's window, will come to if it goes on as before, and how sure that is: only the days on record.
 
 A day still to come costs what its weekday cost on average in the last four weeks. The band takes the cheapest and the
 dearest of the four for every such day, so it is as wide as the days differ. Corrections of older lines count on their day.
@@ -46,14 +46,21 @@ def forecasts(unit_ids: frozenset[UUID], today: date) -> list[Forecast]:
     return [one for one in found if one is not None]
 
 
-def forecast(currency: str, seen: PerDay, today: date) -> Forecast | None:
-    """Pure. None before two weeks are on record: the first day that cost anything begins the record."""
+def forecast(
+    currency: str, seen: PerDay, today: date, *, first: date | None = None, last: date | None = None
+) -> Forecast | None:
+    """Pure. Of this month, or from the first to the last day. None before two weeks are on record.
+
+    The first day that cost anything begins the record.
+    """
+    first = first or today.replace(day=1)
+    last = last or today.replace(day=monthrange(today.year, today.month)[1])
     since = max(min(seen, default=today), today - timedelta(weeks=WEEKS))
     past = [since + timedelta(days=number) for number in range((today - since).days)]
     if len(past) < FEWEST_DAYS:
         return None
-    spent = sum((amount for day, amount in seen.items() if (day.year, day.month) == (today.year, today.month)), NOUGHT)
-    left = [today.replace(day=day) for day in range(today.day + 1, monthrange(today.year, today.month)[1] + 1)]
+    spent = sum((amount for day, amount in seen.items() if first <= day <= last), NOUGHT)
+    left = [today + timedelta(days=number) for number in range(1, (last - today).days + 1)]
     alike = [[seen.get(day, NOUGHT) for day in past if day.weekday() == one.weekday()] for one in left]
     return Forecast(
         currency=currency,

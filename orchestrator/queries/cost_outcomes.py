@@ -1,17 +1,19 @@
 """What a success costs, with what came to nothing on the way: of the executions asked for in a range of days, all they cost.
 
-How an execution ends is not known when its lines are written, so this joins when it is asked. Every line is in one bucket
-only, so buckets add up to what was spent.
+From sums by outcome, which follow every execution (orchestrator/engine/run_rollups.py). Every line is in one bucket only, so
+buckets add up to what was spent.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
+from orchestrator.models import CostFold
+from orchestrator.models.execution import UNDO
 from orchestrator.queries.cost_report import NOUGHT, Span
 
 OUTCOMES = ("succeeded", "failed", "turned_down", "under_way")
@@ -20,44 +22,15 @@ BUCKETS = (*OUTCOMES, "repeated", "review")
 WASTE = ("failed", "turned_down", "repeated", "review")
 MOST_DAYS = 92
 
-# A try that failed or was lost and was made again: from its claim to the next one, what its agent or its calls cost was for
-# nothing. A parked try is not repeated, it goes on.
-_RUNS = """
-WITH runs AS MATERIALIZED (
-  SELECT e.id, e.workflow, CASE
-    WHEN e.status = 'succeeded' THEN 'succeeded'
-    WHEN e.status = 'cancelled' THEN 'turned_down'
-    WHEN e.status NOT IN ('failed', 'timed_out', 'dead_lettered') THEN 'under_way'
-    WHEN EXISTS (SELECT FROM orchestrator_action AS a WHERE a.execution_id = e.id AND a.status = 'rejected') THEN 'turned_down'
-    ELSE 'failed' END AS outcome
-  FROM orchestrator_execution AS e
-  WHERE e.unit_id = ANY(%(units)s) AND e.created_at >= %(since)s AND e.created_at < %(until)s AND e.workflow NOT LIKE 'undo:%%'
-)
+# What is folded, and what the sweep has not seen yet: exact whenever it last ran.
+_SUMS = """
+SELECT {key}, sum(executions)::bigint, sum(amount), sum(unknown)::bigint FROM (
+  SELECT * FROM orchestrator_outcomerollup WHERE unit_id = ANY(%(units)s) AND day BETWEEN %(since)s AND %(until)s
+  UNION ALL SELECT * FROM orchestrator_outcomesunfolded(%(units)s, %(since)s, %(until)s)
+) AS kept GROUP BY {key}
 """
-_COUNTS = f"{_RUNS} SELECT workflow, outcome, count(*) AS executions FROM runs GROUP BY workflow, outcome"
-_MONEY = f"""{_RUNS}, tries AS (
-  SELECT s.execution_id, s.id AS step_id, s.spec->>'agent' AS agent, t.status, t.claimed_at,
-    lead(t.claimed_at) OVER (PARTITION BY s.id ORDER BY t.number) AS next_at
-  FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id
-  WHERE s.attempt_count > 1 AND s.execution_id IN (SELECT id FROM runs)
-), repeated AS MATERIALIZED (
-  SELECT * FROM tries WHERE status IN ('failed', 'lost') AND next_at IS NOT NULL
-), lines AS (
-  SELECT runs.workflow, l.currency, l.amount, CASE
-    WHEN coalesce(first.kind, l.kind) = 'review' THEN 'review'
-    WHEN EXISTS (
-      SELECT FROM repeated AS r LEFT JOIN orchestrator_action AS a ON a.id = l.action_id
-      WHERE r.execution_id = runs.id AND coalesce(a.created_at, first.at, l.at) >= r.claimed_at
-        AND coalesce(a.created_at, first.at, l.at) < r.next_at
-        AND CASE WHEN a.id IS NULL THEN r.agent = l.agent ELSE r.step_id = a.step_id END) THEN 'repeated'
-    ELSE runs.outcome END AS bucket,
-    l.basis = 'unknown' AND NOT EXISTS (SELECT FROM budgets_ledgerentry AS fix WHERE fix.corrects_id = l.id) AS unknown
-  FROM runs JOIN budgets_ledgerentry AS l ON l.execution_id = runs.id
-  LEFT JOIN budgets_ledgerentry AS first ON first.id = l.corrects_id
-)
-SELECT workflow, currency, bucket, coalesce(sum(amount), 0) AS amount, count(*) FILTER (WHERE unknown) AS unknown
-FROM lines GROUP BY workflow, currency, bucket
-"""
+_BY_OUTCOME = _SUMS.format(key="workflow, bucket, currency")
+_BY_WORKFLOW = _SUMS.format(key="unit_id, workflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +72,17 @@ class Outcomes:
 
 def outcomes(span: Span) -> list[Outcomes]:
     """By workflow, those first that most was wasted on."""
-    values = {"units": sorted(span.unit_ids), "since": _midnight(span, 0), "until": _midnight(span, 1)}
     executions: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(OUTCOMES, 0))
-    for workflow, outcome, count in _rows(_COUNTS, values):
-        executions[workflow][outcome] = count
     money: dict[str, dict[str, dict[str, Decimal]]] = defaultdict(
         lambda: defaultdict(lambda: dict.fromkeys(BUCKETS, NOUGHT))
     )
     unknown: dict[str, int] = defaultdict(int)
-    for workflow, currency, bucket, amount, number in _rows(_MONEY, values):
+    for workflow, bucket, currency, count, amount, number in _sums(_BY_OUTCOME, span):
+        if workflow.startswith(UNDO):
+            continue
         unknown[workflow] += number
+        if count:
+            executions[workflow][bucket] = count
         if currency:
             money[workflow][currency][bucket] = amount
     found = [
@@ -118,16 +92,24 @@ def outcomes(span: Span) -> list[Outcomes]:
     return sorted(found, key=lambda one: (-max((each.waste for each in one.spendings), default=NOUGHT), one.workflow))
 
 
+def executions_asked_for(span: Span) -> dict[tuple[UUID, str], int]:
+    """How many, by unit and workflow, those that undo others among them."""
+    return {(unit, workflow): count for unit, workflow, count, *_ in _sums(_BY_WORKFLOW, span) if count}
+
+
+def are_kept() -> bool:
+    """Whether the sums have been made. Until then they are read from the ledger: right, and slow."""
+    is_kept: bool = CostFold.objects.filter(runs_before__gt=0).exists()
+    return is_kept
+
+
 def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spending]:
     return [Spending(currency, buckets, successes) for currency, buckets in sorted(money.items())]
 
 
-def _midnight(span: Span, end: int) -> datetime:
-    return datetime.combine(span.until + timedelta(days=1) if end else span.since, time.min, UTC)
-
-
-def _rows(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _sums(statement: str, span: Span) -> list[tuple[Any, ...]]:
+    values: dict[str, Any] = {"units": sorted(span.unit_ids), "since": span.since, "until": span.until}
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(statement, values)
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found

@@ -1,20 +1,19 @@
-"""Who pays, for what: sums over the roll-ups by one or two dimensions, and the ledger lines behind each. Currencies stay apart.
+"""Who pays, for what: sums over the roll-ups by one or two dimensions. Currencies stay apart.
 
-The page, the file and the drill-down ask here, so they cannot disagree. A day is a day of UTC for every unit.
+The page and the file ask here, so they cannot disagree. A day is a day of UTC for every unit.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
-from budgets.models import BusinessUnit, LedgerEntry, LedgerEntryQuerySet, LineKind
-from orchestrator.models import Cost, Execution, Release
+from budgets.models import BusinessUnit, LineKind
+from orchestrator.models import Cost, Release
 
 # What sums may be grouped by: its column in the roll-ups, and what a person calls it.
 DIMENSIONS = {
@@ -149,25 +148,3 @@ def _names(by: tuple[str, ...], found: list[dict[str, Any]], columns: list[str])
         names |= {("release", str(one.pk)): str(one) for one in releases}
     names |= {("kind", value): str(label) for value, label in LineKind.choices}
     return names
-
-
-def lines_behind(span: Span, chosen: Mapping[str, str]) -> LedgerEntryQuerySet:
-    """The ledger lines that a figure sums up: those of its days, units and values. An empty value is one, too."""
-    first, last = (datetime.combine(day, time.min, UTC) for day in (span.since, span.until + timedelta(days=1)))
-    rows = LedgerEntry.objects.filter(unit_id__in=span.unit_ids, at__gte=first, at__lt=last)
-    rows = rows.filter(**{name: chosen[name] for name in OF_THE_LINE if name in chosen})
-    for name, column in OF_THE_EXECUTION.items():
-        if name == "release" and chosen.get(name) and not _is_id(chosen[name]):
-            rows = rows.none()
-        elif chosen.get(name):
-            rows = rows.filter(execution_id__in=Execution.objects.filter(**{column: chosen[name]}).values("pk"))
-        elif name in chosen:
-            rows = rows.filter(~Exists(Execution.objects.filter(pk=OuterRef("execution_id"))))
-    return rows
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return bool(UUID(text))
-    except ValueError:
-        return False

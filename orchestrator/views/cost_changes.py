@@ -16,6 +16,7 @@ from audit.sheets import as_csv
 from audit.web import actor_of, crumbs
 from orchestrator.cost_forms import ChangeForm
 from orchestrator.queries.cost_changes import Changed, Changes, changes
+from orchestrator.queries.cost_outcomes import are_kept
 from orchestrator.queries.cost_parts import PARTS
 from orchestrator.queries.cost_report import Span
 from orchestrator.queries.cost_words import plain, relative, sentence, signed
@@ -70,6 +71,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "months": list(_months(request)),
         "csv": reverse("cost_changes_csv") + (f"?{query}" if query else ""),
         "back": reverse("costs"),
+        "are_kept": are_kept(),
         "crumbs": [*crumbs("Costs", "costs"), *crumbs("What changed", "cost_changes")],
     }
     return render(request, "orchestrator/cost_changes.html", context)

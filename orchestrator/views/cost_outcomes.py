@@ -13,7 +13,7 @@ from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, percentage
 from audit.web import actor_of, crumbs
 from orchestrator.cost_forms import DaysForm
-from orchestrator.queries.cost_outcomes import BUCKETS, MOST_DAYS, OUTCOMES, Outcomes, Spending, outcomes
+from orchestrator.queries.cost_outcomes import BUCKETS, MOST_DAYS, OUTCOMES, Outcomes, Spending, are_kept, outcomes
 from orchestrator.queries.cost_report import NOUGHT, Span
 from orchestrator.queries.cost_words import plain
 from orchestrator.views.costs import inside, offered_units, reached
@@ -55,6 +55,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "csv": reverse("cost_outcomes_csv") + (f"?{query}" if query else ""),
         "crumbs": [*crumbs("Costs", "costs"), *crumbs("Per success", "cost_outcomes")],
         "most_days": MOST_DAYS,
+        "are_kept": are_kept(),
     }
     return render(request, "orchestrator/cost_outcomes.html", context)
 

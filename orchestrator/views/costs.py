@@ -12,13 +12,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.queries import Keyset, counted
 from audit.sheets import as_csv
 from audit.templatetags._format import percentage
 from audit.web import actor_of, crumbs, neighbours
 from budgets.units import below
 from orchestrator.cost_forms import CostForm
 from orchestrator.queries.cost_forecast import Forecast, forecasts
+from orchestrator.queries.cost_lines import lines as lines_behind
 from orchestrator.queries.cost_report import (
     DIMENSIONS,
     OF_THE_EXECUTION,
@@ -28,15 +28,12 @@ from orchestrator.queries.cost_report import (
     Span,
     Sums,
     Table,
-    lines_behind,
     report,
 )
 from orchestrator.queries.cost_words import relative
-from orchestrator.queries.costs import cost_of
 from orchestrator.queries.work import units
 from orchestrator.views.cost_charts import charts
 
-NEWEST_FIRST = Keyset(("-at", "-id"))
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
 # Rows of one table on the page. The file has all of them, and the total counts all of them.
 MOST_ROWS = 200
@@ -111,13 +108,13 @@ def lines(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     names = (*OF_THE_LINE, *OF_THE_EXECUTION)
     chosen = {name: request.GET[name].replace("\0", "") for name in names if name in request.GET}
-    found = lines_behind(asked.span, chosen)
-    page = NEWEST_FIRST.slice(found, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = lines_behind(asked.span, chosen, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    page = found.listing
     kept = {name: request.GET[name] for name in ("since", "until", "unit") if request.GET.get(name)}
     context = {
         "listing": page,
-        "total": counted(found),
-        "cost": cost_of(found),
+        "total": f"{found.number:,}",
+        "cost": found.cost,
         "span": asked.span,
         "chosen": [f"{name} {value or 'none'}" for name, value in chosen.items()],
         "back": f"{reverse('costs')}?{urlencode(kept)}",

@@ -7,9 +7,14 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from approvals.models import ApprovalRequest
-from budgets.models import BusinessUnit
+from audit.ids import new_id
+from budgets.models import Budget, BudgetWindow, BusinessUnit
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
+from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, block, reserve
 from orchestrator.health import exposition
 from orchestrator.health.readings import STATEMENTS, Readings
+from orchestrator.models import TraceExport
 from orchestrator.operations import tokens
 from orchestrator.statuses import AttemptStatus, DeadLetterStatus
 from tests import make
@@ -105,6 +110,73 @@ class TestFigures:
         text = exposition.written(Readings(faults={"database": "away"}), frozenset({UUID(int=1)}))
 
         assert b"holdpoint_unreadable_figures 1.0" in text
+
+
+class TestBudgets:
+    def budget(self, name, unit, **fields):
+        fields = {"measure": "tokens", "limit": 1000, "window": "day", **fields}
+        make._activated(Budget(name=name, unit_id=unit and unit.pk, **fields))
+        anything_is_budgeted.again()
+
+    def names(self, found):
+        return {key[1] for key in found if key[0] == "holdpoint_budget_limit"}
+
+    def test_say_limit_spent_reserved_the_end_of_the_window_and_what_waits(self, looks_at_once):
+        unit, held = make.unit(), new_id()
+        self.budget("models", unit)
+        charge(Usage(model="m", input_tokens=300), Place(unit_id=unit.pk))
+        reserve(Spot(unit_id=unit.pk, holder=new_id()), Worst(tokens=600))
+        for _ in range(2):
+            with pytest.raises(OverBudget) as over:
+                reserve(Spot(unit_id=unit.pk, holder=new_id(), execution_id=held), Worst(tokens=200))
+            block(over.value, step_id=new_id(), unit_id=unit.pk, execution_id=held)
+        found = figures(scrape())
+
+        key = ("models", "tokens")
+        figure = {
+            name: found[f"holdpoint_budget_{name}", *key]
+            for name in ("limit", "spent", "reserved", "blocked_executions")
+        }
+        assert figure == {"limit": 1000, "spent": 300, "reserved": 600, "blocked_executions": 1}
+        ends = found["holdpoint_budget_window_end_timestamp_seconds", *key]
+        assert ends == BudgetWindow.objects.get().ends_at.timestamp()
+        assert found["holdpoint_budgets_left_out",] == 0
+
+    def test_that_never_begin_anew_have_no_end_and_what_was_not_asked_for_yet_has_spent_nothing(self):
+        self.budget("ever", make.unit(), window="always", measure="money", currency="EUR")
+        found = figures(scrape())
+
+        assert found["holdpoint_budget_spent", "ever", "EUR"] == 0
+        assert ("holdpoint_budget_window_end_timestamp_seconds", "ever", "EUR") not in found
+
+    def test_are_those_of_the_tokens_unit_and_those_of_every_unit_for_who_sees_every_unit(self):
+        self.budget("ours", make.unit())
+        self.budget("everybodys", None)
+        assert self.names(figures(scrape())) == {"ours", "everybodys"}
+
+        exposition.forget()
+        self.budget("theirs", make.unit("elsewhere"))
+        assert self.names(figures(scrape())) == {"ours"}
+
+    def test_are_a_hundred_at_most_the_fullest_first_and_the_rest_is_counted(self, monkeypatch, looks_at_once):
+        monkeypatch.setattr(exposition, "MOST_BUDGETS", 1)
+        unit = make.unit()
+        self.budget("empty", unit)
+        self.budget("full", unit, limit=10)
+        charge(Usage(model="m", input_tokens=9), Place(unit_id=unit.pk))
+        found = figures(scrape())
+
+        assert self.names(found) == {"full"}
+        assert found["holdpoint_budgets_left_out",] == 1
+
+
+class TestTheTraceSink:
+    def test_has_its_figures_where_one_is_configured(self):
+        assert ("holdpoint_trace_export_lag_seconds",) not in figures(scrape())
+        exposition.forget()
+        TraceExport.objects.create(written_in=1, failures=3)
+
+        assert figures(scrape())["holdpoint_trace_export_failures",] == 3
 
 
 class TestTheDoor:

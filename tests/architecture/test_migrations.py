@@ -5,7 +5,12 @@ from django.core.management import call_command
 
 from approvals.models import ApprovalPolicy
 from audit.definitions import draft, edit
+from audit.lifecycle import run
 from audit.models import AuditEvent
+from budgets.models import Budget, BudgetDay, BudgetWindow
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
+from budgets.reserving import anything_is_budgeted
 from orchestrator.models import Action, DeadLetter
 from tests import make
 
@@ -63,6 +68,36 @@ class TestOneTier:
 
         assert (before[raised.subject_id], tiers()[raised.subject_id]) == ("customer_facing", "financial")
         assert before[plain.subject_id] == tiers()[plain.subject_id] == "customer_facing"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestABudgetOfARelease:
+    def test_covers_nothing_for_the_version_before_which_knows_no_releases(self) -> None:
+        make._activated(Budget(name="pilot", release="a" * 64, measure="runs", limit=1, window="always"))
+        make._activated(Budget(name="all", measure="runs", limit=1, window="always"))
+
+        call_command("migrate", "budgets", "0011", verbosity=0)
+        covering = run("SELECT budget FROM budget_covering(NULL, 'closing', '', '')", [])
+        call_command("migrate", verbosity=0)
+
+        assert covering == [("all",)]
+        assert Budget.objects.get(name="pilot").workflow.startswith("only release aaaa")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTheDaysOfABudget:
+    def test_begin_with_what_the_windows_had_spent_and_go_with_the_table(self) -> None:
+        unit = make.unit()
+        make._activated(Budget(name="tokens", unit_id=unit.pk, measure="tokens", limit=100, window="always"))
+        anything_is_budgeted.again()
+        charge(Usage(model="m", input_tokens=30), Place(unit_id=unit.pk))
+
+        call_command("migrate", "budgets", "0013", verbosity=0)
+        charge(Usage(model="m", input_tokens=12), Place(unit_id=unit.pk))
+        call_command("migrate", verbosity=0)
+        charge(Usage(model="m", input_tokens=5), Place(unit_id=unit.pk))
+
+        assert BudgetWindow.objects.get().spent == sum(BudgetDay.objects.values_list("spent", flat=True)) == 47
 
 
 def tiers() -> dict[object, str]:

@@ -34,10 +34,6 @@ class TestByKeyboard:
         for _ in range(6):
             page.wait_for_timeout(1300)
             page.keyboard.press("PageDown")
-        page.locator("#decision-form input[name=viewed]").first.focus()
-        for _ in range(4):
-            page.keyboard.press("Space")
-            page.keyboard.press("Tab")
         page.keyboard.press("a")
         page.keyboard.press("Tab")
         page.keyboard.type("4860.00")
@@ -66,8 +62,7 @@ class TestByKeyboard:
     def test_sent_too_early_leads_to_the_first_part_still_to_be_read(self, request_of_two, opened):
         page = opened("grace", viewport={"width": 1280, "height": 500}).page
         page.goto(request_of_two.get_absolute_url())
-        page.wait_for_timeout(1400)
-        page.check("#decision-form input[value=act]")
+        page.wait_for_selector("input[value=act]:checked")
         page.evaluate("addEventListener('invalid', event => { window.bubble = !event.defaultPrevented })")
         unread = page.locator("#decision-form input[name=viewed]:not(:checked)").first.get_attribute("value")
 

@@ -5,7 +5,6 @@ from django.contrib.auth.models import Permission
 
 from approvals.models import EvaluationCase, SecondLook
 from tests import make
-from tests.browser.reading import read_through
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -29,7 +28,9 @@ class TestASecondLook:
 
         button = max_.page.get_by_role("button", name="Record my second look")
         assert button.get_attribute("aria-disabled") == "true"
-        read_through(max_.page, "form[data-decision]")
+        for name in ("act", "change", "evidence", "policy"):
+            max_.page.locator(f"[data-section={name}]").scroll_into_view_if_needed()
+            max_.page.locator(f"input[name=viewed][value={name}]:checked").wait_for()
         max_.page.get_by_label("Approve").check()
         max_.page.fill("#decision_critical", "2,000.00")
         max_.page.get_by_label("Reason").select_option("evidence_checked")

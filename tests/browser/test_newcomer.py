@@ -4,8 +4,6 @@ import pytest
 
 from approvals.models import ApprovalRequest
 from tests import make
-from tests.authenticator import app_of
-from tests.browser.reading import read_through
 
 
 @pytest.fixture
@@ -43,36 +41,6 @@ class TestTheKeyForAQuestion:
         page.wait_for_selector("text=Your question is sent")
 
         assert ApprovalRequest.objects.get(pk=asked.pk).status == "sent_back"
-
-
-class TestWhatWasViewed:
-    @pytest.fixture
-    def page(self, unit, people, opened):
-        make.policy()
-        request = make.request("4860.00", by=make.actor(people))
-        page = opened("grace", viewport={"width": 1280, "height": 500}).page
-        page.goto(request.get_absolute_url())
-        return page
-
-    def test_is_never_ticked_by_the_page(self, page):
-        page.wait_for_timeout(1600)
-
-        assert page.locator("input[name=viewed]:checked").count() == 0
-        assert "nothing ticks itself" in page.inner_text("#decision-form")
-
-    def test_is_not_ticked_before_it_was_on_screen_but_shown(self, page):
-        page.locator("#decision-form input[value=policy]").click()
-
-        assert not page.is_checked("#decision-form input[value=policy]")
-        assert page.evaluate("document.activeElement.closest('[data-section]').dataset.section") == "policy"
-        page.wait_for_selector("#status:has-text('was not on your screen yet')", state="attached")
-        page.wait_for_timeout(1400)
-        page.check("#decision-form input[value=policy]")
-
-    def test_opens_the_way_to_recording_once_every_part_is_ticked(self, page):
-        read_through(page)
-
-        page.wait_for_selector("#decision-form button[data-unlock]:not([aria-disabled])")
 
 
 class TestOnAPhone:
@@ -117,42 +85,3 @@ class TestOnAPhone:
 
         assert page.is_visible("#id_tier")
         assert not page.is_visible(".filter-fold summary")
-
-
-class TestReasons:
-    def test_are_those_of_the_answer_chosen(self, asked, opened):
-        page = opened("grace").page
-        page.goto(asked.get_absolute_url())
-
-        def offered():
-            return page.evaluate("[...decision_reason_code.options].filter(one => !one.disabled).map(one => one.value)")
-
-        assert {"wrong_amount", "evidence_checked"} <= set(offered())
-        page.keyboard.press("r")
-        assert "question_not_answered" in offered()
-        assert "evidence_checked" not in offered()
-        page.select_option("#decision_reason_code", "wrong_amount")
-        page.keyboard.press("a")
-        assert set(offered()) == {"", "evidence_checked", "within_policy", "other"}
-        assert page.input_value("#decision_reason_code") == ""
-
-
-class TestOneFault:
-    def test_leads_to_the_field_it_is_about(self, unit, people, opened):
-        make.policy()
-        request = make.request("4860.00", by=make.actor(people))
-        grace = opened("grace")
-        page = grace.page
-        page.goto(request.get_absolute_url())
-        page.check("#decision_verdict_reject")
-        page.select_option("#decision_reason_code", "other")
-        page.fill("#decision_code", app_of("grace").code())
-
-        page.locator("#decision-form button[type=submit]").click()
-        page.wait_for_selector("#decision-form .fault")
-
-        assert page.locator("#review .fault, #review [data-errors], #review [data-refusal]").count() == 1
-        assert page.evaluate("document.activeElement.id") == "decision_note"
-        assert grace.axe() == []
-        assert all("422" in problem for problem in grace.problems)
-        grace.problems.clear()

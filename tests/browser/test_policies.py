@@ -75,7 +75,7 @@ class TestTheReviewPage:
 
         assert "You answered no to" in refused
         assert "Confirmed with Authenticator app" in refused, "a code that was right is not asked for again"
-        assert "It waits for one from Risk" in page.inner_text("#decision")
+        assert "Still needed: one from Risk" in page.inner_text("#decision")
         assert Decision.objects.get().answers == {CHECK: True}
 
     @pytest.mark.parametrize("width", [320, 390])

@@ -91,7 +91,7 @@ class TestAStepThatAsks:
 
         assert request.title == "Take over “send” of outside"
         assert json.loads(request.snapshot)["arguments"]["input"] in ({"ref": "R-1002"}, {"rows": ROWS})
-        assert "The execution goes on at once." in page_of(world, request)
+        assert "Do the step first, then give its result" in page_of(world, request)
 
     def test_says_that_it_is_the_end_when_nothing_follows(self, world, governed, provider):
         request = waiting(world, governed, '  - ask: {human_if: ["true"]}\n')

@@ -1,7 +1,9 @@
 """Budgets that hold: what has no room waits, visibly, with the reason, and goes on by itself; every reservation ends."""
 
 import json
+from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,14 +13,25 @@ from audit.ids import new_id
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Refusal
-from budgets.models import Block, Budget, BudgetException, BudgetWindow, BusinessUnit, LedgerEntry, Price, Reservation
-from budgets.operations import Place, charge
+from budgets.models import (
+    Block,
+    Budget,
+    BudgetDay,
+    BudgetException,
+    BudgetWindow,
+    BusinessUnit,
+    LedgerEntry,
+    Price,
+    Reservation,
+)
+from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
+from orchestrator.gate.budgeting import run_of
 from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
@@ -208,6 +221,40 @@ class TestAStep:
         assert [json.loads(event.data)["percent"] for event in told] == [50, 100]
 
 
+class TestABudgetOfARelease:
+    def test_holds_what_runs_under_it_and_nothing_of_the_next(self, looking, tmp_path):
+        first = make.start(looking, "looking")
+        budget(release=first.release.digest)
+        second = make.start(looking, "looking")
+        make.publish(tmp_path / "next", LOOKING.replace("1.0.0", "1.1.0"), make.HANDLERS)
+        third = make.start(looking, "looking")
+        make.work()
+
+        ended = {step.execution_id: step.status for step in Step.objects.all()}
+        assert ended == {first.pk: "success", second.pk: "budget_hold", third.pk: "success"}
+        assert (window().spent, window().reserved) == (1, 0)
+
+    def test_counts_what_is_reported_and_read_for_it(self, looking):
+        run = make.start(looking, "looking")
+        budget("tokens", measure="tokens", limit=1000, release=run.release.digest)
+        whose = run_of(run.pk, run.unit_id)
+        charge(Usage(model="m", input_tokens=70), Place(unit_id=run.unit_id, execution_id=run.pk, **whose._asdict()))
+
+        assert window("tokens").spent == 70
+
+    def test_is_not_used_up_by_another_unit_that_names_its_execution(self, looking):
+        run = make.start(looking, "looking")
+        budget(release=run.release.digest)
+
+        assert run_of(run.pk, run.unit_id).release == run.release.digest
+        assert run_of(run.pk, more.unit("elsewhere").pk) == ("", "", "")
+
+    def test_cannot_become_one_of_another(self, world):
+        budget(release="a" * 64)
+        with pytest.raises(Refusal, match="counts something else: release"):
+            budget(version=2, release="b" * 64)
+
+
 class TestWhoDiesBetweenReservingAndSettling:
     def test_gives_its_room_back_when_the_lease_has_run_out(self, looking):
         budget(unit_id=looking.unit.pk)
@@ -343,6 +390,39 @@ class TestTheWindow:
                 "'Pacific/Kiritimati'), ends_at > now() FROM budgets_budgetwindow"
             )
             assert cursor.fetchone() == (True, True)
+
+
+class TestTheDaysOfAWindow:
+    def days(self, name="finance-runs"):
+        return list(BudgetDay.objects.filter(window__budget=name).order_by("day").values_list("day", "spent"))
+
+    def test_come_to_what_it_spent_whatever_spent_it(self, looking):
+        budget(unit_id=looking.unit.pk, limit=5)
+        budget("euros", measure="money", currency="EUR", limit=10, unit_id=looking.unit.pk)
+        make.start(looking, "looking")
+        make.work()
+        line = charge(Usage(model="m", cost=Decimal(3), currency="EUR"), Place(unit_id=looking.unit.pk))
+        correct(line, to=Decimal(1), why="the invoice", by=looking.ada)
+
+        today = database_now().date()
+        assert self.days() == [(today, window().spent)] == [(today, 1)]
+        assert self.days("euros") == [(today, window("euros").spent)] == [(today, 1)]
+
+    def test_are_days_where_the_unit_is(self, world):
+        BusinessUnit.objects.filter(pk=world.unit.pk).update(time_zone="Pacific/Kiritimati")
+        budget("tokens", measure="tokens", limit=10, unit_id=world.unit.pk)
+        charge(Usage(model="m", input_tokens=3), Place(unit_id=world.unit.pk))
+
+        assert self.days("tokens") == [(database_now().astimezone(ZoneInfo("Pacific/Kiritimati")).date(), 3)]
+
+    def test_end_with_the_window_also_for_what_is_used_late(self, world):
+        budget(limit=5)
+        spot = Spot(unit_id=world.unit.pk, holder=new_id())
+        reserve(spot, Worst())
+        BudgetWindow.objects.update(starts_at="2020-01-01T00:00Z", ends_at="2020-01-02T00:00Z")
+        release(spot.holder, ran=True)
+
+        assert self.days() == [(date(2020, 1, 1), 1)]
 
 
 class TestAHigherLimit:

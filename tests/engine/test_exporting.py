@@ -1,24 +1,30 @@
 """Our own traces out: what leaves, how it is called, in which order it is never lost, and that a dead sink changes nothing."""
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from audit.ids import new_id
 from audit.lifecycle import run
+from audit.models import AuditEvent
 from budgets.pricing import Usage
 from orchestrator.engine import exporting
 from orchestrator.engine.exporting import Exporter
+from orchestrator.health.judging import FIGURES
 from orchestrator.health.readings import read
 from orchestrator.management.commands.worker import Command
-from orchestrator.models import Attempt, Execution, TraceExport
+from orchestrator.models import Attempt, Execution, TraceExport, TraceSetAside
 from orchestrator.queries.trace_parts import parts_of
 from orchestrator.telemetry.outgoing import Wanted
+from orchestrator.telemetry.sink import Sink
 from tests import make, worlds
 from tests.engine.driving import approve, asked, drive
 
@@ -34,16 +40,18 @@ class Collector:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if collector.answer == 200:
+                answer = collector.first.pop(0) if collector.first else collector.answer
+                if answer == 200:
                     collector.requests.append(ExportTraceServiceRequest.FromString(body))
                     collector.bytes += body
-                self.send_response(collector.answer)
+                self.send_response(answer)
                 self.end_headers()
 
             def log_message(self, *_):
                 pass
 
-        self.answer, self.requests, self.bytes = 200, [], b""
+        # What it answers to the first requests, and then.
+        self.first, self.answer, self.requests, self.bytes = [], 200, [], b""
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -328,6 +336,81 @@ class TestADeadSink:
         row = TraceExport.objects.get()
         assert (row.failures, row.sent) == (0, 3)
         assert read().found["trace_export"]["value"] < 60
+
+
+class TestABatchThatTheSinkRefusesForGood:
+    @pytest.fixture
+    def exporter(self, sink, monkeypatch):
+        """Two spans in a request."""
+        monkeypatch.setattr(exporting, "BATCH", 2)
+        made = Exporter(Sink(sink.url, timeout=2).send)
+        drain(made)
+        return made
+
+    @pytest.fixture
+    def refused(self, sink, exporter):
+        """The first of two batches."""
+        sink.first = [400]
+        make.execution("succeeded")
+        drain(exporter)
+        return TraceSetAside.objects.get()
+
+    def test_is_set_aside_and_the_next_one_goes_out(self, sink, refused):
+        assert len(sink.spans) == 1
+        assert (refused.spans, refused.status) == (2, 400)
+        row = TraceExport.objects.get()
+        assert (row.sent, row.failures) == (1, 0)
+        event = AuditEvent.objects.get(event="traces.set_aside")
+        assert json.loads(event.data) == {"spans": 2, "status": 400}
+
+    def test_is_counted_on_the_health_page(self, refused):
+        facts = read().found["trace_export"]
+        assert (facts["aside"], facts["refused"]) == (2, 400)
+        figure = next(one for one in FIGURES if one.key == "trace_export")
+        found = figure.rule(facts, {"trace_export": (60, 600)})
+        assert (found.state, found.detail) == ("degraded", "1 spans sent, 2 set aside: the sink answered 400")
+
+    def test_is_sent_again_by_a_person_and_is_then_set_aside_no_longer(self, sink, refused, monkeypatch, capsys):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url.removesuffix("/v1/traces"))
+        sink.first = [400]
+        with pytest.raises(CommandError, match="did not take all"):
+            call_command("resend_traces")
+        assert TraceSetAside.objects.count() == 1
+        call_command("resend_traces")
+
+        assert "2 spans were taken, 0 are still set aside." in capsys.readouterr().out
+        assert len({span.span_id for span in sink.spans}) == len(sink.spans) == 3
+        assert not TraceSetAside.objects.exists()
+        assert AuditEvent.objects.filter(event="traces.resent").count() == 1
+
+    @pytest.mark.parametrize("answer", [401, 403, 404, 408, 500])
+    def test_is_none_where_the_answer_is_not_about_it(self, sink, exporter, answer):
+        sink.answer = answer
+        make.execution("succeeded")
+        drain(exporter)
+
+        assert not TraceSetAside.objects.exists()
+        assert TraceExport.objects.get().failures == 1
+        sink.answer = 200
+        make.later("orchestrator_traceexport", "next_try_at", 1, 3600)
+        drain(exporter)
+        assert len(sink.spans) == 3
+
+    def test_is_kept_by_who_sends_and_by_nobody_who_was_too_late(self, sink, exporter):
+        """Another host took over while the sink thought about it: that one sends the batch, so this one keeps nothing."""
+        sink.first = [400]
+        make.execution("succeeded")
+        send = exporter._send
+
+        def slowly(spans):
+            run("UPDATE orchestrator_traceexport SET holder = %s", [new_id()])
+            return send(spans)
+
+        exporter._send = slowly
+        exporter.one_round()
+
+        assert not TraceSetAside.objects.exists()
+        assert not AuditEvent.objects.filter(event="traces.set_aside").exists()
 
 
 class TestTheWorker:

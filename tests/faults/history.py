@@ -226,6 +226,9 @@ def _reservations(trial: Trial, rows: list[Execution]) -> Iterator[str]:
             yield f"I18: the window of {window.budget} has {window.reserved} reserved, its reservations are {held}"
         if window.spent != lines:
             yield f"I17: the window of {window.budget} has {window.spent} spent, its lines in the ledger {lines}"
+        by_day = window.days.aggregate(all=Sum("spent"))["all"] or 0
+        if window.spent != by_day:
+            yield f"I17: the window of {window.budget} has {window.spent} spent, its days {by_day}"
         if window.spent + window.reserved > window.limit:
             yield f"I17: {window.budget} is over its limit"
 

@@ -1,8 +1,12 @@
 """Who may open what. One table for every address that shows something of a business unit."""
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
 from tests import make
 
 LISTS = [
@@ -31,6 +35,7 @@ def things(unit, ada):
     letter = make.dead_letter(by=ada)
     request = make.request(by=make.actor(ada))
     alert = make.alert(of=unit)
+    line = charge(Usage(model="m", cost=Decimal(1), currency="EUR"), Place(unit_id=unit.pk))
     return {
         "approval": reverse("approval", args=[request.pk]),
         "action": reverse("action", args=[request.subject_id]),
@@ -46,11 +51,14 @@ def things(unit, ada):
         "handover": reverse("alert_handovers", args=[alert.pk]),
         "mute": reverse("alert_mutes", args=[alert.pk]),
         "unmute": reverse("alert_unmutes", args=[alert.pk]),
+        "cost line": reverse("cost_line", args=[line.pk]),
+        "correction": reverse("cost_line_corrections", args=[line.pk]),
     }
 
 
-READ = ["approval", "action", "execution", "dead letter", "alert"]
+READ = ["approval", "action", "execution", "dead letter", "alert", "cost line"]
 ACTS = {
+    "correction": {"to": "2", "currency": "EUR", "reason": "the invoice", "read": "0", "confirmed": "1"},
     "decision": {"verdict": "approve"},
     "answer": {"verdict": "happened", "code": "in_their_books", "note": "seen"},
     "retry": {},

@@ -25,6 +25,7 @@ CONFIGURABLE = [
     "businessunit",
     "servicetoken",
     "servicelevel",
+    "budget",
     "budgetexception",
     "price",
     "limit",

@@ -5,6 +5,7 @@ import io
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest
@@ -13,7 +14,7 @@ from budgets.operations import Place, charge, charge_review, correct
 from budgets.pricing import Usage
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure, settle_success
-from orchestrator.models import Execution
+from orchestrator.models import CostFold, Execution
 from orchestrator.operations import executions
 from tests import make
 from tests.engine.driving import timers_come_due
@@ -147,6 +148,21 @@ class TestTheCostOfASuccess:
         assert buckets(as_vera) == {"under_way": Decimal("0.1")}
         executions.cancel(execution_id=run.pk, by=make.actor(ada), why="Not needed")
         assert buckets(as_vera) == {"turned_down": Decimal("0.1")}
+
+
+class TestSumsThatAreNotMadeYet:
+    """After an upgrade: executions were there before the sums."""
+
+    def test_are_read_from_the_ledger_and_the_page_says_so_until_the_command_has_run(self, unit, as_vera):
+        spend(make.execution("succeeded"), "0.10")
+        CostFold.objects.update(runs_before=0)
+        for name in ("cost_outcomes", "cost_changes"):
+            assert "rebuild_rollups" in text(as_vera.get(reverse(name)))
+        assert buckets(as_vera) == {"succeeded": Decimal("0.1")}
+        call_command("rebuild_rollups", verbosity=0)
+        assert buckets(as_vera) == {"succeeded": Decimal("0.1")}
+        for name in ("cost_outcomes", "cost_changes"):
+            assert "rebuild_rollups" not in text(as_vera.get(reverse(name)))
 
 
 class TestWhoSees:

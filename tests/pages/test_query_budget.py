@@ -1,12 +1,17 @@
 """How many statements a page costs: at most 15 for a list, 25 for a detail, and the same for one row as for many."""
 
 import gzip
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from budgets.models import Budget
+from budgets.operations import Place, charge, correct
+from budgets.pricing import Usage
+from budgets.reserving import anything_is_budgeted
 from orchestrator.models import FailureGroup, Operation
 from orchestrator.operations import failure_groups
 from tests import make
@@ -72,6 +77,19 @@ class TestDetail:
         ]
         few = [cost(as_everyone, address) for address in addresses]
         fill(3)
+
+        assert [cost(as_everyone, address) for address in addresses] == few
+        assert max(few) <= MOST["detail"]
+
+    def test_of_a_budget_and_a_cost_line_stays_inside_its_budget(self, as_everyone, unit):
+        for number in range(4):
+            make._activated(Budget(name=f"b{number}", unit_id=unit.pk, measure="tokens", limit=1000))
+        anything_is_budgeted.again()
+        line = charge(Usage(model="m", cost=Decimal(1), currency="EUR", input_tokens=5), Place(unit_id=unit.pk))
+        addresses = ["/budgets/b0/", f"/costs/lines/{line.pk}/"]
+        few = [cost(as_everyone, address) for address in addresses]
+        for amount in (2, 3, 4):
+            correct(line, to=Decimal(amount), why="the invoice", by=make.MAKER)
 
         assert [cost(as_everyone, address) for address in addresses] == few
         assert max(few) <= MOST["detail"]

@@ -38,11 +38,11 @@ def ten_times_twenty(act):
     return [outcome for _ in range(CALLERS // AT_ONCE) for outcome in race(*[act] * AT_ONCE)]
 
 
-def pay(unit_id, costs):
+def pay(unit_id, costs, **whose):
     """Reserve one euro, be charged, give back the rest."""
     holder = new_id()
-    reserve(Spot(unit_id=unit_id, holder=holder), Worst(money=Decimal(1), currency="EUR"))
-    charge(Usage(model="m", cost=costs, currency="EUR"), Place(unit_id=unit_id, holder=holder))
+    reserve(Spot(unit_id=unit_id, holder=holder, **whose), Worst(money=Decimal(1), currency="EUR"))
+    charge(Usage(model="m", cost=costs, currency="EUR"), Place(unit_id=unit_id, holder=holder, **whose))
     release(holder, ran=True)
 
 
@@ -71,6 +71,17 @@ class TestTwoHundredCallers:
         assert not past_the_limit().exists()
         assert BudgetWindow.objects.get(budget="above").spent == 3
         assert not Reservation.objects.exists()
+
+    def test_of_one_release_share_its_budget_and_leave_the_others_theirs(self):
+        world = make.world()
+        ours, theirs = "a" * 64, "b" * 64
+        put_in_force("ours", release=ours, limit=3)
+        outcomes = ten_times_twenty(lambda: pay(world.unit.pk, Decimal(1), release=ours))
+
+        assert (outcomes.count(None), BudgetWindow.objects.get().spent) == (3, 3)
+        assert all(outcome is None or isinstance(outcome, OverBudget) for outcome in outcomes)
+        pay(world.unit.pk, Decimal(1), release=theirs)
+        assert BudgetWindow.objects.get().spent == 3
 
     def test_who_keep_what_they_reserved_have_exactly_the_limit(self):
         world = make.world()

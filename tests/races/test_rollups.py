@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from budgets.models import LedgerEntry
+from budgets.money import to_ledger
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from orchestrator.engine import rollups
@@ -124,7 +125,13 @@ def test_folding_in_steps_says_what_folding_at_once_says(seed):
 def _correct_one(chance, who):
     lines = list(LedgerEntry.objects.exclude(kind="correction"))
     if lines:
-        correct(chance.choice(lines), to=Decimal(chance.randint(1000, 9999)) / 7, currency="USD", why="Checked", by=who)
+        correct(
+            chance.choice(lines),
+            to=to_ledger(Decimal(chance.randint(1000, 9999)) / 7),
+            currency="USD",
+            why="Checked",
+            by=who,
+        )
 
 
 def test_rebuilding_mends_what_was_broken():

@@ -42,6 +42,12 @@ class TestAForecast:
         long_ago = {day: Decimal(1000) for day in days(90, lambda day: 0) if (FRIDAY - day).days > 28}
         assert forecast("USD", days(28, lambda day: 2) | long_ago, FRIDAY).a_day == 2
 
+    def test_goes_to_the_end_of_a_window_that_is_no_month(self):
+        week = forecast("EUR", days(40, lambda day: 2), FRIDAY, first=date(2026, 11, 16), last=date(2026, 11, 22))
+        assert (week.spent, week.days_left, week.likely) == (8, 2, 12)
+        quarter = forecast("EUR", days(60, lambda day: 2), FRIDAY, first=date(2026, 10, 1), last=date(2026, 12, 31))
+        assert (quarter.spent, quarter.days_left, quarter.likely) == (100, 41, 182)
+
     def test_is_not_made_before_two_weeks_are_on_record(self):
         assert forecast("USD", days(13, lambda day: 2), FRIDAY) is None
         assert forecast("USD", days(14, lambda day: 2), FRIDAY) is not None

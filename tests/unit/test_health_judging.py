@@ -20,7 +20,7 @@ WELL = {
     "queue_age": {}, "leases": {}, "dead_letters": {}, "approvals": {}, "hosts": [HOST],
     "notices": {"value": 0, "waiting": 0, "failing": 0}, "webhooks": {"value": 0, "waiting": 0, "failing": 0},
     "database": {"value": 0.002, "size": 1, "replicas": 0}, "connections": {"value": 3, "used": 3, "most": 100},
-    "trace_export": {"value": 1, "failures": 0, "sent": 7}, "transaction": {"value": 0},
+    "trace_export": {"value": 1, "failures": 0, "sent": 7, "aside": 0, "refused": None}, "transaction": {"value": 0},
     "audit_chain": {"value": 60, "event": "audit_chain.verified", "why": ""},
     "backup": {"value": 60, "event": "backup.reported", "why": "nightly"},
 }  # fmt: skip

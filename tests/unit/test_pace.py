@@ -42,10 +42,14 @@ class TestRest:
         pace.claimed(1, now=0)
         assert pace.rest(0, now=0) == 0
 
+    def test_is_nothing_where_one_execution_follows_the_other(self, pace):
+        pace.claimed(1, now=0)
+        assert pace.rest(2, now=0) == 0
+
     def test_grows_with_the_hands_at_work(self, pace):
         pace.claimed(1, now=0)
-        assert pace.rest(4, now=0) == pytest.approx(APART_SECONDS / 4)
-        assert pace.rest(16, now=0) == pace.rest(32, now=0) == pytest.approx(APART_SECONDS)
+        assert pace.rest(3, now=0) == pytest.approx(APART_SECONDS * 3 / 4)
+        assert pace.rest(4, now=0) == pace.rest(16, now=0) == pace.rest(32, now=0) == pytest.approx(APART_SECONDS)
 
     def test_ends_by_itself(self, pace):
         pace.claimed(1, now=0)

@@ -135,7 +135,8 @@ def _groups(top: BusinessUnit) -> dict[str, Group]:
         for permission in permissions:
             grant(groups[name], permission, top)  # type: ignore[arg-type]
     codenames = [f"{verb}_{model}" for verb in ("add", "change", "view") for model in CONFIGURABLE]
-    configure = Permission.objects.filter(codename__in=codenames)
+    # A ledger is added to and never changed: correcting a line is adding one.
+    configure = Permission.objects.filter(codename__in=[*codenames, "add_ledgerentry"])
     # Sign-ins and refusals belong to no unit: reading them is a permission of its own.
     read_trail = Permission.objects.filter(codename="view_auditevent")
     groups["administrators"].permissions.set(configure | read_trail)

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("approvals", "0040_result_of_what_is_done_by_hand"),
+        ("approvals", "0041_reasons_to_reject"),
     ]
 
     operations = [
