@@ -47,14 +47,21 @@ def _refuse_without_yes(request: ApprovalRequest, answers: Mapping[str, Any]) ->
     if denied:
         raise Invalid(
             f"You answered no to “{denied[0]}”, so this cannot be approved.",
-            errors=[(_pointer(check), "answered_no", "Approving needs a yes here.") for check in denied],
+            errors=[
+                (
+                    _pointer(check),
+                    "answered_no",
+                    "You answered no, so this cannot be approved. Reject it, or correct your answer if it was a slip.",
+                )
+                for check in denied
+            ],
             remedy="Reject it, or correct your answer if it was a slip.",
         )
     left = [check for check in request.checks if check not in answers]
     if left:
         raise Invalid(
             f"Answer “{left[0]}” before you approve.",
-            errors=[(_pointer(check), "required", "Answer yes or no.") for check in left],
+            errors=[(_pointer(check), "required", "Answer yes or no before you approve.") for check in left],
         )
 
 

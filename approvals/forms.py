@@ -225,8 +225,10 @@ class DecisionForm(ConfirmedForm):
 
     def field_of(self, pointer: str) -> str | None:
         """The field that a JSON pointer of a refusal is about."""
-        name = pointer.split("/")[1]
-        return name if name in self.fields else None
+        first, *rest = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+        if first == "answers" and rest and rest[0] in self.approval.checks:
+            return f"check_{self.approval.checks.index(rest[0])}"
+        return first if first in self.fields else None
 
 
 def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:

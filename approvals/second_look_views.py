@@ -62,9 +62,8 @@ def verdicts(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         look_again(look_id=pk, by=actor, verdict=form.cleaned_data["verdict"], voice=form.voice())
     except Refusal as refusal:
-        if isinstance(refusal, Invalid):
-            form.blame(refusal)
-        refused = {"refusal": refusal, "reference": record_refusal(request, refusal)}
+        said = isinstance(refusal, Invalid) and form.blame(refusal)
+        refused = {"refusal": None if said else refusal, "reference": record_refusal(request, refusal)}
         return _page(request, _visible(request, pk), form, status=refusal.status_code, **refused)
     messages.success(request, "Your second look is recorded. It changed nothing about the act.")
     return redirect(row)

@@ -196,7 +196,8 @@ def refuse_miscopied(request: ApprovalRequest, typed: str) -> None:
         problem = (
             "It is not the value that would be signed." if typed.strip() else "Two people sign, each by typing it."
         )
-        raise Invalid(f"{words} {problem}", errors=[("/critical", "differs" if typed.strip() else "required", words)])
+        said = f"{words} {problem}"
+        raise Invalid(said, errors=[("/critical", "differs" if typed.strip() else "required", said)])
 
 
 def spoken(text: str) -> str:

@@ -226,7 +226,7 @@
     tick();
     sayNewMessages();
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
-    const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal]");
+    const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
     if (fault) return focusOn(fault);
     const lost = !document.activeElement || document.activeElement === document.body;
     if (held && lost) focusOn(nextRow() || heir(place), place);

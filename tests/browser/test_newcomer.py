@@ -4,6 +4,7 @@ import pytest
 
 from approvals.models import ApprovalRequest
 from tests import make
+from tests.authenticator import app_of
 
 
 @pytest.fixture
@@ -85,3 +86,44 @@ class TestOnAPhone:
 
         assert page.is_visible("#id_tier")
         assert not page.is_visible(".filter-fold summary")
+
+
+class TestReasons:
+    def test_are_those_of_the_answer_chosen(self, asked, opened):
+        page = opened("grace").page
+        page.goto(asked.get_absolute_url())
+
+        def offered():
+            return page.evaluate(
+                "[...decision_reason_code.options].filter(one => !one.matches(':disabled')).map(one => one.value)"
+            )
+
+        assert {"wrong_amount", "evidence_checked"} <= set(offered())
+        page.keyboard.press("r")
+        assert "unsettled" in offered()
+        assert "evidence_checked" not in offered()
+        page.select_option("#decision_reason_code", "wrong_amount")
+        page.keyboard.press("a")
+        assert set(offered()) == {"", "evidence_checked", "within_policy", "other"}
+        assert page.input_value("#decision_reason_code") == ""
+
+
+class TestOneFault:
+    def test_leads_to_the_field_it_is_about(self, unit, people, opened):
+        make.policy()
+        request = make.request("4860.00", by=make.actor(people))
+        grace = opened("grace")
+        page = grace.page
+        page.goto(request.get_absolute_url())
+        page.check("#decision_verdict_reject")
+        page.select_option("#decision_reason_code", "other")
+        page.fill("#decision_code", app_of("grace").code())
+
+        page.locator("#decision-form button[type=submit]").click()
+        page.wait_for_selector("#decision-form .fault")
+
+        assert page.locator("#review .fault, #review [data-errors], #review [data-refusal]").count() == 1
+        assert page.evaluate("document.activeElement.id") == "decision_note"
+        assert grace.axe() == []
+        assert all("422" in problem for problem in grace.problems)
+        grace.problems.clear()

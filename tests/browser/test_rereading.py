@@ -56,6 +56,18 @@ class TestReadAgain:
         expect(page.locator("#decision_note")).to_have_value("half a sentence")
         assert provider.sends == []
 
+    def test_moves_neither_the_page_nor_the_focus_away_from_it(self, waiting, opened, provider):
+        page = opened("grace", viewport={"width": 1280, "height": 500}).page
+        page.goto(waiting.get_absolute_url())
+        page.locator("#record-reading").scroll_into_view_if_needed()
+        before = page.evaluate("scrollY")
+
+        read_again(page)
+
+        expect(page.locator("#record-reading")).to_contain_text("unchanged since this was asked")
+        assert page.evaluate("scrollY") == before
+        assert page.evaluate("Boolean(document.activeElement.closest('#record-reading'))")
+
     def test_says_what_changed_and_a_decision_on_the_old_record_is_refused(self, waiting, opened, provider):
         page = opened("grace").page
         page.goto(waiting.get_absolute_url())

@@ -1,15 +1,18 @@
 """What a reviewer who is new to it is told at the moment they need it, without having read a manual."""
 
+import re
+
 import pytest
 from django.urls import reverse
 from django.utils.html import strip_tags
 
 from approvals.escalation import escalate_due
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Decision
 from approvals.questions import reply, send_back
 from tests import make
 from tests.pages.asking import PART, browser_of
 from tests.pages.test_query_budget import cost
+from tests.pages.test_review import decide
 
 
 def text(browser, request):
@@ -141,3 +144,61 @@ class TestAfterSendingBack:
         assert "Record decision" not in page
         assert "If you approve" not in page
         assert f'href="{other.get_absolute_url()}" data-focus' in page
+
+
+class TestReasons:
+    def test_of_another_kind_are_refused_with_one_message_at_their_field(self, unit, as_grace):
+        page = decide(as_grace, make.request(), "approve", headers=PART, reason_code="unsettled")
+
+        form = page.content.decode().partition('id="decision-form"')[2].partition("</form>")[0]
+        assert page.status_code == 422
+        assert form.count("is no reason to approve") == 1
+        assert 'name="reason_code"' in form.partition("is no reason to approve")[0].rpartition('class="field"')[2]
+
+    def test_say_that_the_answer_given_is_none(self, unit, as_grace):
+        request = make.request()
+
+        decide(as_grace, request, "reject", reason_code="unsettled")
+
+        assert Decision.objects.get(request=request).get_reason_code_display() == "The answer given does not settle it"
+
+    def test_stand_in_groups_by_the_answer_they_fit(self, unit, as_grace):
+        page = as_grace.get(make.request().get_absolute_url()).content.decode()
+
+        to_reject = page.partition('<optgroup label="To reject">')[2].partition("</optgroup>")[0]
+        assert "The answer given does not settle it" in to_reject
+        assert "Evidence checked" not in to_reject
+
+
+class TestOneFault:
+    @pytest.mark.parametrize(
+        ("fault", "words", "field"),
+        [
+            ({"reason_code": ""}, "Choose the reason that fits best.", "reason_code"),
+            ({"verdict": ""}, "Choose Approve or Reject.", "verdict"),
+            ({"critical": "1.00"}, "It is not the value that would be signed", "critical"),
+            ({"viewed": ["act"]}, "Still to view", "viewed"),
+            ({"check_0": "no"}, "You answered no, so this cannot be approved", "check_0"),
+            ({"reason_code": "other"}, "The reason “other” needs a note.", "note"),
+        ],
+    )
+    def test_is_said_once_beside_its_field_which_takes_the_focus(self, unit, as_grace, fault, words, field):
+        make.policy(checks=["Does it match the statement?"])
+        request = make.request("4860.00")
+
+        reply = decide(as_grace, request, headers=PART, **{"check_0": "yes", **fault})
+
+        page = reply.content.decode()
+        assert reply.status_code == 422
+        assert page.count('class="fault"') == 1
+        assert re.search(words, page.partition('class="fault"')[2].partition("</p>")[0])
+        assert "data-errors" not in page
+        assert "data-refusal" not in page
+        focused = re.findall(r"<[^>]* autofocus[^>]*>", page)
+        assert [f'name="{field}"' in one and 'aria-invalid="true"' in one for one in focused] == [True]
+
+    def test_of_several_is_listed_above_them(self, unit, as_grace):
+        page = decide(as_grace, make.request(), headers=PART, verdict="", reason_code="").content.decode()
+
+        assert "2 things to put right" in page
+        assert "autofocus" not in page.partition('id="decision-form"')[2].partition("<fieldset")[0]

@@ -408,7 +408,8 @@ class TestAPolicyThatSaysMore:
         assert 'value="within_policy"' not in page
 
     @pytest.mark.parametrize(
-        ("answers", "says"), [({}, "before you approve"), ({"check_0": "no"}, "You answered no to")]
+        ("answers", "says"),
+        [({}, "before you approve"), ({"check_0": "no"}, "You answered no, so this cannot be approved")],
     )
     def test_is_not_approved_without_a_yes_and_keeps_what_was_typed(self, asked, as_grace, answers, says):
         reply = decide(as_grace, asked, note="seen on paper", **answers)
