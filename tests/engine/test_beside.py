@@ -95,7 +95,7 @@ class TestAStepThatAsks:
 
         assert request.title == "Take over “send” of outside"
         assert json.loads(request.snapshot)["arguments"]["input"] in ({"ref": "R-1002"}, {"rows": ROWS})
-        assert "Do the step first, then give its result" in page_of(world, request)
+        assert "the execution goes on with it at once" in page_of(world, request)
 
     LED_TO = "  - first: {tool: fetch, ref: R-1}\n" + STEPS
 
@@ -110,7 +110,7 @@ class TestAStepThatAsks:
         assert "“size(rows) &gt; 1” holds" in act.split("What the conditions looked at")[0]
         fold = act.split('id="fold-what-first-gave"')[1].split("</details>")[0]
         assert fold.startswith("><summary>What first gave")
-        assert "balance 7.00" in fold.split("</summary>")[0]
+        assert "2 values: balance 7.00, ref R-1" in fold.split("</summary>")[0]
         assert "7.00" in fold.split("</summary>")[1]
 
     def test_is_on_its_page_to_the_last_byte_folds_included(self, world, governed, provider):
