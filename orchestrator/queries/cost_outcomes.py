@@ -99,7 +99,8 @@ class Outcomes:
 
 def outcomes(span: Span) -> list[Outcomes]:
     """By workflow, those first that most was wasted on."""
-    values = {"units": sorted(span.unit_ids), "since": _midnight(span, 0), "until": _midnight(span, 1)}
+    since, until = moments(span)
+    values = {"units": sorted(span.unit_ids), "since": since, "until": until}
     executions: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(OUTCOMES, 0))
     for workflow, outcome, count in _rows(_COUNTS, values):
         executions[workflow][outcome] = count
@@ -122,8 +123,10 @@ def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spe
     return [Spending(currency, buckets, successes) for currency, buckets in sorted(money.items())]
 
 
-def _midnight(span: Span, end: int) -> datetime:
-    return datetime.combine(span.until + timedelta(days=1) if end else span.since, time.min, UTC)
+def moments(span: Span) -> tuple[datetime, datetime]:
+    """From the first midnight to before the last, of UTC."""
+    since, end = (datetime.combine(day, time.min, UTC) for day in (span.since, span.until + timedelta(days=1)))
+    return since, end
 
 
 def _rows(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
