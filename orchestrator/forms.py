@@ -13,6 +13,7 @@ from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from audit.templatetags._status import pill
 from orchestrator.health.levels import GROUPS
 from orchestrator.queries.actions import ActionFilters
+from orchestrator.queries.behind import FIGURES, NAMES, Behind
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
@@ -58,7 +59,31 @@ class FilterForm(forms.Form):
         return found | ({"since": now - timedelta(hours=int(hours))} if hours else {})
 
 
-class ExecutionForm(FilterForm):
+class BehindForm(FilterForm):
+    """A list that a figure leads to: which figure, of which line of which page. Those fields are in no filter bar."""
+
+    figure = forms.ChoiceField(choices=[(name, name) for name in FIGURES], required=False, widget=forms.HiddenInput)
+    asked_from = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    asked_until = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    tree = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    by = forms.ChoiceField(choices=[(name, name) for name in NAMES], required=False, widget=forms.HiddenInput)
+    line = forms.CharField(required=False, max_length=400, widget=forms.HiddenInput)
+
+    def chosen(self, now: datetime) -> dict[str, Any]:
+        """The figure as one filter; none where the address does not say all of it."""
+        found = super().chosen(now)
+        said = {name: found.pop(name, None) for name in ("figure", "asked_from", "asked_until", "tree", "by", "line")}
+        since, until = said.pop("asked_from"), said.pop("asked_until")
+        if not (said["figure"] and since and until):
+            return found
+        line = (said["line"] or "") if said["by"] else ""
+        behind = Behind(
+            figure=said["figure"], since=since, until=until, tree=said["tree"], by=said["by"] or "", line=line
+        )
+        return {**found, "behind": behind}
+
+
+class ExecutionForm(BehindForm):
     state = forms.ChoiceField(choices=_words("execution", ExecutionStatus.values), required=False)
     workflow = forms.ChoiceField(required=False)
     unit = forms.ChoiceField(required=False)
@@ -83,7 +108,7 @@ class TraceForm(ExecutionForm):
         return TraceFilters(**chosen, slower=timedelta(seconds=int(slower)) if slower else None)
 
 
-class ActionForm(FilterForm):
+class ActionForm(BehindForm):
     agent = forms.ChoiceField(required=False)
     tool = forms.ChoiceField(required=False)
     verdict = forms.ChoiceField(choices=_words("verdict", VERDICTS), required=False)

@@ -21,6 +21,7 @@ from budgets.models import LedgerEntry, LedgerEntryQuerySet
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.models import Action, Execution, Tool
 from orchestrator.operations.undo_plan import plan_of
+from orchestrator.queries.behind import Behind, calls_behind
 from orchestrator.queries.costs import Cost, cost_of
 from orchestrator.statuses import ActionStatus
 
@@ -40,6 +41,7 @@ class ActionFilters:
     execution: UUID | None = None
     since: datetime | None = None
     q: str = ""
+    behind: Behind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ def narrowed(rows: QuerySet[Action], filters: ActionFilters) -> QuerySet[Action]
         "created_at__gte": filters.since,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.behind:
+        rows = calls_behind(rows, filters.behind)
     if filters.q:
         found = Q(business_key__icontains=filters.q) | Q(idempotency_key=filters.q) | Q(digest__startswith=filters.q)
         rows = rows.filter(found | Q(tool__icontains=filters.q))
@@ -123,7 +127,7 @@ def _entries(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> Le
     """The ledger lines behind the list: what these calls cost and, unless the list is narrowed by something only a call
     has, what was reported beside them (model calls)."""
     entries = LedgerEntry.objects.visible_to(actor)
-    if filters.tool or filters.status or filters.verdict or filters.tier or filters.q:
+    if filters.tool or filters.status or filters.verdict or filters.tier or filters.q or filters.behind:
         return entries.filter(action_id__in=rows.order_by().values("id"))
     wanted = {
         "agent": filters.agent,

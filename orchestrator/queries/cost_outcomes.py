@@ -6,6 +6,7 @@ buckets add up to what was spent.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -113,6 +114,12 @@ def are_kept() -> bool:
 
 def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spending]:
     return [Spending(currency, buckets, successes) for currency, buckets in sorted(money.items())]
+
+
+def moments(span: Span) -> tuple[datetime, datetime]:
+    """From the first midnight to before the last, of UTC."""
+    since, end = (datetime.combine(day, time.min, UTC) for day in (span.since, span.until + timedelta(days=1)))
+    return since, end
 
 
 def _rows(statement: str, span: Span) -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from audit.actors import Actor
 from audit.queries import Keyset, Slice, counted
 from budgets.models import LedgerEntry
 from orchestrator.models import Action, Execution, Step
+from orchestrator.queries.behind import Behind, executions_behind
 from orchestrator.queries.costs import Cost, costs_by_execution
 from orchestrator.queries.undoing import Undoing, undoings_of
 from orchestrator.statuses import ActionStatus, StepStatus
@@ -38,6 +39,7 @@ class ExecutionFilters:
     since: datetime | None = None
     q: str = ""
     waits: str = ""
+    behind: Behind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ def narrowed(rows: QuerySet[Execution], filters: ExecutionFilters) -> QuerySet[E
         "created_at__gte": filters.since,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.behind:
+        rows = executions_behind(rows, filters.behind)
     if filters.waits:
         steps = Step.objects.filter(execution_id=OuterRef("pk"), status=filters.waits)
         rows = rows.filter(Exists(steps))

@@ -153,8 +153,9 @@ def _of_model_call(pk: UUID) -> Read:
 
 def _under(row: LedgerEntry) -> list[tuple[str, str]]:
     """Who asked, under which release, and how the tool call was judged in which it was made."""
-    run = Execution.objects.select_related("release").get(pk=row.execution_id) if row.execution_id else None
-    action = Action.objects.get(pk=row.action_id) if row.action_id else None
+    runs = Execution.objects.select_related("release")
+    run = runs.filter(pk=row.execution_id).first() if row.execution_id else None
+    action = Action.objects.filter(pk=row.action_id).first() if row.action_id else None
     asker = run or action
     return [
         ("Asked by", asker.requester_name if asker else ""),

@@ -16,6 +16,7 @@ from orchestrator.operations import unknown_outcomes
 from orchestrator.outcome_forms import AnswerForm
 from orchestrator.queries import actions as queries
 from orchestrator.queries.unknown_outcomes import doubts_of
+from orchestrator.views.drill import figure_chip
 
 
 @require_safe
@@ -23,13 +24,14 @@ def action_list(request: HttpRequest) -> HttpResponse:
     """Newest first, under the totals of everything the filters let through."""
     actor, now = actor_of(request), timezone.now()
     form = ActionForm(request.GET, offered=queries.choices(actor))
+    filters = form.filters(now)
     found = queries.action_list(
-        actor, form.filters(now), after=request.GET.get("after", ""), before=request.GET.get("before", "")
+        actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", "")
     )
     context = {
         "form": form,
         "listing": found,
-        "chips": chips(request, form),
+        "chips": [*figure_chip(request, filters.behind), *chips(request, form)],
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
     }
     return page(request, "orchestrator/action_list.html", "orchestrator/_action_rows.html", context)

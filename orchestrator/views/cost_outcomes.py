@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,10 +14,21 @@ from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, percentage
 from audit.web import actor_of, crumbs
 from orchestrator.cost_forms import DaysForm
-from orchestrator.queries.cost_outcomes import BUCKETS, MOST_DAYS, OUTCOMES, Outcomes, Spending, are_kept, outcomes
+from orchestrator.queries.behind import Behind
+from orchestrator.queries.cost_outcomes import (
+    BUCKETS,
+    MOST_DAYS,
+    OUTCOMES,
+    Outcomes,
+    Spending,
+    are_kept,
+    moments,
+    outcomes,
+)
 from orchestrator.queries.cost_report import NOUGHT, Span
 from orchestrator.queries.cost_words import plain
 from orchestrator.views.costs import inside, offered_units, reached
+from orchestrator.views.drill import list_behind
 
 TITLES = {
     "succeeded": "On successes",
@@ -35,7 +47,7 @@ class Shown:
 
     one: Outcomes
     currency: str
-    counts: list[int]
+    counts: list[tuple[int, str]]
     whole: str
     per_success: str
     waste: str
@@ -51,7 +63,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "span": span,
         "counted": list(COUNTS.values()),
         "headers": [TITLES[name] for name in BUCKETS],
-        "rows": [row for one in outcomes(span) for row in _shown(one)],
+        "rows": [row for one in outcomes(span) for row in _shown(one, form, span)],
         "csv": reverse("cost_outcomes_csv") + (f"?{query}" if query else ""),
         "crumbs": [*crumbs("Costs", "costs"), *crumbs("Per success", "cost_outcomes")],
         "most_days": MOST_DAYS,
@@ -95,8 +107,19 @@ def _asked(request: HttpRequest) -> tuple[DaysForm, Span]:
     return form, Span(unit_ids=reached(allowed, chosen.get("unit")), since=since, until=until)
 
 
-def _shown(one: Outcomes) -> list[Shown]:
-    return [_row(one, spending) for spending in one.spendings or [_nothing(one)]]
+def _shown(one: Outcomes, form: DaysForm, span: Span) -> list[Shown]:
+    counts = [(one.executions[name], _list_of(name, one.workflow, form, span)) for name in OUTCOMES]
+    return [_row(one, spending, counts) for spending in one.spendings or [_nothing(one)]]
+
+
+def _list_of(outcome: str, workflow: str, form: DaysForm, span: Span) -> str:
+    unit = form.cleaned_data.get("unit")
+    since, until = moments(span)
+    return list_behind(
+        Behind(
+            figure=outcome, since=since, until=until, tree=UUID(unit) if unit else None, by="workflow", line=workflow
+        )
+    )
 
 
 def _nothing(one: Outcomes) -> Spending:
@@ -104,12 +127,12 @@ def _nothing(one: Outcomes) -> Spending:
     return Spending("", dict.fromkeys(BUCKETS, NOUGHT), one.executions["succeeded"])
 
 
-def _row(one: Outcomes, spending: Spending) -> Shown:
+def _row(one: Outcomes, spending: Spending, counts: list[tuple[int, str]]) -> Shown:
     currency, whole = spending.currency, spending.whole
     return Shown(
         one=one,
         currency=currency,
-        counts=[one.executions[name] for name in OUTCOMES],
+        counts=counts,
         whole=plain(whole, currency) if currency else UNKNOWN if one.unknown else "",
         per_success=UNKNOWN if spending.per_success is None or not currency else plain(spending.per_success, currency),
         waste=percentage(100 * spending.waste / whole) if whole else "",

@@ -16,6 +16,7 @@ from orchestrator.models import Execution
 from orchestrator.operations import executions as operations
 from orchestrator.queries import execution as one
 from orchestrator.queries import executions as queries
+from orchestrator.views.drill import figure_chip
 
 TABS = {"steps": "Steps", "events": "Events", "io": "Input and output", "evidence": "Evidence", "cost": "Cost"}
 VIEWS = {
@@ -32,14 +33,15 @@ def execution_list(request: HttpRequest) -> HttpResponse:
     """Newest first, narrowed by the filters in the address."""
     actor, now = actor_of(request), timezone.now()
     form = ExecutionForm(request.GET, offered=queries.choices(actor))
+    filters = form.filters(now)
     found = queries.execution_list(
-        actor, form.filters(now), now=now, after=request.GET.get("after", ""), before=request.GET.get("before", "")
+        actor, filters, now=now, after=request.GET.get("after", ""), before=request.GET.get("before", "")
     )
     blank = {"state": None, "since": None, "waits": None, "after": None, "before": None}
     context = {
         "form": form,
         "listing": found,
-        "chips": chips(request, form),
+        "chips": [*figure_chip(request, filters.behind), *chips(request, form)],
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
         "views": [
             {"label": label, "url": address(request, **{**blank, **keys}), "current": _shows(request, keys)}

@@ -20,7 +20,9 @@ from budgets.units import below
 from orchestrator.forms import LevelsForm
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges
+from orchestrator.queries.behind import Behind
 from orchestrator.queries.work import units
+from orchestrator.views.drill import list_behind
 from orchestrator.views.figures import LATEST, midnight
 
 DAYS, MOST_DAYS = 7, 92
@@ -36,41 +38,61 @@ class Column:
     value: Callable[[Level], Value]
     reads: Callable[[Any], str]
     sample: str
+    # The figure whose list the value leads to.
+    behind: str
 
 
 def _share(name: str, title: str, what: str, of: str) -> Column:
-    return Column(name, title, lambda level: level.share(what, of), percentage, of)
+    return Column(name, title, lambda level: level.share(what, of), percentage, of, what)
 
 
 def _time(name: str, title: str, sample: str) -> Column:
-    return Column(name, title, lambda level: level.times[name], duration, sample)
+    return Column(name, title, lambda level: level.times[name], duration, sample, sample)
 
 
 COLUMNS = [
-    Column("asked", "Executions", lambda level: level.counts["asked"], "{:,}".format, ""),
+    Column("asked", "Executions", lambda level: level.counts["asked"], "{:,}".format, "", "asked"),
     _share("success_percent", "Success", "succeeded", "ended"),
     _share("completion_percent", "Completion", "completed", "asked"),
     _share("escalation_percent", "Escalation", "escalated", "asked"),
     _share("rollback_percent", "Rollback", "undone", "asked"),
     _share("leakage_percent", "Exception leakage", "leaked", "asked"),
-    Column("denied", "Policy violations", lambda level: level.counts["denied"], "{:,}".format, ""),
+    Column("denied", "Policy violations", lambda level: level.counts["denied"], "{:,}".format, "", "denied"),
     _share("unsafe_percent", "Unsafe attempts", "denied", "proposed"),
     _time("took_p50", "End to end, median", "succeeded"),
     _time("took_p95", "End to end, 95 % below", "succeeded"),
     _time("overhead_p50", "Overhead, median", "measured"),
     _time("overhead_p95", "Overhead, 95 % below", "measured"),
-    Column("cost_usd", "Cost per transaction", lambda level: level.cost, "USD {:.4f}".format, "priced"),
+    Column("cost_usd", "Cost per transaction", lambda level: level.cost, "USD {:.4f}".format, "priced", "priced"),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    """A figure as it reads, of how many; each leads to what it counts."""
+
     text: str
     sample: int | None
+    url: str
+    sample_url: str
 
     @property
     def is_few(self) -> bool:
         return self.sample is not None and self.sample < FEW
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which page this is: what its figures are of."""
+
+    span: Span
+    by: str
+    unit: str | None
+
+    def list_of(self, figure: str, line: str) -> str:
+        tree = UUID(self.unit) if self.unit else None
+        span = self.span
+        return list_behind(Behind(figure=figure, since=span.since, until=span.until, tree=tree, by=self.by, line=line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +103,7 @@ class Range:
     value: str
     limits: str
     culprit: str
+    url: str
     workflow: str = ""
 
 
@@ -88,6 +111,7 @@ class Range:
 def show(request: HttpRequest) -> HttpResponse:
     """Per workflow, unit or release, in the range and unit that the address says."""
     form, span, by = _asked(request)
+    place = Place(span, by, form.cleaned_data.get("unit"))
     found = levels(span, by=by)
     whole = next((one for one in found if not one.called), None)
     groups = [one for one in found if one.called]
@@ -97,8 +121,8 @@ def show(request: HttpRequest) -> HttpResponse:
         "span": span,
         "by": by,
         "columns": COLUMNS,
-        "rows": [(one.called, [_cell(column, one) for column in COLUMNS]) for one in found],
-        "ranges": _ranges(whole, groups, span, by) if whole and whole.counts["asked"] else [],
+        "rows": [(one.called, [_cell(column, one, place) for column in COLUMNS]) for one in found],
+        "ranges": _ranges(whole, groups, place) if whole and whole.counts["asked"] else [],
         "few": FEW,
         "csv": reverse("levels_csv") + (f"?{query}" if query else ""),
     }
@@ -138,33 +162,38 @@ def _plain(level: Level) -> list[object]:
     return found
 
 
-def _cell(column: Column, level: Level) -> Cell:
+def _cell(column: Column, level: Level, place: Place) -> Cell:
     value = column.value(level)
     return Cell(
-        UNKNOWN if value is None else column.reads(value), level.counts[column.sample] if column.sample else None
+        UNKNOWN if value is None else column.reads(value),
+        level.counts[column.sample] if column.sample else None,
+        place.list_of(column.behind, level.called),
+        place.list_of(column.sample, level.called) if column.sample else "",
     )
 
 
+_OF = {"cost": "priced", "overhead": "measured", "success": "ended"}
 _SAYS: dict[str, Callable[[float], str]] = {"cost": "USD {:.2f}".format, "overhead": duration, "success": percentage}
 
 
-def _ranges(whole: Level, groups: list[Level], span: Span, by: str) -> list[Range]:
+def _ranges(whole: Level, groups: list[Level], place: Place) -> list[Range]:
     """Of all executions, then of each workflow that has ranges of its own."""
-    held = Ranges()
+    held, span = Ranges(), place.span
     found = [
-        _range(one, culprit(one.key, span, groups) if one.out else "") for one in judged(whole, held.of(span.units))
+        _range(one, place, culprit(one.key, span, groups) if one.out else "")
+        for one in judged(whole, held.of(span.units))
     ]
-    for group in groups if by == "workflow" else []:
+    for group in groups if place.by == "workflow" else []:
         own = judged(group, held.of_workflow(span.units, group.called))
-        found += [_range(one, workflow=group.called) for one in own]
+        found += [_range(one, place, workflow=group.called) for one in own]
     return found
 
 
-def _range(one: Judged, culprit: str = "", workflow: str = "") -> Range:
+def _range(one: Judged, place: Place, culprit: str = "", workflow: str = "") -> Range:
     say = _SAYS[one.key]
     limits = f"at least {say(one.low)}" if one.key == "success" else f"{say(one.low)} to {say(one.high)}"
     value = UNKNOWN if one.value is None else say(one.value)
-    return Range(one, value, limits, culprit, workflow)
+    return Range(one, value, limits, culprit, place.list_of(_OF[one.key], workflow), workflow)
 
 
 def _asked(request: HttpRequest) -> tuple[LevelsForm, Span, str]:

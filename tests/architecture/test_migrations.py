@@ -92,7 +92,7 @@ class TestTheDaysOfABudget:
         anything_is_budgeted.again()
         charge(Usage(model="m", input_tokens=30), Place(unit_id=unit.pk))
 
-        call_command("migrate", "budgets", "0013", verbosity=0)
+        call_command("migrate", "budgets", "0014", verbosity=0)
         charge(Usage(model="m", input_tokens=12), Place(unit_id=unit.pk))
         call_command("migrate", verbosity=0)
         charge(Usage(model="m", input_tokens=5), Place(unit_id=unit.pk))

@@ -118,7 +118,8 @@ class TestTheCostOfASuccess:
         assert Decimal(spending["per_success"]) == Decimal("0.375")
         assert (Decimal(spending["amount"]), Decimal(spending["waste"])) == (Decimal("0.75"), Decimal("0.45"))
         (row,) = as_vera.get(reverse("cost_outcomes")).context["rows"]
-        assert (row.per_success, row.waste, row.whole, row.counts) == ("0.38", "60.0 %", "0.75", [2, 1, 1, 0])
+        assert (row.per_success, row.waste, row.whole) == ("0.38", "60.0 %", "0.75")
+        assert [count for count, _ in row.counts] == [2, 1, 1, 0]
 
     def test_is_not_known_while_nothing_has_succeeded(self, unit, as_vera):
         spend(make.execution("failed"), "0.10")

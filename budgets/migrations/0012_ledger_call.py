@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("budgets", "0015_one_line_of_a_span")]
+    dependencies = [("budgets", "0011_exceptions")]
     operations = [
         migrations.AddField(
             model_name="ledgerentry",

@@ -27,7 +27,7 @@ NO_DAY = "DROP TRIGGER budgets_budgetwindow_day ON budgets_budgetwindow; DROP FU
 
 
 class Migration(migrations.Migration):
-    dependencies = [("budgets", "0013_budget_correction")]
+    dependencies = [("budgets", "0014_budget_correction")]
     operations = [
         migrations.CreateModel(
             name="BudgetDay",

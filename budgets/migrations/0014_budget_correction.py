@@ -27,5 +27,5 @@ DROP = "DROP FUNCTION budget_correct(uuid, text, text, text, text, numeric, text
 
 
 class Migration(migrations.Migration):
-    dependencies = [("budgets", "0012_budget_of_release")]
+    dependencies = [("budgets", "0013_budget_of_release")]
     operations = [migrations.RunSQL(CORRECT, DROP)]

@@ -17,7 +17,7 @@ BUILD = (
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("budgets", "0014_budget_days")]
+    dependencies = [("budgets", "0015_budget_days")]
     operations = [
         migrations.RunSQL(DROP, migrations.RunSQL.noop),
         migrations.RunSQL(
