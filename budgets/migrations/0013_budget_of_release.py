@@ -8,7 +8,7 @@ from importlib import import_module
 from django.db import migrations, models
 
 FUNCTIONS = import_module("budgets.migrations.0009_budget_functions")
-RESERVE = import_module("budgets.migrations.0012_ledger_call").RESERVE
+RESERVE = import_module("budgets.migrations.0011_exceptions").RESERVE
 RELEASE = "p_release text DEFAULT ''"
 # Without the column such a budget would cover everything. Under a workflow that cannot be it covers nothing, and is found.
 TO_NOTHING = "UPDATE budgets_budget SET workflow = left('only release ' || release, 200) WHERE release <> ''"

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from budgets.models import LedgerEntry
 from budgets.operations import Place, charge, correct, import_call
 from budgets.pricing import Usage
 from orchestrator.models import Cost
@@ -108,6 +109,23 @@ class TestTheLines:
         spend(unit, "0.20")
         for row in as_vera.get(f"{reverse('costs')}?by={by}&then=").context["tables"][0]["rows"]:
             assert dict(as_vera.get(row.url).context["cost"].amounts) == {"USD": row.sums.amount}
+
+    def test_are_found_page_by_page_on_whatever_days_they_lie_and_counted_to_the_last(self, unit, as_vera, kay):
+        now = datetime.now(UTC)
+        for number in range(110):
+            usage = Usage(cost=Decimal("0.01"), currency="USD", model="house", input_tokens=100, output_tokens=10)
+            at = now - timedelta(days=number % 3 if number < 70 else 20, seconds=number)
+            line = import_call(usage, Place(unit_id=unit.pk, agent="poster"), at=at)
+        correct(line, to=Decimal("0.03"), currency="USD", why="The invoice", by=make.actor(kay))
+        first = f"{reverse('cost_lines')}?since={(now - timedelta(days=30)).date()}"
+        pages = [as_vera.get(first)]
+        while older := pages[-1].context["listing"].older:
+            pages.append(as_vera.get(f"{first}&after={older}"))
+        seen = [line for page in pages for line in page.context["listing"].rows]
+        assert seen == list(LedgerEntry.objects.order_by("-at", "-id"))
+        assert [(page.context["total"], page.context["cost"].lines) for page in pages] == [("111", 110)] * 3
+        back = as_vera.get(f"{first}&before={pages[2].context['listing'].newer}")
+        assert back.context["listing"].rows == pages[1].context["listing"].rows
 
     def test_lead_to_the_execution(self, unit, as_vera):
         run = make.execution()
