@@ -41,7 +41,7 @@ def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened, theme):
     assert "USD 0.25" in page.inner_text("main")
     assert person.axe() == []
 
-    page.click("#cost-lines tbody a")
+    page.click("#cost-lines tbody a[href*='/executions/']")
     page.wait_for_url(f"**{spent.get_absolute_url()}")
 
 

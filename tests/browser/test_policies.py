@@ -73,9 +73,9 @@ class TestTheReviewPage:
         page.check("input[name=check_0][value=yes]")
         page.click("text=Record decision")
 
-        assert "You answered no to" in refused
+        assert "You answered no, so this cannot be approved." in refused
         assert "Confirmed with Authenticator app" in refused, "a code that was right is not asked for again"
-        assert "Still needed: one from Risk" in page.inner_text("#decision")
+        assert "It waits for one from Risk now." in page.inner_text("#decision")
         assert Decision.objects.get().answers == {CHECK: True}
 
     @pytest.mark.parametrize("width", [320, 390])

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from approvals.models import ApprovalRequest
 from budgets.models import BusinessUnit, LedgerEntry
+from budgets.money import to_ledger
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from orchestrator.engine.retries import Failure
@@ -120,7 +121,7 @@ class History:
     def correct(self):
         lines = list(LedgerEntry.objects.exclude(kind="correction"))
         if lines:
-            to = Decimal(self.chance.randint(1000, 9999)) / 7
+            to = to_ledger(Decimal(self.chance.randint(1000, 9999)) / 7)
             correct(self.chance.choice(lines), to=to, currency="USD", why="Checked", by=self.by)
 
     def end(self):
