@@ -235,6 +235,9 @@ PILLS: dict[str, dict[str, Pill]] = {
         "read": Pill("Reads", "neutral", "eye"),
         "write": Pill("Writes, can be undone", "info", "pencil"),
         "irreversible": Pill("Cannot be undone", "danger", "lock"),
+        # Of a step of a workflow: what waits is whether it goes on, or somebody to do it.
+        "continue": Pill("Lets it go on", "info", "play"),
+        "take over by hand": Pill("Done by hand", "info", "person"),
     },
     "failure": {
         "business": _BUSINESS_ERROR,

@@ -23,7 +23,7 @@ STATUSES = {
     "definition": "draft active retired",
     "verdict": "allow hold deny",
     "tier": "informational customer_facing financial",
-    "effect": "read write irreversible",
+    "effect": "read write irreversible continue",
     "failure": "business system unknown_outcome lost budget policy determinism empty_result timeout",
 }
 
