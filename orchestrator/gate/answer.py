@@ -10,9 +10,8 @@ from approvals import operations as approvals
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
 from audit.actors import Actor, system
-from audit.canonical import NotCanonical, canonical
-from audit.refusals import Invalid, Refusal, Stale
-from orchestrator.gate.contracts import problems_with
+from audit.refusals import Refusal, Stale
+from orchestrator.gate.contracts import refuse_unfit_result
 from orchestrator.gate.locks import lock_action
 from orchestrator.models import Action, Tool
 from orchestrator.statuses import ActionStatus
@@ -49,12 +48,6 @@ def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, resul
 
 
 def _refuse_unfit(action: Action, result: dict[str, Any]) -> None:
-    try:
-        canonical(result)
-    except NotCanonical as error:
-        raise Invalid("The result cannot be stored exactly.", errors=[("/result", "not_exact", str(error))]) from None
     tool = Tool.objects.filter(name=action.tool, version=action.tool_version).first()
-    problems = problems_with(result, tool.output_schema if tool else None)
-    if problems:
-        errors = [(f"/result{where}".rstrip("/"), "schema", rule) for where, rule in problems]
-        raise Invalid(f"The result does not fit what {action.tool} promises: {problems[0][1]}", errors=errors)
+    says = f"The result does not fit what {action.tool} promises"
+    refuse_unfit_result(result, tool.output_schema if tool else None, says=says)

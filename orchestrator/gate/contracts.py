@@ -1,11 +1,14 @@
 """Does a value fit a tool's contract? The rule that is broken is named, never the value that broke it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+
+from audit.canonical import NotCanonical, canonical
+from audit.refusals import Invalid
 
 MOST = 5
 
@@ -14,6 +17,20 @@ def problems_with(value: Any, schema: Mapping[str, Any] | None) -> list[tuple[st
     """(JSON pointer, broken rule) of the first few problems; no schema, no problem."""
     found = islice(Draft202012Validator(schema).iter_errors(value), MOST) if schema else []
     return [(f"/{'/'.join(map(str, problem.absolute_path))}", _rule(problem)) for problem in found]
+
+
+def refuse_unfit_result(
+    result: Any, schema: Mapping[str, Any] | None, *, says: str, more: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Raises Invalid for a person's result that cannot be stored exactly, breaks its contract, or has `more` problems."""
+    try:
+        canonical(result)
+    except NotCanonical as error:
+        raise Invalid("The result cannot be stored exactly.", errors=[("/result", "not_exact", str(error))]) from None
+    problems = [*problems_with(result, schema), *more]
+    if problems:
+        errors = [(f"/result{where}".rstrip("/"), "schema", rule) for where, rule in problems]
+        raise Invalid(f"{says}: {problems[0][1]}", errors=errors)
 
 
 def _rule(problem: ValidationError) -> str:

@@ -9,11 +9,10 @@ from approvals import operations as approvals
 from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
 from audit.actors import Actor
-from audit.canonical import NotCanonical, canonical
-from audit.refusals import Invalid, Refusal, Stale
+from audit.refusals import Refusal, Stale
 from orchestrator.engine.outputs import misses, promised
 from orchestrator.engine.released import released
-from orchestrator.gate.contracts import problems_with
+from orchestrator.gate.contracts import refuse_unfit_result
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Step
 from orchestrator.statuses import StepStatus
@@ -49,14 +48,8 @@ def hand_in(*, request_id: UUID, by: Actor, voice: approvals.Voice, result: dict
 def _refuse_unfit(release_id: UUID, step: Step, result: dict[str, Any]) -> None:
     one = released(release_id)
     spec = one.spec.step(step.key)
-    try:
-        canonical(result)
-    except NotCanonical as error:
-        raise Invalid("The result cannot be stored exactly.", errors=[("/result", "not_exact", str(error))]) from None
-    problems = problems_with(result, promised(one, spec))
-    problems += [(f"/{name}", "may not be empty") for name in spec.non_empty if result.get(name) in (None, "", [], {})]
+    more = [(f"/{name}", "may not be empty") for name in spec.non_empty if result.get(name) in (None, "", [], {})]
     if low := misses(spec, result):
-        problems.append(("/score", low.message))
-    if problems:
-        errors = [(f"/result{where}".rstrip("/"), "schema", rule) for where, rule in problems]
-        raise Invalid(f"The result is not what “{step.key}” promises: {problems[0][1]}", errors=errors)
+        more.append(("/score", low.message))
+    says = f"The result is not what “{step.key}” promises"
+    refuse_unfit_result(result, promised(one, spec), says=says, more=more)
