@@ -16,6 +16,7 @@ from orchestrator.gate.duties import Duties, duties_of_step
 from orchestrator.models import Execution, Step
 from orchestrator.workflows.binding import ROOTS, BindingError, bind
 from orchestrator.workflows.spec import StepSpec
+from orchestrator.workflows.templates import NoValue, say
 
 
 def ask_about_step(
@@ -36,7 +37,7 @@ def ask_about_step(
         required=spec.required,
         reasons=reasons,
         checks=spec.checks,
-        title=f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
+        title=_asked(execution, spec, scope) or f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
         facts={
@@ -49,11 +50,24 @@ def ask_about_step(
     )
 
 
+def _asked(execution: Execution, spec: StepSpec, scope: Mapping[str, Any]) -> str:
+    """What the workflow's author wants people asked, in a line; empty where they say nothing or a value is missing."""
+    try:
+        return say(spec.ask or "", spec.variables, scope)
+    except NoValue:
+        return ""
+
+
 def _about(execution: Execution) -> str:
-    """Which case it is, so that two rows of a queue can be told apart: the business key, else an id it was started with."""
+    """Which case it is, so that two rows of a queue can be told apart: the author's words, else a key it was started with."""
+    one, scope = released(execution.release_id).spec, {**execution.input, "input": execution.input, "steps": {}}
+    try:
+        about = say(one.about or "", one.variables, scope)
+    except NoValue:
+        about = ""
     ids = (value for name, value in execution.input.items() if name.endswith("_id") and isinstance(value, str))
-    key = execution.business_key or next(ids, "")
-    return f" for {key}" if key else ""
+    about = about or execution.business_key or next(ids, "")
+    return f" for {about}" if about else ""
 
 
 def _is_named(name: str, conditions: tuple[str, ...]) -> bool:

@@ -38,6 +38,7 @@ WORKFLOW_KEYS: Final[dict[str, Reader]] = {
     "version": text(VERSION, 40, example="Write a version such as 1.0.0"),
     "description": text(longest=2_000),
     "trigger": text(),
+    "about": text(),
     "input": schema,
     "output": schema,
     "returns": values,
@@ -62,6 +63,7 @@ STEP_KEYS: Final[dict[str, Reader]] = {
     "token_budget": whole(1, LARGEST_COUNT),
     "max_cost": money,
     "human_if": listed(condition),
+    "ask": text(),
     "required": whole(0, 2),
     "checks": listed(text()),
     "idempotency_key": condition,
@@ -77,7 +79,7 @@ STEP_KEYS: Final[dict[str, Reader]] = {
 ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("min_score", "token_budget", "max_cost", "allowed_tools", "offline"), ("agent",)),
     **dict.fromkeys(("idempotency_key", "compensate_with"), ("tool",)),
-    **dict.fromkeys(("human_if", "required", "checks"), ("approval",)),
+    **dict.fromkeys(("human_if", "required", "ask", "checks"), ("approval",)),
     **dict.fromkeys(("with", "retry", "timeout", "reconcile_before_retry", "output", "non_empty"), ("agent", "tool")),
 }
 

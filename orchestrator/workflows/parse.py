@@ -65,6 +65,7 @@ class _Reading:
         self.scopes = {key: scope_over(before[key], self.steps, self.input_schema, key=key) for key in order}
         main_path = [key for key in order if self.steps[key].stands_in_for is None]
         self.final = scope_over(main_path, self.steps, self.input_schema)
+        self.start = scope_over((), self.steps, self.input_schema)
 
     def spec(self) -> WorkflowSpec | None:
         """Check everything that involves more than one key; then build."""
@@ -72,6 +73,8 @@ class _Reading:
             require_inputs(step, self.names, self.scopes[step.key])
         for step in self.draft.steps:
             self._check_step(step, self.scopes[step.key])
+        if "about" in self.draft.said:
+            check_texts(self.draft.node("about"), self.draft.at.inside("about"), self.names, self.start)
         self._check_output()
         self._check_allowed_tools()
         return None if self.draft.at.report.errors else self._build()
@@ -86,6 +89,8 @@ class _Reading:
                 at.refuse(
                     text, f"An idempotency key is a text, and this gives {found.gives}", "Name a text or a number"
                 )
+        if "ask" in step.said:
+            check_texts(step.nodes["ask"], step.at.inside("ask"), self.names, scope)
         check_arguments(step, self.names, scope)
         _check_promises(step)
 

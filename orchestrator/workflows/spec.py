@@ -49,7 +49,7 @@ class StepSpec:
     """One node of the graph. A field named like a key of the file holds what the file says there.
 
     `arguments` are the explicit ones, `${…}` unevaluated. `stands_in_for` names the step a fallback replaces.
-    `variables` are the names its conditions may use, with their types.
+    `variables` are the names its conditions may use, with their types. `ask` is what people are asked, `${…}` unevaluated.
     """
 
     key: str
@@ -67,6 +67,7 @@ class StepSpec:
     max_cost: str | None = None
     human_if: tuple[str, ...] = ()
     required: int = 1
+    ask: str | None = None
     checks: tuple[str, ...] = ()
     idempotency_key: str | None = None
     reconcile_before_retry: bool = True
@@ -104,6 +105,7 @@ class StepSpec:
 class WorkflowSpec:
     """A whole workflow. `returns` maps output names to `${…}`; without it outputs are found by name.
 
+    `about` says in a few words what one execution is about, `${…}` over the input unevaluated.
     `implied_input` are names used but declared nowhere, when the file has no `input:` schema: the trigger brings them.
     """
 
@@ -112,6 +114,7 @@ class WorkflowSpec:
     steps: tuple[StepSpec, ...]
     trigger: str | None = None
     description: str = ""
+    about: str | None = None
     input_schema: Mapping[str, Any] | None = None
     output_schema: Mapping[str, Any] | None = None
     returns: Mapping[str, Any] = field(default_factory=dict)

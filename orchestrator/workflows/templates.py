@@ -75,6 +75,20 @@ def fill(value: Any, variables: Mapping[str, str], values: Mapping[str, Any]) ->
     return value
 
 
+def say(text: str, variables: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    """A line for people: every hole filled, whole numbers without `.0`, cut to a headline. Raises NoValue."""
+    filled = (
+        part if isinstance(part, str) else _spoken(part.source, _evaluate(part.source, variables, values))
+        for part in parts_of(text)
+    )
+    return " ".join("".join(filled).split())[:200]
+
+
+def _spoken(source: str, value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return _as_text(source, int(value) if whole else value)
+
+
 def _fill_text(text: str, variables: Mapping[str, str], values: Mapping[str, Any]) -> Any:
     if "${" not in text:
         return text
