@@ -301,7 +301,7 @@ for frame in (_frames.panel, _frames.fold, _frames.table):
 @register.inclusion_tag("parts/_empty.html")
 def empty(title: str, hint: str = "", url: str = "", link: str = "", kind: str = "nothing") -> dict[str, object]:
     """Nothing here, and why: `nothing` yet, no `match`, or the queue is `done`."""
-    shape = {"nothing": "dotted", "match": "search", "done": "check"}[kind]
+    shape = {"nothing": "dash", "match": "search", "done": "check"}[kind]
     return {"title": title, "hint": hint, "url": url, "link": link, "kind": kind, "shape": shape}
 
 

@@ -14,6 +14,7 @@ from approvals.queries import SentBackList, Waiting, sent_back_by
 from approvals.queries import work as approvals_work
 from approvals.queue import waiting_for
 from approvals.second_looks import waiting_for as waiting_for_looks
+from audit import scope
 from audit.actors import Actor
 from audit.queries import counted, counted_at_once
 from budgets.models import BusinessUnit
@@ -35,6 +36,7 @@ class Work:
     letters: list[DeadLetter]
     letters_total: str
     started: list[ExecutionRow]
+    may_start: bool
 
 
 def work(actor: Actor, *, now: datetime, size: int = 8) -> Work:
@@ -49,7 +51,8 @@ def work(actor: Actor, *, now: datetime, size: int = 8) -> Work:
         letters=shown,
         # Counting costs a statement, so only what the list does not show is counted.
         letters_total=counted(letters) if len(shown) == size else str(len(shown)),
-        started=rows_of(recent, now),
+        started=(started := rows_of(recent, now)),
+        may_start=bool(started or scope.unit_ids(actor, "operate")),
     )
 
 

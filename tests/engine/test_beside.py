@@ -22,8 +22,8 @@ ROWS = [{"ref": "R-1001", "amount": "12.00"}, {"ref": "R-1002", "amount": "2750.
 UNSAFE = "  - send: {tool: unsafe, ref: R-1002}\n"
 
 
-def waiting(world, governed, steps, rows=ROWS):
-    governed(steps, head=HEAD)
+def waiting(world, governed, steps, rows=ROWS, head=HEAD):
+    governed(steps, head=head)
     execution = make.start(world, "outside", rows=rows)
     drive(execution)
     return ApprovalRequest.objects.get(execution_id=execution.pk, status="pending")
@@ -137,6 +137,22 @@ class TestAStepThatAsks:
 
         fold = page_of(world, request).split('id="fold-what-first-gave"')[1].split(">")[0]
         assert fold == " open"
+
+    def test_is_called_what_the_workflows_author_says(self, world, governed, provider):
+        ask = "Pay ${string(rows[0].amount)} and ${size(rows)} more  lines?"
+        request = waiting(world, governed, self.STEPS.replace("human_if", f"ask: '{ask}', human_if"))
+        assert request.title == "Pay 12.00 and 2 more lines?"
+
+    def test_falls_back_to_its_own_words_where_a_value_is_missing(self, world, governed, provider):
+        ask = "Pay ${string(rows[7].amount)}?"
+        request = waiting(world, governed, self.STEPS.replace("human_if", f"ask: '{ask}', human_if"))
+        assert request.title == "Let outside go on to send (unsafe)"
+
+    def test_to_be_taken_over_says_what_its_execution_is_about(self, world, governed, provider):
+        provider.plan("refuse")
+        by_hand = "  - send: {tool: send_a, ref: R-1002, on_error: route_to_human}\n"
+        request = waiting(world, governed, by_hand, head='about: "${size(rows)} rows"\n' + HEAD)
+        assert request.title == "Take over “send” of outside for 2 rows"
 
     def test_says_that_it_is_the_end_when_nothing_follows(self, world, governed, provider):
         request = waiting(world, governed, '  - ask: {human_if: ["true"]}\n')

@@ -6,6 +6,8 @@ import pytest
 
 from orchestrator.workflows.catalogue import Catalogue
 from orchestrator.workflows.parse import WorkflowErrors, load, parse
+from orchestrator.workflows.spec import WorkflowSpec
+from orchestrator.workflows.templates import NoValue, say
 from tests.unit.workflow_world import HEAD, INPUT, SUPPORT_CASE, errors, read, steps, workflow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -195,3 +197,40 @@ class TestLoad:
     def test_says_when_there_is_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(WorkflowErrors, match=r"workflow\.yaml:1:1: The file cannot be read"):
             load(tmp_path)
+
+
+class TestWhatPeopleRead:
+    def test_is_a_text_over_what_the_step_sees(self) -> None:
+        spec = workflow(
+            "draft: {agent: response_writer}",
+            'sign: {required: 1, ask: "Refund EUR ${refund_amount} to ${case_id}?"}',
+            head=HEAD + 'about: "${case_id}"\n' + INPUT,
+        )
+        assert (spec.about, spec.step("sign").ask) == ("${case_id}", "Refund EUR ${refund_amount} to ${case_id}?")
+        assert WorkflowSpec.from_json(spec.to_json()) == spec
+
+    def test_is_refused_where_it_names_what_is_not_there(self) -> None:
+        sign = 'sign: {required: 1, ask: "Refund ${amout}?"}'
+        assert any("amout" in said and "`amount`" in said for said in errors(steps(sign, head=HEAD + INPUT)))
+        head = HEAD + 'about: "${refund_amount}"\n' + INPUT
+        said = errors(steps("draft: {agent: response_writer}", head=head))
+        assert any(one.startswith("w.yaml:3:") and "refund_amount" in one for one in said)
+
+    def test_is_asked_of_people_only(self) -> None:
+        said = errors(steps('draft: {agent: response_writer, ask: "May I?"}'))
+        assert any("`ask`" in one and "a step people approve" in one for one in said)
+
+
+class TestALineForPeople:
+    @pytest.mark.parametrize(
+        ("amount", "line"), [(1140.0, "EUR 1140"), (89.9, "EUR 89.9"), ("7.10", "EUR 7.10"), (0, "EUR 0")]
+    )
+    def test_spells_whole_numbers_as_people_do(self, amount: object, line: str) -> None:
+        assert say("EUR\n ${amount}", {"amount": "dyn"}, {"amount": amount}) == line
+
+    def test_is_no_longer_than_a_headline(self) -> None:
+        assert say("${x}", {"x": "dyn"}, {"x": "é" * 999}) == "é" * 200
+
+    def test_needs_its_values(self) -> None:
+        with pytest.raises(NoValue):
+            say("${x}", {"x": "dyn"}, {"x": None})
