@@ -122,6 +122,8 @@ class LedgerEntry(models.Model):
             ),
             models.Index(name="ledger_span", fields=["span_id"], condition=Q(span_id__isnull=False)),
             models.Index(name="ledger_unit_at", fields=["unit_id", "at"]),
+            # For a page of the lines of many units.
+            models.Index(name="ledger_at", fields=["at", "id"]),
             models.Index(name="ledger_corrections", fields=["corrects"], condition=Q(corrects__isnull=False)),
         ]
 

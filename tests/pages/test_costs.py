@@ -13,6 +13,7 @@ from budgets.models import LedgerEntry
 from budgets.operations import Place, charge, correct, import_call
 from budgets.pricing import Usage
 from orchestrator.models import Cost
+from orchestrator.queries import cost_lines
 from tests import make
 from tests.operations.test_prices import RECORDED, recorded_calls
 from tests.pages.asking import browser_of
@@ -103,12 +104,16 @@ class TestTheLines:
             assert dict(behind.context["cost"].amounts) == {"USD": row.sums.amount}
         assert len(page.context["tables"][0]["rows"]) == 2
 
-    @pytest.mark.parametrize("by", ["unit", "requester", "release", "day", "kind", "basis", "provider", "tool"])
-    def test_come_to_the_same_by_every_dimension(self, unit, as_vera, by):
+    @pytest.mark.parametrize("by", ["unit", "workflow", "requester", "release", "day", "kind", "basis", "provider", "tool"])
+    @pytest.mark.parametrize("many", [0, cost_lines.MANY], ids=["as of many", "as of few"])
+    def test_come_to_the_same_by_every_dimension(self, unit, as_vera, by, many, monkeypatch):
+        monkeypatch.setattr(cost_lines, "MANY", many)
         spend(unit, "0.10", execution=make.execution())
         spend(unit, "0.20")
         for row in as_vera.get(f"{reverse('costs')}?by={by}&then=").context["tables"][0]["rows"]:
-            assert dict(as_vera.get(row.url).context["cost"].amounts) == {"USD": row.sums.amount}
+            behind = as_vera.get(row.url).context
+            assert dict(behind["cost"].amounts) == {"USD": row.sums.amount}
+            assert sum(line.amount for line in behind["listing"].rows) == row.sums.amount
 
     def test_are_found_page_by_page_on_whatever_days_they_lie_and_counted_to_the_last(self, unit, as_vera, kay):
         now = datetime.now(UTC)
