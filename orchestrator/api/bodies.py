@@ -7,6 +7,7 @@ from rest_framework import serializers
 from orchestrator.api.fields import Anything, Body, Id, Moment, Money, Object, Text, Whole
 
 MOST_TOKENS = 10**12
+MOST_SETTINGS = 20
 
 
 class Context(Body):
@@ -39,6 +40,32 @@ def _refuse_too_large(attrs: dict[str, Any], whole: str, *parts: str) -> None:
         raise serializers.ValidationError({parts[0]: [f"These are part of the {whole}, so not more."]}, code="invalid")
 
 
+class Settings(Object):
+    """Temperature and the like: a few names with plain values. Limits as of a handler (orchestrator/runner/jobs.py)."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        found = super().to_internal_value(data)
+        if len(found) > MOST_SETTINGS:
+            raise serializers.ValidationError(f"At most {MOST_SETTINGS} settings.", code="max_length")
+        for name, value in found.items():
+            if not isinstance(value, str | int | float | None) or len(str(value)) > 200 or not 0 < len(name) <= 60:
+                raise serializers.ValidationError(
+                    "A setting has a name of at most 60 characters and is a number, a yes or no, or a short text.",
+                    code="invalid",
+                )
+        return found
+
+
+class ModelCall(Body):
+    """How a model was called, for the trace. Of what it was told only the digest is taken."""
+
+    prompt = Text(max_length=200, required=False, help_text="Name and version of the prompt, as you keep them")
+    settings = Settings(required=False, help_text="Temperature and the like")
+    corpus = Text(max_length=200, required=False, help_text="The data it read, with its version")
+    request = serializers.RegexField(r"\A[0-9a-f]{64}\Z", required=False, help_text="SHA-256 of the request, in hex")
+    outcome = serializers.ChoiceField(["ok", "refused", "error"], default="ok")
+
+
 class Consumption(Body):
     """What a call used. Without its cost it is estimated from the model's price, or unknown: never zero."""
 
@@ -52,6 +79,7 @@ class Consumption(Body):
     model = Text(max_length=200, required=False)
     provider = Text(max_length=100, required=False, help_text="Needed only where several sell a model of this name")
     is_batch = serializers.BooleanField(required=False, help_text="Sent as a batch, at the batch rate")
+    call = ModelCall(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("cost") is not None and not attrs.get("currency"):

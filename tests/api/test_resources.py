@@ -246,6 +246,36 @@ class TestMoney:
 
         assert "turn 7" in AuditEvent.objects.get(object_id=entry["id"]).data
 
+    def test_keeps_how_the_model_was_called_for_the_trace(self, api):
+        call = {
+            "prompt": "triage v7", "settings": {"temperature": 0.2, "seed": None, "tools": True, "effort": "low"},
+            "corpus": "rules-2026-11", "request": "ab" * 32, "outcome": "refused",
+        }  # fmt: skip
+
+        assert api.post("usage/", self.CALL | {"call": call})[0] == 201
+        assert api.post("usage/", self.CALL | {"call": {}})[0] == 201
+
+        assert [line.call for line in LedgerEntry.objects.order_by("at")] == [call, {"outcome": "ok"}]
+
+    @pytest.mark.parametrize(
+        ("call", "pointer"),
+        [
+            ({"settings": {"stop": ["a"]}}, "/call/settings"),
+            ({"settings": {str(n): n for n in range(21)}}, "/call/settings"),
+            ({"settings": {"n" * 61: 1}}, "/call/settings"),
+            ({"settings": {"persona": "x" * 201}}, "/call/settings"),
+            ({"settings": "hot"}, "/call/settings"),
+            ({"request": "the prompt itself"}, "/call/request"),
+            ({"outcome": "fine"}, "/call/outcome"),
+            ({"prompts": "v7"}, "/call/prompts"),
+        ],
+    )
+    def test_refuses_what_says_no_such_thing_and_keeps_no_line(self, api, call, pointer):
+        status, problem, _ = api.post("usage/", self.CALL | {"call": call})
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, pointer)
+        assert not LedgerEntry.objects.exists()
+
     def test_is_counted_once_under_one_key(self, api):
         for _ in range(2):
             api.post("usage/", self.CALL, **{"Idempotency-Key": "turn-7"})

@@ -104,7 +104,9 @@ class TestTheLines:
             assert dict(behind.context["cost"].amounts) == {"USD": row.sums.amount}
         assert len(page.context["tables"][0]["rows"]) == 2
 
-    @pytest.mark.parametrize("by", ["unit", "workflow", "requester", "release", "day", "kind", "basis", "provider", "tool"])
+    @pytest.mark.parametrize(
+        "by", ["unit", "workflow", "requester", "release", "day", "kind", "basis", "provider", "tool"]
+    )
     @pytest.mark.parametrize("many", [0, cost_lines.MANY], ids=["as of many", "as of few"])
     def test_come_to_the_same_by_every_dimension(self, unit, as_vera, by, many, monkeypatch):
         monkeypatch.setattr(cost_lines, "MANY", many)
