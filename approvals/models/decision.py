@@ -89,5 +89,11 @@ class Decision(models.Model):
         return f"{self.person_name}: {self.verdict}"
 
     @property
+    def answered(self) -> list[tuple[str, bool]]:
+        """The checks in the order in which they were asked: the column keeps none. Some may be of an earlier revision."""
+        asked = [check for check in self.request.checks if check in self.answers]
+        return [(check, self.answers[check]) for check in [*asked, *sorted(self.answers.keys() - set(asked))]]
+
+    @property
     def decided_at(self) -> datetime:
         return self.at

@@ -426,6 +426,17 @@ class TestAPolicyThatSaysMore:
         page = as_grace.get(asked.get_absolute_url()).content.decode()
         assert f"{CHECK} <strong>Yes</strong>" in page
 
+    def test_shows_them_in_the_order_in_which_they_were_asked(self, unit, as_grace, grace, linus):
+        asked = ["Whose account is it?", "Amount?", "Is the invoice there?"]
+        make.group("finance", grace)
+        make.group("risk", linus)
+        make.policy("payments", needs=make.needs("1 from finance", "1 from risk"), checks=asked)
+        request = make.request("4860.00")
+        decide(as_grace, request, **{f"check_{number}": "yes" for number in range(3)})
+
+        page = as_grace.get(request.get_absolute_url()).content.decode()
+        assert sorted(asked, key=lambda check: page.index(f"{check} <strong>Yes")) == asked
+
     def test_tells_a_reviewer_outside_the_groups_that_they_can_only_reject(self, asked, unit):
         other = browser_of(make.person("gus", "view", "review", of=unit))
 
