@@ -66,6 +66,8 @@ class Decision(models.Model):
     revision = models.PositiveIntegerField()
     # The policy's checks, each with the yes (true) or no it was given.
     answers = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    # What the person gave themselves: in the tool's place, or of a step done by hand.
+    result = models.JSONField(null=True, blank=True)
     # The second factor it was confirmed with. One confirmation makes one decision.
     confirmation = models.OneToOneField(
         Confirmation, null=True, blank=True, on_delete=models.PROTECT, related_name="decision"

@@ -65,7 +65,7 @@ def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
 
 
 @transaction.atomic
-def answer(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
+def answer(*, request_id: UUID, by: Actor, voice: Voice, result: dict[str, Any]) -> ApprovalRequest:
     """Record that this person has supplied the result themselves: the request is over, and nothing is carried out.
 
     An act that needs two people is not answered by one, and nothing is answered that is stopped.
@@ -82,7 +82,7 @@ def answer(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
         )
     refuse_unless_open(request, by, voice, Verdict.ANSWER)
     refuse_stopped(request)
-    record(request, by, Verdict.ANSWER, voice, right_to_sign(request, by, standing(request)))
+    record(request, by, Verdict.ANSWER, voice, right_to_sign(request, by, standing(request)), result=result)
     resolve(request, RequestStatus.ANSWERED, by=by, why=said(voice.reason_code, voice.note))
     return request
 

@@ -15,6 +15,7 @@ from approvals.statuses import RequestStatus
 from approvals.step_up import refuse_unconfirmed
 from audit import lifecycle
 from audit.actors import Actor
+from audit.canonical import canonical, digest_text
 from audit.refusals import Refusal, Stale
 
 
@@ -98,7 +99,15 @@ def refuse_too_late(request: ApprovalRequest) -> None:
         raise TooLate("The time to decide on this request is over. Nothing was recorded.")
 
 
-def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, right: Right) -> None:
+def record(
+    request: ApprovalRequest,
+    by: Actor,
+    verdict: str,
+    voice: Voice,
+    right: Right,
+    *,
+    result: dict[str, Any] | None = None,
+) -> None:
     """Store it, by the right it was given with, confirmed where that is asked; signing uses one's claim up."""
     lent = right.delegation
     confirmation = refuse_unconfirmed(request, by, voice.confirmation)
@@ -116,10 +125,15 @@ def record(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice, righ
         revision=voice.revision,
         viewed=dict(voice.viewed),
         answers=dict(voice.answers),
+        result=result,
         confirmation=confirmation,
     )
     let_go(request.claims.open().filter(person_id=by.user_id))
-    lifecycle.note(request, f"approval_request.signed_{verdict}", by=by, **_told(voice, lent, confirmation))
+    told = _told(voice, lent, confirmation)
+    if result is not None:
+        # The trail says which result it was, never what is in it.
+        told["data"]["result_digest"] = digest_text(canonical(result))
+    lifecycle.note(request, f"approval_request.signed_{verdict}", by=by, **told)
 
 
 def _told(voice: Voice, lent: Delegation | None, confirmation: Confirmation | None) -> dict[str, Any]:

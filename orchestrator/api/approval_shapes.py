@@ -31,7 +31,7 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
         model = Decision
         fields = (
             "person_name", "for_person_name", "verdict", "reason_code", "note", "answers", "digest", "revision",
-            "viewed", "at", "factor", "confirmed_at",
+            "viewed", "at", "factor", "confirmed_at", "result",
         )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, resul
     elif action.status == ActionStatus.ANSWERED and action.result != result:
         raise Stale("It was already answered, with another result. Nothing was recorded.")
     # Its signal moves the action, announces it, and lets the step go on.
-    answered = approvals.answer(request_id=request_id, by=by, voice=voice)
+    answered = approvals.answer(request_id=request_id, by=by, voice=voice, result=result)
     cases.keep_answer(answered, result=result, by=GATE)
     return answered
 

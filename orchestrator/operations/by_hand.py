@@ -42,7 +42,7 @@ def hand_in(*, request_id: UUID, by: Actor, voice: approvals.Voice, result: dict
     elif step.output != result:
         raise Stale("It was already decided. Nothing was recorded.")
     # Its signal moves the step and lets the execution go on.
-    return approvals.answer(request_id=request_id, by=by, voice=voice)
+    return approvals.answer(request_id=request_id, by=by, voice=voice, result=result)
 
 
 def _refuse_unfit(release_id: UUID, step: Step, result: dict[str, Any]) -> None:

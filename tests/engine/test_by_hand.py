@@ -4,6 +4,7 @@ import pytest
 
 from approvals.models import Decision
 from approvals.operations import NeedsResult
+from audit.canonical import canonical, digest_text
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.operations.by_hand import NotByHand, hand_in
@@ -68,7 +69,10 @@ class TestTheResult:
         request.refresh_from_db()
         assert request.status == "answered"
         assert [(one.person_name, one.verdict) for one in Decision.objects.all()] == [("grace", "answer")]
-        assert AuditEvent.objects.filter(event="approval_request.signed_answer", actor_name="grace").count() == 1
+        assert Decision.objects.get().result == {"intent": "refund"}
+        told = AuditEvent.objects.get(event="approval_request.signed_answer", actor_name="grace").data
+        assert digest_text(canonical({"intent": "refund"})) in told
+        assert "refund" not in told
         assert "answered by grace" in step(execution, "read").why
 
     def test_given_twice_counts_once_and_another_one_is_refused(self, world, routed):

@@ -51,6 +51,16 @@ class TestThePage:
 
         assert Step.objects.get(pk=request.subject_id).output == {"posting": "P-9"}
 
+    def test_stands_on_the_page_afterwards_as_it_was_given(self, unit, as_grace):
+        request = routed({})
+
+        given = hand_in(as_grace, request, result='{"posting": "<b>P-9</b>"}').content.decode()
+
+        for page in (given, as_grace.get(request.get_absolute_url()).content.decode()):
+            assert "The result they gave" in page
+            assert "&lt;b&gt;P-9&lt;/b&gt;" in page
+            assert "<b>P-9" not in page
+
     def test_of_a_step_that_promises_nothing_takes_none_as_well(self, unit, as_grace):
         request = routed({})
 
