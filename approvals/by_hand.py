@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from approvals import showing
-from approvals.exchange_forms import NUMBER
+from approvals.exchange_forms import BAD_NUMBER, NUMBER
 from approvals.forms import DecisionForm, parts_of
 from approvals.models import ApprovalRequest, Verdict
 from audit.canonical import BadJSON, read_strict
@@ -64,7 +64,7 @@ class ByHandForm(DecisionForm):
         for field_name, name in self._names.items():
             left_out = self.cleaned_data.get(field_name) is None and field_name not in self.errors
             if left_out and name in self._required:
-                self.add_error(field_name, "What follows works with it: write what the step would have given.")
+                self.add_error(field_name, "Needed: what follows works with it. Write what the step would have given.")
         if not self._names and not isinstance(self.cleaned_data.get(WHOLE) or {}, dict):
             self.add_error(WHOLE, "Write a JSON object, in braces.")
 
@@ -100,7 +100,7 @@ def _is_any_text(schema: Any) -> bool:
 def _field_of(name: str, schema: Any) -> forms.Field:
     schema = schema if isinstance(schema, Mapping) else {}
     more: dict[str, Any] = {
-        "label": showing.spoken(name),
+        "label": showing.spoken(str(schema.get("title") or name)),
         "help_text": showing.spoken(str(schema.get("description", ""))),
     }
     options = schema.get("enum")
@@ -140,7 +140,7 @@ class _Number(_Optional):
         if found is None:
             return None
         if not NUMBER.fullmatch(found):
-            raise forms.ValidationError("Write a number as in 4860.5, without grouping.")
+            raise forms.ValidationError(BAD_NUMBER)
         return read_strict(found.encode())
 
 

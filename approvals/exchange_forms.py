@@ -17,6 +17,7 @@ from audit.templatetags._visible import LINE_END, exact_pieces
 
 MOST_FIELDS = 60
 LONGEST_FIELD = 5_000
+BAD_NUMBER = "Write a number as in 4860.5: a point before the decimals, and no grouping."
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -136,7 +137,7 @@ def _field_of(value: Value) -> forms.Field:
         return forms.ChoiceField(**more, choices=[("yes", "yes"), ("no", "no")])
     if value.kind == "number":
         return forms.RegexField(rf"\A{NUMBER.pattern}\Z", strip=True, **{**more, "required": True}, max_length=40,
-                                error_messages={"invalid": "Write a number as in 4860.5, without grouping."})  # fmt: skip
+                                error_messages={"invalid": BAD_NUMBER})  # fmt: skip
     lines = value.text.count("\n")
     widget = forms.Textarea(attrs={"rows": min(lines + 2, 8)}) if lines else forms.TextInput()
     text = forms.CharField(**more, strip=False, max_length=LONGEST_FIELD, widget=widget)

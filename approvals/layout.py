@@ -13,7 +13,11 @@ from approvals.models import ApprovalRequest
 from approvals.showing import Row
 
 # The parts of a step's facts in the order they are read, with their headings; what is none of them stands between.
-LEAD = {"because": "What the conditions looked at", "comes_next": "What comes next"}
+LEAD = {
+    "by_hand": "What a person did by hand",
+    "because": "What the conditions looked at",
+    "comes_next": "What comes next",
+}
 SECOND = {"message": "What went wrong", "failure_class": "How it failed", "input": "What it was started with"}
 FOLDED = "steps"
 IN_A_SUMMARY = 3
@@ -58,6 +62,9 @@ def parts_of(rows: list[Row], request: ApprovalRequest) -> list[Part]:
     second = [Part(title, heads.pop(head)) for head, title in SECOND.items() if head in heads]
     folded = heads.pop(FOLDED, [])
     others = [Part(head, group) for head, group in heads.items()]
+    if request.is_by_hand:
+        # Whoever is to do a step first reads what went wrong with it.
+        first, second = second, first
     return [*first, *second, *others, *_folds(folded, opened=request.required > 1)]
 
 

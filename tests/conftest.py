@@ -7,10 +7,16 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as drawn
 
 from budgets.reserving import anything_is_budgeted
 from config.postgres import Server
 from orchestrator.gate import limits
+
+# On a machine that does other things as well, drawing a value may take as long as it likes.
+drawn.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+drawn.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ class ReasonCode(models.TextChoices):
     NOT_ANSWERED = "question_not_answered", "Question not answered"
     NOT_ALLOWED = "not_allowed", "Not allowed by policy"
     DUPLICATE = "duplicate", "Duplicate, or already done"
+    DONE_BY_HAND = "done_by_hand", "Done by hand"
     OTHER = "other", "Other"
 
 
@@ -41,8 +42,14 @@ def said(reason_code: str, note: str) -> str:
 # Which reasons speak for which verdict; asked by the operation, so that page and API give one answer.
 FITS = {
     Verdict.APPROVE: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.OTHER},
-    Verdict.ANSWER: {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.DUPLICATE, ReasonCode.OTHER},
-    Verdict.REJECT: set(ReasonCode) - {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY},
+    Verdict.ANSWER: {
+        ReasonCode.DONE_BY_HAND,
+        ReasonCode.EVIDENCE_CHECKED,
+        ReasonCode.WITHIN_POLICY,
+        ReasonCode.DUPLICATE,
+        ReasonCode.OTHER,
+    },
+    Verdict.REJECT: set(ReasonCode) - {ReasonCode.EVIDENCE_CHECKED, ReasonCode.WITHIN_POLICY, ReasonCode.DONE_BY_HAND},
 }
 
 

@@ -232,7 +232,12 @@ class ApprovalRequest(Governed):
     @property
     def is_call(self) -> bool:
         """About a tool call, which has arguments and a result; else about a step that people let go on."""
-        return not self.tool.startswith("step:")
+        return not self.step_key
+
+    @property
+    def step_key(self) -> str:
+        """The step that it is about, empty for a call."""
+        return self.tool.removeprefix("step:") if self.tool.startswith("step:") else ""
 
     @property
     def is_by_hand(self) -> bool:

@@ -61,7 +61,7 @@ def response_writer(input: Fields, context: Any) -> Fields:
     refund = input["claimed_amount"] if input["intent"] in REFUNDED else 0.0
     rules = [article for article in input["articles"] if input["intent"] in article["intents"]]
     lines = [f"Dear {input.get('customer') or 'customer'},", f"about {input['subject'] or 'your message'}:"]
-    lines += [article["text"] for article in rules[:1]]
+    lines += [article["to_customer"] for article in rules[:1]]
     if refund:
         lines.append(f"We refund EUR {refund:.2f}.")
     return {"reply": "\n".join(lines), "refund_amount": refund, "sources": [rule["id"] for rule in rules]}
@@ -128,7 +128,7 @@ def _shared(article: Article, words: set[str]) -> int:
 
 
 def _as_fields(article: Article, words: set[str]) -> Fields:
-    shown: Fields = {name: getattr(article, name) for name in ("id", "title", "text")}
+    shown: Fields = {name: getattr(article, name) for name in ("id", "title", "text", "to_customer")}
     return {**shown, "intents": list(article.intents), "shared_words": _shared(article, words)}
 
 

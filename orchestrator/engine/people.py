@@ -12,7 +12,7 @@ from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.outputs import promised
 from orchestrator.engine.released import Released, released
 from orchestrator.engine.retries import Failure
-from orchestrator.gate.duties import Duties, duties_of_step
+from orchestrator.gate.duties import Duties, duties_of_step, results_of_people
 from orchestrator.models import Execution, Step
 from orchestrator.workflows.binding import ROOTS, BindingError, bind
 from orchestrator.workflows.spec import StepSpec
@@ -41,6 +41,7 @@ def ask_about_step(
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
         facts={
+            **_done_by_hand(execution),
             "because": {name: value for name, value in scope.items() if _is_named(name, spec.human_if)},
             "comes_next": next_steps,
             "input": scope["input"],
@@ -78,10 +79,32 @@ def _next_steps(execution: Execution, step: Step, scope: dict[str, Any]) -> list
     """The steps that wait for this one: what each does, and with what, as far as that is known already."""
     one = released(execution.release_id)
     return [
-        {"step": after.key, "does": after.tool or after.agent or "asks people", **_given(one, after, scope)}
+        {"step": after.key, "does": _does(after), **_given(one, after, scope)}
         for after in one.spec.steps
         if step.key in after.needs
     ]
+
+
+def _does(spec: StepSpec) -> str:
+    asks = f"asks people, if {' or '.join(spec.human_if)}" if spec.human_if else "asks people"
+    return spec.tool or spec.agent or asks
+
+
+def _follows(execution: Execution, spec: StepSpec) -> dict[str, Any]:
+    """All that a step given by hand lets go on, in order: who does it sees what rests on it, and whether people are asked."""
+    one = released(execution.release_id).spec
+    after = [step for key in one.main_path if spec.key in one.ancestors(key) for step in [one.step(key)]]
+    return {"comes_next": [{"step": step.key, "does": _does(step)} for step in after]} if after else {}
+
+
+def _done_by_hand(execution: Execution) -> dict[str, Any]:
+    """Which of the earlier steps a person did, and what they noted for whoever decides on what follows."""
+    given = [one for one in results_of_people(execution.pk) if one.request.step_key]
+    said = [
+        {"step": one.request.step_key, "by": one.person_name, **({"note": one.note} if one.note else {})}
+        for one in given
+    ]
+    return {"by_hand": said} if said else {}
 
 
 def _given(one: Released, after: StepSpec, scope: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +131,7 @@ def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Fa
             "message": failure.message,
             # What a person needs to do the step themselves; of a step that failed before its input was kept, the whole.
             "input": execution.input if step.input is None else step.input,
+            **_follows(execution, spec),
         },
     )
 
@@ -116,7 +140,7 @@ def _duties(execution: Execution) -> Duties:
     """The agents whose work is decided on, and the workflow's publisher."""
     one = released(execution.release_id)
     return duties_of_step(
-        requester=execution.requester,
+        execution=execution,
         agents=[step.agent for step in one.spec.steps if step.agent],
         workflow=f"{one.spec.workflow} {one.spec.version}",
         published_by=one.created_by,

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 
+from approvals.models import Decision, Verdict
 from approvals.policies import Requirement
 from audit.lifecycle import run
-from orchestrator.models import Action, Release, StepPatch, Tool
+from orchestrator.models import Action, Execution, Release, StepPatch, Tool
 
 Duties = dict[str, str]
 
@@ -27,13 +29,33 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
         duties |= {key: words for key, words in published.items() if key not in duties}
         for patcher in StepPatch.objects.filter(step_id=action.step_id).values_list("person_id", flat=True):
             _edited(duties, [patcher], "the input of this step")
-    return _acted_for(action.context) | duties
+    return _acted_for(action.context) | _gave_results(action.execution_id) | duties
 
 
-def duties_of_step(*, requester: str, agents: Iterable[str], workflow: str, published_by: str) -> Duties:
-    """For a decision about a step: the agents whose work is decided on, and whoever published the workflow."""
+def duties_of_step(*, execution: Execution, agents: Iterable[str], workflow: str, published_by: str) -> Duties:
+    """For a decision about a step: the agents whose work is decided on, whoever published the workflow or did a step of it."""
+    requester = execution.requester
     asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
-    return _published(published_by, workflow) | duties_of_agents([*agents, *asking])
+    gave = _gave_results(execution.pk)
+    return _published(published_by, workflow) | gave | duties_of_agents([*agents, *asking])
+
+
+def results_of_people(execution_id: UUID) -> list[Decision]:
+    """What people gave in this execution, of a step done by hand or in a tool's place, in order."""
+    given = Decision.objects.filter(verdict=Verdict.ANSWER, request__execution_id=execution_id)
+    return list(given.select_related("request").defer("request__snapshot").order_by("at", "id"))
+
+
+def _gave_results(execution_id: UUID | None) -> Duties:
+    """Whoever gave what an act rests on does not sign for it, nor do those whose right they used."""
+    duties: Duties = {}
+    for one in results_of_people(execution_id) if execution_id else []:
+        step = one.request.step_key
+        words = f"did the step {step} by hand" if step else f"gave the result in place of {one.request.tool}"
+        for person in (one.person_id, one.for_person_id):
+            if person is not None:
+                duties.setdefault(f"user:{person}", words)
+    return duties
 
 
 _AGENTS = """

@@ -1,12 +1,15 @@
 """A step routed to a person is done by hand: its result is judged like the handler's own, and what follows works with it."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from approvals.models import Decision
 from approvals.operations import NeedsResult
 from audit.canonical import canonical, digest_text
 from audit.models import AuditEvent
-from audit.refusals import Forbidden, Invalid, NotVisible, Stale
+from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
 from orchestrator.operations.by_hand import NotByHand, hand_in
 from tests import signing
 from tests import worlds as make
@@ -153,3 +156,45 @@ class TestWhoAndWhat:
 
         with pytest.raises(NotByHand):
             give(request, world.grace, {})
+
+
+class TestWhatFollows:
+    """What rests on a result that a person gave is decided by somebody else, who is told of it."""
+
+    SIGNED = """
+  - read: {agent: reader, on_error: route_to_human}
+  - look: {human_if: ["size(intent) > 0"]}
+  - tell: {agent: teller, with: {given: "${intent}"}}
+"""
+
+    @pytest.fixture
+    def given(self, world, publish):
+        publish(f"workflow: reading\nversion: 1.0.0\nsteps:{self.SIGNED}", HANDLERS, agents=AGENTS)
+        execution = make.start(world, "reading", case="C-1")
+        drive(execution)
+        first = asked(execution)
+        voice = replace(signing.voice(first, by=world.grace), note="They threaten to sue")
+        hand_in(request_id=first.pk, by=world.grace, voice=voice, result={"intent": "refund"})
+        drive(execution)
+        return execution, first
+
+    def test_is_shown_to_whoever_does_the_step_with_who_is_asked(self, given):
+        facts = json.loads(given[1].snapshot)["arguments"]
+        assert facts["comes_next"] == [
+            {"step": "look", "does": "asks people, if size(intent) > 0"},
+            {"step": "tell", "does": "teller"},
+        ]
+
+    def test_says_who_did_which_step_and_what_they_noted(self, given):
+        facts = json.loads(asked(given[0]).snapshot)["arguments"]
+        assert facts["by_hand"] == [{"step": "read", "by": "grace", "note": "They threaten to sue"}]
+
+    def test_is_not_signed_by_them(self, world, given):
+        request = asked(given[0])
+        assert request.duties[world.grace.key] == "did the step read by hand"
+
+        with pytest.raises(Refusal, match="did the step read by hand"):
+            approve(request, world.grace)
+        approve(request, world.linus)
+        drive(given[0])
+        assert given[0].status == "succeeded"

@@ -97,11 +97,11 @@ class TestTheResult:
     @pytest.mark.parametrize(
         ("field", "typed", "says"),
         [
-            ("result_0", "", "What follows works with it"),
+            ("result_0", "", "Needed: what follows works with it"),
             ("result_0", "gift", "Select a valid choice"),
             ("result_1", "0,9", "Write a number as in 4860.5"),
             ("result_1", "7", "maximum 1"),
-            ("result_2", "", "What follows works with it"),
+            ("result_2", "", "Needed: what follows works with it"),
             ("result_4", "[1,", "Not JSON"),
             ("result_4", '["x"]', "type integer"),
         ],

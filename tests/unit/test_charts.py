@@ -2,13 +2,12 @@
 
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.templatetags._charts import HEIGHT, Cell, Chart, Series, line_of_nought, marks
 
 # How long a busy machine takes says nothing about what is tested.
-ON_ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def chart(*rows):
@@ -47,7 +46,6 @@ rows_of = st.integers(min_value=1, max_value=8).flatmap(
 )
 
 
-@ON_ANY_MACHINE
 @given(rows_of)
 def test_every_number_is_a_mark_inside_the_picture_as_high_as_it_is(rows):
     found = marks(chart(*rows))

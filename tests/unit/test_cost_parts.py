@@ -2,14 +2,13 @@
 
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.queries.cost_parts import PARTS, Side, Spent, change
 from orchestrator.queries.cost_words import sentence
 
 # How long a busy machine takes says nothing about what is tested.
-ON_ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 amounts = st.decimals(min_value=0, max_value=10**9, places=10)
 numbers = st.integers(min_value=0, max_value=10**12)
 lines = st.builds(
@@ -39,7 +38,6 @@ def parts(before, now):
     return {name: amount for name, amount in change(before, now).parts.items() if amount}
 
 
-@ON_ANY_MACHINE
 @given(before=sides, now=sides)
 def test_the_parts_come_to_the_change_exactly_whatever_was_spent(before, now):
     found = change(before, now)
@@ -47,7 +45,6 @@ def test_the_parts_come_to_the_change_exactly_whatever_was_spent(before, now):
     assert set(found.parts) == set(PARTS)
 
 
-@ON_ANY_MACHINE
 @given(before=sides, now=sides)
 def test_every_change_can_be_told(before, now):
     told = sentence(change(before, now), "USD")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.workflows.errors import At, Report
@@ -157,12 +157,12 @@ class TestAnyText:
     def test_of_yaml_like_fragments_is_parsed_or_explained(self, text: str) -> None:
         _parses_or_explains(text)
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=200)
     @given(_mutated())
     def test_near_a_real_workflow_is_parsed_or_explained(self, text: str) -> None:
         _parses_or_explains(text)
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=200)
     @given(_FILES)
     @example({"workflow": "w", "version": "1", "steps": [{"a": {"agent": "freelancer", "when": "in > 1"}}]})
     def test_with_the_right_keys_is_parsed_or_explained(self, data: dict[str, Any]) -> None:
