@@ -1,6 +1,7 @@
 """What people type: the queue's filters, and a decision."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -87,6 +88,8 @@ def reasons(approval: ApprovalRequest, *, agreeing: Verdict = Verdict.APPROVE) -
 
 AGREED = {Verdict.APPROVE: "To approve", Verdict.ANSWER: "Done by hand"}
 OPENED = TimestampSigner(salt="approvals.opened")
+FOLD = re.compile(r"fold-[\w-]{1,200}")
+MOST_FOLDS = 200
 
 
 class DecisionForm(ConfirmedForm):
@@ -114,7 +117,7 @@ class DecisionForm(ConfirmedForm):
     viewed = forms.MultipleChoiceField(
         choices=[*SECTIONS.items()], required=False, widget=forms.CheckboxSelectMultiple, label="Viewed"
     )
-    reading = forms.CharField(required=False, max_length=4_000, widget=forms.HiddenInput)
+    reading = forms.CharField(required=False, max_length=60_000, widget=forms.HiddenInput)
     view = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     record_read = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     opened = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
@@ -324,7 +327,14 @@ def _reading(text: str) -> dict[str, Any]:
     if not isinstance(reported, dict):
         return {}
     return {
-        name: {part: seen[part] for part in ("ms", "opens") if isinstance(seen.get(part), int)}
+        name: {part: seen[part] for part in ("ms", "opens") if isinstance(seen.get(part), int)} | _folds_of(seen)
         for name, seen in reported.items()
         if name in SECTIONS and isinstance(seen, dict)
     }
+
+
+def _folds_of(seen: dict[str, Any]) -> dict[str, list[str]]:
+    """Which folds in that part were opened, by their names on the page."""
+    folds = seen.get("folds")
+    named = [one for one in folds if isinstance(one, str) and FOLD.fullmatch(one)] if isinstance(folds, list) else []
+    return {"folds": named[:MOST_FOLDS]} if named else {}

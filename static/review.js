@@ -1,7 +1,7 @@
 /* The review page's reading record. A part with data-section counts as viewed after a second on screen (a fold: opened and on
  * screen). Viewing ticks its box (input name="viewed") in form[data-decision]; without this script a person ticks it by hand, with
- * it a click leads to the part. Milliseconds and openings go into the form's input name="reading". Buttons with data-unlock wait
- * for every box with data-must, unless Reject is chosen; pressed too early they lead to the first part still to be read. */
+ * it a click leads to the part. Milliseconds, openings and the folds opened go into the form's input name="reading". Buttons with
+ * data-unlock wait for every box with data-must, unless Reject is chosen; pressed too early they lead to the first part unread. */
 (() => {
   "use strict";
   const { all, say } = window.holdpoint;
@@ -90,9 +90,21 @@
     leadTo(box.value);
     say(`“${box.labels[0]?.textContent.trim()}” was not on your screen yet. Here it is; its box ticks itself.`);
   });
-  document.addEventListener("toggle", (event) => {
-    if (event.target.matches?.("details[data-section]") && event.target.open) entry(event.target.dataset.section).opens += 1;
+  // A fold inside a part is opened, or not: the record names those that were.
+  document.addEventListener("toggle", ({ target: fold }) => {
+    const part = fold.closest?.("[data-section]");
+    if (!part || !fold.open || fold.dataset.kept) return void delete fold.dataset?.kept;
+    const seen = entry(part.dataset.section);
+    if (part === fold) seen.opens += 1;
+    else if (fold.id && !seen.folds?.includes(fold.id)) seen.folds = [...(seen.folds ?? []), fold.id];
   }, true);
+  // What is put in the place of the page, after a refusal for instance, is as open as it was.
+  let kept = [];
+  document.addEventListener("htmx:before:swap", () => { kept = all("#review details[id][open]").map((fold) => fold.id); });
+  document.addEventListener("htmx:after:swap", () => {
+    for (const fold of kept.map((id) => document.getElementById(id))) if (fold && !fold.open) Object.assign(fold, { open: true }).dataset.kept = "yes";
+    kept = [];
+  });
   const watch = () => all("[data-section]").forEach((part) => watcher.observe(part));
   document.addEventListener("htmx:after:swap", () => { watch(); show(); });
   for (const moment of ["holdpoint:released", "change"]) document.addEventListener(moment, show);

@@ -2,6 +2,7 @@
 
 import pytest
 
+from approvals.models import Decision
 from tests.letting_go_on import letting_go_on
 from tests.reading_back import FROM_THE_DOM
 
@@ -37,3 +38,25 @@ class TestLettingGoOn:
         page.goto(request.get_absolute_url())
 
         assert unseen(page) == []
+
+    def test_records_which_folds_were_opened_and_leaves_them_so_when_it_refuses(self, unit, people, opened):
+        request = letting_go_on()
+        person = opened("grace")
+        page = person.page
+        page.goto(request.get_absolute_url())
+        page.click("#fold-what-read-gave > summary")
+        page.fill("#decision_note", "the photo is missing")
+
+        page.check("#decision_verdict_approve")
+        page.select_option("#decision_reason_code", label="Other")
+        page.fill("#decision_note", "")
+        page.click("#decision-form button[type=submit]")
+        page.wait_for_selector("#decision .fault, #decision [data-tone=danger]")
+        assert page.evaluate("document.getElementById('fold-what-read-gave').open")
+        person.problems.clear()  # the browser itself logs a 422 as a failed load
+
+        page.check("#decision_verdict_reject")
+        page.select_option("#decision_reason_code", label="Evidence is missing")
+        page.click("#decision-form button[type=submit]")
+        page.wait_for_selector("text=You rejected this")
+        assert Decision.objects.get().viewed["reading"]["act"]["folds"] == ["fold-what-read-gave"]

@@ -164,6 +164,21 @@ class TestApprove:
         assert voice.viewed["view"] == showing.view_digest(request)
         assert Action.objects.get(pk=request.subject_id).status == "granted"
 
+    def test_keeps_of_what_the_browser_reports_only_what_has_the_right_shape(self, unit, as_grace):
+        folds = ["fold-what-draft-gave", "<b>", 7, "fold-" + "x" * 300]
+        told = {
+            "act": {"ms": 5, "opens": "many", "folds": folds, "more": 1},
+            "change": {"folds": "all"},
+            "elsewhere": {"ms": 1},
+        }
+
+        decide(as_grace, make.request(), reading=json.dumps(told))
+
+        assert Decision.objects.get().viewed["reading"] == {
+            "act": {"ms": 5, "folds": ["fold-what-draft-gave"]},
+            "change": {},
+        }
+
     def test_shows_htmx_the_result_and_the_next_one(self, unit, as_grace):
         request, other = make.request(), make.request()
 
