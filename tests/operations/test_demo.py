@@ -10,7 +10,7 @@ from django.core.management import call_command
 from approvals.models import ApprovalPolicy
 from approvals.notifying.deliver import one_round
 from audit.actors import system
-from budgets.models import BusinessUnit, LedgerEntry
+from budgets.models import Budget, BusinessUnit, LedgerEntry
 from config import run
 from orchestrator.gate.propose import propose
 from orchestrator.management.commands import _demo_costs
@@ -67,13 +67,21 @@ class TestTheDemo:
         assert f"mail         {tmp_path / 'mail'} (one file a message; nothing is sent)" in in_files
         assert "mail         through mail.example" in capsys.readouterr().out
 
+    def test_has_a_budget_that_stops_and_one_that_warns(self):
+        call_command("demo")
+        budgets = Budget.objects.filter(status="active").order_by("name")
+        assert [(one.name, one.is_hard, one.measure) for one in budgets] == [
+            ("finance-runs", True, "runs"), ("support-models", False, "money"),
+        ]  # fmt: skip
+
     def test_adds_nothing_the_second_time(self):
         call_command("demo")
-        before = (Release.objects.count(), ApprovalPolicy.objects.count(), Execution.objects.count())
+        made = (Release, ApprovalPolicy, Budget, Execution)
+        before = [kind.objects.count() for kind in made]
 
         call_command("demo")
 
-        assert (Release.objects.count(), ApprovalPolicy.objects.count(), Execution.objects.count()) == before
+        assert [kind.objects.count() for kind in made] == before
 
     def test_writes_two_months_of_costs_that_say_they_are_made_up_and_once_only(self):
         call_command("demo", "--costs")

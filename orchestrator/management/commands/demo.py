@@ -17,7 +17,7 @@ from audit import events
 from audit.actors import person, system
 from audit.definitions import activate, draft
 from audit.models import AuditEvent
-from budgets.models import BusinessUnit
+from budgets.models import Budget, BusinessUnit
 from budgets.permissions import grant
 from orchestrator.management.commands._demo_costs import write as write_costs
 from orchestrator.management.commands.execute import _csv
@@ -67,6 +67,15 @@ POLICY = {
 }  # fmt: skip
 
 
+# One that stops and one that only warns, over what the demo really does: each step that is started is a run.
+BUDGETS: tuple[dict[str, Any], ...] = (
+    {"name": "finance-runs", "unit": "finance", "measure": "runs", "limit": 1_000, "window": "day",
+     "why": "What the finance team may start in a day"},
+    {"name": "support-models", "unit": "support", "measure": "money", "currency": "USD", "limit": 250, "window": "month",
+     "is_hard": False, "why": "What answering customers may cost in a month"},
+)  # fmt: skip
+
+
 class Command(BaseCommand):
     help = "Load the demo: six people, three business units, the example workflows, one execution. Idempotent."
 
@@ -83,6 +92,7 @@ class Command(BaseCommand):
             if not Release.objects.filter(workflow=name).exists():
                 install(folder_of(name), by=DEMO)
         _policies()
+        _budgets(units)
         if not Execution.objects.exists():
             if options["costs"] and is_demo():
                 write_costs(by=DEMO, today=datetime.now(UTC).date())
@@ -127,6 +137,16 @@ def _units() -> dict[str, BusinessUnit]:
             activate(unit, by=DEMO)
         found[name] = unit
     return found
+
+
+def _budgets(units: dict[str, BusinessUnit]) -> None:
+    """Made once, whatever administrators made of them since."""
+    for said in BUDGETS:
+        if not Budget.objects.filter(name=said["name"]).exists():
+            more = {name: value for name, value in said.items() if name != "unit"}
+            budget = Budget(unit_id=units[said["unit"]].pk, **more)
+            draft(budget, by=DEMO)
+            activate(budget, by=DEMO)
 
 
 def _groups(top: BusinessUnit) -> dict[str, Group]:
