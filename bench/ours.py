@@ -176,7 +176,8 @@ def decision(count: int) -> None:
 def parked(count: int) -> None:
     """Executions that run one step and then wait for a person: how fast they park, and what they hold meanwhile."""
     with _worker() as worker:
-        _work_off("signed", "waiting", 50)
+        # Every hand has had its share before anything is measured: what grows then grows with what is parked.
+        _work_off("signed", "waiting", 1_000)
         before, meter = tree_kilobytes(worker.pid), Meter()
         _work_off("signed", "waiting", count)
         figures = meter.read(count)
