@@ -5,6 +5,7 @@ from datetime import datetime
 
 from approvals.models import ApprovalRequest
 from approvals.signers import Standing, silence_of
+from approvals.statuses import RequestStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Consequence:
 
 def consequences_of(request: ApprovalRequest, stands: Standing, *, signed: bool, decides: bool) -> list[Consequence]:
     """`signed`: the reader has signed what waits now; `decides`: they may. Whoever does neither reads of others."""
+    if not request.is_open:
+        return _of_the_end(request)
     if not request.is_pending:
         says = (
             "It waits for the answer: from the agent, from whoever asked, or from an operator of "
@@ -30,6 +33,27 @@ def consequences_of(request: ApprovalRequest, stands: Standing, *, signed: bool,
         return [Consequence("What happens next", says), _refused("If one of them rejects", request), _silence(request)]
     refused = _refused("If you reject" if decides else "If it is rejected", request)
     return [_approved(request, stands, decides), refused, _silence(request)]
+
+
+def _of_the_end(request: ApprovalRequest) -> list[Consequence]:
+    """Of what somebody decided; of a test item nothing follows, and what ran out or was withdrawn says so itself."""
+    act = "Now"
+    if request.is_test:
+        return []
+    match request.status:
+        case RequestStatus.APPROVED:
+            return [Consequence(act, _released(request))]
+        case RequestStatus.REJECTED:
+            return [_refused(act, request)]
+        case RequestStatus.ANSWERED if request.is_call:
+            return [
+                Consequence(
+                    act, "Whoever asked has the result that was given, and goes on with it. Nothing is carried out."
+                )
+            ]
+        case RequestStatus.ANSWERED:
+            return [Consequence(act, "The execution goes on with the result that was given.")]
+    return []
 
 
 def _approved(request: ApprovalRequest, stands: Standing, decides: bool) -> Consequence:

@@ -2,13 +2,17 @@
 
 import json
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from approvals import showing
 from approvals.models import ApprovalRequest, Decision
+from approvals.operations import expire_overdue
+from audit.actors import system
 from audit.models import AuditEvent
 from orchestrator.models import Action
 from tests import make
@@ -219,6 +223,27 @@ class TestReject:
         assert ApprovalRequest.objects.get(pk=request.pk).status == "rejected"
         assert action.status == "rejected"
         assert any("the invoice says 486.00" in reason for reason in action.reasons)
+
+
+class TestWhatFollows:
+    @pytest.mark.parametrize(
+        ("verdict", "says"),
+        [("approve", "The act is released at once"), ("reject", "The agent is told the reason and note, and goes on")],
+    )
+    def test_stands_on_the_page_of_what_was_decided_as_well(self, unit, as_grace, verdict, says):
+        request = make.request()
+        given = decide(as_grace, request, verdict, headers=PART).content.decode()
+
+        for page in (given, as_grace.get(request.get_absolute_url()).content.decode()):
+            assert "<h3>What follows</h3>" in page
+            assert f"<dt>Now</dt><dd>{says}" in page.replace("A no is final, whatever others said. ", "")
+            assert "If nobody decides" not in page
+
+    def test_is_nothing_where_time_ran_out(self, unit, as_grace):
+        request = make.request()
+        ApprovalRequest.objects.filter(pk=request.pk).update(decide_by=Now() - timedelta(seconds=1))
+        expire_overdue(by=system("test"))
+        assert "What follows" not in as_grace.get(request.get_absolute_url()).content.decode()
 
 
 class TestTheHistory:
