@@ -5,17 +5,23 @@ from typing import Any
 
 from django import forms
 
+from orchestrator.forms import BehindFields
 from orchestrator.models import Severity
 from orchestrator.queries.alerts import TABS
+from orchestrator.queries.behind import ALERTS
 from orchestrator.triage_forms import TabFilters, reason
 
 HOURS = [("1", "1 hour"), ("8", "8 hours"), ("24", "A day"), ("168", "A week")]
 
 
-class AlertFilters(TabFilters):
+class AlertFilters(BehindFields, TabFilters):
+    figures = tuple(ALERTS)
     unit = forms.ChoiceField(required=False)
     severity = forms.ChoiceField(choices=[("", "Any"), *((one.value, one.label) for one in Severity)], required=False)
     tab = forms.ChoiceField(choices=[(tab, tab) for tab in TABS], required=False, widget=forms.HiddenInput)
+
+    def chosen(self) -> dict[str, str]:
+        return {name: value for name, value in super().chosen().items() if name not in BehindFields.base_fields}
 
 
 class AcknowledgeForm(forms.Form):

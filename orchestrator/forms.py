@@ -1,7 +1,7 @@
 """What people type into the pages of executions, actions and dead letters."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -13,7 +13,7 @@ from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from audit.templatetags._status import pill
 from orchestrator.health.levels import GROUPS
 from orchestrator.queries.actions import ActionFilters
-from orchestrator.queries.behind import FIGURES, NAMES, Behind
+from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, LINES, Behind
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
@@ -59,31 +59,46 @@ class FilterForm(forms.Form):
         return found | ({"since": now - timedelta(hours=int(hours))} if hours else {})
 
 
-class BehindForm(FilterForm):
+class BehindFields(forms.Form):
     """A list that a figure leads to: which figure, of which line of which page. Those fields are in no filter bar."""
 
-    figure = forms.ChoiceField(choices=[(name, name) for name in FIGURES], required=False, widget=forms.HiddenInput)
+    # Of these the list has rows.
+    figures: ClassVar[tuple[str, ...]] = ()
+    figure = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     asked_from = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     asked_until = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     tree = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    by = forms.ChoiceField(choices=[(name, name) for name in NAMES], required=False, widget=forms.HiddenInput)
+    by = forms.ChoiceField(choices=[(name, name) for name in LINES], required=False, widget=forms.HiddenInput)
     line = forms.CharField(required=False, max_length=400, widget=forms.HiddenInput)
 
-    def chosen(self, now: datetime) -> dict[str, Any]:
-        """The figure as one filter; none where the address does not say all of it."""
-        found = super().chosen(now)
-        said = {name: found.pop(name, None) for name in ("figure", "asked_from", "asked_until", "tree", "by", "line")}
-        since, until = said.pop("asked_from"), said.pop("asked_until")
-        if not (said["figure"] and since and until):
-            return found
+    def behind(self) -> Behind | None:
+        """The figure; None where the address does not say all of it, or says one that this list has no rows of."""
+        self.is_valid()
+        said = {
+            name: self.cleaned_data.get(name) for name in ("figure", "asked_from", "asked_until", "tree", "by", "line")
+        }
+        since, until = said["asked_from"], said["asked_until"]
+        if said["figure"] not in self.figures or not (since and until):
+            return None
         line = (said["line"] or "") if said["by"] else ""
-        behind = Behind(
+        return Behind(
             figure=said["figure"], since=since, until=until, tree=said["tree"], by=said["by"] or "", line=line
         )
-        return {**found, "behind": behind}
+
+
+class BehindForm(BehindFields, FilterForm):
+    """The same in a filter bar."""
+
+    def chosen(self, now: datetime) -> dict[str, Any]:
+        """The figure as one filter beside what was chosen."""
+        found = super().chosen(now)
+        kept = {name: value for name, value in found.items() if name not in BehindFields.base_fields}
+        behind = self.behind()
+        return {**kept, "behind": behind} if behind else kept
 
 
 class ExecutionForm(BehindForm):
+    figures = tuple(name for name in FIGURES if name not in {*CALLS, *DOUBTS, *LETTERS, *ALERTS})
     state = forms.ChoiceField(choices=_words("execution", ExecutionStatus.values), required=False)
     workflow = forms.ChoiceField(required=False)
     unit = forms.ChoiceField(required=False)
@@ -109,6 +124,8 @@ class TraceForm(ExecutionForm):
 
 
 class ActionForm(BehindForm):
+    # A figure of executions leads to all their calls.
+    figures = tuple(name for name in FIGURES if name not in {*LETTERS, *ALERTS})
     agent = forms.ChoiceField(required=False)
     tool = forms.ChoiceField(required=False)
     verdict = forms.ChoiceField(choices=_words("verdict", VERDICTS), required=False)
@@ -123,7 +140,8 @@ class ActionForm(BehindForm):
         return ActionFilters(**self.chosen(now))
 
 
-class LetterForm(FilterForm):
+class LetterForm(BehindForm):
+    figures = tuple(LETTERS)
     status = forms.ChoiceField(choices=_words("dead_letter", DeadLetterStatus.values), required=False)
     failure = forms.ChoiceField(choices=_words("failure", FAILURES), required=False)
     unit = forms.ChoiceField(required=False)

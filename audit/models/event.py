@@ -63,6 +63,7 @@ class AuditEvent(models.Model):
             models.Index(
                 name="audit_event_alert", fields=["unit_id", "-at"], condition=models.Q(event__startswith="alert.")
             ),
+            models.Index(name="audit_event_doubt", fields=["-at"], condition=models.Q(event="action.unknown")),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """`kpis/`: the figures of the page of service levels, for a range of time."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.lists import BadParameter, choice, refuse_unknown_parameters, unit, when
 from orchestrator.health.levels import COUNTS, GROUPS, TIMES, Level, Span, judged, levels
 from orchestrator.health.ranges import Ranges
+from orchestrator.health.resolution import KINDS, resolutions
+from orchestrator.health.stages import STAGES, Stages, stages
 
 DAYS, MOST_DAYS = 7, 92
 READERS = {"since": when, "until": when, "unit": unit, "by": choice(*GROUPS)}
@@ -27,6 +30,14 @@ PARAMETERS = [
 ]
 
 
+class StageShape(serializers.Serializer[Any]):
+    """Where the time of a success went. Seconds, and per cent of all the time of the line."""
+
+    median = serializers.FloatField(allow_null=True)
+    most = serializers.FloatField(allow_null=True, help_text="95 % are below")
+    percent = serializers.FloatField(allow_null=True)
+
+
 class LevelShape(serializers.Serializer[Any]):
     """One line. Times are seconds; what is not known is null."""
 
@@ -34,6 +45,18 @@ class LevelShape(serializers.Serializer[Any]):
     counts = serializers.DictField(child=serializers.IntegerField())
     times = serializers.DictField(child=serializers.FloatField(allow_null=True))
     cost_usd = serializers.FloatField(allow_null=True)
+    staged = serializers.IntegerField(help_text="Successes that `stages` tells of")
+    stages = serializers.DictField(child=StageShape(), help_text=f"Of {', '.join(f'`{name}`' for name in STAGES)}")
+
+
+class ResolutionShape(serializers.Serializer[Any]):
+    """Of what came up in the range: how many are over, how many still wait, and the seconds that the first took."""
+
+    kind = serializers.CharField(help_text=" or ".join(f"`{kind}`" for kind in KINDS))
+    resolved = serializers.IntegerField()
+    open = serializers.IntegerField()
+    median = serializers.FloatField(allow_null=True)
+    most = serializers.FloatField(allow_null=True, help_text="95 % are below")
 
 
 class JudgedShape(serializers.Serializer[Any]):
@@ -55,6 +78,7 @@ class LevelsShape(serializers.Serializer[Any]):
     until = serializers.DateTimeField()
     by = serializers.CharField()
     ranges = JudgedShape(many=True)
+    resolution = ResolutionShape(many=True)
     all = LevelShape()
     results = LevelShape(many=True)
 
@@ -67,13 +91,15 @@ class Levels(ApiView):
         refuse_unknown_parameters(request, *READERS)
         span, by = _asked(request)
         whole, *groups = levels(span, by=by)
+        told = {one.called: one for one in stages(span, by=by)}
         body = {
             "since": span.since,
             "until": span.until,
             "by": by,
             "ranges": [asdict(one) for one in judged(whole, Ranges().of(span.units))],
-            "all": _line(whole),
-            "results": [_line(one) for one in groups],
+            "resolution": [asdict(one) for one in resolutions(span)],
+            "all": _line(whole, told),
+            "results": [_line(one, told) for one in groups],
         }
         return Response(LevelsShape(body).data, headers={"Cache-Control": "no-store"})
 
@@ -96,10 +122,13 @@ def _asked(request: Request) -> tuple[Span, str]:
     return Span(units=seen, since=since, until=until), given.get("by", "workflow")
 
 
-def _line(one: Level) -> dict[str, Any]:
+def _line(one: Level, told: Mapping[str, Stages]) -> dict[str, Any]:
+    found = told.get(one.called)
     return {
         "name": one.called,
         "counts": {name: one.counts[name] for name in COUNTS},
         "times": {name: one.times[name] for name in TIMES},
         "cost_usd": one.cost,
+        "staged": found.staged if found else 0,
+        "stages": {name: asdict(part) for name, part in found.stages.items()} if found else {},
     }

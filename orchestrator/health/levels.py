@@ -16,17 +16,26 @@ from orchestrator.health.ranges import Range, defaults
 
 # Below so many executions a figure is shown with a warning, and raises no alert.
 FEW = 20
+# What the lines of a page are: executions with the name of a line each stands in, and the agent whose calls it counts there.
 GROUPS = {
-    "workflow": "runs.workflow",
-    "unit": "runs.unit_title",
-    "release": "runs.workflow || ' ' || release.version || ' (' || left(release.digest, 8) || ')'",
+    "workflow": "SELECT id, workflow, '' FROM runs",
+    "unit": "SELECT id, unit_title, '' FROM runs",
+    "release": "SELECT runs.id, runs.workflow || ' ' || release.version || ' (' || left(release.digest, 8) || ')', '' "
+    "FROM runs JOIN orchestrator_release AS release ON release.id = runs.release_id",
+    # In the line of every agent that proposed a call in it.
+    "agent": "SELECT DISTINCT c.execution_id, c.agent, c.agent "
+    "FROM orchestrator_action AS c JOIN runs ON runs.id = c.execution_id",
 }
+_CALLS_OF = {"agent": "COALESCE(c.agent, '') AS agent"}
+_CALLS_PER = {"agent": "GROUPING SETS ((c.execution_id), (c.execution_id, c.agent))"}
 
 _LEVELS = """
 WITH runs AS MATERIALIZED (
   SELECT id, workflow, unit_title, release_id, status, finished_at, extract(epoch FROM finished_at - created_at)::float AS took
   FROM orchestrator_execution
   WHERE unit_id = ANY (%(units)s) AND created_at >= %(since)s AND created_at < %(until)s AND workflow NOT LIKE 'undo:%%'
+), lines (execution_id, called, agent) AS (
+  SELECT id, NULL, '' FROM runs UNION ALL {lines}
 ), busy AS (
   SELECT s.execution_id, range_agg(tstzrange(a.started_at, a.finished_at)) AS spans,
     bool_or(a.status NOT IN ('succeeded', 'parked')) AS disturbed
@@ -49,29 +58,28 @@ WITH runs AS MATERIALIZED (
       SELECT 1 FROM budgets_ledgerentry AS c WHERE c.corrects_id = l.id)) AS known
   FROM budgets_ledgerentry AS l JOIN runs ON runs.id = l.execution_id GROUP BY l.execution_id
 ), calls AS (
-  SELECT c.execution_id, count(*) AS proposed, count(*) FILTER (WHERE c.status = 'denied') AS denied
-  FROM orchestrator_action AS c JOIN runs ON runs.id = c.execution_id GROUP BY c.execution_id
+  SELECT c.execution_id, {calls_of}, count(*) AS proposed, count(*) FILTER (WHERE c.status = 'denied') AS denied
+  FROM orchestrator_action AS c JOIN runs ON runs.id = c.execution_id GROUP BY {calls_per}
 ), facts AS (
-  SELECT {group} AS called, runs.*, paid.amount, COALESCE(paid.known, false) AS known,
+  SELECT runs.*, paid.amount, COALESCE(paid.known, false) AS known,
     escalated.execution_id IS NOT NULL AS is_escalated, undone.parent_id IS NOT NULL AS is_undone,
-    stuck.execution_id IS NOT NULL AS is_stuck, COALESCE(calls.proposed, 0) AS proposed, COALESCE(calls.denied, 0) AS denied,
+    stuck.execution_id IS NOT NULL AS is_stuck,
     CASE WHEN runs.status = 'succeeded' AND NOT busy.disturbed THEN runs.took - (
       SELECT COALESCE(sum(extract(epoch FROM upper(part) - lower(part))), 0)::float
       FROM unnest(CASE WHEN asked.spans IS NULL THEN busy.spans ELSE busy.spans + asked.spans END) AS part) END AS overhead
-  FROM runs JOIN orchestrator_release AS release ON release.id = runs.release_id
+  FROM runs
   LEFT JOIN busy ON busy.execution_id = runs.id LEFT JOIN asked ON asked.execution_id = runs.id
   LEFT JOIN escalated ON escalated.execution_id = runs.id LEFT JOIN stuck ON stuck.execution_id = runs.id
   LEFT JOIN undone ON undone.parent_id = runs.id LEFT JOIN paid ON paid.execution_id = runs.id
-  LEFT JOIN calls ON calls.execution_id = runs.id
 )
-SELECT COALESCE(facts.called, '') AS called, count(*) AS asked,
+SELECT COALESCE(lines.called, '') AS called, count(*) AS asked,
   count(*) FILTER (WHERE status IN ('succeeded', 'failed', 'timed_out', 'dead_lettered')) AS ended,
   count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
   count(*) FILTER (WHERE finished_at IS NOT NULL AND status <> 'dead_lettered') AS completed,
   count(*) FILTER (WHERE is_escalated) AS escalated,
   count(*) FILTER (WHERE is_undone) AS undone,
   count(*) FILTER (WHERE is_stuck OR status IN ('failed', 'timed_out')) AS leaked,
-  sum(proposed)::bigint AS proposed, sum(denied)::bigint AS denied,
+  sum(calls.proposed)::bigint AS proposed, sum(calls.denied)::bigint AS denied,
   percentile_cont(0.5) WITHIN GROUP (ORDER BY took) FILTER (WHERE status = 'succeeded') AS took_p50,
   percentile_cont(0.95) WITHIN GROUP (ORDER BY took) FILTER (WHERE status = 'succeeded') AS took_p95,
   count(overhead) AS measured,
@@ -79,7 +87,9 @@ SELECT COALESCE(facts.called, '') AS called, count(*) AS asked,
   percentile_cont(0.95) WITHIN GROUP (ORDER BY overhead) AS overhead_p95,
   count(*) FILTER (WHERE status = 'succeeded' AND known) AS priced,
   (avg(amount) FILTER (WHERE status = 'succeeded' AND known))::float AS cost
-FROM facts GROUP BY GROUPING SETS ((facts.called), ()) ORDER BY grouping(facts.called) DESC, count(*) DESC, 1 LIMIT 101
+FROM lines JOIN facts ON facts.id = lines.execution_id
+LEFT JOIN calls ON calls.execution_id = lines.execution_id AND calls.agent = lines.agent
+GROUP BY lines.called ORDER BY lines.called IS NOT NULL, count(*) DESC, 1 LIMIT 101
 """
 _FAILING_STEP = """
 SELECT e.workflow || ' / ' || s.key AS name, count(DISTINCT e.id) AS number
@@ -113,7 +123,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One line: all executions, or those of one workflow, unit or release."""
+    """One line: all executions, or those of one workflow, unit, release or agent."""
 
     called: str
     counts: Mapping[str, int]
@@ -164,13 +174,15 @@ TIMES = ("took_p50", "took_p95", "overhead_p50", "overhead_p95")
 
 def levels(span: Span, *, by: str = "workflow") -> list[Level]:
     """The line of all executions first, then the groups with most executions, a hundred at most."""
-    rows = _rows(_LEVELS.format(group=GROUPS[by]), span)
+    text = _LEVELS.format(
+        lines=GROUPS[by], calls_of=_CALLS_OF.get(by, "'' AS agent"), calls_per=_CALLS_PER.get(by, "c.execution_id")
+    )
     return [
         Level(
             row["called"], {name: row[name] or 0 for name in COUNTS}, {name: row[name] for name in TIMES}, row["cost"]
         )
-        for row in rows
-    ]
+        for row in rows_of(text, span)
+    ] or [Level("", dict.fromkeys(COUNTS, 0), dict.fromkeys(TIMES), None)]
 
 
 def judged(level: Level, ranges: Mapping[str, Range] | None = None) -> list[Judged]:
@@ -196,10 +208,10 @@ def culprit(key: str, span: Span, groups: list[Level]) -> str:
     """What contributes most to a figure being out of its range, with the numbers; "" where nothing stands out by name."""
     if key == "success":
         failed = sum(one.counts["ended"] - one.counts["succeeded"] for one in groups)
-        found = _rows(_FAILING_STEP, span)
+        found = rows_of(_FAILING_STEP, span)
         return f"{found[0]['name']}: {found[0]['number']} of {failed} failures" if found else ""
     if key == "cost":
-        found = _rows(_SPENDER, span)
+        found = rows_of(_SPENDER, span)
         if not found:
             return ""
         name, spent, whole = found[0].values()
@@ -211,7 +223,8 @@ def culprit(key: str, span: Span, groups: list[Level]) -> str:
     return f"{worst.called}: 95 % below {worst.times['overhead_p95']:.2f} s in {worst.counts['measured']} executions"
 
 
-def _rows(sql: str, span: Span) -> list[dict[str, Any]]:
+def rows_of(sql: str, span: Span) -> list[dict[str, Any]]:
+    """What the statement says of the span, by column."""
     with connection.cursor() as cursor:
         cursor.execute(sql, span.values)
         names = [column.name for column in cursor.description or ()]

@@ -13,6 +13,7 @@ from audit.lifecycle import database_now
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
 from orchestrator.models import Alert, Severity
 from orchestrator.operations.alerts import candidates
+from orchestrator.queries.behind import Behind, alerts_behind
 from orchestrator.statuses import AlertStatus
 
 TRAIL = "/audit/"
@@ -33,12 +34,13 @@ class AlertList:
 
 
 def alert_list(
-    actor: Actor, *, tab: str = "", unit: str = "", severity: str = "", after: str = "", before: str = ""
-) -> AlertList:
-    """Alerts of the units the reader sees, the one seen last on top."""
+    actor: Actor, *, tab: str = "", unit: str = "", severity: str = "", behind: Behind | None = None,
+    after: str = "", before: str = "",
+) -> AlertList:  # fmt: skip
+    """Alerts of the units the reader sees, the one seen last on top. Behind a figure there are no tabs."""
     wanted = {"unit_id": unit, "severity": severity}
     mine = Alert.objects.visible_to(actor).filter(**{name: value for name, value in wanted.items() if value})
-    rows = _in_tab(mine, tab, actor)
+    rows = alerts_behind(mine, behind) if behind else _in_tab(mine, tab, actor)
     return AlertList(LATEST_FIRST.slice(rows, after=after, before=before), counted(rows), database_now())
 
 

@@ -1,4 +1,4 @@
-"""Behind a figure: the executions, or the calls, that it counts. Each has as many rows here as its page says.
+"""Behind a figure: the executions, calls, dead letters or alerts that it counts. Each has as many rows here as its page says.
 
 The pages count in one statement what these conditions ask one by one; a test holds every figure of every page beside its list.
 """
@@ -6,21 +6,23 @@ The pages count in one statement what these conditions ask one by one; a test ho
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat, Left
 
 from approvals.models import ApprovalRequest
+from audit.models import AuditEvent
 from budgets.models import CostBasis, LedgerEntry
 from budgets.units import below
-from orchestrator.models import Action, Attempt, DeadLetter, Execution
-from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus
+from orchestrator.models import Action, Alert, Attempt, DeadLetter, Execution
+from orchestrator.statuses import ActionStatus, AlertStatus, AttemptStatus, DeadLetterStatus, ExecutionStatus
 
 # Q or Exists, plain or combined: Django's stubs have no name for that.
 Condition = Any
+Row = TypeVar("Row", bound=Model)
 FAILED = (ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT)
 OVER = (ExecutionStatus.SUCCEEDED, *FAILED, ExecutionStatus.DEAD_LETTERED)
 
@@ -49,20 +51,52 @@ class Behind:
 def executions_behind(rows: QuerySet[Execution], asked: Behind) -> QuerySet[Execution]:
     """Those of these executions that the figure counts."""
     rows = rows.filter(created_at__gte=asked.since, created_at__lt=asked.until).exclude(workflow__startswith="undo:")
-    if asked.tree is not None:
-        rows = rows.filter(unit_id__in=below(asked.tree))
+    rows = _in_place(rows, asked)
     if asked.line:
-        rows = rows.alias(line_name=NAMES[asked.by]).filter(line_name=asked.line)
+        rows = _of_line(rows, asked)
     for condition in _CONDITIONS.get(asked.figure, ()):
         rows = rows.filter(condition)
     return rows
 
 
 def calls_behind(rows: QuerySet[Action], asked: Behind) -> QuerySet[Action]:
-    """Those of these calls that the figure counts: calls of the executions of its line."""
+    """Those of these calls that the figure counts: calls of the executions of its line, an agent's own; or any in doubt."""
+    if asked.figure in DOUBTS:
+        return _in_place(rows, asked).filter(_in_doubt(asked), DOUBTS[asked.figure])
     inside = executions_behind(Execution.objects.all(), asked).order_by().values("pk")
     rows = rows.filter(execution_id__in=inside)
+    if asked.line and asked.by == "agent":
+        rows = rows.filter(agent=asked.line)
     return rows.filter(status=ActionStatus.DENIED) if asked.figure == "denied" else rows
+
+
+def letters_behind(rows: QuerySet[DeadLetter], asked: Behind) -> QuerySet[DeadLetter]:
+    """Those of these dead letters that the figure counts: they came up in the range."""
+    rows = _in_place(rows, asked).filter(first_at__gte=asked.since, first_at__lt=asked.until)
+    return rows.filter(LETTERS[asked.figure])
+
+
+def alerts_behind(rows: QuerySet[Alert], asked: Behind) -> QuerySet[Alert]:
+    """Those of these alerts that the figure counts: they were last opened in the range."""
+    opened = AuditEvent.objects.filter(object_id=_RUN, event="raised_alert.open").order_by("-at").values("at")[:1]
+    found: Any = _in_place(rows, asked).alias(opened_at=Subquery(opened))
+    alerts: QuerySet[Alert] = found.filter(ALERTS[asked.figure], opened_at__gte=asked.since, opened_at__lt=asked.until)
+    return alerts
+
+
+def _in_place(rows: QuerySet[Row], asked: Behind) -> QuerySet[Row]:
+    return rows if asked.tree is None else rows.filter(unit_id__in=below(asked.tree))
+
+
+def _in_doubt(asked: Behind) -> Condition:
+    came_up = AuditEvent.objects.filter(event="action.unknown", at__gte=asked.since, at__lt=asked.until)
+    return Q(pk__in=came_up.values("object_id"))
+
+
+def _of_line(rows: QuerySet[Execution], asked: Behind) -> QuerySet[Execution]:
+    if asked.by == "agent":
+        return rows.filter(Exists(Action.objects.filter(execution_id=_RUN, agent=asked.line)))
+    return rows.alias(line_name=NAMES[asked.by]).filter(line_name=asked.line)
 
 
 _RUN = OuterRef("pk")
@@ -81,6 +115,8 @@ _CONDITIONS: Mapping[str, tuple[Condition, ...]] = {
     "undone": (Exists(Execution.objects.filter(parent_id=_RUN, workflow__startswith="undo:")),),
     "leaked": (Q(status__in=FAILED) | Exists(DeadLetter.objects.filter(execution_id=_RUN)),),
     "measured": (_SUCCEEDED, Exists(_TRIES), ~Exists(_TRIES.exclude(status__in=_UNDISTURBED))),
+    # Latency by stage: a success of which an attempt is known.
+    "staged": (_SUCCEEDED, Exists(_TRIES)),
     "priced": (
         _SUCCEEDED,
         Exists(_LINES_PAID),
@@ -93,7 +129,13 @@ _CONDITIONS: Mapping[str, tuple[Condition, ...]] = {
     "under_way": (~Q(status__in=(*OVER, ExecutionStatus.CANCELLED)),),
 }
 CALLS = ("proposed", "denied")
-FIGURES = ("asked", *_CONDITIONS, *CALLS)
+# Time to resolution: of what came up in the range, what is over and what is not.
+_LETTER_WAITS = Q(status__in=(DeadLetterStatus.OPEN, DeadLetterStatus.REDRIVEN))
+_DOUBT_WAITS, _ALERT_OVER = Q(status=ActionStatus.UNKNOWN), Q(status=AlertStatus.RESOLVED)
+LETTERS: Mapping[str, Condition] = {"letters_resolved": ~_LETTER_WAITS, "letters_open": _LETTER_WAITS}
+DOUBTS: Mapping[str, Condition] = {"doubts_resolved": ~_DOUBT_WAITS, "doubts_open": _DOUBT_WAITS}
+ALERTS: Mapping[str, Condition] = {"alerts_resolved": _ALERT_OVER, "alerts_open": ~_ALERT_OVER}
+FIGURES = ("asked", *_CONDITIONS, *CALLS, *LETTERS, *DOUBTS, *ALERTS)
 # What the lines of a page are, by the words of orchestrator.health.levels.GROUPS.
 NAMES: Mapping[str, F | Concat] = {
     "workflow": F("workflow"),
@@ -103,3 +145,4 @@ NAMES: Mapping[str, F | Concat] = {
         output_field=CharField(),
     ),
 }  # fmt: skip
+LINES = (*NAMES, "agent")

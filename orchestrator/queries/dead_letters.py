@@ -14,6 +14,7 @@ from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refus
 from orchestrator.models import Attempt, DeadLetter, StepPatch
 from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.operations.patches import current_input
+from orchestrator.queries.behind import Behind, letters_behind
 from orchestrator.queries.failure_record import FailureRecord, record_of
 from orchestrator.statuses import DeadLetterStatus
 
@@ -30,6 +31,7 @@ class LetterFilters:
     owner: str = ""
     since: datetime | None = None
     q: str = ""
+    behind: Behind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def narrowed(rows: QuerySet[DeadLetter], filters: LetterFilters) -> QuerySet[Dea
         "last_at__gte": filters.since,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.behind:
+        rows = letters_behind(rows, filters.behind)
     return rows.filter(Q(message__icontains=filters.q) | Q(component__icontains=filters.q)) if filters.q else rows
 
 

@@ -15,6 +15,7 @@ from orchestrator.alert_forms import AcknowledgeForm, AlertFilters, HandOverForm
 from orchestrator.models import Alert
 from orchestrator.operations import alerts as operations
 from orchestrator.queries import alerts as queries
+from orchestrator.views.drill import SAID_BY, figure_chip
 
 
 @require_safe
@@ -22,17 +23,18 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     """The alert seen last on top."""
     actor = actor_of(request)
     form = AlertFilters(request.GET, offered={"unit": queries.units_of(actor)})
-    chosen = form.chosen()
+    chosen, behind = form.chosen(), form.behind()
     found = queries.alert_list(
-        actor, **chosen, after=request.GET.get("after", ""), before=request.GET.get("before", "")
+        actor, **chosen, behind=behind, after=request.GET.get("after", ""), before=request.GET.get("before", "")
     )
+    rest = dict.fromkeys((*SAID_BY, "after", "before"))
     context = {
         "form": form,
         "listing": found,
-        "chips": chips(request, form),
+        "chips": [*figure_chip(request, behind), *chips(request, form)],
         "tab": chosen["tab"],
         "views": [
-            (label, address(request, tab=tab or None, after=None, before=None), tab == chosen["tab"])
+            (label, address(request, tab=tab or None, **rest), behind is None and tab == chosen["tab"])
             for tab, label in queries.TABS.items()
         ],
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),

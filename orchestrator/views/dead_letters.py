@@ -14,6 +14,7 @@ from orchestrator.forms import LetterForm
 from orchestrator.operations import dead_letters as operations
 from orchestrator.queries import dead_letters as queries
 from orchestrator.triage_forms import DiscardForm
+from orchestrator.views.drill import figure_chip
 
 
 @require_safe
@@ -21,13 +22,14 @@ def dead_letter_list(request: HttpRequest) -> HttpResponse:
     """Last failed first."""
     actor, now = actor_of(request), timezone.now()
     form = LetterForm(request.GET, offered=queries.choices(actor))
+    filters = form.filters(now)
     found = queries.letter_list(
-        actor, form.filters(now), after=request.GET.get("after", ""), before=request.GET.get("before", "")
+        actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", "")
     )
     context = {
         "form": form,
         "listing": found,
-        "chips": chips(request, form),
+        "chips": [*figure_chip(request, filters.behind), *chips(request, form)],
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
     }
     return page(request, "orchestrator/dead_letter_list.html", "orchestrator/_dead_letter_rows.html", context)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.web import address
-from orchestrator.queries.behind import CALLS, Behind
+from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, LETTERS, Behind
 
 WORDS = {
     "asked": "Asked for",
@@ -18,19 +18,31 @@ WORDS = {
     "undone": "Somebody asked to undo it",
     "leaked": "Exception leaked",
     "measured": "Overhead measured",
+    "staged": "Time told by stage",
     "priced": "Cost known",
     "failed": "Failed",
     "turned_down": "Rejected or cancelled",
     "under_way": "Under way",
     "proposed": "Calls proposed",
     "denied": "Calls denied",
+    "letters_resolved": "Came up, and over",
+    "letters_open": "Came up, and not over",
+    "doubts_resolved": "Came up, and known by now",
+    "doubts_open": "Came up, and still not known",
+    "alerts_resolved": "Opened, and over",
+    "alerts_open": "Opened, and not over",
+}
+_LISTS = {
+    **dict.fromkeys((*CALLS, *DOUBTS), "actions"),
+    **dict.fromkeys(LETTERS, "dead_letters"),
+    **dict.fromkeys(ALERTS, "alerts"),
 }
 SAID_BY = ("figure", "asked_from", "asked_until", "tree", "by", "line")
 
 
 def list_behind(behind: Behind) -> str:
-    """The address of the list of executions or calls that this figure counts."""
-    return f"{reverse('actions' if behind.figure in CALLS else 'executions')}?{behind.query}"
+    """The address of the list of executions, calls, dead letters or alerts that this figure counts."""
+    return f"{reverse(_LISTS.get(behind.figure, 'executions'))}?{behind.query}"
 
 
 def figure_chip(request: HttpRequest, behind: Behind | None) -> list[dict[str, Any]]:

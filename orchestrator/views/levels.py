@@ -20,10 +20,19 @@ from budgets.units import below
 from orchestrator.forms import LevelsForm
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges
+from orchestrator.health.resolution import resolutions
+from orchestrator.health.stages import STAGES, stages
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.work import units
 from orchestrator.views.drill import list_behind
 from orchestrator.views.figures import LATEST, midnight
+from orchestrator.views.level_panels import (
+    resolution_file,
+    resolution_rows,
+    stage_cells,
+    stage_header,
+    stage_rows,
+)
 
 DAYS, MOST_DAYS = 7, 92
 Value = float | int | None
@@ -109,7 +118,7 @@ class Range:
 
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
-    """Per workflow, unit or release, in the range and unit that the address says."""
+    """Per workflow, unit, release or agent, in the range and unit that the address says."""
     form, span, by = _asked(request)
     place = Place(span, by, form.cleaned_data.get("unit"))
     found = levels(span, by=by)
@@ -124,7 +133,11 @@ def show(request: HttpRequest) -> HttpResponse:
         "rows": [(one.called, [_cell(column, one, place) for column in COLUMNS]) for one in found],
         "ranges": _ranges(whole, groups, place) if whole and whole.counts["asked"] else [],
         "few": FEW,
+        "stages": STAGES.values(),
+        "stage_rows": stage_rows(stages(span, by=by), place.list_of),
+        "resolutions": resolution_rows(resolutions(span), place.list_of),
         "csv": reverse("levels_csv") + (f"?{query}" if query else ""),
+        "resolution_csv": reverse("levels_resolution_csv") + (f"?{query}" if query else ""),
     }
     return render(request, "orchestrator/levels.html", context)
 
@@ -138,14 +151,29 @@ def sheet(request: HttpRequest) -> HttpResponse:
         "since",
         "until",
         *(name for column in COLUMNS for name in (column.name, f"{column.name}_of") if _has(column, name)),
+        *stage_header(),
     ]
+    told = {one.called: one for one in stages(span, by=by)}
     lines = [
-        [one.called or "all", span.since.isoformat(), span.until.isoformat(), *_plain(one)]
+        [
+            one.called or "all",
+            span.since.isoformat(),
+            span.until.isoformat(),
+            *_plain(one),
+            *stage_cells(told.get(one.called)),
+        ]
         for one in levels(span, by=by)
     ]
     answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="service-levels.csv"'
     return answer
+
+
+@require_safe
+def resolution_sheet(request: HttpRequest) -> HttpResponse:
+    """How long what came up waited for somebody, as CSV."""
+    _, span, _ = _asked(request)
+    return resolution_file(resolutions(span), span)
 
 
 def _has(column: Column, name: str) -> bool:

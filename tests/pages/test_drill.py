@@ -19,6 +19,8 @@ from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.propose import propose
 from orchestrator.health.levels import COUNTS, GROUPS, Span, levels
+from orchestrator.health.resolution import KINDS
+from orchestrator.health.stages import stages
 from orchestrator.models import Action, Execution
 from orchestrator.operations import dead_letters
 from orchestrator.queries.behind import CALLS, FIGURES, Behind, calls_behind, executions_behind
@@ -27,7 +29,9 @@ from orchestrator.views.drill import WORDS
 from tests import make
 
 pytestmark = pytest.mark.django_db
-LINK = re.compile(r'<a href="(/(?:executions|actions)/\?figure=[^"]+)">(?:<[^>]+>)?([\d,]+)(?:</[^a][^>]*>)?</a>')
+LINK = re.compile(
+    r'<a href="(/(?:executions|actions|dead-letters/letters|alerts)/\?figure=[^"]+)">(?:<[^>]+>)?([\d,]+)(?:</[^a][^>]*>)?</a>'
+)
 
 
 def spend(run, cost, currency="USD"):
@@ -55,6 +59,14 @@ def many(unit, grace):
             by=agent("poster", unit_ids=frozenset({unit.pk}), scopes=frozenset()),
         )  # fmt: skip
     make.letter(of=make.unit("sales", "Sales"))
+    helped = make.execution("succeeded")
+    for name in ("poster", "looker"):
+        propose(
+            tool="no.such", arguments={}, agent=name, unit_id=unit.pk, execution_id=helped.pk,
+            by=agent(name, unit_ids=frozenset({unit.pk}), scopes=frozenset()),
+        )  # fmt: skip
+    make.doubt(of=unit)
+    make.alert(of=unit)
 
 
 def listed(browser, address):
@@ -76,7 +88,7 @@ def links(page):
 
 
 class TestEveryFigure:
-    @pytest.mark.parametrize("by", ["workflow", "unit", "release"])
+    @pytest.mark.parametrize("by", list(GROUPS))
     def test_of_the_service_levels_counts_its_list(self, many, unit, as_vera, by):
         """Those in words on the page, too: the numbers are the ones that the file has."""
         page = as_vera.get(reverse("levels"), {"by": by, "unit": str(unit.pk)}).content.decode()
@@ -86,7 +98,9 @@ class TestEveryFigure:
         assert {address: listed(as_vera, address) for address in found} == found
         whole = next(line for line in lines if line[by] == "all")
         assert sum(number > 0 for number in found.values()) > 10
-        assert int(whole["denied"]) == 2
+        assert int(whole["denied"]) == 4
+        for kind in KINDS:
+            assert any(f"figure={kind}_open" in address and number for address, number in found.items()), kind
 
     def test_counts_what_the_statement_counts(self, many, unit, vera):
         """A percentage's link shows no number of its own: each condition beside the count."""
@@ -104,6 +118,14 @@ class TestEveryFigure:
                 }
                 assert counted == dict(level.counts), (by, level.called)
 
+    def test_of_where_the_time_went_counts_what_it_tells_of(self, many, unit):
+        now = database_now()
+        since, until = now - timedelta(days=1), now + timedelta(hours=1)
+        for by in GROUPS:
+            for one in stages(Span(units=frozenset({unit.pk}), since=since, until=until), by=by):
+                place = Behind(figure="staged", since=since, until=until, tree=unit.pk, by=by, line=one.called)
+                assert executions_behind(Execution.objects.all(), place).count() == one.staged > 0, (by, one.called)
+
     def test_of_what_a_success_costs_counts_its_list(self, many, as_vera):
         page = as_vera.get(reverse("cost_outcomes")).content.decode()
 
@@ -113,7 +135,8 @@ class TestEveryFigure:
 
     def test_has_its_condition_and_its_words(self):
         assert set(FIGURES) == set(WORDS)
-        assert set(COUNTS) | set(OUTCOMES) == set(FIGURES)
+        resolved = {f"{kind}_{state}" for kind in KINDS for state in ("resolved", "open")}
+        assert set(COUNTS) | set(OUTCOMES) | resolved | {"staged"} == set(FIGURES)
 
 
 class TestTheList:

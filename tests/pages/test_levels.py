@@ -6,6 +6,8 @@ import io
 import pytest
 from django.urls import reverse
 
+from orchestrator.health.resolution import KINDS
+from orchestrator.health.stages import STAGES
 from tests import make
 from tests.api.conftest import Caller, make_token
 from tests.pages.test_query_budget import cost
@@ -36,7 +38,7 @@ class TestThePage:
         for asked in ({}, {"unit": str(unit.pk)}):
             assert "closing" not in text_of(as_eve.get(reverse("levels"), asked))
 
-    @pytest.mark.parametrize("by", ["workflow", "unit", "release", "x"])
+    @pytest.mark.parametrize("by", ["workflow", "unit", "release", "agent", "x"])
     def test_survives_any_address(self, three, as_ada, by):
         asked = {"by": by, "since": "9999-12-31", "until": "x", "unit": "\0"}
         assert as_ada.get(reverse("levels"), asked).status_code == 200
@@ -57,6 +59,22 @@ class TestTheFile:
         assert [row["workflow"] for row in rows] == ["all", "closing"]
         assert (rows[0]["success_percent"], rows[0]["success_percent_of"], rows[0]["cost_usd"]) == ("66.6667", "3", "")
 
+    def test_holds_where_the_time_went_and_nothing_where_nothing_succeeded(self, three, as_ada):
+        make.execution("failed", name="opening")
+        rows = list(csv.DictReader(io.StringIO(text_of(as_ada.get(reverse("levels_csv"))))))
+        shares = [float(rows[0][f"{name}_percent"]) for name in STAGES]
+
+        assert (rows[0]["staged"], round(sum(shares))) == ("2", 100)
+        assert (rows[2]["workflow"], rows[2]["staged"], rows[2]["people_p95"]) == ("opening", "0", "")
+
+    def test_of_the_time_to_resolution_has_a_line_of_each_kind(self, three, as_ada):
+        make.dead_letter()
+        rows = list(csv.DictReader(io.StringIO(text_of(as_ada.get(reverse("levels_resolution_csv"))))))
+
+        assert [(row["kind"], row["resolved"], row["open"], row["median"]) for row in rows] == [
+            ("letters", "0", "1", ""), ("doubts", "0", "0", ""), ("alerts", "0", "0", "")
+        ]  # fmt: skip
+
 
 class TestTheAPI:
     def test_answers_the_same_figures(self, three):
@@ -68,6 +86,10 @@ class TestTheAPI:
             "closing",
             None,
         )
+        assert (body["all"]["staged"], set(body["all"]["stages"])) == (2, set(STAGES))
+        assert [(one["kind"], one["resolved"], one["open"]) for one in body["resolution"]] == [
+            (kind, 0, 0) for kind in KINDS
+        ]
         assert [(one["key"], one["out"]) for one in body["ranges"]] == [
             ("cost", False),
             ("overhead", False),
