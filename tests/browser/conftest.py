@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from tests import make
@@ -13,6 +16,16 @@ from tests.authenticator import given_to
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+# The other theme is other colours and nothing else: tests/architecture/test_style_sheets.py sees to it.
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+# A colour on its way to the next one is neither; and preloading style sheets writes them into the page, which its own
+# content policy forbids.
+RUN_AXE = """async rules => {
+    document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish());
+    const found = await axe.run({preload: false, resultTypes: ["violations"], runOnly: rules});
+    return found.violations.map(one => `${one.id}: ${one.nodes[0].html.slice(0, 200)}`);
+}"""
 
 
 def pytest_collection_modifyitems(items):
@@ -33,8 +46,9 @@ class Person:
     """Somebody at a browser. `problems` fills with whatever the console or the page complains about."""
 
     def __init__(self, chromium, live_server, **options):
+        self.home = live_server.url
         self.context = chromium.new_context(
-            base_url=live_server.url, **{"viewport": {"width": 1280, "height": 800}, **options}
+            base_url=self.home, **{"viewport": {"width": 1280, "height": 800}, **options}
         )
         self.context.set_default_timeout(10_000)
         self.page = self.context.new_page()
@@ -45,21 +59,38 @@ class Person:
         self.page.on("request", lambda request: self.sent.append(request.method))
 
     def sign_in(self, username):
-        self.page.goto("/login/")
-        self.page.fill("#id_username", username)
-        self.page.fill("#id_password", make.PASSWORD)
-        self.page.click("button[type=submit]")
-        self.page.wait_for_url("**/")
+        """By a session of their own. The form itself is filled in by the tests of a sign-in that ran out."""
+        client = Client()
+        client.force_login(get_user_model().objects.get(username=username))
+        session = client.cookies[settings.SESSION_COOKIE_NAME].value
+        self.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.home}])
+        self.page.goto("/")
         return self
 
+    def themes(self):
+        """The page in light, then in dark, then as it was. Once only where the person has chosen one for themselves."""
+        if self.page.evaluate("getComputedStyle(document.documentElement).colorScheme") != "light dark":
+            yield "chosen"
+            return
+        yield "light"
+        self.page.emulate_media(color_scheme="dark")
+        yield "dark"
+        self.page.emulate_media(color_scheme="light")
+
     def axe(self):
-        """Violations of WCAG 2.2 AA on the page as it stands."""
-        self.page.evaluate(AXE)
-        rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        # Preloading style sheets writes them into the page, which its own content policy forbids.
-        run = "tags => axe.run({preload: false, runOnly: {type: 'tag', values: tags}})"
-        found = self.page.evaluate(run, rules)
-        return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]]
+        """Violations of WCAG 2.2 AA on the page as it stands, in both themes."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
+        return [
+            f"in {theme}, {fault}"
+            for theme in self.themes()
+            for fault in self.page.evaluate(RUN_AXE, COLOURS if theme == "dark" else WCAG)
+        ]
+
+    def pictures(self, path, **options):
+        """Of both themes, for somebody who wants to look."""
+        for theme in self.themes():
+            self.page.screenshot(path=f"{path}-{theme}.png", **options)
 
 
 @pytest.fixture

@@ -18,16 +18,15 @@ def alerts(unit, people):
 
 
 class TestAnOperator:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_finds_one_on_the_first_page_and_acknowledges_it(self, alerts, opened, scheme, tmp_path):
-        person = opened("ada", color_scheme=scheme)
+    def test_finds_one_on_the_first_page_and_acknowledges_it(self, alerts, opened, tmp_path):
+        person = opened("ada")
         page = person.page
         assert person.axe() == []
-        page.screenshot(path=tmp_path / f"work-{scheme}.png", full_page=True)
+        person.pictures(tmp_path / "work", full_page=True)
         page.locator("#nav").get_by_role("link", name="Alerts").click()
         assert page.locator("[data-row]").count() == 2
         assert person.axe() == []
-        page.screenshot(path=tmp_path / f"alerts-{scheme}.png", full_page=True)
+        person.pictures(tmp_path / "alerts", full_page=True)
 
         page.get_by_role("link", name="Timeout: closing").click()
         assert page.get_by_text("Redrive it.").is_visible()
@@ -35,7 +34,7 @@ class TestAnOperator:
         page.get_by_role("button", name="Acknowledge").click()
         page.get_by_text("ada knows of it").wait_for()
         assert person.axe() == []
-        page.screenshot(path=tmp_path / f"alert-{scheme}.png", full_page=True)
+        person.pictures(tmp_path / "alert", full_page=True)
 
         page.set_viewport_size({"width": 390, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
@@ -45,6 +44,6 @@ class TestAnOperator:
         page.goto("/kpis/")
         assert page.get_by_text("closing / post: 1 of 1 failures").is_visible()
         assert person.axe() == []
-        page.screenshot(path=tmp_path / f"levels-{scheme}.png", full_page=True)
+        person.pictures(tmp_path / "levels", full_page=True)
         page.set_viewport_size({"width": 390, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -37,9 +37,8 @@ class TestDoneByHand:
         output = Step.objects.get(pk=request_by_hand.subject_id).output
         assert output == {"intent": "return", "confidence": 0.8, "urgent": True, "subject": "order 5540"}
 
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_what_is_missing_is_said_at_its_field_and_nothing_typed_is_lost(self, request_by_hand, opened, scheme):
-        person = opened("grace", viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    def test_what_is_missing_is_said_at_its_field_and_nothing_typed_is_lost(self, request_by_hand, opened):
+        person = opened("grace", viewport={"width": 390, "height": 844})
         page = person.page
         page.goto(request_by_hand.get_absolute_url())
         page.check("#decision_verdict_answer")

@@ -24,9 +24,8 @@ def spent(unit, people):
     return run
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened, theme):
-    person = opened("ada", color_scheme=theme)
+def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened):
+    person = opened("ada")
     page = person.page
     page.click("nav a:has-text('Costs')")
     page.wait_for_url("**/costs/")
@@ -61,9 +60,8 @@ def two_months(unit, people):
     _demo_costs.write(by=system("demo"), today=date(2026, 11, 28))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_chart_its_table_and_the_rows_behind_its_marks_say_the_same(two_months, opened, theme):
-    person = opened("ada", color_scheme=theme)
+def test_a_chart_its_table_and_the_rows_behind_its_marks_say_the_same(two_months, opened):
+    person = opened("ada")
     page = person.page
     page.goto("/costs/?since=2026-10-01&until=2026-11-27&by=model")
     chart = page.locator("section:has(h2:text-is('USD')) .chart")
@@ -82,9 +80,8 @@ def test_a_chart_its_table_and_the_rows_behind_its_marks_say_the_same(two_months
     assert day.split(",")[0] in page.inner_text("main")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_finance_reader_finds_what_got_dearer_and_why(two_months, opened, theme):
-    person = opened("ada", color_scheme=theme)
+def test_a_finance_reader_finds_what_got_dearer_and_why(two_months, opened):
+    person = opened("ada")
     page = person.page
     page.goto("/costs/?since=2026-11-01&until=2026-11-27")
     page.click("a:has-text('What changed, and why')")

@@ -7,17 +7,15 @@ from approvals.models import EvaluationCase, SecondLook
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
 class TestASecondLook:
-    @SCHEMES
-    def test_is_taken_blind_and_then_compared(self, opened, people, unit, settings, scheme):
+    def test_is_taken_blind_and_then_compared(self, opened, people, unit, settings):
         settings.SECOND_LOOK_PERCENT = 100
         make.policy()
         request = make.request("2000.00")
         make.rejected(request, make.person("grace"), "No invoice at all")
-        max_ = opened("max", color_scheme=scheme)
+        max_ = opened("max")
         max_.page.goto("/approvals/")
         max_.page.get_by_role("link", name="Second looks 1").click()
         assert max_.axe() == []
@@ -50,12 +48,11 @@ class TestASecondLook:
 
 
 class TestATestItem:
-    @SCHEMES
-    def test_is_written_decided_and_revealed(self, opened, people, unit, scheme):
+    def test_is_written_decided_and_revealed(self, opened, people, unit):
         make.policy("posts", condition="", required=1, test_items=True)
         make.person("max").user_permissions.add(Permission.objects.get(codename="change_approvalpolicy"))
         source = make.action()
-        max_ = opened("max", color_scheme=scheme)
+        max_ = opened("max")
         max_.page.goto(source.get_absolute_url())
         max_.page.get_by_role("link", name="Make a test item of it").click()
         max_.page.get_by_label("amount").fill("9820.00")
@@ -66,7 +63,7 @@ class TestATestItem:
         max_.page.locator("#messages").get_by_text("waits for its reviewers").wait_for()
         assert max_.axe() == []
 
-        grace = opened("grace", color_scheme=scheme)
+        grace = opened("grace")
         grace.page.goto("/approvals/")
         grace.page.get_by_role("link", name="Post 9820.00 EUR").click()
         assert grace.page.get_by_text("test item").count() == 0
@@ -80,13 +77,12 @@ class TestATestItem:
 
 
 class TestFiguresAndCases:
-    @SCHEMES
-    def test_are_read_and_chosen(self, opened, people, unit, scheme):
+    def test_are_read_and_chosen(self, opened, people, unit):
         make.policy("posts", condition="", required=1)
         for reviewer in ("grace", "linus", "max"):
             make.approved(make.request(), make.person(reviewer))
         make.rejected(make.request(), make.person("grace"), "No invoice at all")
-        max_ = opened("max", color_scheme=scheme)
+        max_ = opened("max")
         max_.page.goto("/approvals/")
         max_.page.get_by_role("link", name="Figures").click()
         assert max_.axe() == []

@@ -12,10 +12,10 @@ def unseen(page):
 
 
 class TestLettingGoOn:
-    @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-    def test_folds_what_led_there_and_a_key_opens_it(self, unit, people, opened, scheme, width):
+    @pytest.mark.parametrize("width", [1280, 390])
+    def test_folds_what_led_there_and_a_key_opens_it(self, unit, people, opened, width):
         request = letting_go_on()
-        person = opened("grace", viewport={"width": width, "height": 844}, color_scheme=scheme)
+        person = opened("grace", viewport={"width": width, "height": 844})
         page = person.page
         page.goto(request.get_absolute_url())
 

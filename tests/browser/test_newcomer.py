@@ -93,9 +93,8 @@ class TestOnAPhone:
         assert page.input_value("#id_tier") == "financial"
         assert page.is_visible("#id_tier")
 
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_no_key_is_named_and_axe_finds_nothing(self, phone, asked, scheme):
-        grace = phone(color_scheme=scheme)
+    def test_no_key_is_named_and_axe_finds_nothing(self, phone, asked):
+        grace = phone()
         for address in ("/approvals/", asked.get_absolute_url(), "/"):
             grace.page.goto(address)
 

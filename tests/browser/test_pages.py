@@ -64,9 +64,8 @@ def addresses(unit, people):
 
 class TestEveryPage:
     @pytest.mark.timeout(300)
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_is_accessible_and_silent(self, addresses, opened, theme):
-        person = opened("max", color_scheme=theme)
+    def test_is_accessible_and_silent(self, addresses, opened):
+        person = opened("max")
         faults = {}
 
         for address in addresses:
@@ -90,18 +89,36 @@ class TestEveryPage:
         assert page.evaluate("document.querySelector('aside').getBoundingClientRect().bottom <= innerHeight")
 
     @pytest.mark.timeout(300)
-    @pytest.mark.parametrize("width", [320, 390, 768])
-    def test_fits_the_screen(self, addresses, opened, width):
-        person = opened("max", viewport={"width": width, "height": 800})
+    def test_fits_every_screen(self, addresses, opened):
+        person = opened("max", viewport={"width": 320, "height": 800})
         wide = {}
 
         for address in addresses:
             person.page.goto(address)
-            extra = person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            if extra > 0:
-                wide[address] = extra
+            for width in (320, 390, 768):
+                person.page.set_viewport_size({"width": width, "height": 800})
+                extra = person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                if extra > 0:
+                    wide[address, width] = extra
 
         assert wide == {}
+
+
+class TestAChosenTheme:
+    def test_is_not_the_devices(self, unit, people, opened):
+        person = opened("max")
+        page = person.page
+        page.goto("/preferences/")
+        background = "getComputedStyle(document.documentElement).backgroundColor"
+        as_the_device = {theme: page.evaluate(background) for theme in person.themes()}
+
+        page.check("input[name=theme][value=dark]")
+        page.click("form:has(input[name=theme]) button[type=submit]")
+        page.wait_for_selector("html[data-theme=dark]")
+
+        assert luminance(as_the_device["dark"]) < luminance(as_the_device["light"])
+        assert page.evaluate(background) == as_the_device["dark"]
+        assert person.axe() == []
 
 
 class TestWhatScrollsSideways:
@@ -157,9 +174,8 @@ def luminance(colour):
 
 
 class TestSignInPage:
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_is_accessible(self, live_server, opened, theme):
-        person = opened(color_scheme=theme)
+    def test_is_accessible(self, live_server, opened):
+        person = opened()
         person.page.goto("/")
 
         assert person.axe() == []

@@ -46,9 +46,8 @@ def drafted(asked):
 
 
 class TestTheReviewPage:
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_is_accessible_with_groups_and_checks(self, asked, opened, theme):
-        person = opened("grace", color_scheme=theme)
+    def test_is_accessible_with_groups_and_checks(self, asked, opened):
+        person = opened("grace")
         person.page.goto(asked.get_absolute_url())
 
         assert person.axe() == []
@@ -88,9 +87,8 @@ class TestTheReviewPage:
 
 
 class TestTheAdministratorsPages:
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_are_accessible(self, admin, drafted, opened, theme):
-        person = opened("bob", color_scheme=theme)
+    def test_are_accessible(self, admin, drafted, opened):
+        person = opened("bob")
         pages = [reverse(f"admin:approvals_approvalpolicy_{name}", args=[drafted.pk]) for name in ("change", "trial")]
         pages += [reverse(f"admin:approvals_{model}_add") for model in MODELS]
         faults = {}

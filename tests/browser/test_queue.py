@@ -154,16 +154,15 @@ class TestWithoutScript:
         assert "1 done, 0 refused" in page.inner_text("main")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 class TestLooks:
     @pytest.fixture(autouse=True)
     def three_per_agent(self, settings):
         settings.QUEUE_SHOWN_PER_AGENT = 3
 
     @pytest.mark.parametrize("width", [390, 1440])
-    def test_fit_and_have_no_violation(self, four, opened, scheme, width, tmp_path):
+    def test_fit_and_have_no_violation(self, four, opened, width, tmp_path):
         claims.claim(request_id=four[0].pk, by=make.actor(make.person("linus")))
-        person = opened("grace", viewport={"width": width, "height": 900}, color_scheme=scheme)
+        person = opened("grace", viewport={"width": width, "height": 900})
         page = person.page
         page.goto("/approvals/?tier=customer_facing")
         page.check(f"#request-{four[1].pk} input[data-select]")
@@ -187,12 +186,11 @@ class TestLooks:
         page.screenshot(path=tmp_path / "review.png", full_page=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 class TestStandingIn:
     @pytest.mark.parametrize("width", [390, 1280])
-    def test_lends_and_takes_back_by_keyboard_and_has_no_violation(self, four, opened, scheme, width):
+    def test_lends_and_takes_back_by_keyboard_and_has_no_violation(self, four, opened, width):
         make.person("vera", "view", of=make.unit())
-        person = opened("grace", viewport={"width": width, "height": 900}, color_scheme=scheme)
+        person = opened("grace", viewport={"width": width, "height": 900})
         page = person.page
         page.goto("/approvals/standing-in/")
         assert person.axe() == []

@@ -32,9 +32,8 @@ def with_a_device(person):
 
 
 class TestAPasskey:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_is_added_on_the_way_to_a_decision_and_confirms_it(self, request_of_two, rosa, opened, scheme):
-        person = with_a_device(opened("rosa", color_scheme=scheme))
+    def test_is_added_on_the_way_to_a_decision_and_confirms_it(self, request_of_two, rosa, opened):
+        person = with_a_device(opened("rosa"))
         page = person.page
         page.goto(request_of_two.get_absolute_url())
         assert person.axe() == []
@@ -86,9 +85,8 @@ class TestAPasskey:
 
 
 class TestAnApp:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_is_shown_as_a_picture_and_a_key(self, rosa, opened, scheme):
-        person = opened("rosa", color_scheme=scheme)
+    def test_is_shown_as_a_picture_and_a_key(self, rosa, opened):
+        person = opened("rosa")
         person.page.goto("/preferences/factors/app/")
 
         assert person.axe() == []

@@ -13,10 +13,9 @@ REASON = "It pays every invoice twice"
 
 
 class TestAnOperator:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_stops_the_agent_of_an_item_and_lets_it_go_on(self, opened, people, unit, scheme):
+    def test_stops_the_agent_of_an_item_and_lets_it_go_on(self, opened, people, unit):
         request = make.request()
-        ada = opened("ada", color_scheme=scheme)
+        ada = opened("ada")
         ada.page.goto(request.get_absolute_url())
         ada.page.get_by_role("link", name="Stop…").click()
         assert ada.page.get_by_label("An agent", exact=True).is_checked()
@@ -50,11 +49,10 @@ class TestEverybodyElse:
 
 
 class TestAnEmergency:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_is_signed_alone_and_looked_at_by_another(self, opened, people, unit, scheme):
+    def test_is_signed_alone_and_looked_at_by_another(self, opened, people, unit):
         make.policy()
         request = make.request("2000.00")
-        grace = opened("grace", color_scheme=scheme)
+        grace = opened("grace")
         grace.page.goto(request.get_absolute_url())
         grace.page.get_by_text("Break glass: sign alone").click()
         for box in grace.page.locator("#glass-form input[name=viewed]").all():
@@ -67,7 +65,7 @@ class TestAnEmergency:
         grace.page.locator("#messages").get_by_text("You signed alone.").wait_for()
         assert grace.axe() == []
 
-        linus = opened("linus", color_scheme=scheme)
+        linus = opened("linus")
         linus.page.goto("/")
         linus.page.get_by_role("link", name="1 emergency to look at afterwards").click()
         assert linus.axe() == []
@@ -81,9 +79,8 @@ class TestAnEmergency:
 
 
 class TestNotifications:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_are_chosen_on_a_page(self, opened, people, unit, scheme):
-        grace = opened("grace", color_scheme=scheme)
+    def test_are_chosen_on_a_page(self, opened, people, unit):
+        grace = opened("grace")
         grace.page.goto("/preferences/")
         grace.page.get_by_role("link", name="Notifications").click()
         assert grace.axe() == []

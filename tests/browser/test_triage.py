@@ -57,9 +57,8 @@ def begun(ada):
 
 class TestAnOperator:
     @pytest.mark.timeout(300)
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_drains_a_group_in_stages_and_is_told_why_it_stopped(self, opened, group, scheme):
-        ada = opened("ada", color_scheme=scheme)
+    def test_drains_a_group_in_stages_and_is_told_why_it_stopped(self, opened, group):
+        ada = opened("ada")
         operation, page = begun(ada), ada.page
 
         sweep(operation)

@@ -13,10 +13,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class TestAnUnknownOutcome:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_is_found_in_its_lane_and_answered(self, opened, people, unit, scheme):
+    def test_is_found_in_its_lane_and_answered(self, opened, people, unit):
         make.doubt("PAY-1", of=unit, owner="treasury")
-        ada = opened("ada", color_scheme=scheme)
+        ada = opened("ada")
         ada.page.get_by_role("link", name="Unknown outcomes").click()
         assert ada.page.get_by_text("A person has to say what happened").is_visible()
         assert ada.axe() == []
@@ -47,9 +46,8 @@ class TestUndo:
         worlds.work()
         return Execution.objects.get(pk=started.pk)
 
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_says_what_it_would_do_does_it_and_shows_how_far_it_is(self, opened, people, execution, scheme):
-        ada = opened("ada", color_scheme=scheme)
+    def test_says_what_it_would_do_does_it_and_shows_how_far_it_is(self, opened, people, execution):
+        ada = opened("ada")
         ada.page.goto(execution.get_absolute_url())
         ada.page.get_by_role("link", name="Undo…").click()
         assert ada.page.get_by_text("2 of 3 effects can be taken back").is_visible()

@@ -1,0 +1,27 @@
+"""The dark theme is other colours and nothing else, so that a browser test judges the layout in one theme only."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = [*(ROOT / "static").glob("*.*"), *(ROOT / "templates").rglob("*.html")]
+BY_CHOICE = {
+    ':root[data-theme="light"] { color-scheme: light; }',
+    ':root[data-theme="dark"] { color-scheme: dark; }',
+}
+
+
+def lines_with(*words):
+    return [
+        line.strip() for path in OURS for line in path.read_text().splitlines() if all(word in line for word in words)
+    ]
+
+
+def test_nothing_asks_for_the_theme_of_the_device():
+    assert len(OURS) > 50
+    assert lines_with("light-dark("), "the colours know both themes"
+    assert lines_with("prefers-color-scheme") == []
+
+
+def test_a_chosen_theme_changes_the_colour_scheme_alone():
+    # What begins with html is admin.css: it gives our colours to Django's admin by the names that the admin has for them.
+    assert {line for line in lines_with("[data-theme=", "{") if not line.startswith("html")} == BY_CHOICE
