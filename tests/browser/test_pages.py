@@ -144,6 +144,13 @@ class TestWhatScrollsSideways:
             page.keyboard.press("ArrowRight")
         page.wait_for_selector(".graph .scroll[data-js-edge=left]")
 
+    def test_the_name_in_a_json_value_stands_on_the_line_of_what_it_names(self, unit, people, opened):
+        page = opened("max").page
+        page.goto("/gallery/")
+        assert {
+            page.evaluate("one => getComputedStyle(one).display", key) for key in page.query_selector_all(".json .key")
+        } == {"inline"}
+
     def test_hides_the_names_of_keys_from_fingers(self, unit, people, opened):
         page = opened("max", viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True).page
         page.goto(make.request(by=make.actor(people)).get_absolute_url())
