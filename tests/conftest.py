@@ -9,13 +9,14 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 from budgets.reserving import anything_is_budgeted
-from config.postgres import Server
 from orchestrator.gate import limits
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, postgres_server: Server) -> None:
-    """Have the server up before pytest-django makes the test database. Only a conftest overrides a plugin's fixture."""
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, migrated: str) -> None:
+    """Have the server up before pytest-django makes the test database, as a copy of one that is migrated. Only a
+    conftest overrides a plugin's fixture."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated
 
 
 @pytest.fixture(scope="session")
