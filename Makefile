@@ -59,8 +59,9 @@ defects: $(READY)  ## plant every known mistake, one after the other: each must 
 load: $(READY)  ## measure throughput
 	$(BIN)/python -m pytest -m load --durable --timeout 1800
 
-races: $(READY)  ## 500 races of every two things that can happen to one request
+races: $(READY)  ## 500 races of every two things that can happen to one request, and all of the other races
 	$(BIN)/python -m pytest tests/races/test_matrix.py -m load --durable --timeout 0
+	SHARE_OF_RACES=1 $(BIN)/python -m pytest tests/races --durable --timeout 0
 
 soak: $(READY)  ## run for a long time
 	$(BIN)/python -m pytest -m soak --durable --timeout 0

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck
 from hypothesis import settings as drawn
 
 from budgets.reserving import anything_is_budgeted
-from config.postgres import Server
 from orchestrator.gate import limits
 
 # On a machine that does other things as well, drawing a value may take as long as it likes.
@@ -20,8 +19,10 @@ drawn.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, postgres_server: Server) -> None:
-    """Have the server up before pytest-django makes the test database. Only a conftest overrides a plugin's fixture."""
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, migrated: str) -> None:
+    """Have the server up before pytest-django makes the test database, as a copy of one that is migrated. Only a
+    conftest overrides a plugin's fixture."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated
 
 
 @pytest.fixture(scope="session")

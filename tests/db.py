@@ -9,18 +9,23 @@ cost it everything, which no ordinary test notices.
 """
 
 import fcntl
+import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import IO
 
+import psycopg
 import pytest
 
 from config import env, postgres
 from config.postgres import Server
 
-ROOT = Path(__file__).resolve().parent.parent / "var" / "tests"
+HERE = Path(__file__).resolve().parent.parent
+ROOT = HERE / "var" / "tests"
 SLOT = pytest.StashKey[IO[str]]()
 
 
@@ -56,6 +61,35 @@ def postgres_server(pytestconfig: pytest.Config) -> Server:
     server = Server(env.var_dir(), durability)
     server.ensure_running()
     return server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres_server: Server) -> str:
+    """The name of a database that all migrations were applied to, to be copied: one for each state of the code."""
+    name = f"migrated_{_state_of_the_code()}"
+    with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as door:
+        made = [row[0] for row in door.execute("SELECT datname FROM pg_database WHERE datname ^@ 'migrated_'")]
+        if name not in made:
+            for old in made:
+                door.execute(f'DROP DATABASE "{old}" WITH (FORCE)')
+            door.execute("CREATE DATABASE migrated_half")
+            environment = os.environ | {"DATABASE_URL": postgres_server.dsn("migrated_half")}
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(command, cwd=HERE, env=environment, check=True)
+            # Whoever is killed before this leaves nothing that is taken for whole.
+            door.execute(f'ALTER DATABASE migrated_half RENAME TO "{name}"')
+    return name
+
+
+def _state_of_the_code() -> str:
+    """A migration may import whatever it likes, so any change of ours is another state."""
+    digest = hashlib.sha256()
+    folders = ("config", "audit", "budgets", "approvals", "orchestrator")
+    for path in sorted(
+        [HERE / "requirements.lock", *(path for folder in folders for path in (HERE / folder).rglob("*.py"))]
+    ):
+        digest.update(f"{path.relative_to(HERE)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _take_free_slot() -> tuple[Path, IO[str]]:

@@ -11,7 +11,7 @@ from approvals.holds import Held
 from approvals.models import BulkItem, Claim, Decision
 from audit.models import AuditEvent
 from tests import worlds as make
-from tests.races.racing import approve, assert_one_outcome, race
+from tests.races.racing import approve, assert_one_outcome, race, races
 
 RACES = 100
 
@@ -25,7 +25,7 @@ def claim(request, who):
 class TestClaimAgainstClaim:
     def test_is_won_by_one(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             outcomes = race(claim(request, world.grace), claim(request, world.linus))
             assert sorted(type(outcome) for outcome in outcomes if outcome) == [Held]
@@ -33,7 +33,7 @@ class TestClaimAgainstClaim:
 
     def test_of_one_person_twice_is_one_claim(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             outcomes = race(claim(request, world.grace), claim(request, world.grace))
             assert outcomes == [None, None]
@@ -41,7 +41,7 @@ class TestClaimAgainstClaim:
 
     def test_of_two_signatures_gives_each_a_place(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world, tool="wire")
             outcomes = race(claim(request, world.grace), claim(request, world.linus))
             assert outcomes == [None, None]
@@ -50,7 +50,7 @@ class TestClaimAgainstClaim:
 class TestLapse:
     def test_is_told_once_by_two_sweeps(self):
         world = make.world()
-        for _ in range(30):
+        for _ in races(30, at_least=30):
             request = make.request(world)
             claims.claim(request_id=request.pk, by=world.grace)
             ran_out(request)
@@ -61,7 +61,7 @@ class TestLapse:
 
     def test_against_another_claim_never_tells_of_a_lapse_after_the_takeover(self):
         world = make.world()
-        for _ in range(30):
+        for _ in races(30, at_least=30):
             request = make.request(world)
             claims.claim(request_id=request.pk, by=world.grace)
             ran_out(request)
@@ -84,7 +84,7 @@ def told(request, event):
 class TestClaimAgainstDecision:
     def test_leaves_no_decision_of_somebody_else_behind_a_claim(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             claimed, decided = race(claim(request, world.grace), approve(request, world.linus))
             request.refresh_from_db()
@@ -99,7 +99,7 @@ class TestClaimAgainstDecision:
 class TestConfirmAgainstConfirm:
     def test_does_each_item_once(self):
         world = make.world()
-        for _ in range(20):
+        for _ in races(20):
             requests = [make.request(world) for _ in range(4)]
             operation = bulk.preview(act="reject", requests=requests, by=world.grace)
             words = Words(reason_code="duplicate")
@@ -118,7 +118,7 @@ class TestConfirmAgainstConfirm:
 
     def test_against_a_decision_of_somebody_else_ends_one_way_and_says_so(self):
         world = make.world()
-        for _ in range(30):
+        for _ in races(30):
             request = make.request(world)
             operation = bulk.preview(act="reject", requests=[request], by=world.grace)
             outcomes = race(

@@ -13,7 +13,7 @@ from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action
 from orchestrator.operations import executions
 from tests import worlds as make
-from tests.races.racing import approve, assert_one_outcome, endings_of, race, reject
+from tests.races.racing import approve, assert_one_outcome, endings_of, race, races, reject
 
 RACES = 60
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 class TestRaces:
     def test_approve_against_approve_records_two_voices_or_one_and_resolves_once(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             outcomes = race(approve(request, world.grace), approve(request, world.linus))
             assert_one_outcome(request, outcomes)
@@ -31,7 +31,7 @@ class TestRaces:
 
     def test_the_same_person_twice_is_one_voice(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world, tool="wire")
             race(approve(request, world.grace), approve(request, world.grace))
             request.refresh_from_db()
@@ -40,7 +40,7 @@ class TestRaces:
 
     def test_approve_against_reject_ends_one_way(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             outcomes = race(approve(request, world.grace), reject(request, world.linus))
             assert_one_outcome(request, outcomes)
@@ -48,7 +48,7 @@ class TestRaces:
 
     def test_approve_against_withdraw_ends_one_way(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             outcomes = race(
                 approve(request, world.grace),
@@ -62,7 +62,7 @@ class TestRaces:
 
     def test_approve_against_expire_ends_one_way(self):
         world = make.world()
-        for number in range(RACES):
+        for number in races(RACES):
             request = make.request(world)
             # The time to decide ends while both are at the door: a few milliseconds either side.
             ApprovalRequest.objects.filter(pk=request.pk).update(decide_by=Now() + timedelta(milliseconds=number % 8))
@@ -75,7 +75,7 @@ class TestRaces:
         settings.RELEASES_DIR = tmp_path / "releases"
         world = make.world()
         make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
-        for _ in range(RACES):
+        for _ in races(RACES):
             execution, request = make.held_execution(world)
             outcomes = race(
                 approve(request, world.grace),

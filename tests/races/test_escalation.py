@@ -8,7 +8,7 @@ from approvals.models import Escalation
 from audit.actors import system
 from audit.models import AuditEvent
 from tests import worlds as make
-from tests.races.racing import approve, assert_one_outcome, race
+from tests.races.racing import approve, assert_one_outcome, race, races
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -30,7 +30,7 @@ def sweep():
 class TestSweeps:
     def test_four_at_once_take_each_step_once(self):
         world = make.world()
-        for _ in range(25):
+        for _ in races(25):
             requests = [make.request(world) for _ in range(5)]
             due(*requests)
             assert race(sweep, sweep, sweep, sweep) == [None] * 4
@@ -41,7 +41,7 @@ class TestSweeps:
 
     def test_against_a_decision_neither_breaks_the_other(self):
         world = make.world()
-        for _ in range(50):
+        for _ in races(50):
             request = make.request(world)
             due(request)
             outcomes = race(approve(request, world.grace), sweep)

@@ -16,7 +16,7 @@ from orchestrator.gate.redeem import redeem
 from orchestrator.gate.snapshot import snapshot_of
 from orchestrator.models import Action
 from tests import worlds as make
-from tests.races.racing import approve, race
+from tests.races.racing import approve, race, races
 from tests.signing import voice
 
 RACES = 100
@@ -36,7 +36,7 @@ def ended(request, outcomes):
 class TestEditAgainstApprove:
     def test_sends_what_was_signed_or_waits_edited_and_unsigned(self):
         world, seen = make.world(), set()
-        for _ in range(RACES):
+        for _ in races(RACES, until=lambda: len(seen) == 2):
             request = make.request(world)
             amount = json.loads(request.snapshot)["arguments"]["amount"]
             outcomes = race(
@@ -60,7 +60,7 @@ class TestEditAgainstApprove:
 class TestQuestionAgainstApprove:
     def test_is_asked_or_comes_too_late(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES, at_least=30):
             request = make.request(world)
             outcomes = race(
                 approve(request, world.grace),
@@ -76,7 +76,7 @@ class TestQuestionAgainstApprove:
 class TestResultAgainstApprove:
     def test_is_given_or_comes_too_late_and_never_both(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             outcomes = race(
                 approve(request, world.grace),
@@ -97,7 +97,7 @@ class TestResultAgainstApprove:
 class TestTwoEdits:
     def test_of_one_revision_are_one_edit(self):
         world = make.world()
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
 
             def change(who, amount, request=request):

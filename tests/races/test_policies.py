@@ -11,7 +11,7 @@ from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Refusal
 from tests import worlds as make
-from tests.races.racing import approve, race
+from tests.races.racing import approve, race, races
 
 RACES = 60
 
@@ -36,7 +36,7 @@ class TestASeat:
         group("risk", world.eve)
         needs = [{"groups": [name], "count": 1} for name in ("finance", "risk")]
         in_force(ApprovalPolicy(name="both", tool="pay", reason="both", needs=needs))
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             outcomes = race(approve(request, world.grace), approve(request, world.linus))
 
@@ -48,7 +48,7 @@ class TestASeat:
 class TestADraft:
     def test_edited_while_it_is_activated_comes_into_force_only_as_it_was_read(self):
         world = make.world()
-        for number in range(RACES):
+        for number in races(RACES):
             row = ApprovalPolicy(name=f"rule-{number}", tool="pay", required=2, reason="as read")
             draft(row, by=world.ada)
             read = digest_of(row)
@@ -73,7 +73,7 @@ class TestAnOverdueRequest:
         group("seniors", world.grace)
         in_force(ApprovalPolicy(name="slow", tool="pay", reason="slow", on_timeout="escalate", escalate_to="seniors"))
         sweeper = system("test")
-        for _ in range(RACES):
+        for _ in races(RACES):
             request = make.request(world)
             ApprovalRequest.objects.filter(pk=request.pk).update(decide_by=(now := database_now()), next_notice_at=now)
             race(*[lambda: escalate_due(by=sweeper)] * 2)
