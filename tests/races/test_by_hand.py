@@ -8,10 +8,9 @@ from orchestrator.operations.by_hand import hand_in
 from tests import worlds as make
 from tests.engine.driving import asked, drive, reject, step
 from tests.engine.test_by_hand import AGENTS, HANDLERS, STEPS
-from tests.races.racing import race, unexpected
+from tests.races.racing import race, races, unexpected
 from tests.signing import voice
 
-RACES = 12
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
@@ -38,7 +37,7 @@ def giving(request, by, intent):
 
 def test_two_results_are_one_result_and_it_is_the_one_recorded(routed):
     world, start = routed
-    for number in range(RACES):
+    for number in races(60):
         execution = start(number)
         request = asked(execution)
 
@@ -54,7 +53,7 @@ def test_two_results_are_one_result_and_it_is_the_one_recorded(routed):
 
 def test_a_result_and_a_refusal_are_one_of_the_two(routed):
     world, start = routed
-    for number in range(RACES):
+    for number in races(60):
         execution = start(number)
         request = asked(execution)
 
