@@ -102,6 +102,18 @@ class TestOnAPhone:
             assert grace.axe() == []
             assert grace.page.evaluate("document.documentElement.scrollWidth") <= 390
 
+    @pytest.mark.parametrize("script", [True, False])
+    def test_one_tap_leads_past_the_act_to_the_decision(self, phone, asked, script):
+        page = phone(java_script_enabled=script).page
+        page.goto(asked.get_absolute_url())
+        page.click("text=Your decision >> nth=0")
+        page.wait_for_function("document.querySelector('#decision').getBoundingClientRect().top < innerHeight / 2")
+
+    def test_a_wide_screen_has_the_decision_beside_the_act(self, asked, opened):
+        page = opened("grace").page
+        page.goto(asked.get_absolute_url())
+        assert not page.is_visible(".button.narrow")
+
     def test_a_wide_screen_shows_the_filters_at_once(self, asked, opened):
         page = opened("grace").page
         page.goto("/approvals/")
