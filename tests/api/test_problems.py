@@ -1,6 +1,7 @@
 """Hostile and broken requests: always a problem document, never a page, never a 5xx, never a long wait.
 
-Two seconds are counted as processor time, client included: how busy the machine is with other things must not matter.
+"Long" is compared with an honest body of the same size, in processor time, client included: how busy or slow the machine
+is must not matter. On a quiet one the honest megabyte takes half a second, the worst of the others twice as long.
 """
 
 import gc
@@ -70,6 +71,12 @@ BODIES = {
     "a gzip": b"\x1f\x8b\x08\x00",
 }
 
+# A megabyte as honest callers send it, and how many times its processor time another body may take.
+HONEST = PROPOSAL % (
+    b'{"rows": [' + b",".join(b'{"id": %d, "text": "%s"}' % (n, b"a" * 30) for n in range(18_000)) + b"]}"
+)
+TIMES = 5
+
 # Legal, and meant to hurt.
 HEAVY = {
     "99,000 empty arrays": PROPOSAL % (b'{"a": [' + b"[]," * 99_000 + b"[]]}"),
@@ -89,31 +96,45 @@ def is_problem(status, body, headers):
     )
 
 
-@pytest.mark.django_db(transaction=True)
-def test_every_hostile_body_gets_a_problem_within_two_seconds(http):
-    for name, body in BODIES.items():
-        began = time.process_time()
-        answer = http.send("POST", "actions/", body)
-
-        assert is_problem(*answer), (name, answer)
-        assert time.process_time() - began < 2, name
-    assert Action.objects.count() == 0
+def sent(http, body):
+    """The answer, and the processor time it took."""
+    began = time.process_time()
+    answer = http.send("POST", "actions/", body)
+    return answer, time.process_time() - began
 
 
-@pytest.mark.django_db(transaction=True)
-def test_heavy_bodies_are_taken_within_two_seconds(http):
-    # What thousands of tests left on the heap is no server's: the collector does not walk it while this counts.
+@pytest.fixture
+def limit(http):
+    """In seconds of processor time. What thousands of tests left on the heap is no server's: the collector does not walk
+    it while this counts. The first body pays for what is loaded once."""
     gc.collect()
     gc.freeze()
     try:
-        for name, body in HEAVY.items():
-            began = time.process_time()
-            status, _, _ = http.send("POST", "actions/", body)
-
-            assert status == 201, name
-            assert time.process_time() - began < 2, name
+        taken = [sent(http, HONEST) for _ in range(2)]
+        assert [status for (status, _, _), _ in taken] == [201, 201]
+        yield TIMES * min(cost for _, cost in taken)
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_hostile_body_gets_a_problem_and_takes_no_longer_than_a_few_honest_ones(http, limit):
+    before = Action.objects.count()
+    for name, body in BODIES.items():
+        answer, cost = sent(http, body)
+
+        assert is_problem(*answer), (name, answer)
+        assert cost < limit, name
+    assert Action.objects.count() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_heavy_bodies_are_taken_in_no_more_time_than_a_few_honest_ones(http, limit):
+    for name, body in HEAVY.items():
+        (status, _, _), cost = sent(http, body)
+
+        assert status == 201, name
+        assert cost < limit, name
 
 
 @pytest.mark.django_db(transaction=True)

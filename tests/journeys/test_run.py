@@ -82,14 +82,20 @@ def eventually(condition: Callable[[], bool], *, within: float = 40) -> bool:
     return condition()
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """Outside pytest's own folder, which is closed to the account that PostgreSQL gets when we are root."""
+@pytest.fixture(scope="module")
+def var_dir() -> Iterator[Path]:
+    """One for all tests of this file: the first start finds nothing and makes everything, the others find what is there.
+    Outside pytest's own folder, which is closed to the account that PostgreSQL gets when we are root."""
     var_dir = Path(tempfile.mkdtemp(prefix="holdpoint-run-"))
     var_dir.chmod(0o755)
+    yield var_dir
+    shutil.rmtree(var_dir)
+
+
+@pytest.fixture
+def site(var_dir: Path) -> Iterator[Site]:
     yield Site(var_dir)
     Server(var_dir).stop("immediate")
-    shutil.rmtree(var_dir)
 
 
 class TestRun:
