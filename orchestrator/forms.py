@@ -1,10 +1,12 @@
 """What people type into the pages of executions, actions and dead letters."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
+from django.utils import timezone
 
 from approvals.exchange_forms import ValuesForm
 from approvals.models import Expected, StopScope
@@ -17,7 +19,7 @@ from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS,
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
-from orchestrator.queries.traces import TraceFilters
+from orchestrator.queries.trace_search import ANY, TraceFilters
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
 
 SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]
@@ -40,6 +42,14 @@ def _search() -> forms.CharField:
 def _day() -> forms.DateInput:
     """A browser's own field for a day speaks one format only."""
     return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
+
+
+def midnight(day: date) -> datetime:
+    """Its beginning where the reader is. What lies outside of any use is brought inside, so that no address breaks."""
+    return timezone.make_aware(datetime.combine(min(max(day, EARLIEST), LATEST), time.min))
 
 
 class FilterForm(forms.Form):
@@ -111,16 +121,36 @@ class ExecutionForm(BehindForm):
 
 
 SLOWER = [("", "Any"), ("1", "1 s"), ("10", "10 s"), ("60", "1 min"), ("3600", "1 h")]
+COSTS = [("", "Any"), *((amount, amount) for amount in ("0.01", "0.10", "1", "10", "100"))]
+ERRORS = [*_words("failure", ["business", *FAILURES])]
+ERRORS.insert(1, (ANY, "Any error"))
 
 
 class TraceForm(ExecutionForm):
+    agent = forms.ChoiceField(required=False)
+    tool = forms.ChoiceField(required=False)
+    error = forms.ChoiceField(choices=ERRORS, required=False)
     slower = forms.ChoiceField(choices=SLOWER, required=False, label="Slower than")
-    field_order = ("state", "workflow", "unit", "slower", "waits", "since", "q")
+    cost = forms.ChoiceField(choices=COSTS, required=False, label="Cost at least")
+    begun_from = forms.DateField(required=False, label="From", widget=_day())
+    begun_until = forms.DateField(required=False, label="To", widget=_day())
+    field_order = (
+        "state", "workflow", "unit", "agent", "tool", "error", "slower", "cost", "waits", "since", "begun_from",
+        "begun_until", "q",
+    )  # fmt: skip
 
     def filters(self, now: datetime) -> TraceFilters:
+        """The last day is in the search to its end."""
         chosen = self.chosen(now)
-        slower = chosen.pop("slower", None)
-        return TraceFilters(**chosen, slower=timedelta(seconds=int(slower)) if slower else None)
+        if "slower" in chosen:
+            chosen["slower"] = timedelta(seconds=int(chosen["slower"]))
+        if "cost" in chosen:
+            chosen["cost"] = Decimal(chosen["cost"])
+        if "begun_from" in chosen:
+            chosen["begun_from"] = midnight(chosen["begun_from"])
+        if "begun_until" in chosen:
+            chosen["begun_until"] = midnight(min(chosen["begun_until"], LATEST) + timedelta(days=1))
+        return TraceFilters(**chosen)
 
 
 class ActionForm(BehindForm):

@@ -1,6 +1,6 @@
 """Lists: pages by opaque cursor, filters by field name, no totals unless asked. An unknown parameter is an error."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -50,12 +50,16 @@ def page_of(
     order: Cursors,
     filters: Mapping[str, Filter],
     present: Callable[[list[Any]], list[Any]],
+    *,
+    known: Sequence[str] = (),
 ) -> Response:
-    """One page of the rows the caller may see, newest first, as `{results, next, previous}`."""
+    """One page of the rows the caller may see, newest first, as `{results, next, previous}`. By `known` parameters the rows
+    are narrowed already.
+    """
     query = {name: request.query_params[name] for name in request.query_params}
-    _refuse_unknown(query, [*filters, *OWN])
+    _refuse_unknown(query, [*filters, *known, *OWN])
     rows = rows.filter(
-        **{filters[name].lookup: _value(name, filters[name], query) for name in query if name in filters}
+        **{filters[name].lookup: value_of(name, filters[name].read, query[name]) for name in query if name in filters}
     )
     cursor = query.get("cursor", "")
     if cursor:
@@ -85,9 +89,10 @@ def _refuse_unknown(query: Mapping[str, Any], known: list[str]) -> None:
             raise BadParameter(f"There is no parameter {name[:100]!r}.", remedy=hint)
 
 
-def _value(name: str, known: Filter, query: Mapping[str, str]) -> Any:
+def value_of(name: str, reads: Callable[[str], Any], said: str) -> Any:
+    """What a parameter says. Raises BadParameter."""
     try:
-        return known.read(query[name])
+        return reads(said)
     except ValueError as error:
         raise BadParameter(f"{name}: {error}") from None
 

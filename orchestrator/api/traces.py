@@ -1,6 +1,9 @@
 """`traces/` and an execution's `trace/`: every part with its parent, times, state and own cost, earliest first."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +13,27 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from budgets.models import LedgerEntry
+from audit.actors import Actor
+from budgets.models import BusinessUnit, LedgerEntry
 from orchestrator.api.base import ApiView, actor_of, either
-from orchestrator.api.lists import BadParameter, refuse_unknown_parameters
+from orchestrator.api.contract import listing
+from orchestrator.api.lists import (
+    BadParameter,
+    Cursors,
+    Filter,
+    choice,
+    page_of,
+    refuse_unknown_parameters,
+    text,
+    unit,
+    value_of,
+    when,
+)
+from orchestrator.models import Execution
+from orchestrator.queries.costs import Cost
+from orchestrator.queries.trace_search import CONDITIONS, began, costs_of
 from orchestrator.queries.traces import Node, Trace, trace, trace_id_of
+from orchestrator.statuses import ExecutionStatus
 
 READ = either("executions:read")
 MOST, USUAL = 2_000, 500
@@ -60,6 +80,80 @@ class TraceShape(serializers.Serializer[Any]):
 
 
 PARAMETERS = [OpenApiParameter("limit", int), OpenApiParameter("after", int, description="As `next` says")]
+
+
+class FoundTraceShape(serializers.Serializer[Any]):
+    """What began a trace. `costs` are of the whole trace, currencies apart; `unknown` calls are in no sum."""
+
+    id = serializers.UUIDField(help_text="The trace's")
+    execution = serializers.UUIDField()
+    workflow = serializers.CharField()
+    unit = serializers.CharField()
+    status = serializers.CharField()
+    requester_name = serializers.CharField()
+    business_key = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    costs = AmountShape(many=True)
+    unknown = serializers.IntegerField()
+
+
+def _seconds(value: str) -> timedelta:
+    return timedelta(seconds=float(_amount(value)))
+
+
+def _amount(value: str) -> Decimal:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value, re.ASCII):
+        raise ValueError("Use a number, at most nine digits before and after the dot.")
+    return Decimal(value)
+
+
+FILTERS = {
+    "status": Filter("status", choice(*ExecutionStatus.values)),
+    "workflow": Filter("workflow", text),
+    "unit": Filter("unit_id", unit),
+    "business_key": Filter("business_key", text),
+    "created_after": Filter("created_at__gte", when),
+    "created_before": Filter("created_at__lt", when),
+}
+# What happened anywhere in the trace; the names are those of orchestrator.queries.trace_search.
+IN_IT = {"agent": text, "tool": text, "error": text, "slower": _seconds, "cost": _amount}
+NEWEST_FIRST = Cursors(("-created_at", "-id"))
+
+
+class Traces(ApiView):
+    doors = {"GET": READ}
+    filters = {**FILTERS, **IN_IT}
+
+    @extend_schema(responses=listing(FoundTraceShape), summary="Search traces by what happened in them, newest first")
+    def get(self, request: Request) -> Response:
+        actor = actor_of(request)
+        rows = began(actor)
+        for name, reads in IN_IT.items():
+            if request.query_params.get(name):
+                rows = rows.filter(CONDITIONS[name](actor, value_of(name, reads, request.query_params[name])))
+        return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: _found(found, actor), known=(*IN_IT,))
+
+
+def _found(begun: list[Execution], actor: Actor) -> list[Any]:
+    costs = costs_of(actor, begun)
+    units = dict(BusinessUnit.objects.filter(pk__in={one.unit_id for one in begun}).values_list("pk", "name"))
+    return [_found_one(one, costs.get(one.pk, Cost()), units) for one in begun]
+
+
+def _found_one(one: Execution, cost: Cost, units: Mapping[UUID, str]) -> Any:
+    said = {name: getattr(one, name) for name in ("workflow", "status", "requester_name", "business_key")}
+    body = {
+        **said,
+        "id": one.trace_id,
+        "execution": one.pk,
+        "unit": units.get(one.unit_id, ""),
+        "created_at": one.created_at,
+        "finished_at": one.finished_at,
+        "costs": [{"cost": amount, "currency": currency} for currency, amount in cost.amounts],
+        "unknown": cost.unknown,
+    }
+    return FoundTraceShape(body).data
 
 
 class OneTrace(ApiView):

@@ -40,6 +40,7 @@ urlpatterns = [
     path("executions/<uuid:execution_id>/undos/", executions.Undos.as_view(), name="api-undos"),
     path("executions/<uuid:execution_id>/steps/", executions.Steps.as_view(), name="api-steps"),
     path("executions/<uuid:execution_id>/trace/", traces.TraceOfExecution.as_view(), name="api-execution-trace"),
+    path("traces/", traces.Traces.as_view(), name="api-traces"),
     path("traces/<uuid:trace_id>/", traces.OneTrace.as_view(), name="api-trace"),
     path("executions/<uuid:execution_id>/evidence/", executions.Evidence.as_view(), name="api-evidence"),
     path("approvals/", approvals.Approvals.as_view(), name="api-approvals"),

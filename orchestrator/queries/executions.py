@@ -1,7 +1,7 @@
 """The list of executions, and one execution whole: every row a page shows, already fetched."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -67,11 +67,20 @@ def execution_list(
     return listed(narrowed(Execution.objects.visible_to(actor), filters), now=now, after=after, before=before)
 
 
-def listed(rows: QuerySet[Execution], *, now: datetime, after: str, before: str) -> ExecutionList:
-    """A page of these, newest first."""
+Costs = Callable[[list[Execution]], Mapping[UUID, Cost]]
+
+
+def own_costs(found: list[Execution]) -> Mapping[UUID, Cost]:
+    return costs_by_execution(LedgerEntry.objects.of_executions([one.pk for one in found]))
+
+
+def listed(
+    rows: QuerySet[Execution], *, now: datetime, after: str, before: str, costs: Costs = own_costs
+) -> ExecutionList:
+    """A page of these, newest first, each with what it cost."""
     rows = rows.select_related("release").defer("input", "output", "envelope", "release__bundle")
     found = NEWEST_FIRST.slice(rows, after=after, before=before)
-    return ExecutionList(rows_of(found.rows, now), found, counted(rows))
+    return ExecutionList(rows_of(found.rows, now, costs), found, counted(rows))
 
 
 def narrowed(rows: QuerySet[Execution], filters: ExecutionFilters) -> QuerySet[Execution]:
@@ -96,17 +105,17 @@ def _matches(text: str) -> Q:
     return found | Q(id__iendswith=tail) if len(tail) >= 4 else found
 
 
-def rows_of(executions: Iterable[Execution], now: datetime) -> list[ExecutionRow]:
+def rows_of(executions: Iterable[Execution], now: datetime, costs: Costs = own_costs) -> list[ExecutionRow]:
     executions = list(executions)
     ids = [execution.pk for execution in executions]
     states: dict[UUID, dict[str, int]] = defaultdict(dict)
     counts = Step.objects.filter(execution_id__in=ids).values_list("execution_id", "status").annotate(n=Count("id"))
     for execution_id, status, number in counts.order_by():
         states[execution_id][status] = number
-    costs = costs_by_execution(LedgerEntry.objects.of_executions(ids))
+    paid = costs(executions)
     undoing = undoings_of(executions)
     return [
-        _row(execution, states[execution.pk], costs.get(execution.pk), undoing.get(execution.pk), now)
+        _row(execution, states[execution.pk], paid.get(execution.pk), undoing.get(execution.pk), now)
         for execution in executions
     ]
 

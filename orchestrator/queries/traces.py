@@ -14,7 +14,6 @@ from audit.models import Span
 from audit.refusals import NotVisible
 from orchestrator.models import Action, Execution
 from orchestrator.queries.costs import Cost, added
-from orchestrator.queries.executions import ExecutionFilters, ExecutionList, listed, narrowed
 from orchestrator.queries.trace_parts import ERROR, Part, Spent, parts_of, spent_on
 
 FIRST_PAGE = 200
@@ -110,23 +109,6 @@ def trace_id_of(record_id: UUID) -> UUID | None:
     if action is not None:
         return trace_id_of(action[0]) if action[0] else action[1] or record_id
     return Span.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceFilters(ExecutionFilters):
-    """What the search is narrowed to, besides what executions are."""
-
-    slower: timedelta | None = None
-
-
-def trace_list(
-    actor: Actor, filters: TraceFilters, *, now: datetime, after: str = "", before: str = ""
-) -> ExecutionList:
-    """Executions that nothing else began; each leads to its trace."""
-    rows = narrowed(Execution.objects.visible_to(actor), filters).filter(parent_id__isnull=True)
-    if filters.slower is not None:
-        rows = rows.filter(finished_at__gte=F("created_at") + filters.slower)
-    return listed(rows, now=now, after=after, before=before)
 
 
 def _tree(parts: list[Part], spent: Iterable[Spent]) -> tuple[Node, dict[UUID, Node]]:

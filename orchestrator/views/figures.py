@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -21,13 +21,12 @@ from audit.refusals import Forbidden
 from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
 from audit.web import actor_of, crumbs, neighbours
-from orchestrator.forms import FiguresForm
+from orchestrator.forms import LATEST, FiguresForm, midnight
 from orchestrator.queries.figures import CONDITIONS, ENDINGS, FEWEST_REVIEWERS, Figures, Range, figures, rows_behind
 from orchestrator.queries.work import units
 
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
 DAYS = 30
-EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
 ALL = "All policies"
 Value = float | int | None
 
@@ -201,11 +200,6 @@ def _units_of(actor: Actor) -> frozenset[UUID]:
             remedy="Ask an administrator of your business unit for the auditor role.",
         )
     return found
-
-
-def midnight(day: date) -> datetime:
-    """Its beginning where the reader is. What lies outside of any use is brought inside, so that no address breaks."""
-    return timezone.make_aware(datetime.combine(min(max(day, EARLIEST), LATEST), time.min))
 
 
 def _cells(row: Figures, columns: list[Column], request: HttpRequest) -> Iterator[Cell]:

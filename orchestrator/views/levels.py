@@ -17,7 +17,7 @@ from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
 from audit.web import actor_of
 from budgets.units import below
-from orchestrator.forms import LevelsForm
+from orchestrator.forms import LATEST, LevelsForm, midnight
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges
 from orchestrator.health.resolution import resolutions
@@ -25,7 +25,6 @@ from orchestrator.health.stages import STAGES, stages
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.work import units
 from orchestrator.views.drill import list_behind
-from orchestrator.views.figures import LATEST, midnight
 from orchestrator.views.level_panels import (
     resolution_file,
     resolution_rows,

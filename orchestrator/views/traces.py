@@ -12,9 +12,8 @@ from audit.refusals import NotVisible
 from audit.templatetags._render import short_id
 from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
 from orchestrator.forms import TraceForm
-from orchestrator.queries import executions as queries
+from orchestrator.queries import trace_search, waterfall
 from orchestrator.queries import traces as one
-from orchestrator.queries import waterfall
 from orchestrator.queries.trace_details import detail_of
 from orchestrator.queries.traces import Node, Trace
 
@@ -23,8 +22,8 @@ from orchestrator.queries.traces import Node, Trace
 def trace_list(request: HttpRequest) -> HttpResponse:
     """Executions that began a trace, newest first, narrowed by the filters in the address."""
     actor, now = actor_of(request), timezone.now()
-    form = TraceForm(request.GET, offered=queries.choices(actor))
-    found = one.trace_list(
+    form = TraceForm(request.GET, offered=trace_search.choices(actor))
+    found = trace_search.trace_list(
         actor, form.filters(now), now=now, after=request.GET.get("after", ""), before=request.GET.get("before", "")
     )
     pager = neighbours(request, newer=found.slice.newer, older=found.slice.older)

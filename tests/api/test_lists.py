@@ -7,7 +7,7 @@ import pytest
 from tests.api.conftest import Caller, cancel_order, make_token, signed_in
 
 pytestmark = pytest.mark.django_db
-LISTS = ["actions/", "executions/", "approvals/", "dead-letters/", "failure-groups/", "audit/events/"]
+LISTS = ["actions/", "executions/", "approvals/", "dead-letters/", "failure-groups/", "audit/events/", "traces/"]
 
 
 def propose(api, count):

@@ -25,6 +25,7 @@ LISTS = [
     "cost_changes",
     "cost_outcomes",
     "cost_lines",
+    "traces",
 ]
 OWN = ["preferences", "help", "gallery", "go", "nav"]
 

@@ -1,17 +1,23 @@
 """The pages of traces: search, waterfall, one part, the next children. What an agent wrote is inert."""
 
 import gzip
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.urls import reverse
 
+from audit import lifecycle
 from audit.lifecycle import database_now
 from audit.models import Span
-from orchestrator.models import Action
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
+from orchestrator.models import Action, Execution
 from tests import make
+from tests.api.conftest import Caller, make_token
 from tests.pages.asking import PART, browser_of
+from tests.pages.test_query_budget import cost
 
 
 @pytest.fixture
@@ -21,6 +27,24 @@ def execution(unit):
 
 def shown(browser, execution, query="", **more):
     return browser.get(f"{reverse('trace', args=[execution.trace_id])}{query}", **more)
+
+
+def spend(run, amount, currency="USD"):
+    usage = Usage(cost=Decimal(amount), currency=currency, model="house", input_tokens=10)
+    return charge(usage, Place(unit_id=run.unit_id, execution_id=run.pk))
+
+
+@pytest.fixture
+def of_every_kind(unit):
+    """Traces by name: one that holds a call, one that failed, one whose step used up its retries, one that was paid for."""
+    found = {"held": make.execution("waiting"), "failed": make.execution("failed"), "paid": make.execution("succeeded")}
+    spend(found["paid"], "1.50")
+    return {**found, "letter": make.execution("dead_lettered")}
+
+
+def shown_in(runs, answer):
+    page = answer.content.decode()
+    return {name for name, run in runs.items() if reverse("trace", args=[run.trace_id]) in page}
 
 
 class TestTheSearch:
@@ -37,6 +61,91 @@ class TestTheSearch:
 
     def test_keeps_only_what_was_slower(self, execution, as_grace):
         assert reverse("trace", args=[execution.trace_id]) not in as_grace.get("/traces/?slower=3600").content.decode()
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("agent=poster", "held"),
+            ("tool=erp.post_adjustment", "held"),
+            ("error=any", "failed letter"),
+            ("error=system", "letter"),
+            ("error=business", "failed"),
+            ("error=timeout", ""),
+            ("cost=1", "paid"),
+            ("cost=10", ""),
+            ("begun_from=2020-01-01", "held failed letter paid"),
+            ("begun_until=2020-01-01", ""),
+            ("state=failed&error=any", "failed"),
+            ("begun_from=x&cost=x&error=%00&agent=nobody", "held failed letter paid"),
+            ("begun_from=9999-12-31&begun_until=9999-12-31", ""),
+        ],
+    )
+    def test_finds_by_what_happened_in_it(self, of_every_kind, as_grace, query, found):
+        assert shown_in(of_every_kind, as_grace.get(f"/traces/?{query}")) == set(found.split())
+
+    def test_has_the_same_rows_over_the_api(self, of_every_kind):
+        api = Caller(make_token("poster", "finance"))
+        for query, found in {
+            "agent=poster": "held",
+            "tool=erp.post_adjustment": "held",
+            "error=any": "failed letter",
+            "error=system": "letter",
+            "cost=1.5": "paid",
+            "cost=1.51": "",
+            "slower=0&status=failed": "failed",
+            "slower=3600": "",
+            "unit=finance&created_before=2020-01-01T00:00:00Z": "",
+            "unit=nowhere": "",
+        }.items():
+            rows = api.get(f"traces/?{query}")[1]["results"]
+            ids = {str(run.trace_id): name for name, run in of_every_kind.items()}
+            assert {ids[row["id"]] for row in rows} == set(found.split()), query
+
+    @pytest.mark.parametrize("query", ["slower=x", "cost=-1", "cost=1e9", "tools=x", "error=%00", "cursor=x"])
+    def test_says_what_a_bad_parameter_should_be(self, unit, query):
+        make.agent()
+        assert Caller(make_token("poster", "finance")).get(f"traces/?{query}")[0] == 400
+
+    def test_costs_what_the_whole_trace_costs_currencies_apart(self, of_every_kind, as_grace):
+        """Undoing it is part of it; two currencies never reach a limit together."""
+        run = of_every_kind["paid"]
+        undone = Execution(
+            workflow="undo:closing", parent_id=run.pk, root_id=run.pk, trace_id=run.trace_id, release_id=run.release_id,
+            unit_id=run.unit_id, unit_title=run.unit_title, requester="x", requester_name="x", execution_hash="x",
+        )  # fmt: skip
+        lifecycle.born(undone, by=make.MAKER)
+        spend(undone, "9.00")
+        spend(undone, "5.00", "EUR")
+        row = Caller(make_token("poster", "finance")).get("traces/?cost=10")[1]["results"][0]
+
+        assert [(one["currency"], Decimal(one["cost"])) for one in row["costs"]] == [
+            ("EUR", 5),
+            ("USD", Decimal("10.5")),
+        ]
+        assert shown_in(of_every_kind, as_grace.get("/traces/?cost=10")) == {"paid"}
+        assert Caller(make_token("poster", "finance")).get("traces/?cost=11")[1]["results"] == []
+
+    def test_finds_nothing_by_what_the_reader_may_not_see(self, of_every_kind, as_eve):
+        for query in ("", "?agent=poster", "?error=any", "?cost=1"):
+            assert shown_in(of_every_kind, as_eve.get(f"/traces/{query}")) == set()
+        make.agent("other", of=make.unit("elsewhere"))
+        assert Caller(make_token("other", "elsewhere")).get("traces/?error=any")[1]["results"] == []
+
+    def test_costs_the_same_however_many_traces(self, of_every_kind, as_grace):
+        few = cost(as_grace, "/traces/?error=any")
+        for _ in range(3):
+            make.execution("failed")
+
+        assert cost(as_grace, "/traces/?error=any") == few <= 15
+
+    def test_pages_under_its_filters(self, unit):
+        for _ in range(3):
+            make.execution("failed")
+        api = Caller(make_token("poster", "finance"))
+        first = api.get("traces/?error=any&limit=2")[1]
+        second = api.get("traces/?" + first["next"].partition("?")[2])[1]
+
+        assert (len(first["results"]), len(second["results"]), second["next"]) == (2, 1, None)
 
 
 class TestTheWaterfall:
