@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -15,9 +15,17 @@ def cell(value: object) -> str:
     return f"'{text}" if isinstance(value, str) and text.lstrip(" ").startswith(RUNS) else text
 
 
+def csv_lines(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """A line at a time, for files that nobody should hold whole."""
+    yield _line(header)
+    yield from (_line(cell(value) for value in row) for row in rows)
+
+
 def as_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    return "".join(csv_lines(header, rows))
+
+
+def _line(cells: Iterable[object]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([cell(value) for value in row] for row in rows)
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
     return out.getvalue()

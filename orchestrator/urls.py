@@ -59,6 +59,7 @@ urlpatterns = [
     path("costs/outcomes/", cost_outcomes.show, name="cost_outcomes"),
     path("costs/outcomes.csv", cost_outcomes.sheet, name="cost_outcomes_csv"),
     path("costs/lines/", costs.lines, name="cost_lines"),
+    path("costs/lines.csv", costs.lines_sheet, name="cost_lines_csv"),
     path("costs/lines/<uuid:pk>/", cost_lines.line_detail, name="cost_line"),
     path("costs/lines/<uuid:pk>/corrections/", cost_lines.corrections, name="cost_line_corrections"),
     path("budgets/<slug:name>/", budget_burn.show, name="budget"),

@@ -4,7 +4,7 @@ So the ledger itself is read only for the days of the page that is shown, howeve
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Subquery, Sum
 
 from audit.queries import PAGE_SIZE, Keyset, Slice
+from audit.refusals import Refusal
 from budgets.models import CostBasis, LedgerEntry, LedgerEntryQuerySet, LineKind
 from orchestrator.models import Cost as Bucket
 from orchestrator.models import Execution
@@ -24,6 +25,7 @@ NEWEST_FIRST = Keyset(("-at", "-id"))
 DAY = timedelta(days=1)
 # From here on a page of fifty is found among at most a hundredth of so many lines, if they lie as evenly as lines do.
 MANY = 5_000
+MOST_IN_A_FILE = 100_000
 SUMS = ("amount", "lines", "unknown", "estimated", "input_tokens", "output_tokens")
 
 
@@ -48,6 +50,24 @@ def lines(span: Span, chosen: Mapping[str, str], *, after: str = "", before: str
         corrections = behind.filter(corrects__isnull=False).count()
     shown = _within(behind, _window(_per_day(buckets), after, before))
     return Lines(NEWEST_FIRST.slice(shown, after=after, before=before), cost.lines + corrections, cost)
+
+
+class TooMany(Refusal):
+    """More lines than a file holds: nobody waits for five million rows to find out that no spreadsheet opens them."""
+
+    code = "too_many_lines"
+
+
+def every(span: Span, chosen: Mapping[str, str]) -> Iterator[LedgerEntry]:
+    """All of them, newest first, read as they are asked for. Raises TooMany before the first."""
+    buckets = _buckets(span, chosen)
+    number = _cost(buckets).lines
+    if number > MOST_IN_A_FILE:
+        raise TooMany(
+            f"{number:,} lines are behind this number, and a file holds {MOST_IN_A_FILE:,}.",
+            remedy="Choose fewer days, one unit or one workflow.",
+        )
+    return _behind(span, chosen, many=number >= MANY).order_by("-at", "-id").iterator(chunk_size=2_000)
 
 
 def _buckets(span: Span, chosen: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -6,18 +6,20 @@ from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.sheets import as_csv
+from audit.sheets import as_csv, csv_lines
 from audit.templatetags._format import percentage
 from audit.web import actor_of, crumbs, neighbours
+from budgets.models import BusinessUnit
 from budgets.units import below
 from orchestrator.cost_forms import CostForm
 from orchestrator.queries.cost_forecast import Forecast, forecasts
+from orchestrator.queries.cost_lines import every as every_line
 from orchestrator.queries.cost_lines import lines as lines_behind
 from orchestrator.queries.cost_report import (
     DIMENSIONS,
@@ -37,6 +39,11 @@ from orchestrator.views.cost_charts import charts
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
 # Rows of one table on the page. The file has all of them, and the total counts all of them.
 MOST_ROWS = 200
+# Of a line in a file, after its moment.
+LINE_COLUMNS = (
+    "id", "kind", "unit_id", "execution_id", "agent", "tool", "provider", "model", "input_tokens", "cached_input_tokens",
+    "output_tokens", "reasoning_tokens", "amount", "currency", "basis", "priced_by", "why", "corrects_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +112,8 @@ def sheet(request: HttpRequest) -> HttpResponse:
 @require_safe
 def lines(request: HttpRequest) -> HttpResponse:
     """The ledger lines that one number sums up, newest first."""
-    asked = _asked(request)
-    names = (*OF_THE_LINE, *OF_THE_EXECUTION)
-    chosen = {name: request.GET[name].replace("\0", "") for name in names if name in request.GET}
+    asked, chosen = _asked(request), _chosen(request)
+    unit = asked.form.cleaned_data.get("unit")
     found = lines_behind(asked.span, chosen, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
     page = found.listing
     kept = {name: request.GET[name] for name in ("since", "until", "unit") if request.GET.get(name)}
@@ -116,12 +122,34 @@ def lines(request: HttpRequest) -> HttpResponse:
         "total": f"{found.number:,}",
         "cost": found.cost,
         "span": asked.span,
+        "unit": BusinessUnit.objects.filter(pk=unit).first() if unit else None,
+        "alone": bool(request.GET.get("only")),
         "chosen": [f"{name} {value or 'none'}" for name, value in chosen.items()],
+        "csv": f"{reverse('cost_lines_csv')}?{request.GET.urlencode()}",
         "back": f"{reverse('costs')}?{urlencode(kept)}",
         "pager": neighbours(request, newer=page.newer, older=page.older),
         "crumbs": [*crumbs("Costs", "costs"), *crumbs("Lines", "cost_lines")],
     }
     return render(request, "orchestrator/cost_lines.html", context)
+
+
+@require_safe
+def lines_sheet(request: HttpRequest) -> StreamingHttpResponse:
+    """The same lines as CSV, all of them and every digit: they come to the sum on the page."""
+    found = every_line(_asked(request).span, _chosen(request))
+    rows = (
+        [line.at.isoformat(), *(getattr(line, name) for name in LINE_COLUMNS)]
+        for line in found
+    )  # fmt: skip
+    answer = StreamingHttpResponse(csv_lines(["at", *LINE_COLUMNS], rows), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="cost-lines.csv"'
+    return answer
+
+
+def _chosen(request: HttpRequest) -> dict[str, str]:
+    """What narrows the lines, beside days and unit."""
+    names = (*OF_THE_LINE, *OF_THE_EXECUTION)
+    return {name: request.GET[name].replace("\0", "") for name in names if name in request.GET}
 
 
 def _asked(request: HttpRequest) -> Asked:

@@ -1,8 +1,10 @@
 """The page of a budget: the picture, its table, the file and the window say the same, and nothing of other units."""
 
 import csv
+import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 
 import pytest
 
@@ -103,6 +105,15 @@ class TestThePage:
         budget(unit, measure="money", currency="EUR", limit=10)
         spend(unit, 5)
         assert "1 cost line is in no sum" in page(as_vera)
+
+    def test_leads_to_the_lines_of_its_days(self, unit, as_vera):
+        budget(unit, window="month")
+        spend(unit, 400)
+        spend(make.unit("elsewhere"), 70)
+        link = unescape(re.search(r'href="(/costs/lines/[^"]+)"', page(as_vera))[1])
+
+        assert f"since={database_now():%Y-%m}-01" in link
+        assert [line.input_tokens for line in as_vera.get(link).context["listing"].rows] == [400]
 
     def test_is_one_link_away_from_the_list(self, unit, as_vera):
         budget(unit)

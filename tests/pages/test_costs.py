@@ -134,6 +134,35 @@ class TestTheLines:
         back = as_vera.get(f"{first}&before={pages[2].context['listing'].newer}")
         assert back.context["listing"].rows == pages[1].context["listing"].rows
 
+    def test_come_as_a_file_to_the_last_digit_and_to_the_sum_of_the_page(self, unit, as_vera, kay):
+        run = make.execution()
+        line = spend(unit, "0.123456", execution=run)
+        correct(line, to=Decimal("0.2"), currency="USD", why="=HYPERLINK(1)", by=make.actor(kay))
+        spend(unit, "0.10", agent="other")
+        page = as_vera.get(f"{reverse('cost_lines')}?agent=poster")
+
+        found = as_vera.get(page.context["csv"])
+        rows = list(csv.DictReader(io.StringIO(b"".join(found.streaming_content).decode())))
+
+        assert [row["amount"] for row in rows] == ["0.0765440000", "0.1234560000"]
+        assert sum(Decimal(row["amount"]) for row in rows) == dict(page.context["cost"].amounts)["USD"]
+        assert [row["execution_id"] for row in rows] == [str(run.pk)] * 2
+        assert rows[0]["why"] == "'=HYPERLINK(1)"
+        assert "0.123456" in text(page)
+
+    def test_that_no_spreadsheet_opens_are_refused_with_what_to_do(self, unit, as_vera, monkeypatch):
+        monkeypatch.setattr(cost_lines, "MOST_IN_A_FILE", 1)
+        spend(unit)
+        spend(unit)
+        answer = as_vera.get(reverse("cost_lines_csv"))
+        assert answer.status_code == 409
+        assert "2 lines are behind this number, and a file holds 1." in text(answer)
+        assert "Choose fewer days" in text(answer)
+
+    def test_say_of_which_unit_they_are(self, unit, as_vera):
+        spend(unit)
+        assert "Finance and below" in text(as_vera.get(f"{reverse('cost_lines')}?unit={unit.pk}"))
+
     def test_lead_to_the_execution(self, unit, as_vera):
         run = make.execution()
         spend(unit, execution=run)
