@@ -1,6 +1,6 @@
 """What a success costs, with its waste: a page, and the same as a file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -58,12 +58,15 @@ class Shown:
 def show(request: HttpRequest) -> HttpResponse:
     form, span = _asked(request)
     query = request.GET.urlencode()
+    rows = [row for one in outcomes(span) for row in _shown(one, form, span)]
+    # What nothing was spent on has no column: there is hardly room for those that have something in them.
+    used = [place for place in range(len(BUCKETS)) if any(row.money[place] for row in rows)]
     context = {
         "form": form,
         "span": span,
         "counted": list(COUNTS.values()),
-        "headers": [TITLES[name] for name in BUCKETS],
-        "rows": [row for one in outcomes(span) for row in _shown(one, form, span)],
+        "headers": [TITLES[BUCKETS[place]] for place in used],
+        "rows": [replace(row, money=[row.money[place] for place in used]) for row in rows],
         "csv": reverse("cost_outcomes_csv") + (f"?{query}" if query else ""),
         "crumbs": [*crumbs("Costs", "costs"), *crumbs("Per success", "cost_outcomes")],
         "most_days": MOST_DAYS,

@@ -192,3 +192,14 @@ class TestTheAddress:
         spend(make.execution("succeeded"), "0.10")
         assert set(results(browser, "?unit=finance")) == {"closing"}
         assert results(browser, "?unit=elsewhere") == {}
+
+
+class TestColumns:
+    def test_are_of_what_something_was_spent_on_and_its_numbers_stand_under_them(self, unit, as_vera):
+        spend(make.execution("succeeded"), "0.50")
+        spend(make.execution("failed"), "0.25")
+        page = as_vera.get(reverse("cost_outcomes"))
+
+        assert page.context["headers"] == ["On successes", "On failures"]
+        assert [row.money for row in page.context["rows"]] == [["0.50", "0.25"]]
+        assert page.context["counted"] == ["Done", "Failed", "Rejected or cancelled", "Under way"]
