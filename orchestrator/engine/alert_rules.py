@@ -159,7 +159,8 @@ def service_levels() -> list[Seen]:
 def _out_of_range(span: Span, ranges: Ranges) -> list[Seen]:
     """Of the unit as a whole, and of each workflow that has a range of its own."""
     whole, *groups = levels(span)
-    found = [(one, "", culprit(one.key, span, groups)) for one in judged(whole, ranges.of(span.units)) if _alarms(one)]
+    out = [one for one in judged(whole, ranges.of(span.units)) if _alarms(one)]
+    found = [(one, "", culprit(one.key, span, whole, groups)) for one in out]
     for group in groups:
         own = judged(group, ranges.of_workflow(span.units, group.called))
         found += [(one, group.called, "") for one in own if _alarms(one)]

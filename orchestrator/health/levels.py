@@ -204,18 +204,18 @@ def _judged(key: str, title: str, value: float | None, sample: int, held: Range)
     return Judged(key, title, value, sample, low, high, state, out, held.set_by)
 
 
-def culprit(key: str, span: Span, groups: list[Level]) -> str:
+def culprit(key: str, span: Span, whole: Level, groups: list[Level]) -> str:
     """What contributes most to a figure being out of its range, with the numbers; "" where nothing stands out by name."""
     if key == "success":
-        failed = sum(one.counts["ended"] - one.counts["succeeded"] for one in groups)
+        failed = whole.counts["ended"] - whole.counts["succeeded"]
         found = rows_of(_FAILING_STEP, span)
         return f"{found[0]['name']}: {found[0]['number']} of {failed} failures" if found else ""
     if key == "cost":
         found = rows_of(_SPENDER, span)
         if not found:
             return ""
-        name, spent, whole = found[0].values()
-        return f"{name}: USD {spent:.2f} of {whole:.2f}, {100 * spent / whole:.0f} %"
+        name, spent, all_spent = found[0].values()
+        return f"{name}: USD {spent:.2f} of {all_spent:.2f}, {100 * spent / all_spent:.0f} %"
     slow = [one for one in groups if one.times["overhead_p95"] is not None]
     worst = max(slow, key=lambda one: (one.times["overhead_p95"] or 0) * one.counts["measured"], default=None)
     if worst is None:

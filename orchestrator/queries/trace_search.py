@@ -91,16 +91,22 @@ def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _mine(actor: Actor) -> QuerySet[Any]:
-    """The executions of the trace that the search is at: its own, and what is below. There is an index of what joins a trace."""
-    below = Q(trace_id=_at("trace_id"), root_id=_at("root_id")) & ~Q(trace_id=F("id"))
-    rows: QuerySet[Any] = Execution.objects.visible_to(actor).filter(Q(pk=_at("pk")) | below).values("pk")
-    return rows
+def _below(actor: Actor) -> QuerySet[Execution]:
+    """What hangs under the execution that the search is at. There is an index of what joins a trace, and few do."""
+    rows: QuerySet[Execution] = Execution.objects.visible_to(actor).filter(
+        trace_id=OuterRef("trace_id"), root_id=OuterRef("root_id")
+    )
+    return rows.exclude(trace_id=F("id"))
+
+
+def _somewhere(actor: Actor, here: Condition) -> Condition:
+    """True of the execution that the search is at, or of one below it: each is looked up by its index."""
+    return here | Exists(_below(actor).filter(here))
 
 
 def _called(name: str) -> Callable[[Actor, str], Condition]:
     def condition(actor: Actor, value: str) -> Condition:
-        return Exists(Action.objects.filter(execution_id__in=_mine(actor), **{name: value}))
+        return _somewhere(actor, Exists(Action.objects.filter(execution_id=OuterRef("pk"), **{name: value})))
 
     return condition
 
@@ -108,8 +114,8 @@ def _called(name: str) -> Callable[[Actor, str], Condition]:
 def _failed(actor: Actor, kind: str) -> Condition:
     """An attempt or a call failed, in this way or in any."""
     so = ~Q(failure_class="") if kind == ANY else Q(failure_class=kind)
-    tries = Attempt.objects.filter(so, step__execution_id__in=_mine(actor))
-    return Exists(tries) | Exists(Action.objects.filter(so, execution_id__in=_mine(actor)))
+    tries = Attempt.objects.filter(so, step__execution_id=OuterRef("pk"))
+    return _somewhere(actor, Exists(tries) | Exists(Action.objects.filter(so, execution_id=OuterRef("pk"))))
 
 
 def _took(actor: Actor, time: timedelta) -> Condition:
@@ -117,8 +123,15 @@ def _took(actor: Actor, time: timedelta) -> Condition:
 
 
 def _cost(actor: Actor, least: Decimal) -> Condition:
-    """So much in one currency: they are never added up."""
-    lines = LedgerEntry.objects.filter(execution_id__in=_mine(actor), amount__isnull=False).order_by()
+    """So much in one currency: they are never added up. Where nothing is below, only its own lines are read."""
+    below = Execution.objects.visible_to(actor).filter(trace_id=_at("trace_id"), root_id=_at("root_id"))
+    whole = Q(execution_id=OuterRef("pk")) | Q(execution_id__in=below.exclude(trace_id=F("id")).values("pk"))
+    own = _reach(Q(execution_id=OuterRef("pk")), least)
+    return own | (Exists(_below(actor)) & _reach(whole, least))
+
+
+def _reach(which: Q, least: Decimal) -> Exists:
+    lines = LedgerEntry.objects.filter(which, amount__isnull=False).order_by()
     return Exists(lines.values("currency").annotate(whole=Sum("amount")).filter(whole__gte=least))
 
 

@@ -207,7 +207,7 @@ def _ranges(whole: Level, groups: list[Level], place: Place) -> list[Range]:
     """Of all executions, then of each workflow that has ranges of its own."""
     held, span = Ranges(), place.span
     found = [
-        _range(one, place, culprit(one.key, span, groups) if one.out else "")
+        _range(one, place, culprit(one.key, span, whole, groups) if one.out else "")
         for one in judged(whole, held.of(span.units))
     ]
     for group in groups if place.by == "workflow" else []:

@@ -1,10 +1,13 @@
 """Every page: accessible in both themes, silent in the console, and no wider than the screen."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
 from orchestrator.gate import limits
 from orchestrator.models import Limit
 from orchestrator.operations import bulk_letters
@@ -25,6 +28,8 @@ def addresses(unit, people):
     make._activated(Limit(name="payments", breaks_after=1, at_once=4, per_minute=30, why="one connection at a time"))
     limits.anything_is_limited.again()
     unknown = make.carried_out(make.Action.objects.get(pk=granted.subject_id), "unknown", message="no answer")
+    paid = make.execution("succeeded", by=people)
+    charge(Usage(model="house", cost=Decimal("0.12"), currency="USD"), Place(unit_id=unit.pk, execution_id=paid.pk))
     lists = [
         reverse(name)
         for name in (
@@ -40,6 +45,8 @@ def addresses(unit, people):
             "levels",
             "budgets",
             "costs",
+            "cost_outcomes",
+            "cost_changes",
             "audit",
             "health",
         )
@@ -57,6 +64,9 @@ def addresses(unit, people):
         reverse("execution_cancellations", args=[waiting.pk]),
         "/go/?q=nothing",
         "/executions/?q=nothing",
+        "/kpis/?by=agent",
+        "/traces/?error=any",
+        "/traces/?cost=100",
         "/approvals/?state=expired",
     ]
     return [*lists, *own, *details, *tabs, *ends]

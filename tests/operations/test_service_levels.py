@@ -141,7 +141,7 @@ class TestARange:
     def out(self, unit):
         asked = span(unit)
         found, *groups = levels(asked)
-        return {one.key: culprit(one.key, asked, groups) for one in judged(found) if one.out}
+        return {one.key: culprit(one.key, asked, found, groups) for one in judged(found) if one.out}
 
     def test_that_is_kept_names_nobody(self, unit):
         pay(make.execution("succeeded"), "0.20")

@@ -32,6 +32,7 @@ class TestThePage:
 
         assert "closing / post: 1 of 1 failures" in page
         assert "66.7 %" in page
+        assert "closing / post: 1 of 1 failures" in text_of(as_ada.get(reverse("levels"), {"by": "agent"}))
         assert "not known" in page
 
     def test_shows_nothing_of_other_units(self, three, as_eve, unit):
