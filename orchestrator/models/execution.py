@@ -80,6 +80,8 @@ class Execution(Governed):
             models.Index(name="execution_joins_trace", fields=["trace_id"], condition=~Q(trace_id=F("id"))),
             models.Index(name="execution_parent", fields=["parent_id"], condition=Q(parent_id__isnull=False)),
             models.Index(name="execution_unit_time", fields=["unit_id", "-created_at", "-id"]),
+            # For a page of those of many units.
+            models.Index(name="execution_time", fields=["-created_at", "-id"]),
             models.Index(name="execution_unit_status", fields=["unit_id", "status", "-created_at"]),
             models.Index(
                 name="execution_deadline",

@@ -14,6 +14,7 @@ from budgets.models import LedgerEntry
 from orchestrator.models import Action, Execution, Step
 from orchestrator.queries.behind import Behind, executions_behind
 from orchestrator.queries.costs import Cost, costs_by_execution
+from orchestrator.queries.offered import offered
 from orchestrator.queries.undoing import Undoing, undoings_of
 from orchestrator.statuses import ActionStatus, StepStatus
 
@@ -142,10 +143,11 @@ def took(started: datetime | None, finished: datetime | None, now: datetime) -> 
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer."""
-    rows = Execution.objects.visible_to(actor)
-    units = rows.order_by("unit_title").values_list("unit_id", "unit_title").distinct()[:200]
-    workflows = rows.order_by("workflow").values_list("workflow", flat=True).distinct()[:200]
-    return {"unit": [(str(pk), title) for pk, title in units], "workflow": [(name, name) for name in workflows]}
+    found = offered(actor)
+    return {
+        "unit": [(str(pk), title) for pk, title in found.units],
+        "workflow": [(name, name) for name in found.workflows],
+    }
 
 
 @dataclass(frozen=True, slots=True)

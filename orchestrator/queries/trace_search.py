@@ -21,6 +21,7 @@ from orchestrator.models import Action, Agent, Attempt, Execution, Tool
 from orchestrator.queries.behind import Condition
 from orchestrator.queries.costs import Cost, costs_by
 from orchestrator.queries.executions import ExecutionFilters, ExecutionList, listed, narrowed
+from orchestrator.queries.offered import offered
 
 ANY = "any"
 
@@ -72,19 +73,16 @@ def costs_of(actor: Actor, begun: Iterable[Execution]) -> dict[UUID, Cost]:
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer: units and workflows of executions; agents and tools by their contracts, which are few."""
-    rows = Execution.objects.visible_to(actor).order_by()
-    told = list(rows.values_list("unit_title", "unit_id", "workflow").distinct()[:5_000])
+    found = offered(actor)
     seen = scope.unit_ids(actor, "view")
     near = Agent.objects.exclude(status=DefinitionStatus.DRAFT).filter(unit_id__in={*seen, *above(seen)})
     tools = Tool.objects.exclude(status=DefinitionStatus.DRAFT)
     agents = near.order_by().annotate(what=Value("agent")).values_list("what", "name")
     contracts = set(agents.union(tools.order_by().annotate(what=Value("tool")).values_list("what", "name")))
-    workflows = {workflow for _, _, workflow in told}
-    own = {("agent", f"{WORKFLOW}{name}") for name in workflows}
-    units = sorted({(title, str(pk)) for title, pk, _ in told})
+    own = {("agent", f"{WORKFLOW}{name}") for name in found.workflows}
     return {
-        "unit": [(pk, title) for title, pk in units],
-        "workflow": [(name, name) for name in sorted(workflows)],
+        "unit": [(str(pk), title) for pk, title in found.units],
+        "workflow": [(name, name) for name in found.workflows],
         **{
             what: [(name, name) for kind, name in sorted(contracts | own) if kind == what] for what in ("agent", "tool")
         },
