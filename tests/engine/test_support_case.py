@@ -58,7 +58,7 @@ class TestALargeRefund:
 
         request = asked(execution)
         assert [check.split(" ")[0] for check in request.checks] == ["Is", "Does", "Does"]
-        assert request.title == "Send the reply to Hotel Seeblick (CASE-1002), refund EUR 1140?"
+        assert request.title == "Send the reply to Hotel Seeblick (CASE-1002, order 5521), refund EUR 1140?"
         approve(request, world.grace)
         drive(execution)
 
