@@ -128,6 +128,7 @@ class Action(Governed):
                 fields=["tool", "business_key"],
                 condition=Q(redeemed_at__isnull=False) & ~Q(business_key="") & ~Q(effect="read"),
             ),
+            models.Index(name="action_failed", fields=["execution_id"], condition=~Q(failure_class="")),
             models.Index(name="action_undoes", fields=["undoes_id"], condition=Q(undoes_id__isnull=False)),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
             models.Index(name="action_unknown", fields=["next_look_at"], condition=Q(status=ActionStatus.UNKNOWN)),

@@ -222,6 +222,8 @@ class Attempt(Governed):
         # Also what finds the attempts of one worker: only few run at a time.
         indexes = [
             models.Index(name="attempt_lease", fields=["lease_expires_at"], condition=Q(status=AttemptStatus.RUNNING)),
+            # Few fail, and the search for traces asks which.
+            models.Index(name="attempt_failed", fields=["execution_id"], condition=~Q(failure_class="")),
         ]
 
     @property

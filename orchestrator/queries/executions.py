@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from audit.actors import Actor
-from audit.queries import Keyset, Slice, counted
+from audit.queries import COUNTED_UP_TO, Keyset, Slice, counted
 from budgets.models import LedgerEntry
 from orchestrator.models import Action, Execution, Step
 from orchestrator.queries.behind import Behind, executions_behind
@@ -76,12 +76,18 @@ def own_costs(found: list[Execution]) -> Mapping[UUID, Cost]:
 
 
 def listed(
-    rows: QuerySet[Execution], *, now: datetime, after: str, before: str, costs: Costs = own_costs
+    rows: QuerySet[Execution],
+    *,
+    now: datetime,
+    after: str,
+    before: str,
+    costs: Costs = own_costs,
+    up_to: int = COUNTED_UP_TO,
 ) -> ExecutionList:
-    """A page of these, newest first, each with what it cost."""
+    """A page of these, newest first, each with what it cost; all of them counted, but no further than `up_to`."""
     rows = rows.select_related("release").defer("input", "output", "envelope", "release__bundle")
     found = NEWEST_FIRST.slice(rows, after=after, before=before)
-    return ExecutionList(rows_of(found.rows, now, costs), found, counted(rows))
+    return ExecutionList(rows_of(found.rows, now, costs), found, counted(rows, up_to=up_to))
 
 
 def narrowed(rows: QuerySet[Execution], filters: ExecutionFilters) -> QuerySet[Execution]:
