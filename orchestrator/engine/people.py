@@ -37,7 +37,8 @@ def ask_about_step(
         required=spec.required,
         reasons=reasons,
         checks=spec.checks,
-        title=_asked(execution, spec, scope) or f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
+        title=_said(spec.ask, spec.variables, scope)
+        or f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
         facts={
@@ -51,10 +52,10 @@ def ask_about_step(
     )
 
 
-def _asked(execution: Execution, spec: StepSpec, scope: Mapping[str, Any]) -> str:
-    """What the workflow's author wants people asked, in a line; empty where they say nothing or a value is missing."""
+def _said(words: str | None, variables: Mapping[str, str], scope: Mapping[str, Any]) -> str:
+    """What the workflow's author wants people to read, in a line; empty where they say nothing or a value is missing."""
     try:
-        return say(spec.ask or "", spec.variables, scope)
+        return say(words or "", variables, scope)
     except NoValue:
         return ""
 
@@ -62,12 +63,8 @@ def _asked(execution: Execution, spec: StepSpec, scope: Mapping[str, Any]) -> st
 def _about(execution: Execution) -> str:
     """Which case it is, so that two rows of a queue can be told apart: the author's words, else a key it was started with."""
     one, scope = released(execution.release_id).spec, {**execution.input, "input": execution.input, "steps": {}}
-    try:
-        about = say(one.about or "", one.variables, scope)
-    except NoValue:
-        about = ""
     ids = (value for name, value in execution.input.items() if name.endswith("_id") and isinstance(value, str))
-    about = about or execution.business_key or next(ids, "")
+    about = _said(one.about, one.variables, scope) or execution.business_key or next(ids, "")
     return f" for {about}" if about else ""
 
 

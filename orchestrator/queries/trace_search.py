@@ -22,7 +22,7 @@ from orchestrator.models import Action, Agent, Attempt, Execution, Tool
 from orchestrator.queries.behind import Condition
 from orchestrator.queries.costs import Cost, costs_by
 from orchestrator.queries.executions import ExecutionFilters, ExecutionList, listed, narrowed
-from orchestrator.queries.offered import offered
+from orchestrator.queries.executions import choices as of_executions
 
 ANY = "any"
 FEWER_COUNTED = 1_000
@@ -77,16 +77,15 @@ def costs_of(actor: Actor, begun: Iterable[Execution]) -> dict[UUID, Cost]:
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer: units and workflows of executions; agents and tools by their contracts, which are few."""
-    found = offered(actor)
+    told = of_executions(actor)
     seen = scope.unit_ids(actor, "view")
     near = Agent.objects.exclude(status=DefinitionStatus.DRAFT).filter(unit_id__in={*seen, *above(seen)})
     tools = Tool.objects.exclude(status=DefinitionStatus.DRAFT)
     agents = near.order_by().annotate(what=Value("agent")).values_list("what", "name")
     contracts = set(agents.union(tools.order_by().annotate(what=Value("tool")).values_list("what", "name")))
-    own = {("agent", f"{WORKFLOW}{name}") for name in found.workflows}
+    own = {("agent", f"{WORKFLOW}{name}") for name, _ in told["workflow"]}
     return {
-        "unit": [(str(pk), title) for pk, title in found.units],
-        "workflow": [(name, name) for name in found.workflows],
+        **told,
         **{
             what: [(name, name) for kind, name in sorted(contracts | own) if kind == what] for what in ("agent", "tool")
         },
