@@ -11,6 +11,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
 from approvals import operations as approvals
 from approvals.admin.fields import NeedsField
@@ -402,6 +403,14 @@ def copies(row: DeadLetter, number: int) -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table, _, _ in tables:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_lifecycle")
+        # What follows the trail learns of them.
+        copied = [
+            Jsonb([events.fact("execution.copied", by=system("tests"), unit_id=row.unit_id)]) for _ in range(number)
+        ]
+        cursor.execute(
+            f"SELECT audit_append('execution:' || {ids['execution']}, fact) FROM unnest(%s) WITH ORDINALITY AS told (fact, n)",
+            [copied],
+        )
 
 
 def dead_letter(**more: Any) -> DeadLetter:

@@ -1,6 +1,5 @@
 """`kpis/`: the figures of the page of service levels, for a range of time."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -18,7 +17,7 @@ from orchestrator.api.lists import BadParameter, choice, refuse_unknown_paramete
 from orchestrator.health.levels import COUNTS, GROUPS, TIMES, Level, Span, judged, levels
 from orchestrator.health.ranges import Ranges
 from orchestrator.health.resolution import KINDS, resolutions
-from orchestrator.health.stages import STAGES, Stages, stages
+from orchestrator.health.stages import STAGES
 
 DAYS, MOST_DAYS = 7, 92
 READERS = {"since": when, "until": when, "unit": unit, "by": choice(*GROUPS)}
@@ -77,6 +76,9 @@ class LevelsShape(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
     by = serializers.CharField()
+    exact = serializers.BooleanField(
+        help_text="Whether times are told to the last digit. Of many executions they are within 5 per cent"
+    )
     ranges = JudgedShape(many=True)
     resolution = ResolutionShape(many=True)
     all = LevelShape()
@@ -91,15 +93,15 @@ class Levels(ApiView):
         refuse_unknown_parameters(request, *READERS)
         span, by = _asked(request)
         whole, *groups = levels(span, by=by)
-        told = {one.called: one for one in stages(span, by=by)}
         body = {
             "since": span.since,
             "until": span.until,
             "by": by,
+            "exact": whole.is_exact,
             "ranges": [asdict(one) for one in judged(whole, Ranges().of(span.units))],
             "resolution": [asdict(one) for one in resolutions(span)],
-            "all": _line(whole, told),
-            "results": [_line(one, told) for one in groups],
+            "all": _line(whole),
+            "results": [_line(one) for one in groups],
         }
         return Response(LevelsShape(body).data, headers={"Cache-Control": "no-store"})
 
@@ -122,13 +124,12 @@ def _asked(request: Request) -> tuple[Span, str]:
     return Span(units=seen, since=since, until=until), given.get("by", "workflow")
 
 
-def _line(one: Level, told: Mapping[str, Stages]) -> dict[str, Any]:
-    found = told.get(one.called)
+def _line(one: Level) -> dict[str, Any]:
     return {
         "name": one.called,
         "counts": {name: one.counts[name] for name in COUNTS},
         "times": {name: one.times[name] for name in TIMES},
         "cost_usd": one.cost,
-        "staged": found.staged if found else 0,
-        "stages": {name: asdict(part) for name, part in found.stages.items()} if found else {},
+        "staged": one.staged,
+        "stages": {name: asdict(part) for name, part in one.stages.items()},
     }

@@ -3,7 +3,7 @@
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from orchestrator.engine import run_rollups
+from orchestrator.engine import level_rollups, run_rollups
 from orchestrator.models import CostFold, CostRollup
 from orchestrator.models.cost import KEPT, MEASURES
 
@@ -27,7 +27,7 @@ def fold() -> int:
     if state is None:
         return 0
     until = _closed()
-    return _fold(state, until) + run_rollups.fold(state, until)
+    return _fold(state, until) + run_rollups.fold(state, until) + level_rollups.fold(state, until)
 
 
 @transaction.atomic
@@ -36,7 +36,7 @@ def rebuild() -> int:
     state = CostFold.objects.select_for_update().get()
     CostRollup.objects.all().delete()
     state.before, until = 0, _closed()
-    return _fold(state, until) + run_rollups.rebuild(state, until)
+    return _fold(state, until) + run_rollups.rebuild(state, until) + level_rollups.rebuild(state, until)
 
 
 def _closed() -> int:

@@ -4,16 +4,9 @@ What it put in is kept per execution, so nothing needs to know what exactly has 
 redrive, a repeated try.
 """
 
-from collections.abc import Iterator
-from typing import Any
-from uuid import UUID
-
-from django.db import connection
-
+from orchestrator.engine.touched import by_few, change, touched
 from orchestrator.models import CostFold, Execution, OutcomeRollup, RunCost
 
-# Executions that one statement takes: few enough that each is found by its index.
-AT_ONCE = 2_000
 _KEY = "unit_id, day, workflow, bucket, currency"
 _ADD = f"""
 INSERT INTO orchestrator_outcomerollup AS kept ({_KEY}, executions, amount, unknown)
@@ -30,17 +23,16 @@ WITH changed AS (
   SELECT execution_id, {_KEY}, executions, amount, unknown FROM orchestrator_runcosts(%s) RETURNING *
 ) {_ADD.format(sign="")}
 """
-_TOUCHED = "SELECT * FROM orchestrator_runstouched(%s, %s)"
 
 
 def fold(state: CostFold, until: int) -> int:
     """With `state` locked: those touched by transactions that have ended since the last time. How many buckets changed."""
     if not state.runs_before or until <= state.runs_before:
         return 0
-    touched = [row[0] for row in _run(_TOUCHED, [state.runs_before, until])]
-    if not touched:
+    ids = touched(state.runs_before, until)
+    if not ids:
         return 0
-    changed = sum(_change(_TAKE_OUT, some) + _change(_PUT_IN, some) for some in _by_few(touched))
+    changed = sum(change(_TAKE_OUT, some) + change(_PUT_IN, some) for some in by_few(ids))
     CostFold.objects.filter(pk=state.pk).update(runs_before=until)
     return changed
 
@@ -49,24 +41,6 @@ def rebuild(state: CostFold, until: int) -> int:
     """With `state` locked: all of them anew."""
     RunCost.objects.all().delete()
     OutcomeRollup.objects.all().delete()
-    changed = sum(_change(_PUT_IN, some) for some in _by_few(list(Execution.objects.values_list("pk", flat=True))))
+    changed = sum(change(_PUT_IN, some) for some in by_few(list(Execution.objects.values_list("pk", flat=True))))
     CostFold.objects.filter(pk=state.pk).update(runs_before=until)
     return changed
-
-
-def _by_few(ids: list[UUID]) -> Iterator[list[UUID]]:
-    return (ids[at : at + AT_ONCE] for at in range(0, len(ids), AT_ONCE))
-
-
-def _change(statement: str, ids: list[UUID]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [ids])
-        changed: int = cursor.rowcount
-    return changed
-
-
-def _run(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found

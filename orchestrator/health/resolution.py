@@ -5,7 +5,7 @@ Three things wait for somebody, each by the moments that the trail keeps of it: 
 
 from dataclasses import dataclass
 
-from orchestrator.health.levels import Span, rows_of
+from orchestrator.health.level_rows import Span, rows_of
 
 # What waits, and its header.
 KINDS = {"letters": "Dead letters", "doubts": "Unknown outcomes", "alerts": "Alerts"}
@@ -61,5 +61,5 @@ class Resolution:
 
 def resolutions(span: Span) -> list[Resolution]:
     """One of each kind, whether anything came up or not."""
-    found = {row["kind"]: Resolution(**row) for row in rows_of(_RESOLUTION, span)}
+    found = {row["kind"]: Resolution(**row) for row in rows_of(_RESOLUTION, span.values)}
     return [found.get(kind, Resolution(kind)) for kind in KINDS]

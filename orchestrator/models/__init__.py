@@ -6,6 +6,7 @@ from orchestrator.models.definition import Agent, ServiceToken, Tool
 from orchestrator.models.execution import Attempt, Execution, Step
 from orchestrator.models.failure_group import FailureGroup
 from orchestrator.models.health import HealthSample, WorkerHost
+from orchestrator.models.level import LevelRollup, RunLevel
 from orchestrator.models.limit import Breaker, Limit
 from orchestrator.models.operation import Operation, OperationAct, OperationItem
 from orchestrator.models.outcome_cost import OutcomeRollup, RunCost
@@ -31,6 +32,7 @@ __all__ = [
     "FailureGroup",
     "Figure",
     "HealthSample",
+    "LevelRollup",
     "Limit",
     "Operation",
     "OperationAct",
@@ -41,6 +43,7 @@ __all__ = [
     "OutcomeVerdict",
     "Release",
     "RunCost",
+    "RunLevel",
     "ServiceLevel",
     "ServiceToken",
     "Severity",

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from orchestrator.models import CostFold
 from orchestrator.models.execution import UNDO
 from orchestrator.queries.cost_report import NOUGHT, Span
 
@@ -104,12 +103,6 @@ def outcomes(span: Span) -> list[Outcomes]:
 def executions_asked_for(span: Span) -> dict[tuple[UUID, str], int]:
     """How many, by unit and workflow, those that undo others among them."""
     return {(unit, workflow): count for unit, workflow, count in _rows(_COUNTS, span) if count}
-
-
-def are_kept() -> bool:
-    """Whether the sums have been made. Until then they are read from the ledger: right, and slow."""
-    is_kept: bool = CostFold.objects.filter(runs_before__gt=0).exists()
-    return is_kept
 
 
 def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spending]:

@@ -14,6 +14,7 @@ from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, percentage
 from audit.web import actor_of, crumbs
 from orchestrator.cost_forms import DaysForm
+from orchestrator.models import CostFold
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.cost_outcomes import (
     BUCKETS,
@@ -21,7 +22,6 @@ from orchestrator.queries.cost_outcomes import (
     OUTCOMES,
     Outcomes,
     Spending,
-    are_kept,
     moments,
     outcomes,
 )
@@ -70,7 +70,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "csv": reverse("cost_outcomes_csv") + (f"?{query}" if query else ""),
         "crumbs": [*crumbs("Costs", "costs"), *crumbs("Per success", "cost_outcomes")],
         "most_days": MOST_DAYS,
-        "are_kept": are_kept(),
+        "are_kept": CostFold.follows_executions(),
     }
     return render(request, "orchestrator/cost_outcomes.html", context)
 

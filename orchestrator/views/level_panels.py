@@ -7,9 +7,9 @@ from django.http import HttpResponse
 
 from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
-from orchestrator.health.levels import FEW, Span
+from orchestrator.health.levels import FEW, Level, Span
 from orchestrator.health.resolution import KINDS, Resolution
-from orchestrator.health.stages import STAGES, Stage, Stages
+from orchestrator.health.stages import STAGES, Stage
 
 # From a figure and a line to the address of what it counts.
 Leads = Callable[[str, str], str]
@@ -46,10 +46,11 @@ class ResolutionRow:
         return 0 < self.resolution.resolved < FEW
 
 
-def stage_rows(found: list[Stages], leads: Leads) -> list[StageRow]:
+def stage_rows(found: list[Level], leads: Leads) -> list[StageRow]:
     return [
         StageRow(one.called, one.staged, leads("staged", one.called), [_words(one.stages[name]) for name in STAGES])
         for one in found
+        if one.staged
     ]
 
 
@@ -67,9 +68,9 @@ def stage_header() -> list[str]:
     return ["staged", *(f"{name}_{measure}" for name in STAGES for measure in MEASURES)]
 
 
-def stage_cells(one: Stages | None) -> list[object]:
+def stage_cells(one: Level) -> list[object]:
     """As the file has them: seconds, and per cent out of a hundred; empty where nothing succeeded."""
-    if one is None:
+    if not one.staged:
         return [0, *[None] * (len(STAGES) * len(MEASURES))]
     parts = [part for name in STAGES for part in _measures(one.stages[name])]
     return [one.staged, *(None if part is None else round(part, 4) for part in parts)]

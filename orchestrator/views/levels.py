@@ -18,10 +18,12 @@ from audit.templatetags._format import UNKNOWN, duration, percentage
 from audit.web import actor_of
 from budgets.units import below
 from orchestrator.forms import LATEST, LevelsForm, midnight
+from orchestrator.health.level_rows import EXACT_UP_TO
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges
 from orchestrator.health.resolution import resolutions
-from orchestrator.health.stages import STAGES, stages
+from orchestrator.health.stages import STAGES
+from orchestrator.models import CostFold
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.work import units
 from orchestrator.views.drill import list_behind
@@ -132,8 +134,11 @@ def show(request: HttpRequest) -> HttpResponse:
         "rows": [(one.called, [_cell(column, one, place) for column in COLUMNS]) for one in found],
         "ranges": _ranges(whole, groups, place) if whole and whole.counts["asked"] else [],
         "few": FEW,
+        "is_exact": whole.is_exact if whole else True,
+        "exact_up_to": EXACT_UP_TO,
+        "are_kept": CostFold.follows_executions(),
         "stages": STAGES.values(),
-        "stage_rows": stage_rows(stages(span, by=by), place.list_of),
+        "stage_rows": stage_rows(found, place.list_of),
         "resolutions": resolution_rows(resolutions(span), place.list_of),
         "csv": reverse("levels_csv") + (f"?{query}" if query else ""),
         "resolution_csv": reverse("levels_resolution_csv") + (f"?{query}" if query else ""),
@@ -152,14 +157,13 @@ def sheet(request: HttpRequest) -> HttpResponse:
         *(name for column in COLUMNS for name in (column.name, f"{column.name}_of") if _has(column, name)),
         *stage_header(),
     ]
-    told = {one.called: one for one in stages(span, by=by)}
     lines = [
         [
             one.called or "all",
             span.since.isoformat(),
             span.until.isoformat(),
             *_plain(one),
-            *stage_cells(told.get(one.called)),
+            *stage_cells(one),
         ]
         for one in levels(span, by=by)
     ]

@@ -9,8 +9,8 @@ from approvals.models import ApprovalRequest
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from orchestrator.engine.settle import settle_success
-from orchestrator.health.levels import Span
-from orchestrator.health.stages import STAGES, stages
+from orchestrator.health.levels import Span, levels
+from orchestrator.health.stages import STAGES
 from orchestrator.models import Action, Execution
 from orchestrator.operations import dead_letters
 from orchestrator.operations.unknown_outcomes import Said, answer
@@ -28,7 +28,7 @@ def unit():
 def told(unit, **more):
     now = database_now()
     span = Span(units=frozenset({unit.pk}), since=now - timedelta(days=1), until=now + timedelta(hours=1))
-    return stages(span, **more)
+    return [line for line in levels(span, **more) if line.staged]
 
 
 def medians(line):
