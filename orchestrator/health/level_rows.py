@@ -39,11 +39,13 @@ SELECT ARRAY(
 ) AS kept
 """
 # Facts of each: as the sweep keeps them, and anew of those that have changed since.
-RUNS = f"""
-runs AS MATERIALIZED (
+_RUNS = f"""
   SELECT * FROM orchestrator_runlevel WHERE {_IN_RANGE} AND execution_id <> ALL (%(new)s)
   UNION ALL SELECT * FROM orchestrator_runlevels(%(new)s)
-)
+"""
+_FAILING = f"""
+SELECT workflow || ' / ' || failing AS step, count(*) AS failures FROM ({_RUNS}) AS runs WHERE failing <> ''
+GROUP BY workflow, failing ORDER BY count(*) DESC, 1 LIMIT 1
 """
 _FACTS = ", ".join(name for name in (*COUNTS, "cost", *TIMES.values()) if name not in ("proposed", "denied"))
 _PERCENTILES = ", ".join(
@@ -58,7 +60,7 @@ _OF_LINES = {
     False: f"SELECT false, {{called}}, proposed, denied, {_FACTS} FROM runs",
 }
 _EXACT = f"""
-WITH {RUNS}, lines (every, called, proposed, denied, {_FACTS}) AS (
+WITH runs AS MATERIALIZED ({_RUNS}), lines (every, called, proposed, denied, {_FACTS}) AS (
   SELECT true, '', proposed, denied, {_FACTS} FROM runs UNION ALL {{of_lines}}
 )
 SELECT called, count(*) AS asked, {_ADDED}, {_PERCENTILES}
@@ -130,9 +132,10 @@ def lines(span: Span, *, by: str) -> list[Line]:
     return [_summed(row) for row in (whole, *[row for row in rows if row["by"] == by][:MOST_LINES]) if row]
 
 
-def facts(span: Span) -> dict[str, Any]:
-    """The values of a statement that begins with RUNS."""
-    return span.values | {"new": _new(span)[0]}
+def failing_step(span: Span) -> tuple[str, int] | None:
+    """The step in which most executions of the range failed, and how many."""
+    found = rows_of(_FAILING, span.values | {"new": _new(span)[0]})
+    return (found[0]["step"], found[0]["failures"]) if found else None
 
 
 def rows_of(sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:

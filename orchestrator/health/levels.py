@@ -7,7 +7,7 @@ Definitions, one by one: docs/kpis.md.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.health.level_rows import GROUPS, RUNS, Line, Span, facts, lines, rows_of
+from orchestrator.health.level_rows import GROUPS, Line, Span, failing_step, lines, rows_of
 from orchestrator.health.ranges import Range, defaults
 from orchestrator.health.stages import Stage, stages
 
@@ -16,10 +16,6 @@ __all__ = ["GROUPS", "Judged", "Level", "Span", "culprit", "judged", "levels"]
 # Below so many executions a figure is shown with a warning, and raises no alert.
 FEW = 20
 
-_FAILING_STEP = f"""
-WITH {RUNS} SELECT workflow || ' / ' || failing AS name, count(*) AS number FROM runs WHERE failing <> ''
-GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1
-"""
 # Of what executions cost on the days of the range: of its first and last day, all of it.
 _SPENDER = """
 SELECT COALESCE(NULLIF(tool, ''), NULLIF(agent, ''), NULLIF(model, ''), kind) AS name, sum(amount)::float AS spent,
@@ -123,8 +119,8 @@ def culprit(key: str, span: Span, whole: Level, groups: list[Level]) -> str:
     """What contributes most to a figure being out of its range, with the numbers; "" where nothing stands out by name."""
     if key == "success":
         failed = whole.counts["ended"] - whole.counts["succeeded"]
-        found = rows_of(_FAILING_STEP, facts(span))
-        return f"{found[0]['name']}: {found[0]['number']} of {failed} failures" if found else ""
+        step = failing_step(span)
+        return f"{step[0]}: {step[1]} of {failed} failures" if step else ""
     if key == "cost":
         found = rows_of(_SPENDER, span.values)
         if not found:

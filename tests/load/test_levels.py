@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
@@ -20,7 +21,11 @@ PAGES = {
     "service levels, a week": ("levels", f"?since={WEEK}"),
     "service levels by agent, a week": ("levels", f"?since={WEEK}&by=agent"),
     "service levels, one unit, a week": ("levels", f"?since={WEEK}&unit={{unit}}"),
+    "service levels by unit, a week": ("levels", f"?since={WEEK}&by=unit"),
+    "service levels by release, a week": ("levels", f"?since={WEEK}&by=release"),
     "service levels, a month": ("levels", f"?since={MONTH}"),
+    "service levels by agent, a month": ("levels", f"?since={MONTH}&by=agent"),
+    "service levels as CSV, a month": ("levels_csv", f"?since={MONTH}"),
     "time to resolution as CSV, a month": ("levels_resolution_csv", f"?since={MONTH}"),
     "executions, all": ("executions", ""),
     "executions of a workflow that failed": ("executions", "?workflow=workflow-4&status=failed"),
@@ -35,6 +40,8 @@ PAGES = {
 }
 # One row of each table is the model; every execution gets copies of its steps, their attempts and its call. Without verbs.
 SHIFT = f"make_interval(secs => n::float * {30 * 86400} / %(executions)s::float)"
+# A few seconds to some minutes, most about twenty.
+LONG = "exp(hashint4(n) / 2147483648.0)"
 RUNS = {
     "id": "md5('run ' || n)::uuid",
     "root_id": "md5('run ' || n)::uuid",
@@ -42,8 +49,8 @@ RUNS = {
     "unit_id": f"(%(units)s::uuid[])[1 + n %% {UNITS}]",
     "workflow": "'workflow-' || n %% 12",
     "status": "CASE WHEN n %% 50 = 7 THEN 'failed' ELSE 'succeeded' END",
-    "created_at": f"now() - {SHIFT} - interval '20 s'",
-    "started_at": f"now() - {SHIFT} - interval '19 s'",
+    "created_at": f"now() - {SHIFT} - interval '20 s' * {LONG}",
+    "started_at": f"now() - {SHIFT} - interval '19 s' * {LONG}",
     "finished_at": f"now() - {SHIFT}",
 }
 STEPS = {
@@ -56,8 +63,8 @@ TRIES = {
     "execution_id": "md5('run ' || n)::uuid",
     "step_id": "md5('step ' || n || (SELECT key FROM orchestrator_step AS s WHERE s.id = model.step_id))::uuid",
     "unit_id": f"(%(units)s::uuid[])[1 + n %% {UNITS}]",
-    "started_at": f"now() - {SHIFT} - interval '18 s'",
-    "finished_at": f"now() - {SHIFT} - interval '2 s'",
+    "started_at": f"now() - {SHIFT} - interval '18 s' * {LONG}",
+    "finished_at": f"now() - {SHIFT} - interval '2 s' * {LONG}",
     "failure_class": "CASE WHEN n %% 50 = 7 THEN 'business' ELSE '' END",
 }
 CALLS = {
@@ -108,6 +115,10 @@ def _seed(units, run, call):
         _copies(model, changes, which, values)
     with connection.cursor() as cursor:
         cursor.execute(LINES)
+        cursor.execute("VACUUM ANALYZE")
+    print(f"rows: {time.perf_counter() - began:.1f} s")
+    call_command("rebuild_rollups")
+    with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     print(f"seeding: {time.perf_counter() - began:.1f} s")
 
