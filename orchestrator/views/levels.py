@@ -156,6 +156,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
         "until",
         *(name for column in COLUMNS for name in (column.name, f"{column.name}_of") if _has(column, name)),
         *stage_header(),
+        "exact",
     ]
     lines = [
         [
@@ -164,6 +165,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
             span.until.isoformat(),
             *_plain(one),
             *stage_cells(one),
+            "yes" if one.is_exact else "no",
         ]
         for one in levels(span, by=by)
     ]

@@ -4,10 +4,13 @@ import csv
 import io
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 
+from orchestrator.health import level_rows
 from orchestrator.health.resolution import KINDS
 from orchestrator.health.stages import STAGES
+from orchestrator.models import CostFold
 from tests import make
 from tests.api.conftest import Caller, make_token
 from tests.pages.test_query_budget import cost
@@ -51,6 +54,40 @@ class TestThePage:
             make.execution("failed", name=name)
 
         assert cost(as_ada, reverse("levels")) == few <= 15
+
+
+class TestMoreThanAreReadOneByOne:
+    @pytest.fixture(autouse=True)
+    def many(self, three, monkeypatch):
+        monkeypatch.setattr(level_rows, "EXACT_UP_TO", 2)
+
+    def test_are_said_to_have_times_from_a_histogram(self, as_ada):
+        page = text_of(as_ada.get(reverse("levels")))
+
+        assert "times are within 5 %" in page
+        assert "66.7 %" in page
+        (whole, *_) = csv.DictReader(io.StringIO(text_of(as_ada.get(reverse("levels_csv")))))
+        assert (whole["exact"], whole["success_percent"]) == ("no", "66.6667")
+        assert Caller(make_token("poster", "finance")).get("kpis/")[1]["exact"] is False
+
+    def test_are_not_said_so_where_they_are_few(self, as_ada, monkeypatch):
+        monkeypatch.setattr(level_rows, "EXACT_UP_TO", 3)
+
+        assert "times are within 5 %" not in text_of(as_ada.get(reverse("levels")))
+        (whole, *_) = csv.DictReader(io.StringIO(text_of(as_ada.get(reverse("levels_csv")))))
+        assert whole["exact"] == "yes"
+        assert Caller(make_token("poster", "finance")).get("kpis/")[1]["exact"] is True
+
+
+class TestAfterAnUpgrade:
+    def test_the_figures_are_right_and_the_page_says_what_to_run(self, three, as_ada):
+        CostFold.objects.update(levels_before=0)
+        page = text_of(as_ada.get(reverse("levels")))
+
+        assert "66.7 %" in page
+        assert "rebuild_rollups" in page
+        call_command("rebuild_rollups", verbosity=0)
+        assert "rebuild_rollups" not in text_of(as_ada.get(reverse("levels")))
 
 
 class TestTheFile:

@@ -1,4 +1,4 @@
-"""Make the cost roll-ups anew from the ledger: the same totals, whatever had become of the roll-ups."""
+"""Make the roll-ups of costs and of service levels anew from stored rows: the same totals, whatever had become of them."""
 
 from typing import Any
 
@@ -11,4 +11,4 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *_: Any, **__: Any) -> None:
-        self.stdout.write(f"{rebuild():,} buckets made from the ledger.")
+        self.stdout.write(f"{rebuild():,} sums made from stored rows.")
