@@ -15,7 +15,7 @@ from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from audit.templatetags._status import pill
 from orchestrator.health.levels import GROUPS
 from orchestrator.queries.actions import ActionFilters
-from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, LINES, Behind
+from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, LINES, REFUSED, Behind
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
@@ -108,7 +108,7 @@ class BehindForm(BehindFields, FilterForm):
 
 
 class ExecutionForm(BehindForm):
-    figures = tuple(name for name in FIGURES if name not in {*CALLS, *DOUBTS, *LETTERS, *ALERTS})
+    figures = tuple(name for name in FIGURES if name not in {*CALLS, *DOUBTS, *LETTERS, *ALERTS, *REFUSED})
     state = forms.ChoiceField(choices=_words("execution", ExecutionStatus.values), required=False)
     workflow = forms.ChoiceField(required=False)
     unit = forms.ChoiceField(required=False)

@@ -66,6 +66,7 @@ urlpatterns = [
     path("budgets/<slug:name>.csv", budget_burn.sheet, name="budget_csv"),
     path("kpis/", levels.show, name="levels"),
     path("kpis.csv", levels.sheet, name="levels_csv"),
+    path("kpis/refused.csv", levels.refused_sheet, name="levels_refused_csv"),
     path("kpis/resolution.csv", levels.resolution_sheet, name="levels_resolution_csv"),
     path("alerts/", alerts.alert_list, name="alerts"),
     path("alerts/<uuid:pk>/", alerts.alert_detail, name="alert"),

@@ -63,6 +63,12 @@ class AuditEvent(models.Model):
             models.Index(
                 name="audit_event_alert", fields=["unit_id", "-at"], condition=models.Q(event__startswith="alert.")
             ),
+            models.Index(
+                name="audit_event_refused",
+                fields=["unit_id", "at"],
+                include=["why", "actor_name"],
+                condition=models.Q(event="request.refused", unit_id__isnull=False),
+            ),
             models.Index(name="audit_event_doubt", fields=["-at"], condition=models.Q(event="action.unknown")),
         ]
 

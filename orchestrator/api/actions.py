@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from audit import scope
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
-from audit.refusals import Forbidden, Invalid
+from audit.refusals import Forbidden
 from budgets.pricing import Usage
 from budgets.units import lineage
 from orchestrator.api.base import ApiView, actor_of, either, machines
@@ -33,7 +33,7 @@ from orchestrator.api.lists import (
     when,
 )  # fmt: skip
 from orchestrator.api.shapes import ActionShape, TicketShape, show_actions
-from orchestrator.api.units import unit_named
+from orchestrator.api.units import OutsideUnit, unit_named
 from orchestrator.api.waiting import MAX_SECONDS, until_changed
 from orchestrator.gate.propose import WORKFLOW, propose
 from orchestrator.gate.redeem import redeem
@@ -113,7 +113,9 @@ def _refuse_impersonation(agent: str, by: Actor, unit_id: UUID) -> None:
 def _refuse_foreign_execution(execution_id: UUID | None, by: Actor) -> None:
     ours = Execution.objects.filter(pk=execution_id).values_list("unit_id", flat=True).first() if execution_id else None
     if ours is not None and ours not in scope.unit_ids(by, "view"):
-        raise Invalid("There is no such execution.", errors=[("/execution", "unknown", "There is no such execution.")])
+        raise OutsideUnit(
+            "There is no such execution.", errors=[("/execution", "unknown", "There is no such execution.")]
+        )
 
 
 class OneAction(ApiView):

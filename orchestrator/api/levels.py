@@ -16,6 +16,8 @@ from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.lists import BadParameter, choice, refuse_unknown_parameters, unit, when
 from orchestrator.health.levels import COUNTS, GROUPS, TIMES, Level, Span, judged, levels
 from orchestrator.health.ranges import Ranges
+from orchestrator.health.refused import KINDS as REFUSALS
+from orchestrator.health.refused import refused
 from orchestrator.health.resolution import KINDS, resolutions
 from orchestrator.health.stages import STAGES
 
@@ -58,6 +60,15 @@ class ResolutionShape(serializers.Serializer[Any]):
     most = serializers.FloatField(allow_null=True, help_text="95 % are below")
 
 
+class RefusedShape(serializers.Serializer[Any]):
+    """What agents were refused in the range: calls by the kind of no, and requests for what is another unit's."""
+
+    kind = serializers.CharField(help_text=" or ".join(f"`{kind}`" for kind in REFUSALS))
+    count = serializers.IntegerField()
+    most_by = serializers.CharField(help_text="Whose most of them are")
+    most = serializers.IntegerField()
+
+
 class JudgedShape(serializers.Serializer[Any]):
     """A figure beside its acceptable range. `out`: on the wrong side of it."""
 
@@ -80,6 +91,7 @@ class LevelsShape(serializers.Serializer[Any]):
         help_text="Whether times are told to the last digit. Of many executions they are within 5 per cent"
     )
     ranges = JudgedShape(many=True)
+    refused = RefusedShape(many=True)
     resolution = ResolutionShape(many=True)
     all = LevelShape()
     results = LevelShape(many=True)
@@ -99,6 +111,7 @@ class Levels(ApiView):
             "by": by,
             "exact": whole.is_exact,
             "ranges": [asdict(one) for one in judged(whole, Ranges().of(span.units))],
+            "refused": [asdict(one) for one in refused(span)],
             "resolution": [asdict(one) for one in resolutions(span)],
             "all": _line(whole),
             "results": [_line(one) for one in groups],

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from math import ceil
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import (
     PermissionDenied,
@@ -132,7 +133,7 @@ def _recorded(code: str, request: Any, context: dict[str, Any]) -> str:
     actor = getattr(request, "_auth", None) or actors.ANYONE
     match = request.resolver_match
     fact = events.fact(
-        "request.refused", by=actor, why=code,
+        "request.refused", by=actor, why=code, unit_id=_unit_of(actor),
         data={"route": f"{request.method} /{match.route if match else '?'}", "code": code},
     )  # fmt: skip
     try:
@@ -141,6 +142,11 @@ def _recorded(code: str, request: Any, context: dict[str, Any]) -> str:
         logger.exception("A refusal could not be recorded")
         return str(request.path)
     return f"urn:uuid:{fact['id']}"
+
+
+def _unit_of(actor: actors.Actor) -> UUID | None:
+    """Of a token: whose units a person asked in is not known here."""
+    return next(iter(actor.unit_ids), None) if not actor.is_person and len(actor.unit_ids) == 1 else None
 
 
 def _as_refusal(error: exceptions.ValidationError) -> Invalid:

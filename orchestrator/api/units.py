@@ -7,6 +7,12 @@ from audit.refusals import Invalid
 from budgets.models import BusinessUnit
 
 
+class OutsideUnit(Invalid):
+    """It names what is not the caller's: another unit, an execution of one. Told as if it were not there; counted as a breach."""
+
+    code = "outside_unit"
+
+
 def unit_named(name: str | None, by: Actor) -> BusinessUnit:
     """The unit of that name; without a name, the only one the caller has."""
     visible = BusinessUnit.objects.filter(pk__in=scope.unit_ids(by, "view"), status=DefinitionStatus.ACTIVE)
@@ -15,5 +21,5 @@ def unit_named(name: str | None, by: Actor) -> BusinessUnit:
         return found[0]
     if name:
         message = f"There is no active business unit {name!r} that you may see."
-        raise Invalid(message, errors=[("/unit", "unknown", message)])
+        raise OutsideUnit(message, errors=[("/unit", "unknown", message)])
     raise Invalid("Say which unit.", errors=[("/unit", "required", "Say which unit.")])

@@ -16,11 +16,10 @@ _TAKE_OUT = f"""
 WITH changed AS (DELETE FROM orchestrator_runlevel AS run WHERE execution_id = ANY(%s) RETURNING run)
 {_ADD.format(sums=", ".join(f"-sum({name})" for name in SUMS))}
 """
-_PUT_IN = f"""
-WITH changed AS (
-  INSERT INTO orchestrator_runlevel AS run SELECT * FROM orchestrator_runlevels(%s) RETURNING run
-) {_ADD.format(sums=", ".join(f"sum({name})" for name in SUMS))}
-"""
+_FACTS = "INSERT INTO orchestrator_runlevel AS run SELECT * FROM orchestrator_runlevels(%s)"
+_SUMMED = _ADD.format(sums=", ".join(f"sum({name})" for name in SUMS))
+_PUT_IN = f"WITH changed AS ({_FACTS} RETURNING run) {_SUMMED}"
+_SUM_UP = f"WITH changed AS (SELECT run FROM orchestrator_runlevel AS run) {_SUMMED}"
 
 
 def fold(state: CostFold, until: int) -> int:
@@ -40,6 +39,8 @@ def rebuild(state: CostFold, until: int) -> int:
     RunLevel.objects.all().delete()
     LevelRollup.objects.all().delete()
     everyone: list[UUID] = list(Execution.objects.values_list("pk", flat=True))
-    changed = sum(change(_PUT_IN, some) for some in by_few(everyone))
+    for some in by_few(everyone):
+        change(_FACTS, some)
+    changed = change(_SUM_UP)
     CostFold.objects.filter(pk=state.pk).update(levels_before=until)
     return changed

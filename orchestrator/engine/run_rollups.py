@@ -17,12 +17,12 @@ ON CONFLICT ({_KEY}) DO UPDATE SET executions = kept.executions + excluded.execu
 _TAKE_OUT = f"""
 WITH changed AS (DELETE FROM orchestrator_runcost WHERE execution_id = ANY(%s) RETURNING *) {_ADD.format(sign="-")}
 """
-_PUT_IN = f"""
-WITH changed AS (
-  INSERT INTO orchestrator_runcost (execution_id, {_KEY}, executions, amount, unknown)
-  SELECT execution_id, {_KEY}, executions, amount, unknown FROM orchestrator_runcosts(%s) RETURNING *
-) {_ADD.format(sign="")}
+_FACTS = f"""
+INSERT INTO orchestrator_runcost (execution_id, {_KEY}, executions, amount, unknown)
+SELECT execution_id, {_KEY}, executions, amount, unknown FROM orchestrator_runcosts(%s)
 """
+_PUT_IN = f"WITH changed AS ({_FACTS} RETURNING *) {_ADD.format(sign='')}"
+_SUM_UP = f"WITH changed AS (SELECT * FROM orchestrator_runcost) {_ADD.format(sign='')}"
 
 
 def fold(state: CostFold, until: int) -> int:
@@ -41,6 +41,8 @@ def rebuild(state: CostFold, until: int) -> int:
     """With `state` locked: all of them anew."""
     RunCost.objects.all().delete()
     OutcomeRollup.objects.all().delete()
-    changed = sum(change(_PUT_IN, some) for some in by_few(list(Execution.objects.values_list("pk", flat=True))))
+    for some in by_few(list(Execution.objects.values_list("pk", flat=True))):
+        change(_FACTS, some)
+    changed = change(_SUM_UP)
     CostFold.objects.filter(pk=state.pk).update(runs_before=until)
     return changed

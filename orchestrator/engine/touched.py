@@ -20,9 +20,9 @@ def touched(since: int, until: int) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def change(statement: str, ids: list[UUID]) -> int:
-    """How many sums it changed."""
+def change(statement: str, ids: list[UUID] | None = None) -> int:
+    """Of these executions, or of all that are kept: how many rows it changed."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, [ids])
+        cursor.execute(statement, None if ids is None else [ids])
         changed: int = cursor.rowcount
     return changed

@@ -122,7 +122,7 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
         facts=facts_of(execution, action.context.get("step", "")) if execution else None,
     )
     if judged.verdict == "deny":
-        words = "; ".join(judged.denials or judged.requirement.reasons)
+        words = "; ".join(judged.reasons)
         raise Invalid(words, errors=[("/arguments", "denied", words)])
     tool = judged.known_tool()
     if tool.version != action.tool_version:

@@ -28,7 +28,7 @@ from orchestrator.gate.locks import lock_execution, refuse_without_lease
 from orchestrator.gate.mentions import mentions_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
 from orchestrator.gate.stopped import wait_while_stopped
-from orchestrator.models import Action, Agent, Execution, Tool
+from orchestrator.models import Action, Agent, Denial, Execution, Tool
 from orchestrator.models.action import ENDED_UNUSED
 from orchestrator.statuses import ActionStatus
 
@@ -61,7 +61,7 @@ class Judged:
     tool: Tool | None
     agent: Agent | None
     requirement: Requirement
-    denials: tuple[str, ...]
+    denials: tuple[tuple[Denial, str], ...]
     bypass: Bypass | None = None
 
     @property
@@ -69,6 +69,17 @@ class Judged:
         if self.denials or self.requirement.denied:
             return "deny"
         return "hold" if self.requirement.required else "allow"
+
+    @property
+    def denial(self) -> str:
+        """What kind of no it is: the contracts' first one, before the policies'."""
+        if self.denials:
+            return self.denials[0][0]
+        return Denial.POLICY if self.requirement.denied else ""
+
+    @property
+    def reasons(self) -> list[str]:
+        return [reason for _, reason in self.denials] or list(self.requirement.reasons)
 
     def known_tool(self) -> Tool:
         """The tool of a verdict other than deny: it is registered then."""
@@ -127,19 +138,25 @@ def facts_about(
     }
 
 
-def _denials(names: tuple[str, str], tool: Tool | None, agent: Agent | None, arguments: dict[str, Any]) -> list[str]:
+def _denials(
+    names: tuple[str, str], tool: Tool | None, agent: Agent | None, arguments: dict[str, Any]
+) -> list[tuple[Denial, str]]:
     """Every reason the contracts give against the call; `names` are the tool and agent as the caller spelt them."""
     if tool is None:
-        return [f"No active tool is registered as “{names[0]}”. An administrator can register it."]
+        return [(Denial.TOOL, f"No active tool is registered as “{names[0]}”. An administrator can register it.")]
     if agent is None and not names[1].startswith(WORKFLOW):
-        return [
+        # Told in the same words whether it is nobody or somebody elsewhere.
+        elsewhere = Agent.objects.active().filter(name=names[1]).exists()
+        words = (
             f"No active agent of this business unit is registered as “{names[1]}”. An administrator can register it."
-        ]
+        )
+        return [(Denial.BOUNDARY if elsewhere else Denial.TOOL, words)]
     denials = []
     if agent is not None and not agent.may_call(tool.name):
-        denials.append(f"The agent “{agent.name}” is not allowed to call “{tool.name}”.")
-    problems = problems_with(arguments, tool.input_schema)
-    return denials + [f"Arguments do not fit the tool's schema at {where}: {rule}" for where, rule in problems]
+        denials.append((Denial.TOOL, f"The agent “{agent.name}” is not allowed to call “{tool.name}”."))
+    for where, rule in problems_with(arguments, tool.input_schema):
+        denials.append((Denial.ARGUMENTS, f"Arguments do not fit the tool's schema at {where}: {rule}"))
+    return denials
 
 
 @transaction.atomic
@@ -191,7 +208,8 @@ def propose(
         business_key=business_key or business_key_of(judged.tool, arguments),
         context=context or {},
         verdict=judged.verdict,
-        reasons=list(judged.denials or judged.requirement.reasons),
+        denial=judged.denial,
+        reasons=judged.reasons,
         required=judged.requirement.required,
         policy_version=judged.requirement.policy_version,
         bypass_id=judged.bypass.pk if judged.bypass else None,

@@ -1,4 +1,4 @@
-from orchestrator.models.action import Action, StoredReply
+from orchestrator.models.action import Action, Denial, StoredReply
 from orchestrator.models.alert import Alert, Severity
 from orchestrator.models.cost import Cost, CostFold, CostRollup
 from orchestrator.models.dead_letter import DeadLetter, DiscardCode
@@ -27,6 +27,7 @@ __all__ = [
     "CostFold",
     "CostRollup",
     "DeadLetter",
+    "Denial",
     "DiscardCode",
     "Execution",
     "FailureGroup",

@@ -20,6 +20,15 @@ ENDED_UNUSED = [ActionStatus.VOID, ActionStatus.WITHDRAWN]
 NO_COMPENSATION = [*ENDED_UNUSED, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED]
 
 
+class Denial(models.TextChoices):
+    """The first of these that holds is counted (docs/kpis.md)."""
+
+    TOOL = "tool", "Unsafe tool attempts"
+    BOUNDARY = "boundary", "Data-boundary breaches"
+    ARGUMENTS = "arguments", "Arguments that do not fit"
+    POLICY = "policy", "Policy violations"
+
+
 class ActionQuerySet(models.QuerySet["Action"]):
     def visible_to(self, actor: Actor) -> "ActionQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
@@ -67,6 +76,8 @@ class Action(Governed):
     idempotency_key = models.CharField(max_length=255)
     context = models.JSONField(default=dict)
     verdict = models.CharField(max_length=10, default="")
+    # Why the gate said no, in one word; empty where it did not, and for calls from before it was kept.
+    denial = models.CharField(max_length=10, default="", db_default="", blank=True, choices=Denial.choices)
     reasons = models.JSONField(default=list)
     required = models.PositiveSmallIntegerField(default=0)
     policy_version = models.TextField(default="")
@@ -127,6 +138,12 @@ class Action(Governed):
                 name="action_sent_under",
                 fields=["tool", "business_key"],
                 condition=Q(redeemed_at__isnull=False) & ~Q(business_key="") & ~Q(effect="read"),
+            ),
+            models.Index(
+                name="action_denied",
+                fields=["unit_id", "created_at"],
+                include=["denial", "agent"],
+                condition=Q(status=ActionStatus.DENIED),
             ),
             models.Index(name="action_failed", fields=["execution_id"], condition=~Q(failure_class="")),
             models.Index(name="action_undoes", fields=["undoes_id"], condition=Q(undoes_id__isnull=False)),

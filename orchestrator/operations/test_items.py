@@ -55,7 +55,7 @@ def write(*, action_id: UUID, arguments: dict[str, Any], expected: str, hint: st
 
 def _refuse_undecidable(judged: Judged) -> None:
     if judged.verdict == "deny":
-        words = "; ".join(judged.denials or judged.requirement.reasons)
+        words = "; ".join(judged.reasons)
         raise Invalid(f"This call would be denied without asking anybody: {words}")
     if judged.verdict == "allow":
         raise Invalid("Nobody would be asked about this call, so nobody can be tested by it.")

@@ -17,7 +17,7 @@ from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from budgets.models import CostBasis, LedgerEntry
 from budgets.units import below
-from orchestrator.models import Action, Alert, Attempt, DeadLetter, Execution
+from orchestrator.models import Action, Alert, Attempt, DeadLetter, Denial, Execution
 from orchestrator.statuses import ActionStatus, AlertStatus, AttemptStatus, DeadLetterStatus, ExecutionStatus
 
 # Q or Exists, plain or combined: Django's stubs have no name for that.
@@ -60,9 +60,12 @@ def executions_behind(rows: QuerySet[Execution], asked: Behind) -> QuerySet[Exec
 
 
 def calls_behind(rows: QuerySet[Action], asked: Behind) -> QuerySet[Action]:
-    """Those of these calls that the figure counts: calls of the executions of its line, an agent's own; or any in doubt."""
+    """Those of these calls that the figure counts: of the executions of its line, an agent's own; or any in doubt or refused."""
     if asked.figure in DOUBTS:
         return _in_place(rows, asked).filter(_in_doubt(asked), DOUBTS[asked.figure])
+    if asked.figure in REFUSED:
+        rows = _in_place(rows, asked).filter(created_at__gte=asked.since, created_at__lt=asked.until)
+        return rows.filter(REFUSED[asked.figure], status=ActionStatus.DENIED)
     inside = executions_behind(Execution.objects.all(), asked).order_by().values("pk")
     rows = rows.filter(execution_id__in=inside)
     if asked.line and asked.by == "agent":
@@ -135,7 +138,12 @@ _DOUBT_WAITS, _ALERT_OVER = Q(status=ActionStatus.UNKNOWN), Q(status=AlertStatus
 LETTERS: Mapping[str, Condition] = {"letters_resolved": ~_LETTER_WAITS, "letters_open": _LETTER_WAITS}
 DOUBTS: Mapping[str, Condition] = {"doubts_resolved": ~_DOUBT_WAITS, "doubts_open": _DOUBT_WAITS}
 ALERTS: Mapping[str, Condition] = {"alerts_resolved": _ALERT_OVER, "alerts_open": ~_ALERT_OVER}
-FIGURES = ("asked", *_CONDITIONS, *CALLS, *LETTERS, *DOUBTS, *ALERTS)
+# What the gate said no to, by kind, in executions and outside of any.
+REFUSED: Mapping[str, Condition] = {
+    **{f"refused_{kind}": Q(denial=kind) for kind in Denial.values},
+    "refused_untold": Q(denial=""),
+}
+FIGURES = ("asked", *_CONDITIONS, *CALLS, *LETTERS, *DOUBTS, *ALERTS, *REFUSED)
 # What the lines of a page are, by the words of orchestrator.health.levels.GROUPS.
 NAMES: Mapping[str, F | Concat] = {
     "workflow": F("workflow"),

@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.web import address
-from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, LETTERS, Behind
+from orchestrator.health.refused import KINDS
+from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, LETTERS, REFUSED, Behind
 
 WORDS = {
     "asked": "Asked for",
@@ -31,9 +32,10 @@ WORDS = {
     "doubts_open": "Came up, and still not known",
     "alerts_resolved": "Opened, and over",
     "alerts_open": "Opened, and not over",
+    **{figure: f"Denied calls: {KINDS[figure.removeprefix('refused_')]}" for figure in REFUSED},
 }
 _LISTS = {
-    **dict.fromkeys((*CALLS, *DOUBTS), "actions"),
+    **dict.fromkeys((*CALLS, *DOUBTS, *REFUSED), "actions"),
     **dict.fromkeys(LETTERS, "dead_letters"),
     **dict.fromkeys(ALERTS, "alerts"),
 }

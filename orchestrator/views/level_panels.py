@@ -1,4 +1,4 @@
-"""Two panels of the service levels: where the time of a success went, and how long what came up waited for somebody."""
+"""Panels of the service levels: where the time of a success went, what was refused, how long what came up waited for somebody."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
 from orchestrator.health.levels import FEW, Level, Span
+from orchestrator.health.refused import REQUESTS, Refused
 from orchestrator.health.resolution import KINDS, Resolution
 from orchestrator.health.stages import STAGES, Stage
 
@@ -44,6 +45,32 @@ class ResolutionRow:
     @property
     def is_few(self) -> bool:
         return 0 < self.resolution.resolved < FEW
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """One kind of no; calls lead to their list."""
+
+    refused: Refused
+    url: str
+
+
+def refused_rows(found: list[Refused], leads: Leads) -> list[RefusedRow]:
+    return [
+        RefusedRow(one, "" if one.kind == REQUESTS or not one.count else leads(f"refused_{one.kind}", ""))
+        for one in found
+    ]
+
+
+def refused_file(found: list[Refused], span: Span) -> HttpResponse:
+    """The same figures as CSV."""
+    header = ["kind", "since", "until", "count", "most_by", "most"]
+    lines = [
+        [one.kind, span.since.isoformat(), span.until.isoformat(), one.count, one.most_by, one.most] for one in found
+    ]
+    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="refused.csv"'
+    return answer
 
 
 def stage_rows(found: list[Level], leads: Leads) -> list[StageRow]:

@@ -21,6 +21,7 @@ from orchestrator.forms import LATEST, LevelsForm, midnight
 from orchestrator.health.level_rows import EXACT_UP_TO
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges
+from orchestrator.health.refused import refused
 from orchestrator.health.resolution import resolutions
 from orchestrator.health.stages import STAGES
 from orchestrator.models import CostFold
@@ -28,6 +29,8 @@ from orchestrator.queries.behind import Behind
 from orchestrator.queries.work import units
 from orchestrator.views.drill import list_behind
 from orchestrator.views.level_panels import (
+    refused_file,
+    refused_rows,
     resolution_file,
     resolution_rows,
     stage_cells,
@@ -67,8 +70,8 @@ COLUMNS = [
     _share("escalation_percent", "Escalation", "escalated", "asked"),
     _share("rollback_percent", "Rollback", "undone", "asked"),
     _share("leakage_percent", "Exception leakage", "leaked", "asked"),
-    Column("denied", "Policy violations", lambda level: level.counts["denied"], "{:,}".format, "", "denied"),
-    _share("unsafe_percent", "Unsafe attempts", "denied", "proposed"),
+    Column("denied", "Calls denied", lambda level: level.counts["denied"], "{:,}".format, "", "denied"),
+    _share("unsafe_percent", "Unsafe action rate", "denied", "proposed"),
     _time("took_p50", "End to end, median", "succeeded"),
     _time("took_p95", "End to end, 95 % below", "succeeded"),
     _time("overhead_p50", "Overhead, median", "measured"),
@@ -139,8 +142,10 @@ def show(request: HttpRequest) -> HttpResponse:
         "are_kept": CostFold.follows_executions(),
         "stages": STAGES.values(),
         "stage_rows": stage_rows(found, place.list_of),
+        "refused": refused_rows(refused(span), place.list_of),
         "resolutions": resolution_rows(resolutions(span), place.list_of),
         "csv": reverse("levels_csv") + (f"?{query}" if query else ""),
+        "refused_csv": reverse("levels_refused_csv") + (f"?{query}" if query else ""),
         "resolution_csv": reverse("levels_resolution_csv") + (f"?{query}" if query else ""),
     }
     return render(request, "orchestrator/levels.html", context)
@@ -179,6 +184,13 @@ def resolution_sheet(request: HttpRequest) -> HttpResponse:
     """How long what came up waited for somebody, as CSV."""
     _, span, _ = _asked(request)
     return resolution_file(resolutions(span), span)
+
+
+@require_safe
+def refused_sheet(request: HttpRequest) -> HttpResponse:
+    """What agents were refused, as CSV."""
+    _, span, _ = _asked(request)
+    return refused_file(refused(span), span)
 
 
 def _has(column: Column, name: str) -> bool:

@@ -18,6 +18,7 @@ from budgets.pricing import Usage
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.propose import propose
+from orchestrator.health import refused as refusals
 from orchestrator.health.levels import COUNTS, GROUPS, Span, levels
 from orchestrator.health.resolution import KINDS
 from orchestrator.models import Action, Execution
@@ -136,7 +137,8 @@ class TestEveryFigure:
     def test_has_its_condition_and_its_words(self):
         assert set(FIGURES) == set(WORDS)
         resolved = {f"{kind}_{state}" for kind in KINDS for state in ("resolved", "open")}
-        assert set(COUNTS) | set(OUTCOMES) | resolved | {"staged"} == set(FIGURES)
+        refused = {f"refused_{kind}" for kind in refusals.KINDS if kind != refusals.REQUESTS}
+        assert set(COUNTS) | set(OUTCOMES) | resolved | refused | {"staged"} == set(FIGURES)
 
 
 class TestTheList:

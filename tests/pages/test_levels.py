@@ -53,7 +53,7 @@ class TestThePage:
         for name in ("a", "b", "c"):
             make.execution("failed", name=name)
 
-        assert cost(as_ada, reverse("levels")) == few <= 15
+        assert cost(as_ada, reverse("levels")) == few <= 16
 
 
 class TestMoreThanAreReadOneByOne:
