@@ -26,6 +26,7 @@ PAGES = {
     "service levels, a month": ("levels", f"?since={MONTH}"),
     "service levels by agent, a month": ("levels", f"?since={MONTH}&by=agent"),
     "service levels as CSV, a month": ("levels_csv", f"?since={MONTH}"),
+    "refused as CSV, a month": ("levels_refused_csv", f"?since={MONTH}"),
     "time to resolution as CSV, a month": ("levels_resolution_csv", f"?since={MONTH}"),
     "executions, all": ("executions", ""),
     "executions of a workflow that failed": ("executions", "?workflow=workflow-4&status=failed"),
