@@ -1,5 +1,6 @@
 """Alerts: the list with its tabs, one alert with its history, and the short list of the first page."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,8 @@ from orchestrator.statuses import AlertStatus
 
 TRAIL = "/audit/"
 LATEST_FIRST = Keyset(("-last_at", "-id"))
+# The rules of the engine that judge how well work goes, not whether it goes.
+QUALITY_RULES = ("service_levels", "shifted_releases", "silent_steps", "dried_up")
 # The tab's word, and what stands in it.
 TABS = {"": "Not over", "mine": "Mine", "open": "Open", "acknowledged": "Acknowledged", "resolved": "Over"}
 
@@ -61,11 +64,20 @@ def units_of(actor: Actor) -> list[tuple[str, str]]:
 
 
 def for_the_role(actor: Actor, size: int) -> list[Alert]:
-    """What this person should look at first: what is open before what somebody knows of, critical first, then the latest."""
+    """What this person should look at first."""
+    return _first(Alert.objects.visible_to(actor), size)
+
+
+def about_quality(actor: Actor, units: Collection[UUID], size: int) -> list[Alert]:
+    """Of these units, what is out of its range, drifts or has gone silent."""
+    return _first(Alert.objects.visible_to(actor).filter(unit_id__in=units, rule__in=QUALITY_RULES), size)
+
+
+def _first(rows: Any, size: int) -> list[Alert]:
+    """What is open before what somebody knows of, critical first, then the latest."""
     order = Case(When(status=AlertStatus.OPEN, then=Value(0)), default=Value(1), output_field=IntegerField())
     grave = Case(When(severity=Severity.CRITICAL, then=Value(0)), default=Value(1), output_field=IntegerField())
-    rows = Alert.objects.visible_to(actor).active().order_by(order, grave, "-last_at", "-id")
-    return list(rows[:size])
+    return list(rows.active().order_by(order, grave, "-last_at", "-id")[:size])
 
 
 @dataclass(frozen=True, slots=True)

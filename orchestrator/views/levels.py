@@ -25,6 +25,7 @@ from orchestrator.health.refused import refused
 from orchestrator.health.resolution import resolutions
 from orchestrator.health.stages import STAGES
 from orchestrator.models import CostFold
+from orchestrator.queries.alerts import about_quality
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.work import units
 from orchestrator.views.drill import list_behind
@@ -142,6 +143,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "are_kept": CostFold.follows_executions(),
         "stages": STAGES.values(),
         "stage_rows": stage_rows(found, place.list_of),
+        "alerts": about_quality(actor_of(request), span.units, 10),
         "refused": refused_rows(refused(span), place.list_of),
         "resolutions": resolution_rows(resolutions(span), place.list_of),
         "csv": reverse("levels_csv") + (f"?{query}" if query else ""),

@@ -7,10 +7,14 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
+from orchestrator.engine.alert_rules import SLOW_RULES
+from orchestrator.engine.alerting import judge_slowly
+from orchestrator.engine.drift_rules import DRIFT_RULES
 from orchestrator.health import level_rows
 from orchestrator.health.resolution import KINDS
 from orchestrator.health.stages import STAGES
 from orchestrator.models import CostFold
+from orchestrator.queries.alerts import QUALITY_RULES
 from tests import make
 from tests.api.conftest import Caller, make_token
 from tests.pages.test_query_budget import cost
@@ -53,7 +57,20 @@ class TestThePage:
         for name in ("a", "b", "c"):
             make.execution("failed", name=name)
 
-        assert cost(as_ada, reverse("levels")) == few <= 16
+        assert cost(as_ada, reverse("levels")) == few <= 17
+
+
+class TestWhatDoesNotLookRight:
+    def test_is_shown_with_its_owner_and_to_who_sees_the_unit(self, three, as_ada, as_eve, unit):
+        make.copies(make.letter(), 24)
+        judge_slowly()
+
+        page = text_of(as_ada.get(reverse("levels")))
+        assert "success" in page.split('id="alerts"')[1].split("</section>")[0].lower()
+        assert "Nothing drifts, and nothing has gone silent" in text_of(as_eve.get(reverse("levels")))
+
+    def test_is_what_the_slow_rules_see(self):
+        assert set(QUALITY_RULES) == {*SLOW_RULES, *DRIFT_RULES}
 
 
 class TestMoreThanAreReadOneByOne:
