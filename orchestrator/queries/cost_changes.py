@@ -122,7 +122,7 @@ def _largest(row: Changed) -> tuple[Any, ...]:
 
 
 def _sums(now: Span, before: Span) -> list[dict[str, Any]]:
-    sides = {"now": _days(now), "before": _days(before)}
+    sides = {"now": now.days, "before": before.days}
     sums: dict[str, Any] = {
         f"{side}_{name}": Coalesce(Sum(name, filter=days), 0, output_field=field_of(name))
         for side, days in sides.items()
@@ -132,7 +132,3 @@ def _sums(now: Span, before: Span) -> list[dict[str, Any]]:
     sums |= {f"{side}_estimated": Max("day", filter=days & Q(estimated__gt=0)) for side, days in sides.items()}
     rows = Cost.objects.filter(sides["now"] | sides["before"], unit_id__in=now.unit_ids)
     return list(rows.order_by().values("unit_id", "workflow", "currency", *OF_A_LINE).annotate(**sums))
-
-
-def _days(span: Span) -> Q:
-    return Q(day__range=(span.since, span.until))
