@@ -85,7 +85,9 @@ def _mix(change: Change, currency: str) -> str:
 def _kinds(change: Change, currency: str) -> str:
     name = _most(change, 0)
     new, old = change.now.models()[name], change.before.models()[name]
-    told = [f"{_percent(what(new))} instead of {_percent(what(old))} {words}" for what, words in _KINDS.items()]
+    shares = [(_percent(what(new)), _percent(what(old)), words) for what, words in _KINDS.items()]
+    moved = [one for one in shares if one[0] != one[1]] or shares
+    told = [f"{now} instead of {before} {words}" for now, before, words in moved]
     return f"{_named(name)} was used otherwise: {', '.join(told)}"
 
 
