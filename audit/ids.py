@@ -1,5 +1,6 @@
 """The one place an id is made: UUIDv7 (RFC 9562), so that rows sort by creation and nothing can be guessed or counted."""
 
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -7,3 +8,8 @@ from uuid_utils.compat import uuid7
 
 def new_id() -> UUID:
     return uuid7()
+
+
+def earliest_id(moment: datetime) -> UUID:
+    """Every id made before that moment is smaller, and none made since is: an id begins with its millisecond."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -275,6 +275,9 @@ LINES: dict[str, Line] = {
     "traces.set_aside": Line("The trace sink refused {spans} spans ({status}); they are set aside", "wait", "gate"),
     "traces.resent": Line("The trace sink took {spans} spans that were set aside", "ok", "check"),
     "spans.refused": Line("{count} spans that {actor} sent could not be kept", "wait", "gate"),
+    "spans.removed": Line(
+        "{spans} spans of {traces} traces that agents had reported were removed: their time is over", "neutral", "box"
+    ),
     "ledger.corrected": Line("{actor} corrected a cost line by {change} {currency}", "wait", "pencil"),
     "usage.reported": Line("An agent reported what its calls used", "neutral", "sum"),
     "person.notifications_changed": Line("{actor} changed how they are told", "neutral", "pencil"),

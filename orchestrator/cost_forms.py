@@ -1,8 +1,10 @@
-"""What a cost page was asked for: days, units, and what to group by. An address that makes no sense is read as this month.
+"""What a cost page was asked for: days, units, and what to group by. Days that make no sense are read as some that do, aloud.
 
 And the form that corrects a line.
 """
 
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -13,6 +15,7 @@ from orchestrator.forms import FilterForm, _day
 from orchestrator.operations.corrections import Wanted
 from orchestrator.queries.cost_line import LinePage
 from orchestrator.queries.cost_report import DIMENSIONS
+from orchestrator.queries.days import Note
 
 GROUPS = [(name, title) for name, (_, title) in DIMENSIONS.items()]
 
@@ -21,6 +24,16 @@ class DaysForm(FilterForm):
     since = forms.DateField(required=False, label="From", widget=_day())
     until = forms.DateField(required=False, label="To", widget=_day())
     unit = forms.ChoiceField(required=False, label="Unit and below")
+    # What was asked for and is not shown, each with the label of its field.
+    changed: list[tuple[str, Note]]
+
+    def __init__(
+        self, given: Mapping[str, Any], *, days: Mapping[str, date], notes: Iterable[Note], **kwargs: Any
+    ) -> None:
+        """The fields show the days that are shown, whatever was asked."""
+        super().__init__({**given, **days}, **kwargs)
+        self.changed = [(str(self.fields[note.field].label), note) for note in notes]
+        self.is_valid()
 
 
 class CostForm(DaysForm):

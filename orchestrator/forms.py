@@ -14,6 +14,7 @@ from approvals.models.seeded_item import SHORTEST_HINT
 from approvals.stops import SHORTEST_REASON_TO_LIFT, Target
 from audit.templatetags._status import pill
 from orchestrator.health.levels import GROUPS
+from orchestrator.queries import days
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, LINES, REFUSED, Behind
 from orchestrator.queries.dead_letters import LetterFilters
@@ -44,7 +45,7 @@ def _day() -> forms.DateInput:
     return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
-EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
+EARLIEST, LATEST = days.EARLIEST, days.LATEST
 
 
 def midnight(day: date) -> datetime:

@@ -1,6 +1,5 @@
 """`costs/outcomes/`: what a success of each workflow costs, with its waste, as the page of that name says."""
 
-from datetime import date, timedelta
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -15,16 +14,8 @@ from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, unit
 from orchestrator.queries.cost_outcomes import BUCKETS, MOST_DAYS, Outcomes, outcomes
 from orchestrator.queries.cost_report import Span
+from orchestrator.queries.days import asked_days
 
-
-def _day(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError("Write the day as 2026-01-31.") from None
-
-
-READERS = {"since": _day, "until": _day, "unit": unit}
 PARAMETERS = [
     OpenApiParameter("since", str, description="First day, of UTC; default: the first of the month of `until`"),
     OpenApiParameter("until", str, description=f"Last day; default: today. At most {MOST_DAYS} days in all"),
@@ -62,28 +53,26 @@ class CostOutcomes(ApiView):
 
     @extend_schema(responses=CostOutcomesShape, parameters=PARAMETERS, summary="Cost per success, with its waste")
     def get(self, request: Request) -> Response:
-        refuse_unknown_parameters(request, *READERS)
+        refuse_unknown_parameters(request, "since", "until", "unit")
         span = _asked(request)
         body = {"since": span.since, "until": span.until, "results": [_shape(one) for one in outcomes(span)]}
         return Response(CostOutcomesShape(body).data, headers={"Cache-Control": "no-store"})
 
 
 def _asked(request: Request) -> Span:
-    given: dict[str, Any] = {}
-    for name, read in READERS.items():
-        if name in request.query_params:
-            try:
-                given[name] = read(request.query_params[name])
-            except ValueError as error:
-                raise BadParameter(f"{name}: {error}") from None
-    until = given.get("until") or database_now().date()
-    since = given.get("since") or until.replace(day=1)
-    if not timedelta(0) <= until - since < timedelta(days=MOST_DAYS) or until == date.max:
-        raise BadParameter(f"since: Choose a day up to `until`, and at most {MOST_DAYS} days.")
+    """What a page says beside the days that it read instead is a refusal here."""
+    given = request.query_params.dict()
+    days = asked_days(given, today=database_now().date(), most=MOST_DAYS)
+    for note in days.notes:
+        raise BadParameter(f"{note.field}: {note.wrong}", remedy=note.remedy)
     seen = scope.unit_ids(actor_of(request), "view")
     if "unit" in given:
-        seen = below(given["unit"]) & seen if given["unit"] else frozenset()
-    return Span(unit_ids=seen, since=since, until=until)
+        try:
+            wanted = unit(given["unit"])
+        except ValueError as error:
+            raise BadParameter(f"unit: {error}") from None
+        seen = below(wanted) & seen if wanted else frozenset()
+    return Span(unit_ids=seen, since=days.since, until=days.until)
 
 
 def _shape(one: Outcomes) -> dict[str, Any]:

@@ -100,12 +100,16 @@ class Costs(ApiView):
 
 def _period(request: Request) -> Period:
     wanted = {"from": "since", "to": "until"}
-    try:
-        return Period(
-            **{wanted[name]: when(request.query_params[name]) for name in wanted if name in request.query_params}
-        )
-    except ValueError as error:
-        raise BadParameter(f"from, to: {error}") from None
+    given: dict[str, Any] = {}
+    for name, bound in wanted.items():
+        if name in request.query_params:
+            try:
+                given[bound] = when(request.query_params[name])
+            except ValueError as error:
+                raise BadParameter(f"{name}: {error}") from None
+    if len(given) == len(wanted) and given["since"] >= given["until"]:
+        raise BadParameter("from: It is not before `to`.", remedy="Choose a moment before `to`.")
+    return Period(**given)
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from audit.actors import Actor
 from audit.ids import new_id
 from audit.models import Span
 from budgets import operations as budgets
+from orchestrator.engine.retention import kept_since
 from orchestrator.models import Execution
 from orchestrator.operations import span_quota
 from orchestrator.operations.span_tree import Place, Tree, adopt
-from orchestrator.telemetry.reading import CIRCLE, Reported
+from orchestrator.telemetry.reading import CIRCLE, TOO_OLD, Reported
 
 # What a later version of a span that was still open changes. Where it hangs stays.
 CLOSING = ["kind", "name", "started_at", "ended_at", "status", "attributes", "events", "links", "dropped"]
@@ -36,14 +37,16 @@ def take(*, reported: list[Reported], refused: Mapping[str, int], size: int, by:
     """Keep what one request reports in the unit of its token. The same again changes nothing; an end closes an open span.
 
     A model call that ended is charged in this transaction, exactly once, if the token may also report usage. Spans that would
-    close a circle are refused one by one. Raises OverQuota, and then nothing was kept.
+    close a circle, or that ended longer ago than spans are kept, are refused one by one: what was removed is not charged a
+    second time when it is sent again. Raises OverQuota, and then nothing was kept.
     """
     (unit_id,) = by.unit_ids
     span_quota.take(unit_id, spans=len(reported) + sum(refused.values()), size=size)
     tree = Tree(unit_id, by.name, ((one.trace_id, one.external_id, one.parent) for one in reported))
     turned_down = Counter(refused)
+    young = _young(reported, turned_down)
     written: dict[UUID, tuple[Place, Reported]] = {}
-    for one in reported:
+    for one in young:
         place = _place(tree, one, by.name, turned_down)
         if place is not None:
             written[place.id] = (place, one)
@@ -56,7 +59,15 @@ def take(*, reported: list[Reported], refused: Mapping[str, int], size: int, by:
             "spans.refused", by=by, stream=f"traces:{by.name}", unit_id=unit_id,
             data={"count": sum(turned_down.values()), **{reason: count for reason, count in turned_down.items() if count}},
         )  # fmt: skip
-    return Taken(len(reported) - turned_down[CIRCLE], turned_down)
+    return Taken(len(young) - turned_down[CIRCLE], turned_down)
+
+
+def _young(reported: list[Reported], turned_down: Counter[str]) -> list[Reported]:
+    since = kept_since()
+    young = [one for one in reported if since is None or (one.ended_at or one.started_at) >= since]
+    if len(young) < len(reported):
+        turned_down[TOO_OLD] += len(reported) - len(young)
+    return young
 
 
 def _place(tree: Tree, one: Reported, agent: str, turned_down: Counter[str]) -> Place | None:

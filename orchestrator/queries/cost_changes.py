@@ -6,17 +6,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Max, Q, Sum
 from django.db.models.functions import Coalesce
 
 from budgets.models import BusinessUnit
 from orchestrator.models import Cost
 from orchestrator.queries.cost_outcomes import executions_asked_for
-from orchestrator.queries.cost_parts import NOUGHT, PARTS, Change, Side, Spent, change
+from orchestrator.queries.cost_parts import NOUGHT, PARTS, Change, OnRecord, Side, Spent, change
+from orchestrator.queries.cost_rates import Priced, rates_of
 from orchestrator.queries.cost_report import Span, field_of
 
 SUMS = ("amount", "lines", "unknown", "input_tokens", "cached_input_tokens", "output_tokens", "seconds")
-OF_A_LINE = ("kind", "model", "tool")
+OF_A_LINE = ("kind", "provider", "model", "tool")
 Key = tuple[UUID, str]
 
 
@@ -57,6 +58,7 @@ def changes(now: Span, before: Span) -> list[Changes]:
     found = _sums(now, before)
     executions = executions_asked_for(now), executions_asked_for(before)
     units = dict(BusinessUnit.objects.filter(pk__in={row["unit_id"] for row in found}).values_list("pk", "title"))
+    rates = rates_of(found)
     unknown: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
     lines: dict[str, dict[Key, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in found:
@@ -69,7 +71,7 @@ def changes(now: Span, before: Span) -> list[Changes]:
     for currency, groups in lines.items():
         for key, rows in groups.items():
             if currency or (key not in known and any(unknown[key])):
-                what = _change(rows, (executions[0].get(key, 0), executions[1].get(key, 0)))
+                what = _change(rows, (executions[0].get(key, 0), executions[1].get(key, 0)), rates)
                 named = (key[0], units.get(key[0], "?"), key[1])
                 tables[currency].append(Changed(*named, what, *_at_least_none(unknown[key])))
     return [Changes(currency, sorted(tables[currency], key=_largest)) for currency in sorted(tables, key=_known_first)]
@@ -79,17 +81,31 @@ def _known_first(currency: str) -> tuple[bool, str]:
     return (not currency, currency)
 
 
-def _change(rows: list[dict[str, Any]], executions: tuple[int, int]) -> Change:
+def _change(rows: list[dict[str, Any]], executions: tuple[int, int], rates: dict[Priced, OnRecord]) -> Change:
+    called = _called(rows)
     now, before = (
-        Side(number, tuple(_spent(row, side) for row in rows if _is_there(row, side)))
+        Side(number, tuple(_spent(row, side, called) for row in rows if _is_there(row, side)))
         for number, side in zip(executions, ("now", "before"), strict=True)
     )
-    return change(before, now)
+    return change(before, now, {called[Priced.of(row)]: rates[one] for row in rows if (one := Priced.of(row)) in rates})
 
 
-def _spent(row: dict[str, Any], side: str) -> Spent:
+def _called(rows: list[dict[str, Any]]) -> dict[Priced, str]:
+    """A model that two providers serve is two: each has its own price."""
+    providers: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        providers[row["model"]].add(row["provider"])
+    return {
+        Priced.of(row): f"{row['model']} of {row['provider'] or 'no provider'}"
+        if row["model"] and len(providers[row["model"]]) > 1
+        else row["model"]
+        for row in rows
+    }
+
+
+def _spent(row: dict[str, Any], side: str, called: dict[Priced, str]) -> Spent:
     sums = {name: row[f"{side}_{name}"] for name in SUMS if name != "unknown"}
-    return Spent(**{name: row[name] for name in OF_A_LINE}, **sums)
+    return Spent(kind=row["kind"], model=called[Priced.of(row)], tool=row["tool"], **sums)
 
 
 def _is_there(row: dict[str, Any], side: str) -> bool:
@@ -106,15 +122,13 @@ def _largest(row: Changed) -> tuple[Any, ...]:
 
 
 def _sums(now: Span, before: Span) -> list[dict[str, Any]]:
-    sides = {"now": _days(now), "before": _days(before)}
-    sums = {
+    sides = {"now": now.days, "before": before.days}
+    sums: dict[str, Any] = {
         f"{side}_{name}": Coalesce(Sum(name, filter=days), 0, output_field=field_of(name))
         for side, days in sides.items()
         for name in SUMS
     }
+    # The last day of each with a line that says by which rates it was estimated.
+    sums |= {f"{side}_estimated": Max("day", filter=days & Q(estimated__gt=0)) for side, days in sides.items()}
     rows = Cost.objects.filter(sides["now"] | sides["before"], unit_id__in=now.unit_ids)
     return list(rows.order_by().values("unit_id", "workflow", "currency", *OF_A_LINE).annotate(**sums))
-
-
-def _days(span: Span) -> Q:
-    return Q(day__range=(span.since, span.until))

@@ -4,7 +4,7 @@ The page and the file ask here, so they cannot disagree. A day is a day of UTC f
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from budgets.models import BusinessUnit, LineKind
 from orchestrator.models import Cost, Release
+from orchestrator.queries.days import before, named
 
 # What sums may be grouped by: its column in the roll-ups, and what a person calls it.
 DIMENSIONS = {
@@ -45,11 +46,18 @@ class Span:
 
     @property
     def before(self) -> "Span":
-        """As many days, right before."""
-        days = (self.until - self.since).days + 1
-        return Span(
-            unit_ids=self.unit_ids, since=self.since - timedelta(days=days), until=self.since - timedelta(days=1)
-        )
+        """What it is compared with."""
+        since, until = before(self.since, self.until)
+        return Span(unit_ids=self.unit_ids, since=since, until=until)
+
+    @property
+    def called(self) -> str:
+        """`1 to 28 Nov 2026`."""
+        return named(self.since, self.until)
+
+    @property
+    def days(self) -> Q:
+        return Q(day__range=(self.since, self.until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +120,14 @@ def report(span: Span, by: tuple[str, ...]) -> list[Table]:
 
 
 def _sums(span: Span, columns: list[str]) -> Any:
-    now, before = Q(day__gte=span.since), Q(day__lt=span.since)
+    now, earlier = span.days, span.before.days
     return (
-        Cost.objects.filter(unit_id__in=span.unit_ids, day__range=(span.before.since, span.until))
+        Cost.objects.filter(now | earlier, unit_id__in=span.unit_ids)
         .order_by()
         .values("currency", *columns)
         .annotate(
             **{f"now_{name}": Coalesce(Sum(name, filter=now), 0, output_field=field_of(name)) for name in SUMS},
-            before=Coalesce(Sum("amount", filter=before), 0, output_field=field_of("amount")),
+            before=Coalesce(Sum("amount", filter=earlier), 0, output_field=field_of("amount")),
         )
     )
 

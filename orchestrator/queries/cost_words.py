@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from audit.templatetags._format import duration, money, percentage
-from orchestrator.queries.cost_parts import NOUGHT, PARTS, Change, Spent, mixed, price_of, share
+from orchestrator.queries.cost_parts import NOUGHT, PARTS, Change, Rates, Spent, mixed, price_of, share, split
 
 # A part below this share of all movement is not worth a clause; the table has it.
 TELLING = Decimal("0.03")
@@ -82,32 +82,67 @@ def _mix(change: Change, currency: str) -> str:
     return f"{_named(gains)} took the place of {_named(loses)}: {now} of the tokens instead of {before}"
 
 
+def _kinds(change: Change, currency: str) -> str:
+    name = _most(change, 0)
+    new, old = change.now.models()[name], change.before.models()[name]
+    shares = [(_percent(what(new)), _percent(what(old)), words) for what, words in _KINDS.items()]
+    moved = [one for one in shares if one[0] != one[1]] or shares
+    told = [f"{now} instead of {before} {words}" for now, before, words in moved]
+    return f"{_named(name)} was used otherwise: {', '.join(told)}"
+
+
+def _rates(change: Change, currency: str) -> str:
+    name = _most(change, 1)
+    new, old = change.rates[name].now, change.rates[name].before
+    if old is None or new is None or new == old:
+        return f"tokens of the same kinds cost something else with {_named(name)}{UNCHANGED if new else ''}"
+    told = [words for kind in ("input", "cached", "output") if (words := _moved(kind, new, old))]
+    return f"the rates of {_named(name)} changed: {', '.join(told)} per million tokens"
+
+
+UNCHANGED = ", though its rates are the same: batches, writes to a cache, large calls, or amounts that were reported"
+
+
+def _moved(kind: str, new: Rates, old: Rates) -> str:
+    now, before = getattr(new, kind), getattr(old, kind)
+    return f"{kind} {_rate(now)} instead of {_rate(before)}" if now != before else ""
+
+
+def _most(change: Change, place: int) -> str:
+    """The model that has most to do with it."""
+    told = split(change.before, change.now, change.rates)
+    return max(told, key=lambda name: abs(told[name][place]))
+
+
 def _price(change: Change, currency: str) -> str:
     old, new = change.before.models(), change.now.models()
+    known = split(change.before, change.now, change.rates)
     weights = {
         name: abs(new[name].amount - new[name].tokens * price)
         for name in new
-        if (price := price_of(old, name)) is not None and new[name].tokens
+        if name not in known and (price := price_of(old, name)) is not None and new[name].tokens
     }
     if not weights:
         return "the same models cost something else by the call"
     name = max(weights, key=weights.__getitem__)
-    now, before = (_thousand(models[name], currency) for models in (new, old))
-    why = [_moved(new[name], old[name], what, words) for what, words in _REASONS.items()]
-    told = ", ".join(one for one in why if one)
-    return f"1,000 tokens of {_named(name)} cost {now} instead of {before}{f' ({told})' if told else ''}"
+    now, before = (_thousand(models[name]) for models in (new, old))
+    why = [
+        f"{_percent(what(new[name]))} instead of {_percent(what(old[name]))} {words}"
+        for what, words in _KINDS.items()
+        if abs(what(new[name]) - what(old[name])) >= MOVED
+    ]
+    told = f" ({', '.join(why)})" if why else ""
+    return f"1,000 tokens of {_named(name)} cost {now} instead of {before}{told}"
 
 
-_REASONS: dict[Callable[[Spent], Decimal], str] = {
+_KINDS: dict[Callable[[Spent], Decimal], str] = {
     lambda one: _of(one.cached_input_tokens, one.input_tokens): "of the input came from a cache",
-    lambda one: _of(one.output_tokens, one.tokens): "of the tokens were output, which costs more",
+    lambda one: _of(one.output_tokens, one.tokens): "of the tokens were output",
 }
 
 
-def _moved(now: Spent, before: Spent, what: Callable[[Spent], Decimal], words: str) -> str:
-    if abs(what(now) - what(before)) < MOVED:
-        return ""
-    return f"{percentage(100 * what(now))} instead of {percentage(100 * what(before))} {words}"
+def _percent(part: Decimal) -> str:
+    return percentage(100 * part)
 
 
 def _tools(change: Change, currency: str) -> str:
@@ -139,6 +174,8 @@ BECAUSE: dict[str, Callable[[Change, str], str]] = {
     "volume": _volume,
     "tokens": _tokens,
     "mix": _mix,
+    "kinds": _kinds,
+    "rates": _rates,
     "price": _price,
     "tools": _tools,
     "review": _review,
@@ -170,5 +207,10 @@ def _of(part: int, whole: int) -> Decimal:
     return Decimal(part) / whole if whole else NOUGHT
 
 
-def _thousand(one: Spent, currency: str) -> str:
-    return f"{(1000 * one.amount / one.tokens):.5f}".rstrip("0").rstrip(".") if one.tokens else "nothing"
+def _thousand(one: Spent) -> str:
+    return _rate(round(1000 * one.amount / one.tokens, 5)) if one.tokens else "nothing"
+
+
+def _rate(amount: Decimal) -> str:
+    """Without the noughts at its end."""
+    return f"{amount:f}".rstrip("0").rstrip(".") if "." in f"{amount:f}" else f"{amount:f}"

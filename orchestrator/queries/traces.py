@@ -55,6 +55,8 @@ class Trace:
     now: datetime
     # From the first beginning to the last end; what still runs ends now.
     seconds: float
+    # Nothing goes on in it any more: what has no end here was never reported to have ended.
+    is_over: bool = False
 
     @property
     def started_at(self) -> datetime:
@@ -63,6 +65,10 @@ class Trace:
     @property
     def took(self) -> timedelta:
         return timedelta(seconds=self.seconds)
+
+    def end_of(self, part: Part) -> datetime | None:
+        """None where nobody knows it."""
+        return part.ended_at or (None if self.is_over else self.now)
 
     @property
     def is_live(self) -> bool:
@@ -88,9 +94,10 @@ def trace(actor: Actor, trace_id: UUID, *, now: datetime) -> Trace:
     withheld = 0 if is_only_reported else len(parts) - len(mine) + len(runs) - len(shown)
     spent = spent_on(mine[:MOST_PARTS], ids)
     root, nodes = _tree(mine[:MOST_PARTS], spent)
-    ends = max(node.part.ended_at or now for node in nodes.values())
-    seconds = max((ends - root.part.started_at).total_seconds(), 0.000_001)
-    return Trace(trace_id, root, nodes, shown, withheld, len(mine) > MOST_PARTS, now, seconds)
+    is_over = root.part.ended_at is not None and all(run.is_final for run in shown)
+    ends = [node.part.ended_at or now for node in nodes.values() if node.part.ended_at or not is_over]
+    seconds = max((max(ends) - root.part.started_at).total_seconds(), 0.000_001)
+    return Trace(trace_id, root, nodes, shown, withheld, len(mine) > MOST_PARTS, now, seconds, is_over)
 
 
 def executions_of(trace_id: UUID) -> QuerySet[Execution]:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from orchestrator.queries.costs import Cost, added
@@ -115,18 +115,34 @@ def children(trace: Trace, node: Node, *, after: int, depth: int) -> list[Row | 
 
 
 def hot_path(trace: Trace) -> list[Row | More]:
-    """From the root, always into the part that ended last: what made it take as long as it did."""
-    lines: list[Row | More] = []
-    node, depth = trace.root, 0
-    while True:
-        lines.append(_row(trace, node, depth))
-        if not node.children:
-            return lines
-        node, depth = max(node.children, key=lambda child: (_end(trace, child), child.part.started_at)), depth + 1
+    """From the root, always into the part that ended last: what made it take as long as it did.
+
+    A moment took no time, and an end that nobody knows is not the last one: such parts are on no path (see `beside`).
+    """
+    return [_row(trace, node, depth) for depth, node in enumerate(_hot(trace))]
 
 
-def _end(trace: Trace, node: Node) -> object:
-    return node.part.ended_at or trace.now
+def beside(trace: Trace) -> int:
+    """How many parts the hot path passes by because they have no times of their own."""
+    return sum(_time(trace, child) is None for node in _hot(trace) for child in node.children)
+
+
+def _hot(trace: Trace) -> list[Node]:
+    ends: dict[UUID, datetime | None] = {}
+    for node in reversed(list(trace.root.walk())):
+        below = [end for child in node.children if (end := ends[child.part.id])]
+        # What has no time of its own is only a way to what has.
+        ends[node.part.id] = trace.end_of(node.part) if _time(trace, node) else max(below, default=None)
+    path = [trace.root]
+    while timed := [(end, child) for child in path[-1].children if (end := ends[child.part.id])]:
+        path.append(max(timed, key=lambda one: (one[0], one[1].part.started_at))[1])
+    return path
+
+
+def _time(trace: Trace, node: Node) -> timedelta | None:
+    """How long a part took. None for a moment, and where nobody knows its end."""
+    end = trace.end_of(node.part)
+    return end - node.part.started_at if end and end > node.part.started_at else None
 
 
 def errors_only(trace: Trace) -> list[Row | More]:
@@ -150,7 +166,7 @@ def by_tool(trace: Trace) -> list[ToolRow]:
 
 def _tool_row(trace: Trace, kind: str, name: str, nodes: Iterable[Node]) -> ToolRow:
     nodes = list(nodes)
-    took = sum(((node.part.ended_at or trace.now) - node.part.started_at for node in nodes), timedelta())
+    took = sum((_time(trace, node) or timedelta() for node in nodes), timedelta())
     errors = sum(node.part.state == ERROR for node in nodes)
     return ToolRow(kind, name, len(nodes), errors, took, added([node.own for node in nodes]))
 
@@ -158,13 +174,13 @@ def _tool_row(trace: Trace, kind: str, name: str, nodes: Iterable[Node]) -> Tool
 def _row(trace: Trace, node: Node, depth: int) -> Row:
     part, scale = node.part, WIDTH / trace.seconds
     left = max(0, (part.started_at - trace.started_at).total_seconds())
-    took = (part.ended_at or trace.now) - part.started_at
-    wide = max(0.0, took.total_seconds())
+    took = _time(trace, node)
+    wide = max(0.0, took.total_seconds()) if took else 0.0
     return Row(
         node=node,
         depth=min(depth, DEEPEST),
         left=min(WIDTH - 2, round(left * scale)),
         wide=max(2, min(WIDTH - round(left * scale), round(wide * scale))),
-        took=took if part.ended_at != part.started_at else None,
+        took=took,
         share=round(100 * wide / trace.seconds),
     )

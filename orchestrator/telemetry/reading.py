@@ -22,8 +22,8 @@ LISTED_BYTES = 4_096
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REFUSED = {"deny", "denied", "reject", "rejected"}
 
-BAD_ID, NO_START, ENDS_BEFORE, OWN_PARENT, CIRCLE = (
-    "bad_id", "no_start", "ends_before_it_starts", "own_parent", "circle",
+BAD_ID, NO_START, ENDS_BEFORE, OWN_PARENT, CIRCLE, TOO_OLD = (
+    "bad_id", "no_start", "ends_before_it_starts", "own_parent", "circle", "too_old",
 )  # fmt: skip
 # What each refusal is called to whoever sent it.
 REASONS = {
@@ -32,6 +32,7 @@ REASONS = {
     ENDS_BEFORE: "that end before they start",
     OWN_PARENT: "that are their own parent",
     CIRCLE: "whose parents form a circle",
+    TOO_OLD: "that ended longer ago than spans are kept here",
 }
 
 

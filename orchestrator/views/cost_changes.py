@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
@@ -19,7 +19,8 @@ from orchestrator.queries.cost_changes import Changed, Changes, changes
 from orchestrator.queries.cost_parts import PARTS
 from orchestrator.queries.cost_report import Span
 from orchestrator.queries.cost_words import plain, relative, sentence, signed
-from orchestrator.views.costs import inside, offered_units, reached
+from orchestrator.queries.days import DAY, asked_days, before, days_against, named
+from orchestrator.views.costs import offered_units, reached
 
 # Changes that the page tells. The file has all of them, and the total counts all of them.
 MOST_ROWS = 50
@@ -27,12 +28,13 @@ TITLES = {
     "volume": "How often",
     "tokens": "Tokens each",
     "mix": "Which models",
-    "price": "Price of a token",
+    "kinds": "Kinds of tokens",
+    "rates": "Rates",
+    "price": "Cost of a token, rates unknown",
     "tools": "Tools",
     "review": "Review",
     "corrections": "Corrections",
 }
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def show(request: HttpRequest) -> HttpResponse:
     query = request.GET.urlencode()
     context = {
         "form": asked.form,
+        "changed": asked.form.changed,
         "now": asked.now,
         "before": asked.before,
         "tables": [_shown(table, asked) for table in changes(asked.now, asked.before)],
@@ -91,40 +94,26 @@ def sheet(request: HttpRequest) -> HttpResponse:
 
 
 def asked_of(request: HttpRequest) -> Asked:
-    """Where nothing is said: this month so far, against as many days of the last one, of every unit the person sees."""
+    """Where nothing is said: this month so far, against the same days of the one before, of every unit the person sees."""
     allowed = scope.unit_ids(actor_of(request), "view")
-    today = datetime.now(UTC).date()
-    given = {"since": today.replace(day=1), "until": today} | request.GET.dict()
-    form = ChangeForm(given, offered=offered_units(allowed))
-    form.is_valid()
-    chosen = form.cleaned_data
-    since = inside(chosen.get("since") or today.replace(day=1))
-    until = max(inside(chosen.get("until") or today), since)
-    before = _against(chosen.get("against"), chosen.get("against_until"), since, until)
-    form.data = {**given, "since": since, "until": until, "against": before[0], "against_until": before[1]}
-    units = reached(allowed, chosen.get("unit"))
-    now_span = Span(unit_ids=units, since=since, until=until)
-    return Asked(form, now_span, Span(unit_ids=units, since=before[0], until=before[1]))
-
-
-def _against(first: date | None, last: date | None, since: date, until: date) -> tuple[date, date]:
-    """The days that were asked for, as far as they lie before; else the same days of the month before; else as many days."""
-    if first and inside(first) < since:
-        return inside(first), min(max(inside(last or since), inside(first)), since - DAY)
-    if since.day == 1 and (until.year, until.month) == (since.year, since.month) and since.year > 1:
-        end = since - DAY
-        whole_month = (until + DAY).month != until.month
-        return end.replace(day=1), end if whole_month else end.replace(day=min(until.day, end.day))
-    return since - (until - since) - DAY, since - DAY
+    given = request.GET.dict()
+    now = asked_days(given, today=datetime.now(UTC).date())
+    against = days_against(given, now)
+    days = {"since": now.since, "until": now.until, "against": against.since, "against_until": against.until}
+    form = ChangeForm(given, days=days, notes=[*now.notes, *against.notes], offered=offered_units(allowed))
+    units = reached(allowed, form.cleaned_data.get("unit"))
+    spans = (Span(unit_ids=units, since=one.since, until=one.until) for one in (now, against))
+    return Asked(form, *spans)
 
 
 def _months(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    first = datetime.now(UTC).date().replace(day=1)
-    last = first - DAY
+    """This month so far, and all of the last one, by their days."""
+    today = datetime.now(UTC).date()
+    last = today.replace(day=1) - DAY
     kept = {name: request.GET[name] for name in ("unit",) if request.GET.get(name)}
-    whole = {"since": last.replace(day=1), "until": last}
-    for title, days in (("This month against last", {}), ("Last month against the one before", whole)):
-        yield title, f"{reverse('cost_changes')}?{urlencode({**kept, **days})}"
+    for since, until in ((today.replace(day=1), today), (last.replace(day=1), last)):
+        title = f"{named(since, until)} against {named(*before(since, until))}"
+        yield title, f"{reverse('cost_changes')}?{urlencode({**kept, 'since': since, 'until': until})}"
 
 
 def _shown(table: Changes, asked: Asked) -> dict[str, object]:

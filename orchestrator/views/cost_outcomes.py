@@ -1,7 +1,7 @@
 """What a success costs, with its waste: a page, and the same as a file."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -27,7 +27,8 @@ from orchestrator.queries.cost_outcomes import (
 )
 from orchestrator.queries.cost_report import NOUGHT, Span
 from orchestrator.queries.cost_words import plain
-from orchestrator.views.costs import inside, offered_units, reached
+from orchestrator.queries.days import asked_days
+from orchestrator.views.costs import offered_units, reached
 from orchestrator.views.drill import list_behind
 
 TITLES = {
@@ -63,6 +64,7 @@ def show(request: HttpRequest) -> HttpResponse:
     used = [place for place in range(len(BUCKETS)) if any(row.money[place] for row in rows)]
     context = {
         "form": form,
+        "changed": form.changed,
         "span": span,
         "counted": list(COUNTS.values()),
         "headers": [TITLES[BUCKETS[place]] for place in used],
@@ -100,14 +102,12 @@ def _asked(request: HttpRequest) -> tuple[DaysForm, Span]:
     """Where nothing is said, this month so far of every unit the person sees; at most MOST_DAYS days."""
     allowed = scope.unit_ids(actor_of(request), "view")
     today = datetime.now(UTC).date()
-    given = {"since": today.replace(day=1), "until": today} | request.GET.dict()
-    form = DaysForm(given, offered=offered_units(allowed))
-    form.is_valid()
-    chosen = form.cleaned_data
-    until = inside(chosen.get("until") or today)
-    since = min(inside(chosen.get("since") or today.replace(day=1)), until)
-    since = max(since, until - timedelta(days=MOST_DAYS - 1))
-    return form, Span(unit_ids=reached(allowed, chosen.get("unit")), since=since, until=until)
+    given = request.GET.dict()
+    days = asked_days(given, today=today, most=MOST_DAYS)
+    shown = {"since": days.since, "until": days.until}
+    form = DaysForm(given, days=shown, notes=days.notes, offered=offered_units(allowed))
+    unit = form.cleaned_data.get("unit")
+    return form, Span(unit_ids=reached(allowed, unit), since=days.since, until=days.until)
 
 
 def _shown(one: Outcomes, form: DaysForm, span: Span) -> list[Shown]:

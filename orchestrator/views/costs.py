@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -33,10 +33,10 @@ from orchestrator.queries.cost_report import (
     report,
 )
 from orchestrator.queries.cost_words import relative
+from orchestrator.queries.days import DAY, asked_days, named
 from orchestrator.queries.work import units
 from orchestrator.views.cost_charts import charts
 
-EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 30)
 # Rows of one table on the page. The file has all of them, and the total counts all of them.
 MOST_ROWS = 200
 # Of a line in a file, after its moment.
@@ -73,6 +73,7 @@ def show(request: HttpRequest) -> HttpResponse:
     query = request.GET.urlencode()
     context = {
         "form": asked.form,
+        "changed": asked.form.changed,
         "span": asked.span,
         "headers": [DIMENSIONS[name][1] for name in asked.by],
         "tables": [_shown(table, asked) for table in report(asked.span, asked.by)],
@@ -97,13 +98,14 @@ def _forecasts(span: Span) -> list[Forecast]:
 def sheet(request: HttpRequest) -> HttpResponse:
     """The same sums as CSV: every row, every digit. An amount that nobody knows is an empty cell."""
     asked = _asked(request)
-    span = [asked.span.since.isoformat(), asked.span.until.isoformat()]
+    spans = (asked.span, asked.span.before)
+    days = [day.isoformat() for span in spans for day in (span.since, span.until)]
     lines = [
-        [*span, table.currency or None, *row.names, *_plain(row, table)]
+        [*days, table.currency or None, *row.names, *_plain(row, table)]
         for table in report(asked.span, asked.by)
         for row in table.rows
     ]
-    header = ["since", "until", "currency", *asked.by, *SUMS, "amount_before"]
+    header = ["since", "until", "against_since", "against_until", "currency", *asked.by, *SUMS, "amount_before"]
     answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="costs.csv"'
     return answer
@@ -122,6 +124,7 @@ def lines(request: HttpRequest) -> HttpResponse:
         "total": f"{found.number:,}",
         "cost": found.cost,
         "span": asked.span,
+        "changed": asked.form.changed,
         "unit": BusinessUnit.objects.filter(pk=unit).first() if unit else None,
         "alone": bool(request.GET.get("only")),
         "chosen": [f"{name} {value or 'none'}" for name, value in chosen.items()],
@@ -156,16 +159,15 @@ def _asked(request: HttpRequest) -> Asked:
     """Where nothing is said, this month of every unit the person sees, by unit and workflow."""
     allowed = scope.unit_ids(actor_of(request), "view")
     today = datetime.now(UTC).date()
-    given = {"since": today.replace(day=1), "until": today, "by": "unit", "then": "workflow"} | request.GET.dict()
-    form = CostForm(given, offered=offered_units(allowed))
-    form.is_valid()
+    days = asked_days(request.GET.dict(), today=today)
+    given = {"by": "unit", "then": "workflow"} | request.GET.dict()
+    shown = {"since": days.since, "until": days.until}
+    form = CostForm(given, days=shown, notes=days.notes, offered=offered_units(allowed))
     chosen = form.cleaned_data
-    since = inside(chosen.get("since") or today.replace(day=1))
-    until = max(inside(chosen.get("until") or today), since)
     allowed = reached(allowed, chosen.get("unit"), alone=bool(request.GET.get("only")))
     by = [chosen.get("by") or "unit"]
     by += [then for then in (chosen.get("then"),) if then and then not in by]
-    return Asked(form, Span(unit_ids=allowed, since=since, until=until), tuple(by))
+    return Asked(form, Span(unit_ids=allowed, since=days.since, until=days.until), tuple(by))
 
 
 def _same_days(asked: Asked, page: str) -> str:
@@ -173,11 +175,6 @@ def _same_days(asked: Asked, page: str) -> str:
     unit = asked.form.cleaned_data.get("unit")
     query = {"since": asked.span.since, "until": asked.span.until} | ({"unit": unit} if unit else {})
     return f"{reverse(page)}?{urlencode(query)}"
-
-
-def inside(day: date) -> date:
-    """What lies outside of any use is brought inside, so that no address breaks."""
-    return min(max(day, EARLIEST), LATEST)
 
 
 def reached(allowed: frozenset[UUID], unit: str | None, *, alone: bool = False) -> frozenset[UUID]:
@@ -192,20 +189,20 @@ def offered_units(allowed: frozenset[UUID]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _months(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """This month and the last one, for whatever else the address says."""
-    first = datetime.now(UTC).date().replace(day=1)
-    last = first - timedelta(days=1)
+    """This month so far and all of the last one, by their days, for whatever else the address says."""
+    today = datetime.now(UTC).date()
+    first = today.replace(day=1)
+    last = first - DAY
     kept = {name: request.GET[name] for name in ("unit", "by", "then") if name in request.GET}
-    for title, since, until in (("This month", first, None), ("Last month", last.replace(day=1), last)):
-        days = {"since": since.isoformat()} | ({"until": until.isoformat()} if until else {})
-        yield title, f"{reverse('costs')}?{urlencode({**kept, **days})}"
+    for since, until in ((first, today), (last.replace(day=1), last)):
+        yield named(since, until), f"{reverse('costs')}?{urlencode({**kept, 'since': since, 'until': until})}"
 
 
 def _shown(table: Table, asked: Asked) -> dict[str, object]:
     total = table.total
     return {
         "currency": table.currency,
-        "caption": f"Costs in {table.currency}, dearest first" if table.currency else "Lines whose cost nobody knows",
+        "caption": _caption(table, asked),
         "total": total,
         "change": relative(table.before, total.amount),
         "left_out": max(len(table.rows) - MOST_ROWS, 0),
@@ -220,6 +217,12 @@ def _shown(table: Table, asked: Asked) -> dict[str, object]:
             for row in table.rows[:MOST_ROWS]
         ],
     }
+
+
+def _caption(table: Table, asked: Asked) -> str:
+    if not table.currency:
+        return "Lines whose cost nobody knows"
+    return f"Costs in {table.currency}, dearest first, and their change against {asked.span.before.called}"
 
 
 def _behind(row: Row, currency: str, asked: Asked) -> str:

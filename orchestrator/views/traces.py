@@ -55,6 +55,7 @@ def trace_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "focus": focus,
         "whole_url": address(request, focus=None),
         "tools": waterfall.by_tool(found) if view == "tools" else [],
+        "beside": waterfall.beside(found) if view == "hot" else 0,
         "rows": rows(found) if rows else waterfall.first_page(found, focus) if view == "tree" else [],
         "detail": detail_of(span) if span else None,
     }

@@ -51,6 +51,39 @@ def test_the_page_fits_a_phone(spent, opened):
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+# The figure that each page is for, by the header above it.
+LEADING = {
+    "/costs/": "Amount",
+    "/costs/changes/": "Change",
+    "/costs/outcomes/": "Per success",
+    "/costs/lines/": "Amount",
+}
+# How far each cell under that header reaches beyond what is seen of its table, in pixels; what fades is not seen.
+HIDDEN = """title => [...document.querySelectorAll(".panel .scroll")].flatMap(scroller => {
+    const heads = [...scroller.querySelectorAll("thead th")];
+    const place = heads.findIndex(one => one.innerText.trim() === title);
+    const fades = scroller.scrollWidth > scroller.clientWidth ? 48 : 0;
+    const seen = scroller.getBoundingClientRect().left + scroller.clientWidth - fades;
+    const rows = place < 0 ? [] : [...scroller.querySelectorAll("thead tr, tbody tr")];
+    return rows.map(row => {
+        const cell = row.cells[place], inner = parseFloat(getComputedStyle(cell).paddingRight);
+        return cell.getBoundingClientRect().right - inner - seen;
+    });
+})"""
+
+
+@pytest.mark.parametrize("address", LEADING)
+def test_the_figure_that_matters_is_seen_on_a_phone_without_scrolling(address, two_months, unit, people, opened):
+    for name, cost in (("support_case_resolution_of_every_kind", "12345.67"), ("closing", "0.5")):
+        run = make.execution("succeeded", name=name, by=people)
+        charge(Usage(model="house", cost=Decimal(cost), currency="USD"), Place(unit_id=unit.pk, execution_id=run.pk))
+    page = opened("ada", viewport={"width": 390, "height": 800}).page
+    page.goto(address)
+    reaches = page.evaluate(HIDDEN, LEADING[address])
+    assert len(reaches) > 2
+    assert max(reaches) <= 0
+
+
 @pytest.fixture
 def two_months(unit, people):
     make.execution(by=people)
@@ -90,7 +123,7 @@ def test_a_finance_reader_finds_what_got_dearer_and_why(two_months, opened):
     told = first.inner_text()
     assert "reconciliation in Finance" in told
     assert "because gpt-4.1 took the place of gpt-4.1-mini" in told
-    assert "1 Oct 2026 to 27 Oct 2026" in page.inner_text("main")
+    assert "1 to 27 Oct 2026" in page.inner_text("main")
     assert person.axe() == []
 
     now = first.locator("td a").nth(1)

@@ -193,3 +193,51 @@ class TestTheHotPath:
         )  # fmt: skip
 
         assert [row.node.part.id for row in waterfall.hot_path(of(world, signed))] == [signed.pk, span.pk]
+
+    @staticmethod
+    def span(execution, name, *, parent=None, began=0, ended=None):
+        """Reported, with its times in minutes after the execution ended."""
+        moment = execution.finished_at
+        return Span.objects.create(
+            trace_id=execution.trace_id, parent_id=(parent or execution).pk, unit_id=execution.unit_id, kind="llm", name=name,
+            started_at=moment + timedelta(minutes=began), ended_at=ended and moment + timedelta(minutes=ended),
+        )  # fmt: skip
+
+    @pytest.fixture
+    def over(self, signed):
+        signed.refresh_from_db()
+        return signed
+
+    def test_passes_by_a_moment_however_late_it_was(self, world, over):
+        slow = self.span(over, "slow", began=1, ended=2)
+        self.span(over, "a moment", began=5, ended=5)
+        found = of(world, over)
+
+        assert [row.node.part.id for row in waterfall.hot_path(found)] == [over.pk, slow.pk]
+        assert waterfall.beside(found) == 1
+
+    def test_passes_by_what_nobody_reported_the_end_of_once_the_trace_is_over(self, world, over):
+        slow = self.span(over, "slow", began=1, ended=2)
+        left_open = self.span(over, "left open", began=-1)
+        found = of(world, over)
+
+        assert [row.node.part.id for row in waterfall.hot_path(found)] == [over.pk, slow.pk]
+        assert waterfall.beside(found) == 1
+        assert found.took < timedelta(minutes=3)
+        open_row = next(row for row in waterfall.first_page(found) if row.node.part.id == left_open.pk)
+        assert open_row.took is None
+
+    def test_goes_through_a_moment_to_what_took_time_below_it(self, world, over):
+        moment = self.span(over, "a moment", began=1, ended=1)
+        below = self.span(over, "below", parent=moment, began=1, ended=3)
+
+        assert [row.node.part.id for row in waterfall.hot_path(of(world, over))] == [over.pk, moment.pk, below.pk]
+
+    def test_goes_into_what_still_runs_while_the_trace_does(self, world, governed, provider):
+        governed("  - send: {tool: unsafe, with: {ref: R-1}}\n")
+        execution = make.start(world, "outside")
+        drive(execution)
+        path = [row.node for row in waterfall.hot_path(of(world, execution))]
+
+        assert [node.part.kind for node in path] == ["execution", "step", "tool", "approval"]
+        assert path[-1].part.state == "waiting"

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from budgets.models import Price
 from budgets.operations import Place, correct, import_call
 from budgets.pricing import Usage
 from orchestrator.queries.cost_parts import PARTS
@@ -100,6 +101,74 @@ class TestTheChanges:
         line = spend(unit, "5", on=YESTERDAY)
         correct(line, to=Decimal(4), why="The invoice", by=make.actor(kay))
         assert "because corrections of older lines came to \u22121.00" in shown(as_vera)["USD"][0].sentence
+
+
+def call(unit, *, cached, on, provider="", is_batch=False):
+    """A call that is priced by its tokens, on that day."""
+    usage = Usage(
+        model="small", provider=provider, input_tokens=1_000_000, cached_input_tokens=cached, output_tokens=200_000,
+        is_batch=is_batch,
+    )  # fmt: skip
+    moment = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
+    return import_call(usage, Place(unit_id=unit.pk, agent="poster"), at=moment)
+
+
+def price(unit, name, begins, *, output, provider=""):
+    """A contract of that unit, in force from that day on."""
+    since = datetime(begins.year, begins.month, begins.day, tzinfo=UTC)
+    rates = {"input": Decimal(2), "cached_input": Decimal(1), "output": Decimal(output)}
+    where = {"subject": "small", "provider": provider, "unit_id": unit.pk, "currency": "USD"}
+    return make._activated(Price(name=name, valid_from=since, **where, **rates))
+
+
+class TestWhyATokenIsDearer:
+    """By the rates that the ledger keeps with each estimated line."""
+
+    def test_other_kinds_of_tokens_move_no_rate(self, unit, as_vera):
+        price(unit, "small", YESTERDAY, output="8.5")
+        call(unit, cached=800_000, on=YESTERDAY)
+        call(unit, cached=200_000, on=TODAY)
+        (row,) = file_of(as_vera)
+        assert told(row) == {"kinds": Decimal("0.60")}
+        assert "20.0 % instead of 80.0 % of the input came from a cache" in row["why"]
+
+    def test_a_dearer_contract_moves_the_rates_alone(self, unit, as_vera):
+        price(unit, "small", YESTERDAY, output="8.5")
+        price(unit, "small-dearer", TODAY, output="12.5")
+        call(unit, cached=800_000, on=YESTERDAY)
+        call(unit, cached=800_000, on=TODAY)
+        (row,) = file_of(as_vera)
+        assert told(row) == {"rates": Decimal("0.80")}
+        assert "the rates of small changed: output 12.5 instead of 8.5 per million tokens" in row["why"]
+
+    def test_another_provider_of_the_same_model_is_another_model(self, unit, as_vera):
+        price(unit, "small", YESTERDAY, output="8.5", provider="here")
+        price(unit, "small-there", YESTERDAY, output="12.5", provider="there")
+        call(unit, cached=800_000, on=YESTERDAY, provider="here")
+        call(unit, cached=800_000, on=TODAY, provider="there")
+        (row,) = file_of(as_vera)
+        assert told(row) == {"mix": Decimal("0.80")}
+        assert "small of there took the place of small of here" in row["why"]
+
+    def test_amounts_that_were_reported_are_not_split(self, unit, as_vera):
+        spend(unit, "1", on=YESTERDAY)
+        spend(unit, "3")
+        (row,) = file_of(as_vera)
+        assert told(row) == {"price": Decimal(2)}
+
+    def test_reads_the_ledger_once_however_many_models_and_units(self, unit, as_vera, django_assert_max_num_queries):
+        price(unit, "small", YESTERDAY, output="8.5")
+        for provider in ("", "a", "b", "c"):
+            call(unit, cached=800_000, on=YESTERDAY, provider=provider)
+            call(unit, cached=100_000, on=TODAY, provider=provider)
+        as_vera.get(reverse("cost_changes") + DAYS)
+        with django_assert_max_num_queries(15) as counted:
+            as_vera.get(reverse("cost_changes") + DAYS)
+        assert len([one for one in counted if "budgets_ledgerentry" in one["sql"]]) == 1
+
+
+def told(row):
+    return {name: Decimal(row[name]) for name in PARTS if Decimal(row[name])}
 
 
 class TestTheDays:

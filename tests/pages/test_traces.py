@@ -171,6 +171,13 @@ class TestTheWaterfall:
     def test_ignores_what_is_no_part(self, execution, as_grace, query):
         assert shown(as_grace, execution, query).status_code == 200
 
+    def test_says_how_many_parts_the_hot_path_passes_by(self, execution, as_grace):
+        page = shown(as_grace, execution, "?view=hot")
+
+        assert page.context["beside"] == 1
+        assert "Beside this path, and never on it: 1 part without times" in page.content.decode()
+        assert "Beside this path" not in shown(as_grace, execution).content.decode()
+
     def test_is_found_by_the_id_of_a_call(self, execution, as_grace):
         action = Action.objects.get(execution_id=execution.pk)
 

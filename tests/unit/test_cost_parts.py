@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.queries.cost_parts import PARTS, Side, Spent, change
+from orchestrator.queries.cost_parts import PARTS, OnRecord, Rates, Side, Spent, change
 from orchestrator.queries.cost_words import sentence
 
 # How long a busy machine takes says nothing about what is tested.
@@ -23,6 +23,10 @@ lines = st.builds(
     output_tokens=numbers | st.just(0),
     seconds=numbers,
 )
+rates = st.builds(Rates, *(st.decimals(min_value=0, max_value=1000, places=4) for _ in range(3)))
+on_record = st.dictionaries(
+    st.sampled_from(["", "small", "large"]), st.builds(OnRecord, rates | st.none(), rates | st.none())
+)
 sides = st.builds(Side, st.integers(min_value=0, max_value=10**6), st.lists(lines, max_size=8).map(tuple))
 
 
@@ -38,16 +42,30 @@ def parts(before, now):
     return {name: amount for name, amount in change(before, now).parts.items() if amount}
 
 
-@given(before=sides, now=sides)
-def test_the_parts_come_to_the_change_exactly_whatever_was_spent(before, now):
-    found = change(before, now)
+# Per million tokens; `kinds` has 1.0 million of input and 0.2 million of output.
+LIST = Rates(Decimal(2), Decimal(1), Decimal("8.5"))
+
+
+def kinds(amount, *, cached):
+    """Calls of a thousand thousand tokens of input, of which so many thousand came from a cache."""
+    return calls("small", amount, 1_000_000, cached_input_tokens=cached * 1000, output_tokens=200_000)
+
+
+def told(before, now, old, new):
+    found = change(before, now, {"small": OnRecord(old, new)})
+    return {name: amount for name, amount in found.parts.items() if amount}
+
+
+@given(before=sides, now=sides, rates=on_record)
+def test_the_parts_come_to_the_change_exactly_whatever_was_spent(before, now, rates):
+    found = change(before, now, rates)
     assert sum(found.parts.values()) == now.amount - before.amount
     assert set(found.parts) == set(PARTS)
 
 
-@given(before=sides, now=sides)
-def test_every_change_can_be_told(before, now):
-    told = sentence(change(before, now), "USD")
+@given(before=sides, now=sides, rates=on_record)
+def test_every_change_can_be_told(before, now, rates):
+    told = sentence(change(before, now, rates), "USD")
     assert told.endswith(".")
     assert "None" not in told
 
@@ -83,6 +101,41 @@ class TestOnlyTheReasonThatThereWas:
         before = Side(10, (calls("small", "10", 1000, cached_input_tokens=800),))
         now = Side(10, (calls("small", "13", 1000),))
         assert "(0.0 % instead of 80.0 % of the input came from a cache)" in sentence(change(before, now), "USD")
+
+    def test_is_the_kinds_of_tokens_where_the_rates_are_on_record_and_stayed(self):
+        before, now = Side(10, (kinds("2.90", cached=800),)), Side(10, (kinds("3.50", cached=200),))
+        assert told(before, now, LIST, LIST) == {"kinds": Decimal("0.60")}
+        assert sentence(change(before, now, {"small": OnRecord(LIST, LIST)}), "USD") == (
+            "USD 0.60 more: 0.60 because small was used otherwise: 20.0 % instead of 80.0 % of the input came from a cache."
+        )
+
+    def test_is_the_rates_where_the_kinds_stayed(self):
+        dearer = Rates(Decimal(3), Decimal(1), Decimal("12.50"))
+        before, now = Side(10, (kinds("2.90", cached=800),)), Side(10, (kinds("3.90", cached=800),))
+        assert told(before, now, LIST, dearer) == {"rates": Decimal(1)}
+        assert "the rates of small changed: input 3 instead of 2, output 12.5 instead of 8.5 per million" in sentence(
+            change(before, now, {"small": OnRecord(LIST, dearer)}), "USD"
+        )
+
+    def test_is_both_where_the_rates_and_the_kinds_changed(self):
+        twice = Rates(*(2 * rate for rate in (LIST.input, LIST.cached, LIST.output)))
+        before, now = Side(10, (kinds("2.90", cached=800),)), Side(10, (kinds("7.00", cached=200),))
+        assert told(before, now, LIST, twice) == {"kinds": Decimal("0.60"), "rates": Decimal("3.50")}
+
+    def test_is_no_rate_where_only_the_last_digit_was_rounded(self):
+        before, now = Side(10, (kinds("2.9000000000", cached=800),)), Side(10, (kinds("3.5000000001", cached=200),))
+        assert told(before, now, LIST, LIST) == {"kinds": Decimal("0.6000000001")}
+
+    def test_is_said_where_tokens_cost_more_at_the_same_rates(self):
+        before, now = Side(10, (kinds("2.90", cached=800),)), Side(10, (kinds("4.90", cached=800),))
+        assert told(before, now, LIST, LIST) == {"rates": Decimal(2)}
+        assert "though its rates are the same: batches" in sentence(
+            change(before, now, {"small": OnRecord(LIST, LIST)}), "USD"
+        )
+
+    def test_is_not_split_where_no_line_says_the_rates(self):
+        before, now = Side(10, (kinds("2.90", cached=800),)), Side(10, (kinds("3.50", cached=200),))
+        assert parts(before, now) == {"price": Decimal("0.60")}
 
     def test_is_tools_where_an_execution_called_more_of_them(self):
         now = Side(10, (self.before.spent[0], spent("tool", "7", tool="post"), self.before.spent[2]))
