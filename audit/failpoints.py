@@ -60,6 +60,7 @@ TRANSACTIONS = (
     "redeem._void",
     "report.report",
     "rollups.fold",
+    "run_totals.fold",
     "settle._settle_and_advance",
     "settle._settle_together",
     "settle.settle_failure",

@@ -22,7 +22,7 @@ from audit.refusals import Refusal
 from budgets.models import Reservation
 from budgets.reserving import have_room
 from budgets.reserving import release as release_room
-from orchestrator.engine import alerting, budgeting, drives, letters, reminders, rollups, triage
+from orchestrator.engine import alerting, budgeting, drives, letters, reminders, rollups, run_totals, triage
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
@@ -81,6 +81,7 @@ def sweep() -> int:
             look_at_groups(),
             drives.drive(),
             rollups.fold(),
+            run_totals.fold(),
             look_at_alerts(),
             look_at_levels(),
         )

@@ -71,6 +71,8 @@ class CostFold(models.Model):
     before = models.BigIntegerField(default=0)
     # The same of what executions cost by outcome. 0: not made yet, and read from the ledger until `rebuild_rollups` has run.
     runs_before = models.BigIntegerField(default=0, db_default=0)
+    # The same of what single executions cost.
+    totals_before = models.BigIntegerField(default=0, db_default=0)
     at = models.DateTimeField(null=True)
 
     class Meta:

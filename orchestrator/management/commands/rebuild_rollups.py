@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from orchestrator.engine.rollups import rebuild
+from orchestrator.engine import rollups, run_totals
 
 
 class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *_: Any, **__: Any) -> None:
-        self.stdout.write(f"{rebuild():,} buckets made from the ledger.")
+        self.stdout.write(f"{rollups.rebuild() + run_totals.rebuild():,} buckets made from the ledger.")
