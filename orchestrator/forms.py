@@ -20,7 +20,8 @@ from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS,
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
-from orchestrator.queries.trace_search import ANY, TraceFilters
+from orchestrator.queries.trace_conditions import ANY
+from orchestrator.queries.trace_search import TraceFilters
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
 
 SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]

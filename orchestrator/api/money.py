@@ -22,7 +22,7 @@ from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, when
 from orchestrator.api.shapes import UsageShape, show_one
 from orchestrator.api.units import unit_named
 from orchestrator.gate.budgeting import run_of
-from orchestrator.queries.cost_groups import Period, groups
+from orchestrator.queries.cost_groups import MOST_LINES, Period, groups
 
 GROUPS = ("unit", "agent", "tool", "model", "execution", "basis")
 MOST_GROUPS = 1_000
@@ -77,6 +77,10 @@ class CostShape(serializers.Serializer[Any]):
     unknown = serializers.IntegerField()
 
 
+_SUMS = f"""The {MOST_GROUPS:,} dearest groups at most. `group_by=execution` takes neither `from` nor `to`, or a period in which
+no more than {MOST_LINES:,} cost lines were written: a longer one is refused with 400 and the code `too_many_lines`."""
+
+
 class Costs(ApiView):
     doors = {"GET": either("read:costs")}
 
@@ -84,6 +88,7 @@ class Costs(ApiView):
         parameters=[OpenApiParameter("group_by", enum=GROUPS), OpenApiParameter("from"), OpenApiParameter("to")],
         responses=listing(CostShape),
         summary="Sums of cost and tokens, dearest first",
+        description=_SUMS,
     )
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request, "group_by", "from", "to")

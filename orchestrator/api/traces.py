@@ -31,7 +31,8 @@ from orchestrator.api.lists import (
 )
 from orchestrator.models import Execution
 from orchestrator.queries.costs import Cost
-from orchestrator.queries.trace_search import CONDITIONS, began, costs_of
+from orchestrator.queries.trace_conditions import CONDITIONS
+from orchestrator.queries.trace_search import began, costs_of
 from orchestrator.queries.traces import Node, Trace, trace, trace_id_of
 from orchestrator.statuses import ExecutionStatus
 
@@ -116,7 +117,7 @@ FILTERS = {
     "created_after": Filter("created_at__gte", when),
     "created_before": Filter("created_at__lt", when),
 }
-# What happened anywhere in the trace; the names are those of orchestrator.queries.trace_search.
+# What happened anywhere in the trace; the names are those of orchestrator.queries.trace_conditions.
 IN_IT = {"agent": text, "tool": text, "error": text, "slower": _seconds, "cost": _amount}
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
 

@@ -3,7 +3,7 @@
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from orchestrator.engine import level_rollups, run_rollups
+from orchestrator.engine import level_rollups, run_rollups, run_totals
 from orchestrator.models import CostFold, CostRollup
 from orchestrator.models.cost import KEPT, MEASURES
 
@@ -22,12 +22,13 @@ CLOSED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 @transaction.atomic
 def fold() -> int:
-    """Fold what was closed since the last time. Returns how many buckets changed; 0 where another sweep is at it."""
+    """Fold what was closed since the last time. Returns how many sums changed; 0 where another sweep is at it."""
     state = CostFold.objects.select_for_update(skip_locked=True).first()
     if state is None:
         return 0
     until = _closed()
-    return _fold(state, until) + run_rollups.fold(state, until) + level_rollups.fold(state, until)
+    of_executions = (run_totals.fold, run_rollups.fold, level_rollups.fold)
+    return _fold(state, until) + sum(keep(state, until) for keep in of_executions)
 
 
 @transaction.atomic
@@ -36,7 +37,8 @@ def rebuild() -> int:
     state = CostFold.objects.select_for_update().get()
     CostRollup.objects.all().delete()
     state.before, until = 0, _closed()
-    return _fold(state, until) + run_rollups.rebuild(state, until) + level_rollups.rebuild(state, until)
+    of_executions = (run_totals.rebuild, run_rollups.rebuild, level_rollups.rebuild)
+    return _fold(state, until) + sum(make(state, until) for make in of_executions)
 
 
 def _closed() -> int:

@@ -12,6 +12,7 @@ from orchestrator.models.operation import Operation, OperationAct, OperationItem
 from orchestrator.models.outcome_cost import OutcomeRollup, RunCost
 from orchestrator.models.patch import StepPatch
 from orchestrator.models.release import Channel, Release
+from orchestrator.models.run_total import RunTotal
 from orchestrator.models.service_level import Figure, ServiceLevel
 from orchestrator.models.trace_export import TraceExport, TraceSetAside
 from orchestrator.models.verdict import OutcomeAnswer, OutcomeCode, OutcomeVerdict
@@ -45,6 +46,7 @@ __all__ = [
     "Release",
     "RunCost",
     "RunLevel",
+    "RunTotal",
     "ServiceLevel",
     "ServiceToken",
     "Severity",

@@ -126,6 +126,9 @@ class Action(Governed):
         ]
         indexes = [
             models.Index(name="action_unit_time", fields=["unit_id", "-created_at", "-id"]),
+            # Whatever one agent did, or one tool: of nobody in particular, too, and of one that never did anything.
+            models.Index(name="action_agent_time", fields=["agent", "-created_at", "-id"]),
+            models.Index(name="action_tool_time", fields=["tool", "-created_at", "-id"]),
             models.Index(name="action_execution", fields=["execution_id", "created_at"]),
             models.Index(name="action_joins_trace", fields=["trace_id"], condition=Q(trace_id__isnull=False)),
             models.Index(
@@ -146,6 +149,9 @@ class Action(Governed):
                 condition=Q(status=ActionStatus.DENIED),
             ),
             models.Index(name="action_failed", fields=["execution_id"], condition=~Q(failure_class="")),
+            models.Index(
+                name="action_failed_so", fields=["failure_class", "execution_id"], condition=~Q(failure_class="")
+            ),
             models.Index(name="action_undoes", fields=["undoes_id"], condition=Q(undoes_id__isnull=False)),
             models.Index(name="action_redeemed", fields=["fence"], condition=Q(status=ActionStatus.REDEEMED)),
             models.Index(name="action_unknown", fields=["next_look_at"], condition=Q(status=ActionStatus.UNKNOWN)),

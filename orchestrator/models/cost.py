@@ -71,8 +71,9 @@ class CostFold(models.Model):
     before = models.BigIntegerField(default=0)
     # The same of what executions cost by outcome. 0: not made yet, and read from the ledger until `rebuild_rollups` has run.
     runs_before = models.BigIntegerField(default=0, db_default=0)
-    # And of service levels; likewise.
+    # And of service levels, and of what single executions cost; likewise.
     levels_before = models.BigIntegerField(default=0, db_default=0)
+    totals_before = models.BigIntegerField(default=0, db_default=0)
     at = models.DateTimeField(null=True)
 
     class Meta:
@@ -84,7 +85,7 @@ class CostFold(models.Model):
     @classmethod
     def follows_executions(cls) -> bool:
         """Whether `rebuild_rollups` has run since an upgrade. Until then pages read stored rows: right, and slow."""
-        return cls.objects.filter(runs_before__gt=0, levels_before__gt=0).exists()
+        return cls.objects.filter(runs_before__gt=0, levels_before__gt=0, totals_before__gt=0).exists()
 
 
 class Cost(CostColumns):

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -83,6 +83,12 @@ class Execution(Governed):
             # For a page of those of many units.
             models.Index(name="execution_time", fields=["-created_at", "-id"]),
             models.Index(name="execution_unit_status", fields=["unit_id", "status", "-created_at"]),
+            # The search for traces that were slower than so much.
+            models.Index(
+                ExpressionWrapper(F("finished_at") - F("created_at"), models.DurationField()),
+                name="execution_took",
+                condition=Q(finished_at__isnull=False),
+            ),
             models.Index(
                 name="execution_deadline",
                 fields=["deadline_at"],
@@ -224,6 +230,9 @@ class Attempt(Governed):
             models.Index(name="attempt_lease", fields=["lease_expires_at"], condition=Q(status=AttemptStatus.RUNNING)),
             # Few fail, and the search for traces asks which.
             models.Index(name="attempt_failed", fields=["execution_id"], condition=~Q(failure_class="")),
+            models.Index(
+                name="attempt_failed_so", fields=["failure_class", "execution_id"], condition=~Q(failure_class="")
+            ),
         ]
 
     @property

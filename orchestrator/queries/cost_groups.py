@@ -8,11 +8,16 @@ from uuid import UUID
 
 from django.db.models import Count, F, Q, Sum
 
+from audit.lifecycle import run
+from audit.refusals import Refusal
 from budgets.models import CostBasis, LedgerEntry, LedgerEntryQuerySet, LineKind
 from orchestrator.models import Cost
 
 COLUMNS = {"unit": "unit_id", "execution": "execution_id"}
 DAY = timedelta(days=1)
+MOST_LINES = 200_000
+_DEAREST = "SELECT * FROM orchestrator_dearestruns(%s, %s)"
+_TOTAL = ("group", "currency", "cost", "calls", "missing", "tokens_in", "tokens_out")
 Row = dict[str, Any]
 
 
@@ -22,6 +27,10 @@ class Period:
 
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def is_all_time(self) -> bool:
+        return self.since is None and self.until is None
 
     @property
     def days(self) -> tuple[date, date]:
@@ -36,13 +45,25 @@ class Period:
             return date.max, date.max
 
 
+class TooManyLines(Refusal):
+    """What single executions cost within a period is added up line by line, and so many take seconds."""
+
+    status_code = 400
+    code = "too_many_lines"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"More than {MOST_LINES:,} cost lines were written between from and to.",
+            remedy="Give a shorter period, or neither from nor to: what executions have cost over all time is kept.",
+        )
+
+
 def groups(unit_ids: frozenset[UUID], period: Period, by: str, most: int) -> list[Row]:
     """By currency and group, dearest first, at most so many. Every line counts that was written in the period."""
     column = COLUMNS.get(by, by)
-    lines = LedgerEntry.objects.filter(unit_id__in=unit_ids)
     if by == "execution":
-        # Roll-ups know no single execution.
-        return list(_by_cost(_of_lines(_between(lines, period.since, period.until), column))[:most])
+        return _of_executions(unit_ids, period, most)
+    lines = LedgerEntry.objects.filter(unit_id__in=unit_ids)
     first, end = period.days
     if first >= end:
         return _sorted(list(_of_lines(_between(lines, period.since, period.until), column)))[:most]
@@ -52,6 +73,16 @@ def groups(unit_ids: frozenset[UUID], period: Period, by: str, most: int) -> lis
         if since and until and since < until:
             found += _of_lines(_between(lines, since, until), column)
     return _sorted(_merged(found))[:most]
+
+
+def _of_executions(unit_ids: frozenset[UUID], period: Period, most: int) -> list[Row]:
+    """Over all time by their totals; within a period by the lines written in it: roll-ups know no single execution."""
+    if period.is_all_time:
+        return [dict(zip(_TOTAL, row, strict=True)) for row in run(_DEAREST, [list(unit_ids), most])]
+    lines = _between(LedgerEntry.objects.filter(unit_id__in=unit_ids), period.since, period.until)
+    if lines[: MOST_LINES + 1].count() > MOST_LINES:
+        raise TooManyLines
+    return list(_of_lines(lines, "execution_id").order_by(F("cost").desc(nulls_last=True), "group")[:most])
 
 
 def _midnight(day: date) -> datetime:
@@ -90,10 +121,6 @@ def _of_buckets(buckets: Any, column: str) -> Any:
             missing=Sum("unknown"),
         )
     )
-
-
-def _by_cost(rows: Any) -> Any:
-    return rows.order_by(F("cost").desc(nulls_last=True), "group")
 
 
 def _merged(rows: list[Row]) -> list[Row]:

@@ -3,12 +3,14 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
 from budgets.models import BusinessUnit, LedgerEntry
 from budgets.operations import Place, correct, import_call
 from budgets.pricing import Usage
+from orchestrator.queries import cost_groups
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,33 @@ def test_a_period_comes_to_its_lines(api, spent, period, group):
         assert row["cost"] == (f"{costs[key]:.10f}" if key[0] else None)
     order = [Decimal(row["cost"]) for row in body["results"] if row["cost"] is not None]
     assert order == sorted(order, reverse=True)
+
+
+class TestByExecution:
+    YESTERDAY = f"from={NOON - DAY:%Y-%m-%dT%H:%M:%SZ}&to={NOON:%Y-%m-%dT%H:%M:%SZ}"
+
+    @pytest.fixture(autouse=True)
+    def run(self, api):
+        """One line yesterday and one the day before."""
+        unit, run = BusinessUnit.objects.get(name="support"), uuid4()
+        for number in (1, 2):
+            usage = Usage(cost=Decimal(number), currency="USD", model="m", input_tokens=5)
+            import_call(usage, Place(unit_id=unit.pk, execution_id=run), at=NOON - number * DAY)
+        return str(run)
+
+    def test_all_of_it_counts_without_bounds_and_what_was_written_within_them(self, api, run):
+        for asked, cost in (("", "3.0000000000"), (self.YESTERDAY, "1.0000000000")):
+            (row,) = api.get(f"costs/?group_by=execution&{asked}")[1]["results"]
+            assert (row["group"], row["cost"]) == (run, cost)
+
+    def test_more_lines_than_can_be_added_up_are_refused_and_all_time_is_not(self, api, monkeypatch):
+        monkeypatch.setattr(cost_groups, "MOST_LINES", 0)
+
+        status, problem, _ = api.get(f"costs/?group_by=execution&{self.YESTERDAY}")
+
+        assert (status, problem["code"]) == (400, "too_many_lines")
+        assert "shorter period" in problem["remedy"]
+        assert [api.get(f"costs/?{asked}")[0] for asked in ("group_by=execution", self.YESTERDAY)] == [200, 200]
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00%2B14:00", "0001-01-01T10:00:00Z"])
