@@ -51,6 +51,18 @@ def test_the_page_fits_a_phone(spent, opened):
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_days_that_make_no_sense_are_said_above_the_figures(spent, opened):
+    person = opened("ada", viewport={"width": 390, "height": 800})
+    asked = "/costs/changes/?since=2026-11-20&until=2026-11-10&against=nonsense"
+    person.page.goto(asked)
+    said = person.page.locator("#changed").inner_text()
+    assert "From: 20 Nov 2026 is after 10 Nov 2026. 10 to 20 Nov 2026 is taken." in said
+    assert "Against days from: “nonsense” is not a day." in said
+    assert person.page.url.endswith(asked)
+    assert person.page.input_value("input[name=since]") == "2026-11-10"
+    assert person.axe() == []
+
+
 # The figure that each page is for, by the header above it.
 LEADING = {
     "/costs/": "Amount",
