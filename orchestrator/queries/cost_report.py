@@ -3,6 +3,7 @@
 The page and the file ask here, so they cannot disagree. A day is a day of UTC for every unit.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -90,33 +91,33 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The groups of one currency, dearest first. An empty currency: lines whose cost nobody knows."""
+    """The groups of one currency, dearest first, and what all of it cost before. No currency: lines whose cost nobody knows."""
 
     currency: str
     rows: list[Row]
+    before: Decimal
 
     @property
     def total(self) -> Sums:
         return sum((row.sums for row in self.rows), Sums())
 
-    @property
-    def before(self) -> Decimal:
-        return sum((row.before for row in self.rows), NOUGHT)
-
 
 def report(span: Span, by: tuple[str, ...]) -> list[Table]:
-    """One table per currency. What cost something before and nothing now has its row, too."""
+    """One table per currency. What cost something before and nothing now has its row, too, but for days: each is its own."""
     columns = [DIMENSIONS[name][0] for name in by]
     found = list(_sums(span, columns))
     names = _names(by, found, columns)
     tables: dict[str, list[Row]] = {}
+    was: Counter[str] = Counter()
     for one in found:
         sums, before = Sums(*(one[f"now_{name}"] for name in SUMS)), one["before"]
-        if sums != Sums() or before:
+        was[one["currency"]] += before
+        if sums != Sums() or (before and "day" not in by):
             values = tuple(str(one[column]) for column in columns)
             called = tuple(names.get((name, value), value) for name, value in zip(by, values, strict=True))
             tables.setdefault(one["currency"], []).append(Row(values, called, sums, before))
-    return [Table(currency, sorted(rows, key=_dearest)) for currency, rows in sorted(tables.items(), key=_known_first)]
+    ordered = sorted(tables.items(), key=_known_first)
+    return [Table(currency, sorted(rows, key=_dearest), Decimal(was[currency])) for currency, rows in ordered]
 
 
 def _sums(span: Span, columns: list[str]) -> Any:

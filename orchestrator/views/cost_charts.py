@@ -38,7 +38,7 @@ def charts(span: Span, by: str, unit: str) -> list[Drawn]:
 
 
 def _chart(table: Table, span: Span, by: str, unit: str) -> Chart:
-    values, names = _by_value(table, span, by)
+    values, names = _by_value(table, by)
     order = sorted(values, key=lambda value: (-sum(values[value].values()), value))
     kept = order if len(order) <= COLOURS else order[: COLOURS - 1]
     days = [span.since + timedelta(days=number) for number in range((span.until - span.since).days + 1)]
@@ -58,12 +58,12 @@ def _chart(table: Table, span: Span, by: str, unit: str) -> Chart:
     )
 
 
-def _by_value(table: Table, span: Span, by: str) -> tuple[Amounts, dict[str, str]]:
-    """Amounts by value and day, and what each value is called. Days before the span are compared with, and have no bar."""
+def _by_value(table: Table, by: str) -> tuple[Amounts, dict[str, str]]:
+    """Amounts by value and day, and what each value is called."""
     values: Amounts = {}
     names: dict[str, str] = {}
     for row in table.rows:
-        if row.values[0] >= str(span.since) and row.sums.amount:
+        if row.sums.amount:
             value, name = (row.values[1], row.names[1]) if by != "day" else ("", "All")
             values.setdefault(value, {})[row.values[0]] = row.sums.amount
             names[value] = name

@@ -101,7 +101,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
     spans = (asked.span, asked.span.before)
     days = [day.isoformat() for span in spans for day in (span.since, span.until)]
     lines = [
-        [*days, table.currency or None, *row.names, *_plain(row, table)]
+        [*days, table.currency or None, *row.names, *_plain(row, table, is_day="day" in asked.by)]
         for table in report(asked.span, asked.by)
         for row in table.rows
     ]
@@ -211,7 +211,7 @@ def _shown(table: Table, asked: Asked) -> dict[str, object]:
                 row.names,
                 row.sums,
                 percentage(100 * row.sums.amount / total.amount) if total.amount else "",
-                relative(row.before, row.sums.amount),
+                "" if "day" in asked.by else relative(row.before, row.sums.amount),
                 _behind(row, table.currency, asked),
             )
             for row in table.rows[:MOST_ROWS]
@@ -238,6 +238,7 @@ def _behind(row: Row, currency: str, asked: Asked) -> str:
     return f"{reverse('cost_lines')}?{urlencode(query)}"
 
 
-def _plain(row: Row, table: Table) -> list[object]:
+def _plain(row: Row, table: Table, *, is_day: bool) -> list[object]:
+    """A day has no day before it that it is compared with."""
     sums = [getattr(row.sums, name) for name in SUMS]
-    return [sums[0] if table.currency else None, *sums[1:], row.before]
+    return [sums[0] if table.currency else None, *sums[1:], None if is_day else row.before]

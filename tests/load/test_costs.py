@@ -46,16 +46,18 @@ PAGES = {
     "API, sums by model, since a moment": ("api-costs", "?group_by=model&from={month}T13:30:00Z"),
     "API, per success": ("api-cost-outcomes", "?since={month}"),
 }
-# Thirty days of 40 agents, 6 models, 10 tools, twenty lines an execution: seeding only, without a verb.
+# Thirty days of 40 agents, 6 models, 10 tools, twenty lines an execution, half of them estimated: seeding only, without a verb.
 RUN = """
 INSERT INTO orchestrator_execution ({columns}) SELECT {values}
 FROM orchestrator_execution AS model, generate_series(1, %(executions)s) AS n WHERE model.id = %(model)s
 """
 LINE = """
 INSERT INTO budgets_ledgerentry (id, kind, unit_id, execution_id, agent, tool, model, amount, currency, basis, input_tokens,
-  output_tokens, at)
+  output_tokens, rates, priced_by, at)
 SELECT gen_random_uuid(), 'model', unit_id, id, 'agent-' || n %% 40, 'tool-' || n %% 10, 'model-' || n %% 6, 0.0123, 'USD',
-  'reported', 900, 80, created_at + make_interval(secs => n)
+  CASE WHEN n %% 2 = 0 THEN 'estimated' ELSE 'reported' END, 900, 80,
+  CASE WHEN n %% 2 = 0 THEN '{"input_mtok": "2", "cache_read_mtok": "0.5", "output_mtok": "8"}' ELSE '{}' END::jsonb,
+  CASE WHEN n %% 2 = 0 THEN 'genai-prices' ELSE '' END, created_at + make_interval(secs => n)
 FROM orchestrator_execution, generate_series(1, %(lines)s) AS n
 """
 # One line in a thousand is corrected an hour later.

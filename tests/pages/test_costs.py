@@ -84,6 +84,19 @@ class TestTheSums:
         page = as_vera.get(f"{reverse('costs')}?since={day}&until={day}")
         assert [table["change"] for table in page.context["tables"]] == ["new"]
 
+    def test_by_day_are_of_the_days_that_are_shown_and_compare_all_of_them_with_those_before(self, unit, as_vera):
+        for day, cost in (("2026-03-09", "4"), ("2026-03-10", "1"), ("2026-03-11", "5")):
+            moment = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+            import_call(Usage(cost=Decimal(cost), currency="USD"), Place(unit_id=unit.pk), at=moment)
+        query = "?since=2026-03-10&until=2026-03-11&by=day&then="
+        (table,) = as_vera.get(f"{reverse('costs')}{query}").context["tables"]
+        assert [(row.names, row.change) for row in table["rows"]] == [(("2026-03-11",), ""), (("2026-03-10",), "")]
+        assert table["change"] == "+50.0 %"
+        assert [(row["day"], row["amount_before"]) for row in file_of(as_vera, query)] == [
+            ("2026-03-11", ""),
+            ("2026-03-10", ""),
+        ]
+
     def test_a_correction_changes_the_sum_and_makes_an_unknown_cost_known(self, unit, as_vera, kay):
         line = spend(unit, None)
         correct(line, to=Decimal("0.40"), currency="USD", why="The invoice", by=make.actor(kay))
