@@ -10,36 +10,21 @@ from decimal import Decimal
 from functools import reduce
 from operator import or_
 from typing import Any
-from uuid import UUID
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, UUIDField, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import run
 from audit.queries import counted_at_once
 from orchestrator.models import Action, Attempt, Execution, RunTotal
+from orchestrator.queries.among import among
 from orchestrator.queries.behind import Condition
 
 ANY = "any"
 # About where reading all of it begins to take longer than walking until a page is full.
 FEW = 20_000
 _APART = "SELECT root_id, reaches FROM orchestrator_tracesapart(%(least)s, %(units)s)"
-
-
-class Among(Func):
-    """True of a key that is one of an array's: the array is made once, and each of its keys found by index."""
-
-    template = "%(expressions)s)"
-    arg_joiner = " = ANY ("
-    output_field = BooleanField()
-
-
-def _among(ids: QuerySet[Any] | list[UUID], key: str = "pk") -> Condition:
-    array = Value(ids, ArrayField(UUIDField())) if isinstance(ids, list) else ArraySubquery(ids)
-    return Among(F(key), array)
 
 
 def _are_few(*shelves: QuerySet[Any]) -> bool:
@@ -60,7 +45,7 @@ def _somewhere(actor: Actor, *shelves: QuerySet[Any]) -> Condition:
     ids = [rows.order_by().filter(execution_id__isnull=False).values("execution_id") for rows in shelves]
     if _are_few(*shelves):
         first, *others = (Execution.objects.visible_to(actor).filter(pk__in=some).values("root_id") for some in ids)
-        return _among(first.union(*others, all=True))
+        return among(first.union(*others, all=True))
     here = reduce(or_, (Q(Exists(rows.filter(execution_id=OuterRef("pk")))) for rows in shelves))
     return here | Exists(_below(actor).filter(here))
 
@@ -79,7 +64,7 @@ def _failed(actor: Actor, kind: str) -> Condition:
 def _took(_: Actor, time: timedelta) -> Condition:
     rows = Execution.objects.filter(finished_at__isnull=False).alias(took=F("finished_at") - F("created_at"))
     slow = rows.filter(took__gte=time).order_by()
-    return _among(slow.values("pk")) if _are_few(slow) else Q(finished_at__gte=F("created_at") + time)
+    return among(slow.values("pk")) if _are_few(slow) else Q(finished_at__gte=F("created_at") + time)
 
 
 def _cost(actor: Actor, least: Decimal) -> Condition:
@@ -87,13 +72,13 @@ def _cost(actor: Actor, least: Decimal) -> Condition:
     units = list(scope.unit_ids(actor, "view"))
     apart = run(_APART, {"least": least, "units": units})
     reaching = [pk for pk, reaches in apart if reaches]
-    alone = ~Q(_among([pk for pk, _ in apart], "execution_id"))
+    alone = ~Q(among([pk for pk, _ in apart], "execution_id"))
     totals = RunTotal.objects.filter(alone, cost__gte=least, execution_id__isnull=False).order_by()
     if _are_few(totals):
-        return _among(
-            totals.values("execution_id").union(Execution.objects.filter(_among(reaching)).values("pk"), all=True)
+        return among(
+            totals.values("execution_id").union(Execution.objects.filter(among(reaching)).values("pk"), all=True)
         )
-    return Exists(totals.filter(execution_id=OuterRef("pk"))) | Q(_among(reaching))
+    return Exists(totals.filter(execution_id=OuterRef("pk"))) | Q(among(reaching))
 
 
 CONDITIONS: Mapping[str, Callable[[Actor, Any], Condition]] = {

@@ -8,19 +8,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from audit import scope
 from audit.actors import Actor
-from audit.definitions import DefinitionStatus
 from audit.queries import COUNTED_UP_TO
 from budgets.models import LedgerEntry
-from budgets.units import above
-from orchestrator.gate.propose import WORKFLOW
-from orchestrator.models import Agent, Execution, Tool
+from orchestrator.models import Execution
 from orchestrator.queries.costs import Cost, costs_by
 from orchestrator.queries.executions import ExecutionFilters, ExecutionList, listed, narrowed
 from orchestrator.queries.executions import choices as of_executions
+from orchestrator.queries.offered import callers
 from orchestrator.queries.trace_conditions import CONDITIONS
 
 FEWER_COUNTED = 1_000
@@ -69,17 +66,6 @@ def costs_of(actor: Actor, begun: Iterable[Execution]) -> dict[UUID, Cost]:
 
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
-    """What the filters offer: units and workflows of executions; agents and tools by their contracts, which are few."""
+    """What the filters offer."""
     told = of_executions(actor)
-    seen = scope.unit_ids(actor, "view")
-    near = Agent.objects.exclude(status=DefinitionStatus.DRAFT).filter(unit_id__in={*seen, *above(seen)})
-    tools = Tool.objects.exclude(status=DefinitionStatus.DRAFT)
-    agents = near.order_by().annotate(what=Value("agent")).values_list("what", "name")
-    contracts = set(agents.union(tools.order_by().annotate(what=Value("tool")).values_list("what", "name")))
-    own = {("agent", f"{WORKFLOW}{name}") for name, _ in told["workflow"]}
-    return {
-        **told,
-        **{
-            what: [(name, name) for kind, name in sorted(contracts | own) if kind == what] for what in ("agent", "tool")
-        },
-    }
+    return {**told, **callers(actor, (name for name, _ in told["workflow"]))}
