@@ -73,6 +73,12 @@ class Totals:
         return f"{self.calls:,}" if self.are_whole else f"{ADDED_UP_TO:,}+"
 
     @property
+    def note(self) -> str:
+        if self.are_whole:
+            return "over every action these filters let through"
+        return "so many calls are not added up" if self.cost is None else "of so many calls only the cost is added up"
+
+    @property
     def by_verdict(self) -> list[tuple[str, int]]:
         return [(verdict, self.verdicts[verdict]) for verdict in ("allow", "hold", "deny") if verdict in self.verdicts]
 

@@ -49,9 +49,9 @@ class TestTotals:
             for query in ({}, {"tier": "informational"}, {"status": "failed"})
         )
 
-        assert all("2+" in page and "Narrow the list to add up how they ended." in page for page in (whole, narrowed))
+        assert all("2+" in page and "Narrow the list to see how they ended." in page for page in (whole, narrowed))
         assert "0.0369 USD" in whole
-        assert "Narrow the list to add up what they cost" in narrowed
+        assert "Narrow the list to see what they cost" in narrowed
         assert "0.0369 USD" not in narrowed
         assert "0.0123 USD" in few
         assert "Narrow the list" not in few
