@@ -5,10 +5,10 @@ The sums of outcomes know every unit and workflow up to the last sweep; what is 
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 
 from audit import scope
 from audit.actors import Actor
@@ -56,10 +56,16 @@ def callers(actor: Actor, workflows: Iterable[str]) -> dict[str, list[tuple[str,
     """
     seen = scope.unit_ids(actor, "view")
     agents = Agent.objects.exclude(status=DefinitionStatus.DRAFT).filter(unit_id__in={*seen, *above(seen)})
-    tools = Tool.objects.exclude(status=DefinitionStatus.DRAFT).order_by()
-    named = agents.order_by().annotate(what=Value("agent")).values_list("what", "name")
-    found = {*named.union(tools.annotate(what=Value("tool")).values_list("what", "name"))}
-    for agent, tool in Action.objects.visible_to(actor).newest_first().values_list("agent", "tool")[:NEWEST]:
-        found |= {("agent", agent), ("tool", tool)}
+    tools = Tool.objects.exclude(status=DefinitionStatus.DRAFT)
+    newest = Action.objects.visible_to(actor).newest_first()
+    shelves = (
+        _named("agent", agents.order_by(), "name"), _named("tool", tools.order_by(), "name"),
+        _named("agent", newest, "agent")[:NEWEST], _named("tool", newest, "tool")[:NEWEST],
+    )  # fmt: skip
+    found = {*shelves[0].union(*shelves[1:])}
     found |= {("agent", f"{WORKFLOW}{name}") for name in workflows}
     return {what: [(name, name) for kind, name in sorted(found) if kind == what] for what in ("agent", "tool")}
+
+
+def _named(what: str, rows: QuerySet[Any], column: str) -> Any:
+    return rows.annotate(what=Value(what)).values_list("what", column)

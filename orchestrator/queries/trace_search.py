@@ -48,8 +48,9 @@ def trace_list(
     """Newest first. What a row cost is what its whole trace cost."""
     rows = narrowed(began(actor), filters)
     asked = {name: value for name in CONDITIONS if (value := getattr(filters, name))}
+    begun = (max(filter(None, (filters.since, filters.begun_from)), default=None), filters.begun_until)
     for name, value in asked.items():
-        rows = rows.filter(CONDITIONS[name](actor, value))
+        rows = rows.filter(CONDITIONS[name](actor, value, begun))
     # What happened inside is looked up for each of them: counting thousands would take longer than all the rest.
     up_to = FEWER_COUNTED if asked else COUNTED_UP_TO
     return listed(rows, now=now, after=after, before=before, costs=lambda begun: costs_of(actor, begun), up_to=up_to)
