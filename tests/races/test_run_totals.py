@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from audit import lifecycle, scope
+from audit import scope
 from budgets.models import LedgerEntry
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
@@ -42,7 +42,7 @@ class World:
         for days, run in enumerate(self.runs):
             make.later("orchestrator_execution", "created_at", run.pk, days * 86_400)
             run.refresh_from_db()
-        self.runs.append(undo_of(self.runs[0]))
+        self.runs.append(make.undo_of(self.runs[0]))
         self.ids = [None, uuid4(), *(run.pk for run in self.runs)]
 
     def spend(self):
@@ -62,15 +62,6 @@ class World:
         with transaction.atomic():
             self.spend()
             transaction.set_rollback(True)
-
-
-def undo_of(run):
-    undo = Execution(
-        workflow="undo:closing", parent_id=run.pk, root_id=run.root_id, trace_id=run.trace_id, release_id=run.release_id,
-        unit_id=run.unit_id, unit_title=run.unit_title, requester="x", requester_name="x", execution_hash="x",
-    )  # fmt: skip
-    lifecycle.born(undo, by=make.MAKER)
-    return undo
 
 
 def totals(actor):
