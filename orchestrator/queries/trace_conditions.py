@@ -24,7 +24,7 @@ from orchestrator.queries.behind import Condition
 ANY = "any"
 # About where reading all of it begins to take longer than walking until a page is full.
 FEW = 20_000
-# Fewer than these are told to the walk.
+# No more than these are told to the walk.
 FEW_NEWER = 1_000
 Begun = tuple[datetime | None, datetime | None]
 # Of whom, what is asked, and when what is looked for was begun at all.
