@@ -17,7 +17,7 @@ from approvals import operations as approvals
 from approvals.admin.fields import NeedsField
 from approvals.models import ApprovalPolicy, ApprovalRequest, BusinessCalendar, LinkedAccounts, ReviewerGroup
 from approvals.operations import Voice
-from audit import actors, events
+from audit import actors, events, lifecycle
 from audit.actors import Actor, system
 from audit.definitions import activate, draft
 from audit.ids import new_id
@@ -34,6 +34,7 @@ from orchestrator.gate import propose as gate_propose
 from orchestrator.gate import redeem as gate_redeem
 from orchestrator.gate import report as gate_report
 from orchestrator.models import Action, Agent, Alert, DeadLetter, Execution, Tool
+from orchestrator.models.execution import UNDO
 from orchestrator.operations import executions
 from orchestrator.releases.bundle import publish
 from orchestrator.statuses import StepStatus
@@ -283,6 +284,17 @@ def execution(
     else:
         _WALKS[status](started, asker)
     return Execution.objects.get(pk=started.pk)
+
+
+def undo_of(run: Execution) -> Execution:
+    """What undoes it, as one of its trace; without a step."""
+    undo = Execution(
+        workflow=f"{UNDO}{run.workflow}", parent_id=run.pk, root_id=run.root_id, trace_id=run.trace_id,
+        release_id=run.release_id, unit_id=run.unit_id, unit_title=run.unit_title, requester="x", requester_name="x",
+        execution_hash="x",
+    )  # fmt: skip
+    lifecycle.born(undo, by=MAKER)
+    return undo
 
 
 def claimed(started: Execution) -> Segment:

@@ -129,10 +129,13 @@ class Traces(ApiView):
     @extend_schema(responses=listing(FoundTraceShape), summary="Search traces by what happened in them, newest first")
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
-        rows = began(actor)
+        rows, said = began(actor), request.query_params
+        after, before = (
+            value_of(name, when, said[name]) if name in said else None for name in ("created_after", "created_before")
+        )
         for name, reads in IN_IT.items():
-            if request.query_params.get(name):
-                rows = rows.filter(CONDITIONS[name](actor, value_of(name, reads, request.query_params[name])))
+            if said.get(name):
+                rows = rows.filter(CONDITIONS[name](actor, value_of(name, reads, said[name]), (after, before)))
         return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: _found(found, actor), known=(*IN_IT,))
 
 

@@ -9,8 +9,8 @@ from orchestrator.models.run_total import MEASURES
 
 _KEY = "execution_id, unit_id, currency"
 _ADD = f"""
-INSERT INTO orchestrator_runtotal AS kept ({_KEY}, shared, cost, {", ".join(MEASURES)})
-SELECT {_KEY}, bool_or(shared), sum(cost), {", ".join(f"sum({name})" for name in MEASURES)}
+INSERT INTO orchestrator_runtotal AS kept ({_KEY}, day, shared, cost, {", ".join(MEASURES)})
+SELECT {_KEY}, max(day), bool_or(shared), sum(cost), {", ".join(f"sum({name})" for name in MEASURES)}
 FROM orchestrator_runchange WHERE written_in >= %s::text::xid8 AND written_in < %s::text::xid8
 GROUP BY {_KEY}
 ON CONFLICT ({_KEY}) DO UPDATE SET cost = coalesce(kept.cost + excluded.cost, kept.cost, excluded.cost),

@@ -27,24 +27,29 @@ TIMES = {"took": "took", "overhead": "overhead", **dict(zip(STAGES, STAGE_TIMES,
 
 _PLACE = "unit_id = ANY (%(units)s) AND {at} >= %(since)s AND {at} < %(until)s"
 _IN_RANGE, _ASKED_IN_RANGE = _PLACE.format(at="asked_at"), "e." + _PLACE.format(at="e.created_at")
-_NEW = f"""
-WITH fold AS MATERIALIZED (SELECT COALESCE((SELECT levels_before FROM orchestrator_costfold), 0) AS before)
-SELECT ARRAY(
+# Those in the range that the sweep has not seen as they are now: all, before the command has run.
+_FRESH = f"""
+fold AS MATERIALIZED (SELECT COALESCE((SELECT levels_before FROM orchestrator_costfold), 0) AS before),
+fresh AS MATERIALIZED (SELECT ARRAY(
   SELECT e.id FROM fold CROSS JOIN LATERAL orchestrator_runstouched(fold.before, 9223372036854775807) AS touched (id)
   JOIN orchestrator_execution AS e ON e.id = touched.id WHERE fold.before > 0 AND {_ASKED_IN_RANGE}
   UNION ALL SELECT e.id FROM orchestrator_execution AS e WHERE (SELECT before FROM fold) = 0 AND {_ASKED_IN_RANGE}
-) AS new, (
+) AS ids)
+"""
+_NEW = f"""
+WITH {_FRESH} SELECT (SELECT ids FROM fresh) AS new, (SELECT before > 0 FROM fold) AS is_kept, (
   SELECT COALESCE(sum(asked), 0)::bigint FROM orchestrator_levelrollup WHERE unit_id = ANY (%(units)s) AND by = 'unit'
     AND day BETWEEN (%(since)s AT TIME ZONE 'UTC')::date AND (%(until)s AT TIME ZONE 'UTC')::date
 ) AS kept
 """
 # Facts of each: as the sweep keeps them, and anew of those that have changed since.
 _RUNS = f"""
-  SELECT * FROM orchestrator_runlevel WHERE {_IN_RANGE} AND execution_id <> ALL (%(new)s)
-  UNION ALL SELECT * FROM orchestrator_runlevels(%(new)s)
+  SELECT * FROM orchestrator_runlevel WHERE {_IN_RANGE} AND execution_id <> ALL ({{new}})
+  UNION ALL SELECT * FROM orchestrator_runlevels({{new}})
 """
 _FAILING = f"""
-SELECT workflow || ' / ' || failing AS step, count(*) AS failures FROM ({_RUNS}) AS runs WHERE failing <> ''
+WITH {_FRESH} SELECT workflow || ' / ' || failing AS step, count(*) AS failures
+FROM ({_RUNS.format(new="(SELECT ids FROM fresh)::uuid[]")}) AS runs WHERE failing <> ''
 GROUP BY workflow, failing ORDER BY count(*) DESC, 1 LIMIT 1
 """
 _FACTS = ", ".join(name for name in (*COUNTS, "cost", *TIMES.values()) if name not in ("proposed", "denied"))
@@ -60,7 +65,7 @@ _OF_LINES = {
     False: f"SELECT false, {{called}}, proposed, denied, {_FACTS} FROM runs",
 }
 _EXACT = f"""
-WITH runs AS MATERIALIZED ({_RUNS}), lines (every, called, proposed, denied, {_FACTS}) AS (
+WITH runs AS MATERIALIZED ({_RUNS.format(new="%(new)s")}), lines (every, called, proposed, denied, {_FACTS}) AS (
   SELECT true, '', proposed, denied, {_FACTS} FROM runs UNION ALL {{of_lines}}
 )
 SELECT called, count(*) AS asked, {_ADDED}, {_PERCENTILES}
@@ -117,24 +122,26 @@ class Line:
     percentiles: Mapping[str, Pair]
     # Times one by one; otherwise out of tallies.
     is_exact: bool
+    # Whether the sweep follows executions; until `rebuild_rollups` has run after an upgrade, stored rows are read.
+    is_kept: bool
 
 
 def lines(span: Span, *, by: str) -> list[Line]:
     """The line of all first, then the groups with most, a hundred at most; none where nothing was asked for."""
-    new, kept = _new(span)
-    values = span.values | {"new": new, "by": by}
-    if kept + len(new) <= EXACT_UP_TO:
+    (found,) = rows_of(_NEW, span.values)
+    values, is_kept = span.values | {"new": found["new"], "by": by}, found["is_kept"]
+    if found["kept"] + len(found["new"]) <= EXACT_UP_TO:
         of_lines = _OF_LINES[by == "agent"].format(called=GROUPS[by])
-        return [_exact(row) for row in rows_of(_EXACT.format(of_lines=of_lines), values)]
+        return [_exact(row, is_kept) for row in rows_of(_EXACT.format(of_lines=of_lines), values)]
     rows = [_numbers(row) for row in rows_of(_SUMMED, values | _whole_days(span))]
     units = [row for row in rows if row["by"] == "unit"]
     whole = reduce(_both, units) | {"called": ""} if units else None
-    return [_summed(row) for row in (whole, *[row for row in rows if row["by"] == by][:MOST_LINES]) if row]
+    return [_summed(row, is_kept) for row in (whole, *[row for row in rows if row["by"] == by][:MOST_LINES]) if row]
 
 
 def failing_step(span: Span) -> tuple[str, int] | None:
     """The step in which most executions of the range failed, and how many."""
-    found = rows_of(_FAILING, span.values | {"new": _new(span)[0]})
+    found = rows_of(_FAILING, span.values)
     return (found[0]["step"], found[0]["failures"]) if found else None
 
 
@@ -144,12 +151,6 @@ def rows_of(sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         cursor.execute(sql, values)
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _new(span: Span) -> tuple[list[UUID], int]:
-    """Those in the range that the sweep has not seen as they are now, and about how many there are beside them."""
-    (row,) = rows_of(_NEW, span.values)
-    return row["new"], row["kept"]
 
 
 def _whole_days(span: Span) -> dict[str, Any]:
@@ -174,21 +175,21 @@ def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return one | {name: one[name] + other[name] for name in SUMS}
 
 
-def _exact(row: dict[str, Any]) -> Line:
+def _exact(row: dict[str, Any], is_kept: bool) -> Line:
     told: dict[str, Pair] = {name: row[f"{name}_percentiles"] or (None, None) for name in TIMES}
-    return _line(row, told, is_exact=True)
+    return _line(row, told, True, is_kept)
 
 
-def _summed(row: dict[str, Any]) -> Line:
+def _summed(row: dict[str, Any], is_kept: bool) -> Line:
     told = {name: _pair(row[f"{name}_tally"]) for name in TIMES}
-    return _line(row, told, is_exact=False)
+    return _line(row, told, False, is_kept)
 
 
 def _pair(tally: int) -> Pair:
     return tallies.percentile(tally, SHARES[0]), tallies.percentile(tally, SHARES[1])
 
 
-def _line(row: dict[str, Any], percentiles: Mapping[str, Pair], *, is_exact: bool) -> Line:
+def _line(row: dict[str, Any], percentiles: Mapping[str, Pair], is_exact: bool, is_kept: bool) -> Line:
     sums = {name: int(row[name]) for name in ("asked", *COUNTS)}
     seconds = {name: float(row[f"{name}_time"]) for name in STAGES}
-    return Line(row["called"], sums, float(row["cost"]), seconds, percentiles, is_exact)
+    return Line(row["called"], sums, float(row["cost"]), seconds, percentiles, is_exact, is_kept)

@@ -39,6 +39,7 @@ class Level:
     stages: Mapping[str, Stage]
     # Whether times are told to the last digit, or within 5 per cent.
     is_exact: bool
+    is_kept: bool
 
     def share(self, what: str, of: str) -> float | None:
         """Percent; None where there is nothing to divide by."""
@@ -85,7 +86,7 @@ TIMES = ("took_p50", "took_p95", "overhead_p50", "overhead_p95")
 def levels(span: Span, *, by: str = "workflow") -> list[Level]:
     """The line of all executions first, then the groups with most executions, a hundred at most."""
     return [_level(line) for line in lines(span, by=by)] or [
-        Level("", dict.fromkeys(COUNTS, 0), dict.fromkeys(TIMES), None, 0, {}, True)
+        Level("", dict.fromkeys(COUNTS, 0), dict.fromkeys(TIMES), None, 0, {}, True, True)
     ]
 
 
@@ -93,7 +94,7 @@ def _level(line: Line) -> Level:
     times = dict(zip(TIMES, (*line.percentiles["took"], *line.percentiles["overhead"]), strict=True))
     priced, counts = line.sums["priced"], {name: line.sums[name] for name in COUNTS}
     cost = line.cost / priced if priced else None
-    return Level(line.called, counts, times, cost, line.sums["staged"], stages(line), line.is_exact)
+    return Level(line.called, counts, times, cost, line.sums["staged"], stages(line), line.is_exact, line.is_kept)
 
 
 def judged(level: Level, ranges: Mapping[str, Range] | None = None) -> list[Judged]:

@@ -10,12 +10,12 @@ from django.db import migrations, models
 # the roll-ups of costs.
 CHANGES = """
 CREATE VIEW orchestrator_runchange AS
-SELECT line.written_in, line.execution_id, line.unit_id, line.currency, coalesce(run.unit_id <> line.unit_id, false) AS shared,
-  line.amount AS cost, (line.kind <> 'correction')::int AS calls, (line.amount IS NULL)::int AS missing, line.input_tokens,
+SELECT line.written_in, line.execution_id, line.unit_id, line.currency, (run.created_at AT TIME ZONE 'UTC')::date AS day,
+  coalesce(run.unit_id <> line.unit_id, false) AS shared, line.amount AS cost, (line.kind <> 'correction')::int AS calls, (line.amount IS NULL)::int AS missing, line.input_tokens,
   line.output_tokens
 FROM budgets_ledgerentry AS line LEFT JOIN orchestrator_execution AS run ON run.id = line.execution_id
 UNION ALL
-SELECT change.written_in, line.execution_id, line.unit_id, line.currency, false, NULL, 0, -1, 0, 0
+SELECT change.written_in, line.execution_id, line.unit_id, line.currency, NULL, false, NULL, 0, -1, 0, 0
 FROM budgets_ledgerentry AS change JOIN budgets_ledgerentry AS line ON line.id = change.corrects_id
 WHERE line.amount IS NULL AND NOT EXISTS (
   SELECT FROM budgets_ledgerentry AS earlier
@@ -113,6 +113,7 @@ class Migration(migrations.Migration):
                 ("execution_id", models.UUIDField(null=True)),
                 ("unit_id", models.UUIDField()),
                 ("currency", models.TextField()),
+                ("day", models.DateField(null=True)),
                 ("shared", models.BooleanField()),
                 ("cost", models.DecimalField(decimal_places=10, max_digits=30, null=True)),
                 ("calls", models.BigIntegerField()),
@@ -122,7 +123,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["cost"], name="run_total_cost"),
+                    models.Index(fields=["day", "cost"], name="run_total_cost"),
                     models.Index(
                         models.F("unit_id"),
                         models.OrderBy(models.F("cost"), descending=True, nulls_last=True),

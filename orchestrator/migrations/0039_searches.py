@@ -1,5 +1,5 @@
-"""What the search for traces asks of all executions: how long they took, in which way anything failed, who called what. Built
-while the system runs.
+"""What is searched for among all executions and calls: how long they took, in which way anything failed, who called what and
+what came of it. Built while the system runs.
 """
 
 from django.contrib.postgres.operations import AddIndexConcurrently
@@ -24,6 +24,9 @@ class Migration(migrations.Migration):
         AddIndexConcurrently("execution", TOOK),
         AddIndexConcurrently("attempt", failed_so("attempt_failed_so")),
         AddIndexConcurrently("action", failed_so("action_failed_so")),
-        AddIndexConcurrently("action", models.Index(name="action_agent_time", fields=["agent", "-created_at", "-id"])),
-        AddIndexConcurrently("action", models.Index(name="action_tool_time", fields=["tool", "-created_at", "-id"])),
+        AddIndexConcurrently("action", models.Index(name="action_time", fields=["-created_at", "-id"])),
+        *(
+            AddIndexConcurrently("action", models.Index(name=f"action_{name}_time", fields=[name, "-created_at", "-id"]))
+            for name in ("agent", "tool", "status", "verdict", "tier")
+        ),
     ]

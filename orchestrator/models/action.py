@@ -126,9 +126,13 @@ class Action(Governed):
         ]
         indexes = [
             models.Index(name="action_unit_time", fields=["unit_id", "-created_at", "-id"]),
-            # Whatever one agent did, or one tool: of nobody in particular, too, and of one that never did anything.
+            # The list of many units, and what it is narrowed to: of one that nothing is of, too.
+            models.Index(name="action_time", fields=["-created_at", "-id"]),
             models.Index(name="action_agent_time", fields=["agent", "-created_at", "-id"]),
             models.Index(name="action_tool_time", fields=["tool", "-created_at", "-id"]),
+            models.Index(name="action_status_time", fields=["status", "-created_at", "-id"]),
+            models.Index(name="action_verdict_time", fields=["verdict", "-created_at", "-id"]),
+            models.Index(name="action_tier_time", fields=["tier", "-created_at", "-id"]),
             models.Index(name="action_execution", fields=["execution_id", "created_at"]),
             models.Index(name="action_joins_trace", fields=["trace_id"], condition=Q(trace_id__isnull=False)),
             models.Index(

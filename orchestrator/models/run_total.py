@@ -10,13 +10,15 @@ MEASURES = ("calls", "missing", "input_tokens", "output_tokens")
 class RunTotal(models.Model):
     """Of one execution in one currency, paid by one unit; without an execution: of all that a unit paid for none.
 
-    Callers name executions of their own, too: then there is no such row of ours. `cost` is empty where nobody knows any, and
-    `missing` says of how many calls. `shared`: several units paid for it, or another one than its own.
+    Callers name executions of their own, too: then there is no such row of ours, and no day, which is the one that the
+    execution was asked for on. `cost` is empty where nobody knows any, and `missing` says of how many calls. `shared`: several
+    units paid for it, or another one than its own.
     """
 
     execution_id = models.UUIDField(null=True)
     unit_id = models.UUIDField()
     currency = models.TextField()
+    day = models.DateField(null=True)
     shared = models.BooleanField()
     cost = models.DecimalField(max_digits=30, decimal_places=10, null=True)
     calls = models.BigIntegerField()
@@ -35,8 +37,8 @@ class RunTotal(models.Model):
             )
         ]
         indexes = [
-            # Traces that cost at least so much, whoever's.
-            models.Index(name="run_total_cost", fields=["cost"]),
+            # Traces that cost at least so much, the newest days first.
+            models.Index(name="run_total_cost", fields=["day", "cost"]),
             # The dearest of a unit.
             models.Index(
                 models.F("unit_id"),

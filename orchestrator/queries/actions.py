@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from approvals import snapshots
 from approvals.models import ApprovalRequest, Decision
@@ -17,15 +17,19 @@ from approvals.snapshots import Reading
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, visible_or_refuse
-from budgets.models import LedgerEntry, LedgerEntryQuerySet
+from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.models import Action, Execution, Tool
 from orchestrator.operations.undo_plan import plan_of
+from orchestrator.queries.among import among
 from orchestrator.queries.behind import Behind, calls_behind
-from orchestrator.queries.costs import Cost, cost_of
+from orchestrator.queries.cost_groups import Period, spent
+from orchestrator.queries.costs import Cost, added, cost_of
+from orchestrator.queries.offered import callers, offered
 from orchestrator.statuses import ActionStatus
 
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
+ADDED_UP_TO = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +47,36 @@ class ActionFilters:
     q: str = ""
     behind: Behind | None = None
 
+    @property
+    def only_calls(self) -> bool:
+        """Whether it is narrowed by something only a call has."""
+        return bool(self.tool or self.status or self.verdict or self.tier or self.q or self.behind)
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over every action of the list, not over the page."""
+    """Sums over every action of the list, not over the page. More than so many are counted no further: how they ended is not
+    known then, and neither is the cost of a list that is narrowed by something only a call has.
+    """
 
     calls: int
     verdicts: dict[str, int]
     statuses: dict[str, int]
-    cost: Cost
+    cost: Cost | None
+
+    @property
+    def are_whole(self) -> bool:
+        return self.calls <= ADDED_UP_TO
+
+    @property
+    def count(self) -> str:
+        return f"{self.calls:,}" if self.are_whole else f"{ADDED_UP_TO:,}+"
+
+    @property
+    def note(self) -> str:
+        if self.are_whole:
+            return "over every action these filters let through"
+        return "so many calls are not added up" if self.cost is None else "of so many calls only the cost is added up"
 
     @property
     def by_verdict(self) -> list[tuple[str, int]]:
@@ -83,7 +108,7 @@ class ActionList:
 def action_list(actor: Actor, filters: ActionFilters, *, after: str = "", before: str = "") -> ActionList:
     rows = narrowed(Action.objects.visible_to(actor), filters)
     found = NEWEST_FIRST.slice(rows.defer("context", "result", "record"), after=after, before=before)
-    return ActionList(titled(found.rows), found, _totals(rows, _entries(actor, filters, rows)))
+    return ActionList(titled(found.rows), found, _totals(actor, filters, rows))
 
 
 def narrowed(rows: QuerySet[Action], filters: ActionFilters) -> QuerySet[Action]:
@@ -123,36 +148,41 @@ def title(action: Action, tools: dict[tuple[str, str], Tool]) -> str:
     return title_of(tool, json.loads(action.arguments)) if tool else f"Call {action.tool}"
 
 
-def _entries(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> LedgerEntryQuerySet:
-    """The ledger lines behind the list: what these calls cost and, unless the list is narrowed by something only a call
-    has, what was reported beside them (model calls)."""
-    entries = LedgerEntry.objects.visible_to(actor)
-    if filters.tool or filters.status or filters.verdict or filters.tier or filters.q or filters.behind:
-        return entries.filter(action_id__in=rows.order_by().values("id"))
-    wanted = {
-        "agent": filters.agent,
-        "unit_id": filters.unit,
-        "execution_id": filters.execution,
-        "at__gte": filters.since,
-    }
-    return entries.filter(**{name: value for name, value in wanted.items() if value})
-
-
-def _totals(rows: QuerySet[Action], entries: LedgerEntryQuerySet) -> Totals:
+def _totals(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> Totals:
     verdicts: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
-    for verdict, status, number in rows.order_by().values_list("verdict", "status").annotate(n=Count("id")):
-        verdicts[verdict] += number
-        statuses[status] += number
-    return Totals(verdicts.total(), dict(verdicts), dict(statuses), cost_of(entries))
+    for verdict, status in rows.order_by().values_list("verdict", "status")[: ADDED_UP_TO + 1]:
+        verdicts[verdict] += 1
+        statuses[status] += 1
+    if verdicts.total() > ADDED_UP_TO:
+        return Totals(verdicts.total(), {}, {}, None if filters.only_calls else _spent(actor, filters))
+    cost = _spent_on(actor, rows) if filters.only_calls else _spent(actor, filters)
+    return Totals(verdicts.total(), dict(verdicts), dict(statuses), cost)
+
+
+def _spent_on(actor: Actor, rows: QuerySet[Action]) -> Cost:
+    """What these calls cost. Lines of an execution's calls are found through it, as all of its lines are."""
+    lines = LedgerEntry.objects.visible_to(actor)
+    alone, within = rows.order_by().filter(execution_id=None), rows.order_by().exclude(execution_id=None)
+    apart = lines.filter(among(alone.values("pk"), "action_id"), execution_id=None)
+    theirs = lines.filter(among(within.values("execution_id"), "execution_id"), action_id__in=within.values("pk"))
+    return added([cost_of(apart), cost_of(theirs)])
+
+
+def _spent(actor: Actor, filters: ActionFilters) -> Cost:
+    """What these calls cost, and what was reported beside them (model calls)."""
+    seen = scope.unit_ids(actor, "view")
+    units = seen & {UUID(str(filters.unit))} if filters.unit else seen
+    narrowed = {"agent": filters.agent} if filters.agent else {}
+    if not filters.execution:
+        return spent(units, Period(since=filters.since), **narrowed)
+    lines = LedgerEntry.objects.filter(unit_id__in=units, execution_id=filters.execution, **narrowed)
+    return cost_of(lines.filter(at__gte=filters.since) if filters.since else lines)
 
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer."""
-    rows = Action.objects.visible_to(actor).order_by()
-    agents = rows.values_list("agent", flat=True).distinct()[:200]
-    tools = rows.values_list("tool", flat=True).distinct()[:500]
-    return {name: [(one, one) for one in sorted(found)] for name, found in (("agent", agents), ("tool", tools))}
+    return callers(actor, offered(actor).workflows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Sums by one thing between two moments: whole days from the roll-ups, what is left of a day at either end from the ledger."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from audit.lifecycle import run
 from audit.refusals import Refusal
 from budgets.models import CostBasis, LedgerEntry, LedgerEntryQuerySet, LineKind
 from orchestrator.models import Cost
+from orchestrator.queries import costs
 
 COLUMNS = {"unit": "unit_id", "execution": "execution_id"}
 DAY = timedelta(days=1)
@@ -44,6 +46,13 @@ class Period:
         except OverflowError:  # at the end of the calendar
             return date.max, date.max
 
+    @property
+    def ends(self) -> list["Period"]:
+        """What is left of it before and after its whole days."""
+        first, end = self.days
+        bounds = ((self.since, _midnight(first)), (_midnight(end), self.until))
+        return [Period(since=since, until=until) for since, until in bounds if since and until and since < until]
+
 
 class TooManyLines(Refusal):
     """What single executions cost within a period is added up line by line, and so many take seconds."""
@@ -66,20 +75,44 @@ def groups(unit_ids: frozenset[UUID], period: Period, by: str, most: int) -> lis
     lines = LedgerEntry.objects.filter(unit_id__in=unit_ids)
     first, end = period.days
     if first >= end:
-        return _sorted(list(_of_lines(_between(lines, period.since, period.until), column)))[:most]
+        return _sorted(list(_of_lines(_within(lines, period), column)))[:most]
     buckets = Cost.objects.filter(unit_id__in=unit_ids, day__gte=first, day__lt=end)
     found = list(_of_buckets(buckets, column))
-    for since, until in ((period.since, _midnight(first)), (_midnight(end), period.until)):
-        if since and until and since < until:
-            found += _of_lines(_between(lines, since, until), column)
+    for part in period.ends:
+        found += _of_lines(_within(lines, part), column)
     return _sorted(_merged(found))[:most]
+
+
+def spent(unit_ids: Collection[UUID], period: Period, **narrowed: str) -> costs.Cost:
+    """What these units paid in the period, as pages show it; narrowed to an agent, a model or whatever else buckets know."""
+    lines = LedgerEntry.objects.filter(unit_id__in=unit_ids, **narrowed)
+    first, end = period.days
+    if first >= end:
+        return costs.cost_of(_within(lines, period))
+    buckets = Cost.objects.filter(unit_id__in=unit_ids, day__gte=first, day__lt=end, **narrowed)
+    return costs.added([_cost_of_buckets(buckets), *(costs.cost_of(_within(lines, part)) for part in period.ends)])
+
+
+def _cost_of_buckets(buckets: Any) -> costs.Cost:
+    rows = sorted(_of_buckets(buckets, "currency", estimated=Sum("estimated")), key=lambda row: row["currency"])
+    names = {
+        "input_tokens": "tokens_in",
+        "output_tokens": "tokens_out",
+        "lines": "calls",
+        "unknown": "missing",
+        "estimated": "estimated",
+    }
+    return costs.Cost(
+        amounts=tuple((row["currency"], row["cost"]) for row in rows if row["cost"] is not None),
+        **{name: sum(row[of] for row in rows) for name, of in names.items()},
+    )
 
 
 def _of_executions(unit_ids: frozenset[UUID], period: Period, most: int) -> list[Row]:
     """Over all time by their totals; within a period by the lines written in it: roll-ups know no single execution."""
     if period.is_all_time:
         return [dict(zip(_TOTAL, row, strict=True)) for row in run(_DEAREST, [list(unit_ids), most])]
-    lines = _between(LedgerEntry.objects.filter(unit_id__in=unit_ids), period.since, period.until)
+    lines = _within(LedgerEntry.objects.filter(unit_id__in=unit_ids), period)
     if lines[: MOST_LINES + 1].count() > MOST_LINES:
         raise TooManyLines
     return list(_of_lines(lines, "execution_id").order_by(F("cost").desc(nulls_last=True), "group")[:most])
@@ -89,8 +122,8 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-def _between(lines: LedgerEntryQuerySet, since: datetime | None, until: datetime | None) -> LedgerEntryQuerySet:
-    bounds = {"at__gte": since, "at__lt": until}
+def _within(lines: LedgerEntryQuerySet, period: Period) -> LedgerEntryQuerySet:
+    bounds = {"at__gte": period.since, "at__lt": period.until}
     return lines.filter(**{name: moment for name, moment in bounds.items() if moment})
 
 
@@ -109,7 +142,7 @@ def _of_lines(lines: LedgerEntryQuerySet, column: str) -> Any:
     )
 
 
-def _of_buckets(buckets: Any, column: str) -> Any:
+def _of_buckets(buckets: Any, column: str, **more: Any) -> Any:
     return (
         buckets.order_by()
         .values("currency", group=F(column))
@@ -119,6 +152,7 @@ def _of_buckets(buckets: Any, column: str) -> Any:
             tokens_out=Sum("output_tokens"),
             calls=Sum("lines"),
             missing=Sum("unknown"),
+            **more,
         )
     )
 

@@ -8,19 +8,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from audit import scope
 from audit.actors import Actor
-from audit.definitions import DefinitionStatus
 from audit.queries import COUNTED_UP_TO
 from budgets.models import LedgerEntry
-from budgets.units import above
-from orchestrator.gate.propose import WORKFLOW
-from orchestrator.models import Agent, Execution, Tool
+from orchestrator.models import Execution
 from orchestrator.queries.costs import Cost, costs_by
 from orchestrator.queries.executions import ExecutionFilters, ExecutionList, listed, narrowed
 from orchestrator.queries.executions import choices as of_executions
+from orchestrator.queries.offered import callers
 from orchestrator.queries.trace_conditions import CONDITIONS
 
 FEWER_COUNTED = 1_000
@@ -51,8 +48,9 @@ def trace_list(
     """Newest first. What a row cost is what its whole trace cost."""
     rows = narrowed(began(actor), filters)
     asked = {name: value for name in CONDITIONS if (value := getattr(filters, name))}
+    begun = (max(filter(None, (filters.since, filters.begun_from)), default=None), filters.begun_until)
     for name, value in asked.items():
-        rows = rows.filter(CONDITIONS[name](actor, value))
+        rows = rows.filter(CONDITIONS[name](actor, value, begun))
     # What happened inside is looked up for each of them: counting thousands would take longer than all the rest.
     up_to = FEWER_COUNTED if asked else COUNTED_UP_TO
     return listed(rows, now=now, after=after, before=before, costs=lambda begun: costs_of(actor, begun), up_to=up_to)
@@ -69,17 +67,6 @@ def costs_of(actor: Actor, begun: Iterable[Execution]) -> dict[UUID, Cost]:
 
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
-    """What the filters offer: units and workflows of executions; agents and tools by their contracts, which are few."""
+    """What the filters offer."""
     told = of_executions(actor)
-    seen = scope.unit_ids(actor, "view")
-    near = Agent.objects.exclude(status=DefinitionStatus.DRAFT).filter(unit_id__in={*seen, *above(seen)})
-    tools = Tool.objects.exclude(status=DefinitionStatus.DRAFT)
-    agents = near.order_by().annotate(what=Value("agent")).values_list("what", "name")
-    contracts = set(agents.union(tools.order_by().annotate(what=Value("tool")).values_list("what", "name")))
-    own = {("agent", f"{WORKFLOW}{name}") for name, _ in told["workflow"]}
-    return {
-        **told,
-        **{
-            what: [(name, name) for kind, name in sorted(contracts | own) if kind == what] for what in ("agent", "tool")
-        },
-    }
+    return {**told, **callers(actor, (name for name, _ in told["workflow"]))}

@@ -24,7 +24,6 @@ from orchestrator.health.ranges import Ranges
 from orchestrator.health.refused import refused
 from orchestrator.health.resolution import resolutions
 from orchestrator.health.stages import STAGES
-from orchestrator.models import CostFold
 from orchestrator.queries.alerts import about_quality
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.work import units
@@ -140,7 +139,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "few": FEW,
         "is_exact": whole.is_exact if whole else True,
         "exact_up_to": EXACT_UP_TO,
-        "are_kept": CostFold.follows_executions(),
+        "are_kept": whole.is_kept if whole else True,
         "stages": STAGES.values(),
         "stage_rows": stage_rows(found, place.list_of),
         "alerts": about_quality(actor_of(request), span.units, 10),

@@ -11,6 +11,7 @@ from budgets.pricing import Usage
 from orchestrator.gate import limits
 from orchestrator.models import Limit
 from orchestrator.operations import bulk_letters
+from orchestrator.queries import actions
 from tests import make
 
 
@@ -226,3 +227,18 @@ class TestAdmin:
         ):
             person.page.goto(address)
             assert [fault for fault in person.axe() if not fault.startswith(("region", "landmark"))] == []
+
+
+class TestAListOfMoreCallsThanAreAddedUp:
+    def test_says_what_to_do(self, unit, people, opened, monkeypatch):
+        monkeypatch.setattr(actions, "ADDED_UP_TO", 1)
+        make.policy()
+        for _ in range(2):
+            make.request("4860.00", by=make.actor(people))
+        person = opened("max")
+
+        for query, hint in (("", "see how they ended"), ("?status=held", "see what they cost")):
+            person.page.goto(f"/actions/{query}")
+            assert hint in person.page.inner_text("#totals")
+            assert "1+" in person.page.inner_text("#list header")
+            assert person.axe() == []

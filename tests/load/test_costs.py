@@ -44,6 +44,11 @@ PAGES = {
     "per success as CSV": ("cost_outcomes_csv", "?since={month}"),
     "API, sums by unit": ("api-costs", ""),
     "API, sums by model, since a moment": ("api-costs", "?group_by=model&from={month}T13:30:00Z"),
+    "API, dearest executions over all time": ("api-costs", "?group_by=execution"),
+    "API, dearest executions of a day": (
+        "api-costs",
+        "?group_by=execution&from={before}T00:00:00Z&to={yesterday}T00:00:00Z",
+    ),
     "API, per success": ("api-cost-outcomes", "?since={month}"),
 }
 # Thirty days of 40 agents, 6 models, 10 tools, twenty lines an execution, half of them estimated: seeding only, without a verb.
@@ -97,6 +102,7 @@ def test_pages_of_costs_stay_fast_over_five_million_lines(monkeypatch):
     _timed("what came since", _late)
     watch(monkeypatch)
     days = {"month": MONTH, "quarter": QUARTER, "half": TODAY - timedelta(days=14), "unit": units[0].pk}
+    days |= {"yesterday": TODAY - timedelta(days=1), "before": TODAY - timedelta(days=2)}
     browser = browser_of(who)
     figures = [(name, *measured(browser, address(*what, days))) for name, what in PAGES.items()]
     told(figures)

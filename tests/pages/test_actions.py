@@ -2,15 +2,21 @@
 
 import json
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 
+from audit.lifecycle import database_now
 from audit.templatetags._status import pill
+from budgets.models import LedgerEntry
+from budgets.operations import Place, import_call
 from budgets.pricing import Usage
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, DeadLetter
+from orchestrator.queries import actions
+from orchestrator.queries.costs import cost_of
 from tests import make
 
 
@@ -35,6 +41,64 @@ class TestTotals:
 
         assert "0.0123 USD" in page
         assert page.count("data-row") == 1
+
+    def test_of_more_calls_than_are_added_up_say_so_and_what_is_known_anyway(self, as_ada, monkeypatch):
+        monkeypatch.setattr(actions, "ADDED_UP_TO", 2)
+        whole, narrowed, few = (
+            as_ada.get(reverse("actions"), query).content.decode()
+            for query in ({}, {"tier": "informational"}, {"status": "failed"})
+        )
+
+        assert all("2+" in page and "Narrow the list to see how they ended." in page for page in (whole, narrowed))
+        assert "0.0369 USD" in whole
+        assert "Narrow the list to see what they cost" in narrowed
+        assert "0.0369 USD" not in narrowed
+        assert "0.0123 USD" in few
+        assert "Narrow the list" not in few
+
+    @pytest.mark.parametrize("query", [{}, {"agent": "poster"}, {"since": "1"}, {"status": "succeeded"}, {"q": "kb."}])
+    def test_cost_what_their_lines_say(self, as_ada, query):
+        """Yesterday's too, one that nobody priced, and one of an execution's calls."""
+        held = Action.objects.get(execution_id=make.execution("waiting").pk)
+        for cost, call, days in (("0.5", held, 0), (None, None, 0), ("0.25", None, 1)):
+            place = Place(
+                unit_id=held.unit_id,
+                agent="poster",
+                execution_id=call and call.execution_id,
+                action_id=call and call.pk,
+            )
+            usage = Usage(cost=cost and Decimal(cost), currency="USD" if cost else "", model="m", input_tokens=7)
+            import_call(usage, place, at=database_now() - timedelta(days=days))
+        rows = actions.narrowed(Action.objects.all(), actions.ActionFilters(**{**query, "since": None}))
+        lines = (
+            LedgerEntry.objects.filter(action_id__in=rows.values("pk"))
+            if {"status", "q"} & {*query}
+            else LedgerEntry.objects.all()
+        )
+        lines = lines.filter(at__gte=database_now() - timedelta(hours=1)) if "since" in query else lines
+
+        totals = as_ada.get(reverse("actions"), query).context["listing"].totals
+
+        assert totals.cost == cost_of(lines)
+        assert totals.cost.lines
+
+
+class TestFilters:
+    def test_offer_who_may_call_and_what_was_called_without_a_contract(self, as_ada, unit):
+        make.agent("looker")
+        make.action()
+        Action.objects.update(tool="gone.away")
+
+        fields = as_ada.get(reverse("actions")).context["form"].fields
+
+        assert {"looker", "poster"} <= {name for name, _ in fields["agent"].choices}
+        assert {"erp.post_adjustment", "gone.away"} <= {name for name, _ in fields["tool"].choices}
+
+    def test_offer_nobody_elses(self, unit, as_eve):
+        make.agent("looker")
+        make.action()
+
+        assert [name for name, _ in as_eve.get(reverse("actions")).context["form"].fields["agent"].choices] == [""]
 
 
 class TestOneTruth:

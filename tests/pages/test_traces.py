@@ -1,6 +1,7 @@
 """The pages of traces: search, waterfall, one part, the next children. What an agent wrote is inert."""
 
 import gzip
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -8,12 +9,12 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from audit import lifecycle
 from audit.lifecycle import database_now
 from audit.models import Span
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from orchestrator.models import Action, Execution
+from orchestrator.queries import trace_conditions
 from tests import make
 from tests.api.conftest import Caller, make_token
 from tests.pages.asking import PART, browser_of
@@ -83,6 +84,31 @@ class TestTheSearch:
     def test_finds_by_what_happened_in_it(self, of_every_kind, as_grace, query, found):
         assert shown_in(of_every_kind, as_grace.get(f"/traces/?{query}")) == set(found.split())
 
+    @pytest.mark.parametrize("few", [trace_conditions.FEW, 0])
+    def test_finds_the_same_whether_what_happened_is_read_first_or_each_is_looked_into(
+        self, of_every_kind, as_grace, monkeypatch, few
+    ):
+        """Down to what undid it, which alone called this tool, and failed so."""
+        monkeypatch.setattr(trace_conditions, "FEW", few)
+        undo = make.undo_of(of_every_kind["paid"])
+        make.later("orchestrator_execution", "created_at", of_every_kind["held"].pk, 7_200)
+        Action.objects.filter(execution_id=of_every_kind["held"].pk).update(
+            execution_id=undo.pk, tool="erp.undo", failure_class="bug"
+        )
+        for query, found in {
+            "tool=erp.undo": "paid",
+            "error=bug": "paid",
+            "error=any": "failed letter paid",
+            "error=business": "failed",
+            "error=timeout": "",
+            "slower=1": "",
+            "cost=1": "paid",
+        }.items():
+            assert shown_in(of_every_kind, as_grace.get(f"/traces/?{query}")) == set(found.split()), query
+        later = database_now() + timedelta(seconds=90)
+        Execution.objects.filter(pk=of_every_kind["failed"].pk).update(finished_at=later)
+        assert shown_in(of_every_kind, as_grace.get("/traces/?slower=60")) == {"failed"}
+
     def test_has_the_same_rows_over_the_api(self, of_every_kind):
         api = Caller(make_token("poster", "finance"))
         for query, found in {
@@ -109,11 +135,7 @@ class TestTheSearch:
     def test_costs_what_the_whole_trace_costs_currencies_apart(self, of_every_kind, as_grace):
         """Undoing it is part of it; two currencies never reach a limit together."""
         run = of_every_kind["paid"]
-        undone = Execution(
-            workflow="undo:closing", parent_id=run.pk, root_id=run.pk, trace_id=run.trace_id, release_id=run.release_id,
-            unit_id=run.unit_id, unit_title=run.unit_title, requester="x", requester_name="x", execution_hash="x",
-        )  # fmt: skip
-        lifecycle.born(undone, by=make.MAKER)
+        undone = make.undo_of(run)
         spend(undone, "9.00")
         spend(undone, "5.00", "EUR")
         row = Caller(make_token("poster", "finance")).get("traces/?cost=10")[1]["results"][0]

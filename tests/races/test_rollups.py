@@ -17,6 +17,8 @@ from orchestrator.engine import rollups
 from orchestrator.engine.rollups import KEY, fold
 from orchestrator.models import Cost, CostRollup
 from orchestrator.models.cost import MEASURES
+from orchestrator.queries.cost_groups import Period, spent
+from orchestrator.queries.costs import cost_of
 from tests import make
 from tests.races.racing import race
 
@@ -113,6 +115,7 @@ def test_folding_in_steps_says_what_folding_at_once_says(seed):
             else:
                 fold()
             assert totals(Cost)["all_amount"] == LedgerEntry.objects.aggregate(sum=Sum("amount"))["sum"]
+            assert spent({unit.pk}, Period(), agent="poster") == cost_of(LedgerEntry.objects.all())
         other.execute("COMMIT")
     fold()
     in_steps = buckets()
