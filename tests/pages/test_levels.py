@@ -67,7 +67,7 @@ class TestWhatDoesNotLookRight:
 
         page = text_of(as_ada.get(reverse("levels")))
         assert "success" in page.split('id="alerts"')[1].split("</section>")[0].lower()
-        assert "Nothing drifts, and nothing has gone silent" in text_of(as_eve.get(reverse("levels")))
+        assert "No alerts about levels, drift or silence" in text_of(as_eve.get(reverse("levels")))
 
     def test_is_what_the_slow_rules_see(self):
         assert set(QUALITY_RULES) == {*SLOW_RULES, *DRIFT_RULES}
