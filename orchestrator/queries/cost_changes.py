@@ -56,7 +56,7 @@ class Changes:
 def changes(now: Span, before: Span) -> list[Changes]:
     """Both spans are of the same units, and no day is in both."""
     found = _sums(now, before)
-    executions = executions_asked_for(now), executions_asked_for(before)
+    executions = executions_asked_for(now, before)
     units = dict(BusinessUnit.objects.filter(pk__in={row["unit_id"] for row in found}).values_list("pk", "title"))
     rates = rates_of(found)
     unknown: dict[Key, list[int]] = defaultdict(lambda: [0, 0])

@@ -17,7 +17,7 @@ from orchestrator.queries import costs
 
 COLUMNS = {"unit": "unit_id", "execution": "execution_id"}
 DAY = timedelta(days=1)
-MOST_LINES = 200_000
+MOST_LINES = 100_000
 _DEAREST = "SELECT * FROM orchestrator_dearestruns(%s, %s)"
 _TOTAL = ("group", "currency", "cost", "calls", "missing", "tokens_in", "tokens_out")
 Row = dict[str, Any]

@@ -5,7 +5,7 @@ buckets add up to what was spent.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,13 +31,17 @@ SELECT workflow, bucket, currency, sum(executions)::bigint, sum(amount), sum(unk
 """
 # Unit, workflow and day of an execution never change: those that are counted stay so, whatever becomes of them.
 _COUNTS = """
-SELECT unit_id, workflow, sum(executions)::bigint FROM (
-  SELECT unit_id, workflow, executions FROM orchestrator_outcomerollup
+SELECT asked.place, unit_id, workflow, sum(executions)::bigint FROM (
+  SELECT unit_id, workflow, day, executions FROM orchestrator_outcomerollup
   WHERE unit_id = ANY(%(units)s) AND day BETWEEN %(since)s AND %(until)s AND currency = ''
-  UNION ALL SELECT e.unit_id, e.workflow, 1 FROM unnest(orchestrator_runsunfolded(%(units)s, %(since)s, %(until)s)) AS new (id)
+  UNION ALL SELECT e.unit_id, e.workflow, (e.created_at AT TIME ZONE 'UTC')::date, 1
+  FROM unnest(orchestrator_runsunfolded(%(units)s, %(since)s, %(until)s)) AS new (id)
   JOIN orchestrator_execution AS e ON e.id = new.id
   WHERE NOT EXISTS (SELECT FROM orchestrator_runcost AS kept WHERE kept.execution_id = e.id)
-) AS kept GROUP BY unit_id, workflow
+) AS kept
+JOIN unnest(%(first)s::date[], %(last)s::date[]) WITH ORDINALITY AS asked (first, last, place)
+  ON day BETWEEN asked.first AND asked.last
+GROUP BY asked.place, unit_id, workflow
 """
 
 
@@ -100,9 +104,15 @@ def outcomes(span: Span) -> list[Outcomes]:
     return sorted(found, key=lambda one: (-max((each.waste for each in one.spendings), default=NOUGHT), one.workflow))
 
 
-def executions_asked_for(span: Span) -> dict[tuple[UUID, str], int]:
-    """How many, by unit and workflow, those that undo others among them."""
-    return {(unit, workflow): count for unit, workflow, count in _rows(_COUNTS, span) if count}
+def executions_asked_for(*spans: Span) -> list[dict[tuple[UUID, str], int]]:
+    """How many in each of these ranges, of the same units, by unit and workflow; those that undo others among them."""
+    days = {"first": [one.since for one in spans], "last": [one.until for one in spans]}
+    whole = replace(spans[0], since=min(days["first"]), until=max(days["last"]))
+    found: list[dict[tuple[UUID, str], int]] = [{} for _ in spans]
+    for place, unit, workflow, count in _rows(_COUNTS, whole, **days):
+        if count:
+            found[place - 1][unit, workflow] = count
+    return found
 
 
 def _spendings(money: dict[str, dict[str, Decimal]], successes: int) -> list[Spending]:
@@ -115,8 +125,8 @@ def moments(span: Span) -> tuple[datetime, datetime]:
     return since, end
 
 
-def _rows(statement: str, span: Span) -> list[tuple[Any, ...]]:
-    values: dict[str, Any] = {"units": sorted(span.unit_ids), "since": span.since, "until": span.until}
+def _rows(statement: str, span: Span, **more: Any) -> list[tuple[Any, ...]]:
+    values: dict[str, Any] = {"units": sorted(span.unit_ids), "since": span.since, "until": span.until, **more}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         found: list[tuple[Any, ...]] = cursor.fetchall()
