@@ -3,7 +3,9 @@
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from orchestrator.engine import level_rollups, run_rollups, run_totals
+from orchestrator.engine import run_totals
+from orchestrator.engine.level_rollups import LEVELS
+from orchestrator.engine.run_rollups import COSTS
 from orchestrator.models import CostFold, CostRollup
 from orchestrator.models.cost import KEPT, MEASURES
 
@@ -27,7 +29,7 @@ def fold() -> int:
     if state is None:
         return 0
     until = _closed()
-    of_executions = (run_totals.fold, run_rollups.fold, level_rollups.fold)
+    of_executions = (run_totals.fold, COSTS.fold, LEVELS.fold)
     return _fold(state, until) + sum(keep(state, until) for keep in of_executions)
 
 
@@ -37,7 +39,7 @@ def rebuild() -> int:
     state = CostFold.objects.select_for_update().get()
     CostRollup.objects.all().delete()
     state.before, until = 0, _closed()
-    of_executions = (run_totals.rebuild, run_rollups.rebuild, level_rollups.rebuild)
+    of_executions = (run_totals.rebuild, COSTS.rebuild, LEVELS.rebuild)
     return _fold(state, until) + sum(make(state, until) for make in of_executions)
 
 
