@@ -3,7 +3,7 @@
 Not here: any rule. Whether something is allowed is asked of the verbs, which raise a Refusal.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -18,6 +18,7 @@ from django.utils.cache import patch_vary_headers
 from audit import actors, events
 from audit.actors import Actor
 from audit.refusals import Refusal
+from audit.sheets import as_csv
 
 READING = {"GET", "HEAD"}
 WHOLE_PAGES = {403: "403.html", 404: "404.html"}
@@ -123,6 +124,13 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     context = {"refusal": refusal, "reference": record_refusal(request, refusal), "back": came_from(request)}
     full = WHOLE_PAGES.get(refusal.status_code, "409.html")
     return page(request, full, "_refusal.html", context, status=refusal.status_code)
+
+
+def csv_file(name: str, header: Iterable[str], lines: Iterable[Iterable[object]]) -> HttpResponse:
+    """These rows to be kept under that name."""
+    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 def came_from(request: HttpRequest) -> str:

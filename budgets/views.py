@@ -6,8 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit.sheets import as_csv
-from audit.web import actor_of, crumbs
+from audit.web import actor_of, crumbs, csv_file
 from budgets.queries import STATES, blocks, of_unit, standings
 
 COLUMNS = (
@@ -45,8 +44,6 @@ def sheet(request: HttpRequest) -> HttpResponse:
         ]
         for one in standings(actor_of(request))
     ]  # fmt: skip
-    return HttpResponse(
-        as_csv(COLUMNS, lines),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="budgets.csv"', "Cache-Control": "no-store"},
-    )
+    answer = csv_file("budgets.csv", COLUMNS, lines)
+    answer["Cache-Control"] = "no-store"
+    return answer

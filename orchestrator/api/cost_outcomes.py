@@ -11,7 +11,7 @@ from audit import scope
 from audit.lifecycle import database_now
 from budgets.units import below
 from orchestrator.api.base import ApiView, actor_of, either
-from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, unit
+from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, unit, value_of
 from orchestrator.queries.cost_outcomes import BUCKETS, MOST_DAYS, Outcomes, outcomes
 from orchestrator.queries.cost_report import Span
 from orchestrator.queries.days import asked_days
@@ -67,10 +67,7 @@ def _asked(request: Request) -> Span:
         raise BadParameter(f"{note.field}: {note.wrong}", remedy=note.remedy)
     seen = scope.unit_ids(actor_of(request), "view")
     if "unit" in given:
-        try:
-            wanted = unit(given["unit"])
-        except ValueError as error:
-            raise BadParameter(f"unit: {error}") from None
+        wanted = value_of("unit", unit, given["unit"])
         seen = below(wanted) & seen if wanted else frozenset()
     return Span(unit_ids=seen, since=days.since, until=days.until)
 

@@ -13,7 +13,7 @@ from audit import scope
 from audit.lifecycle import database_now
 from budgets.units import below
 from orchestrator.api.base import ApiView, actor_of, either
-from orchestrator.api.lists import BadParameter, choice, refuse_unknown_parameters, unit, when
+from orchestrator.api.lists import BadParameter, choice, refuse_unknown_parameters, unit, value_of, when
 from orchestrator.health.levels import COUNTS, GROUPS, TIMES, Level, Span, judged, levels
 from orchestrator.health.ranges import Ranges
 from orchestrator.health.refused import KINDS as REFUSALS
@@ -120,13 +120,8 @@ class Levels(ApiView):
 
 
 def _asked(request: Request) -> tuple[Span, str]:
-    given: dict[str, Any] = {}
-    for name, read in READERS.items():
-        if name in request.query_params:
-            try:
-                given[name] = read(request.query_params[name])
-            except ValueError as error:
-                raise BadParameter(f"{name}: {error}") from None
+    query = request.query_params
+    given = {name: value_of(name, reads, query[name]) for name, reads in READERS.items() if name in query}
     until = given.get("until") or database_now()
     since = given.get("since") or until - timedelta(days=DAYS)
     if not since < until <= since + timedelta(days=MOST_DAYS):

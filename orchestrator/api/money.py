@@ -18,7 +18,7 @@ from orchestrator.api.bodies import Consumption
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import Id, Text, read
 from orchestrator.api.idempotency import Answer, once
-from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, when
+from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, value_of, when
 from orchestrator.api.shapes import UsageShape, show_one
 from orchestrator.api.units import unit_named
 from orchestrator.gate.budgeting import run_of
@@ -105,13 +105,8 @@ class Costs(ApiView):
 
 def _period(request: Request) -> Period:
     wanted = {"from": "since", "to": "until"}
-    given: dict[str, Any] = {}
-    for name, bound in wanted.items():
-        if name in request.query_params:
-            try:
-                given[bound] = when(request.query_params[name])
-            except ValueError as error:
-                raise BadParameter(f"{name}: {error}") from None
+    query = request.query_params
+    given = {bound: value_of(name, when, query[name]) for name, bound in wanted.items() if name in query}
     if len(given) == len(wanted) and given["since"] >= given["until"]:
         raise BadParameter("from: It is not before `to`.", remedy="Choose a moment before `to`.")
     return Period(**given)

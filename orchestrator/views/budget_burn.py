@@ -7,9 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit.sheets import as_csv
 from audit.templatetags._burn import Ahead, Burn, Level, Step
-from audit.web import actor_of, crumbs
+from audit.web import actor_of, crumbs, csv_file
 from budgets.burning import Burnt, Threshold, burnt
 from orchestrator.queries.cost_forecast import Forecast, forecast
 
@@ -40,10 +39,8 @@ def sheet(request: HttpRequest, name: str) -> HttpResponse:
     """Every day on which something was spent, exact."""
     found = burnt(actor_of(request), name)
     lines = [[one.day.isoformat(), one.spent, one.total, found.standing.measured_in] for one in found.days]
-    answer = HttpResponse(
-        as_csv(("day", "spent", "total", "measured in"), lines), content_type="text/csv; charset=utf-8"
-    )
-    answer["Content-Disposition"] = f'attachment; filename="budget-{found.standing.budget.name}.csv"'
+    name = f"budget-{found.standing.budget.name}.csv"
+    answer = csv_file(name, ("day", "spent", "total", "measured in"), lines)
     answer["Cache-Control"] = "no-store"
     return answer
 

@@ -12,8 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.sheets import as_csv
-from audit.web import actor_of, crumbs
+from audit.web import actor_of, crumbs, csv_file
 from orchestrator.cost_forms import ChangeForm
 from orchestrator.queries.cost_changes import Changed, Changes, changes
 from orchestrator.queries.cost_parts import PARTS
@@ -88,9 +87,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
         "since", "until", "against_since", "against_until", "unit", "workflow", "currency", "amount", "amount_before",
         "change", *PARTS, "counted", "times", "times_before", "unknown", "unknown_before", "why",
     ]  # fmt: skip
-    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="cost-changes.csv"'
-    return answer
+    return csv_file("cost-changes.csv", header, lines)
 
 
 def asked_of(request: HttpRequest) -> Asked:

@@ -10,9 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, percentage
-from audit.web import actor_of, crumbs
+from audit.web import actor_of, crumbs, csv_file
 from orchestrator.cost_forms import DaysForm
 from orchestrator.models import CostFold
 from orchestrator.queries.behind import Behind
@@ -93,9 +92,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
         for one in outcomes(span)
         for spending in one.spendings or [_nothing(one)]
     ]  # fmt: skip
-    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="cost-per-success.csv"'
-    return answer
+    return csv_file("cost-per-success.csv", header, lines)
 
 
 def _asked(request: HttpRequest) -> tuple[DaysForm, Span]:

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.sheets import as_csv, csv_lines
+from audit.sheets import csv_lines
 from audit.templatetags._format import percentage
-from audit.web import actor_of, crumbs, neighbours
+from audit.web import actor_of, crumbs, csv_file, neighbours
 from budgets.models import BusinessUnit
 from budgets.units import below
 from orchestrator.cost_forms import CostForm
@@ -106,9 +106,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
         for row in table.rows
     ]
     header = ["since", "until", "against_since", "against_until", "currency", *asked.by, *SUMS, "amount_before"]
-    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="costs.csv"'
-    return answer
+    return csv_file("costs.csv", header, lines)
 
 
 @require_safe

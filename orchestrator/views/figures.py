@@ -18,9 +18,8 @@ from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, counted
 from audit.refusals import Forbidden
-from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
-from audit.web import actor_of, crumbs, neighbours
+from audit.web import actor_of, crumbs, csv_file, neighbours
 from orchestrator.forms import LATEST, FiguresForm, midnight
 from orchestrator.queries.figures import CONDITIONS, ENDINGS, FEWEST_REVIEWERS, Figures, Range, figures, rows_behind
 from orchestrator.queries.work import units
@@ -138,9 +137,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
         ]
         for row in figures(range_)
     ]
-    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="figures.csv"'
-    return answer
+    return csv_file("figures.csv", header, lines)
 
 
 @require_safe

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.http import HttpResponse
 
-from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
+from audit.web import csv_file
 from orchestrator.health.levels import FEW, Level, Span
 from orchestrator.health.refused import REQUESTS, Refused
 from orchestrator.health.resolution import KINDS, Resolution
@@ -68,9 +68,7 @@ def refused_file(found: list[Refused], span: Span) -> HttpResponse:
     lines = [
         [one.kind, span.since.isoformat(), span.until.isoformat(), one.count, one.most_by, one.most] for one in found
     ]
-    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="refused.csv"'
-    return answer
+    return csv_file("refused.csv", header, lines)
 
 
 def stage_rows(found: list[Level], leads: Leads) -> list[StageRow]:
@@ -111,9 +109,7 @@ def resolution_file(found: list[Resolution], span: Span) -> HttpResponse:
          *(None if part is None else round(part, 4) for part in (one.median, one.most))]
         for one in found
     ]  # fmt: skip
-    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="time-to-resolution.csv"'
-    return answer
+    return csv_file("time-to-resolution.csv", header, lines)
 
 
 def _measures(stage: Stage) -> tuple[float | None, float | None, float | None]:

@@ -13,9 +13,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.sheets import as_csv
 from audit.templatetags._format import UNKNOWN, duration, percentage
-from audit.web import actor_of
+from audit.web import actor_of, csv_file
 from budgets.units import below
 from orchestrator.forms import LATEST, LevelsForm, midnight
 from orchestrator.health.level_rows import EXACT_UP_TO
@@ -175,9 +174,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
         ]
         for one in levels(span, by=by)
     ]
-    answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="service-levels.csv"'
-    return answer
+    return csv_file("service-levels.csv", header, lines)
 
 
 @require_safe
