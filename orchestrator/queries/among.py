@@ -1,11 +1,14 @@
-"""Rows by a set of keys that is read first, whatever the planner thinks of its size."""
+"""Rows by a set of keys that is read first, whatever the planner thinks of its size: to find each, or to look others up in it."""
 
 from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BooleanField, F, Func, QuerySet, UUIDField, Value
+from django.db.models import BooleanField, F, Func, QuerySet, Subquery, UUIDField, Value
+
+# What PostgreSQL allows a hash by default has room for so many keys.
+ROOM = 200_000
 
 
 class Among(Func):
@@ -19,3 +22,16 @@ class Among(Func):
 def among(ids: QuerySet[Any] | list[UUID], key: str = "pk") -> Among:
     array = Value(ids, ArrayField(UUIDField())) if isinstance(ids, list) else ArraySubquery(ids)
     return Among(F(key), array)
+
+
+class Kept(Func):
+    """True of a key that is in a set, which is kept as a hash. The test of the test keeps it from being made a join."""
+
+    template = "(%(expressions)s) IS TRUE"
+    arg_joiner = " IN "
+    output_field = BooleanField()
+
+
+def kept(ids: QuerySet[Any], key: str = "pk") -> Kept:
+    """Of at most ROOM ids. The limit tells the planner that a hash is possible, whatever its statistics say."""
+    return Kept(F(key), Subquery(ids[:ROOM]))

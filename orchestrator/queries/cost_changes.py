@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Q, Sum
+from django.db.models import Case, Max, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from budgets.models import BusinessUnit
+from budgets.models import BusinessUnit, LineKind
 from orchestrator.models import Cost
 from orchestrator.queries.cost_outcomes import executions_asked_for
 from orchestrator.queries.cost_parts import NOUGHT, PARTS, Change, OnRecord, Side, Spent, change
@@ -17,7 +17,8 @@ from orchestrator.queries.cost_rates import Priced, rates_of
 from orchestrator.queries.cost_report import Span, field_of
 
 SUMS = ("amount", "lines", "unknown", "input_tokens", "cached_input_tokens", "output_tokens", "seconds")
-OF_A_LINE = ("kind", "provider", "model", "tool")
+# What else tells lines of a kind apart: a model call's tool, and a tool call's model, change nothing about its price.
+OF_A_KIND = {"provider": LineKind.MODEL, "model": LineKind.MODEL, "tool": LineKind.TOOL}
 Key = tuple[UUID, str]
 
 
@@ -130,5 +131,10 @@ def _sums(now: Span, before: Span) -> list[dict[str, Any]]:
     }
     # The last day of each with a line that says by which rates it was estimated.
     sums |= {f"{side}_estimated": Max("day", filter=days & Q(estimated__gt=0)) for side, days in sides.items()}
-    rows = Cost.objects.filter(sides["now"] | sides["before"], unit_id__in=now.unit_ids)
-    return list(rows.order_by().values("unit_id", "workflow", "currency", *OF_A_LINE).annotate(**sums))
+    rows = Cost.objects.filter(sides["now"] | sides["before"], unit_id__in=now.unit_ids).order_by()
+    apart = {
+        f"its_{name}": Case(When(kind=kind, then=name), default=Value(""), output_field=field_of(name))
+        for name, kind in OF_A_KIND.items()
+    }
+    found = rows.values("unit_id", "workflow", "currency", "kind", **apart).annotate(**sums)
+    return [row | {name: row[f"its_{name}"] for name in OF_A_KIND} for row in found]

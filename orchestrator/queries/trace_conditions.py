@@ -1,7 +1,8 @@
 """What may have happened in a trace, as conditions on what began it. What the reader may not see neither matches nor counts.
 
 Where little of it happened at all, what happened is read first, and what began those traces is found by id; where much did, the
-newest traces are walked through and each is looked into. A planner cannot know which: it takes what it does not find for common.
+newest traces are walked through, and each is looked up in what happened, which is read once, or, where that is too much to keep,
+looked into. A planner cannot know which: it takes what it does not find for common.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,12 +19,14 @@ from audit.actors import Actor
 from audit.lifecycle import run
 from audit.queries import counted_at_once
 from orchestrator.models import Action, Attempt, Execution, RunTotal
-from orchestrator.queries.among import among
+from orchestrator.queries.among import ROOM, among, kept
 from orchestrator.queries.behind import Condition
 
 ANY = "any"
 # About where reading all of it begins to take longer than walking until a page is full.
 FEW = 20_000
+# So many of each kind are kept for a walk: of both kinds together there is room.
+KEPT = ROOM // 2
 # No more than these are told to the walk.
 FEW_NEWER = 1_000
 Begun = tuple[datetime | None, datetime | None]
@@ -43,9 +46,9 @@ GROUP BY found.day ORDER BY found.day DESC
 _APART = "SELECT root_id, reaches FROM orchestrator_tracesapart(%(least)s, %(units)s)"
 
 
-def _are_few(*shelves: QuerySet[Any]) -> bool:
-    """Each of these; one statement."""
-    return max(counted_at_once(*(rows.order_by()[: FEW + 1] for rows in shelves))) <= FEW
+def _most(*shelves: QuerySet[Any], up_to: int = FEW) -> int:
+    """Of the fullest of these; counted a little further than this. One statement."""
+    return max(counted_at_once(*(rows.order_by()[: up_to + 1] for rows in shelves)))
 
 
 def _below(actor: Actor) -> QuerySet[Execution]:
@@ -59,9 +62,15 @@ def _below(actor: Actor) -> QuerySet[Execution]:
 def _somewhere(actor: Actor, *shelves: QuerySet[Any]) -> Condition:
     """True where one of these rows is of the execution that the search is at, or of one below it."""
     ids = [rows.order_by().filter(execution_id__isnull=False).values("execution_id") for rows in shelves]
-    if _are_few(*shelves):
+    most = _most(*shelves, up_to=KEPT)
+    if most <= FEW:
         first, *others = (Execution.objects.visible_to(actor).filter(pk__in=some).values("root_id") for some in ids)
         return among(first.union(*others, all=True))
+    if most <= KEPT:
+        here = reduce(or_, (Q(kept(some)) for some in ids))
+        # In the order of the index of what joins a trace: few do, which the planner cannot know.
+        joined = Execution.objects.visible_to(actor).exclude(trace_id=F("id")).filter(here).order_by("trace_id")
+        return here | Q(kept(joined.values("root_id")))
     here = reduce(or_, (Q(Exists(rows.filter(execution_id=OuterRef("pk")))) for rows in shelves))
     return here | Exists(_below(actor).filter(here))
 
@@ -80,7 +89,7 @@ def _failed(actor: Actor, kind: str, _: Begun) -> Condition:
 def _took(_: Actor, least: timedelta, __: Begun) -> Condition:
     rows = Execution.objects.filter(finished_at__isnull=False).alias(took=F("finished_at") - F("created_at"))
     slow = rows.filter(took__gte=least).order_by()
-    return among(slow.values("pk")) if _are_few(slow) else Q(finished_at__gte=F("created_at") + least)
+    return among(slow.values("pk")) if _most(slow) <= FEW else Q(finished_at__gte=F("created_at") + least)
 
 
 def _cost(actor: Actor, least: Decimal, begun: Begun) -> Condition:

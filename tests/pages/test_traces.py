@@ -84,12 +84,15 @@ class TestTheSearch:
     def test_finds_by_what_happened_in_it(self, of_every_kind, as_grace, query, found):
         assert shown_in(of_every_kind, as_grace.get(f"/traces/?{query}")) == set(found.split())
 
-    @pytest.mark.parametrize("few", [trace_conditions.FEW, 0])
-    def test_finds_the_same_whether_what_happened_is_read_first_or_each_is_looked_into(
-        self, of_every_kind, as_grace, monkeypatch, few
-    ):
+    @pytest.mark.parametrize(
+        ("few", "kept"),
+        [(trace_conditions.FEW, trace_conditions.KEPT), (0, trace_conditions.KEPT), (0, 0)],
+        ids=["read first", "looked up in what was read", "each looked into"],
+    )
+    def test_finds_the_same_however_much_of_it_happened(self, of_every_kind, as_grace, monkeypatch, few, kept):
         """Down to what undid it, which alone called this tool, and failed so."""
         monkeypatch.setattr(trace_conditions, "FEW", few)
+        monkeypatch.setattr(trace_conditions, "KEPT", kept)
         undo = make.undo_of(of_every_kind["paid"])
         make.later("orchestrator_execution", "created_at", of_every_kind["held"].pk, 7_200)
         Action.objects.filter(execution_id=of_every_kind["held"].pk).update(
