@@ -12,7 +12,6 @@ from orchestrator.queries.days import before, named
 
 pytestmark = pytest.mark.django_db
 PAGES = ["costs", "cost_changes", "cost_outcomes", "cost_lines"]
-TODAY = datetime.now(UTC).date()
 WRONG = {
     "since=nonsense": "“nonsense” is not a day. It is left out. Write a day as 2026-01-31.",
     "since=2026-03-20&until=2026-03-10": "20 Mar 2026 is after 10 Mar 2026. 10 to 20 Mar 2026 is taken.",
@@ -103,10 +102,11 @@ class TestLastMonth:
 
     @pytest.mark.parametrize("page", ["costs", "cost_changes"])
     def test_is_named_by_its_days(self, unit, as_vera, page):
-        last = TODAY.replace(day=1) - timedelta(days=1)
+        today = datetime.now(UTC).date()
+        last = today.replace(day=1) - timedelta(days=1)
         answer = as_vera.get(reverse(page))
         this_month, last_month = [title for title, _ in answer.context["months"]]
-        assert this_month.startswith(named(TODAY.replace(day=1), TODAY))
+        assert this_month.startswith(named(today.replace(day=1), today))
         assert last_month.startswith(named(last.replace(day=1), last))
-        assert named(*before(TODAY.replace(day=1), TODAY)) in text(answer)
+        assert named(*before(today.replace(day=1), today)) in text(answer)
         assert "ast month" not in text(answer)
