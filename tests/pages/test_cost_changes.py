@@ -119,13 +119,13 @@ def call(unit, *, cached, on, provider="", is_batch=False):
         model="small", provider=provider, input_tokens=1_000_000, cached_input_tokens=cached, output_tokens=200_000,
         is_batch=is_batch,
     )  # fmt: skip
-    moment = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
+    moment = datetime.combine(on, time.min, UTC)
     return import_call(usage, Place(unit_id=unit.pk, agent="poster"), at=moment)
 
 
 def price(unit, name, begins, *, output, provider=""):
     """A contract of that unit, in force from that day on."""
-    since = datetime(begins.year, begins.month, begins.day, tzinfo=UTC)
+    since = datetime.combine(begins, time.min, UTC)
     rates = {"input": Decimal(2), "cached_input": Decimal(1), "output": Decimal(output)}
     where = {"subject": "small", "provider": provider, "unit_id": unit.pk, "currency": "USD"}
     return make._activated(Price(name=name, valid_from=since, **where, **rates))
