@@ -14,10 +14,10 @@ from orchestrator.queries import cost_groups
 from tests import make
 
 pytestmark = pytest.mark.django_db
-NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-NOON = NOW.replace(hour=12)
-MIDNIGHT = NOW.replace(hour=0)
 DAY = timedelta(days=1)
+# Of yesterday: today's may be still to come.
+MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - DAY
+NOON = MIDNIGHT + DAY / 2
 PERIODS = {
     "without bounds": (None, None),
     "of whole days": (MIDNIGHT - 4 * DAY, MIDNIGHT - 1 * DAY),
