@@ -3,7 +3,7 @@
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from orchestrator.engine import run_totals
+from orchestrator.engine import moved, run_totals
 from orchestrator.engine.level_rollups import LEVELS
 from orchestrator.engine.run_rollups import COSTS
 from orchestrator.models import CostFold, CostRollup
@@ -18,8 +18,10 @@ FROM orchestrator_costchange WHERE written_in >= %s::text::xid8 AND written_in <
 GROUP BY {_KEYS}
 ON CONFLICT (key) DO UPDATE SET {", ".join(f"{name} = kept.{name} + excluded.{name}" for name in MEASURES)}
 """
-# Every transaction before this one has ended, and what it wrote is seen by every statement that follows.
-CLOSED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# Every transaction before this one has ended, and what it wrote is seen by every statement that follows; and on which server.
+CLOSED = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (SELECT system_identifier FROM pg_control_system())::text
+"""
 
 
 @transaction.atomic
@@ -28,26 +30,33 @@ def fold() -> int:
     state = CostFold.objects.select_for_update(skip_locked=True).first()
     if state is None:
         return 0
-    until = _closed()
+    until, server = _closed()
+    moved.settle_in(state, server, until)
     of_executions = (run_totals.fold, COSTS.fold, LEVELS.fold)
     return _fold(state, until) + sum(keep(state, until) for keep in of_executions)
 
 
 @transaction.atomic
 def rebuild() -> int:
-    """Fold the whole ledger again. Readers see the old roll-ups until this is done, and never half of the new."""
+    """Fold the whole ledger again. Readers see the old roll-ups until this is done, and never half of the new.
+
+    Raises NotTheOwner: the database was read in from elsewhere, and only the owner of its tables may adopt its rows.
+    """
     state = CostFold.objects.select_for_update().get()
+    until, server = _closed()
+    moved.settle_in(state, server, until)
+    moved.adopt()
     CostRollup.objects.all().delete()
-    state.before, until = 0, _closed()
+    state.before = 0
     of_executions = (run_totals.rebuild, COSTS.rebuild, LEVELS.rebuild)
     return _fold(state, until) + sum(make(state, until) for make in of_executions)
 
 
-def _closed() -> int:
+def _closed() -> tuple[int, str]:
     with connection.cursor() as cursor:
         cursor.execute(CLOSED)
-        (until,) = cursor.fetchone()
-    return int(until)
+        found: tuple[int, str] = cursor.fetchone()
+    return found
 
 
 def _fold(state: CostFold, until: int) -> int:

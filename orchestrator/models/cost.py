@@ -75,6 +75,8 @@ class CostFold(models.Model):
     levels_before = models.BigIntegerField(default=0, db_default=0)
     totals_before = models.BigIntegerField(default=0, db_default=0)
     at = models.DateTimeField(null=True)
+    # The system identifier of the PostgreSQL server whose transactions these are. Empty: not seen yet.
+    server = models.TextField(default="", db_default="")
 
     class Meta:
         constraints = [models.CheckConstraint(name="one_row_says_how_far_costs_are_folded", condition=models.Q(id=1))]

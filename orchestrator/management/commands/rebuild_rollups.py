@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from orchestrator.engine.moved import NotTheOwner
 from orchestrator.engine.rollups import rebuild
 
 
@@ -11,4 +12,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *_: Any, **__: Any) -> None:
-        self.stdout.write(f"{rebuild():,} sums made from stored rows.")
+        try:
+            self.stdout.write(f"{rebuild():,} sums made from stored rows.")
+        except NotTheOwner as refusal:
+            raise CommandError(str(refusal)) from None

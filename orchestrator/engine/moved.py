@@ -1,0 +1,83 @@
+"""A database that was read into another server, as from a dump: transactions of that one mean nothing here.
+
+Whoever follows the ledger or the trail remembers the transaction it has got to. A new server begins to count anew, so it would
+take everything for known that is written from now on. The server is known by its identifier, which a dump leaves behind.
+"""
+
+import logging
+
+from django.db import ProgrammingError, connection
+
+from audit import events
+from audit.actors import system
+from orchestrator.models import (
+    CostFold,
+    CostRollup,
+    LevelRollup,
+    OutcomeRollup,
+    RunCost,
+    RunLevel,
+    RunTotal,
+    TraceExport,
+)
+
+logger = logging.getLogger(__name__)
+KEPT = (CostRollup, OutcomeRollup, RunCost, LevelRollup, RunLevel, RunTotal)
+MARKS = ("before", "runs_before", "levels_before", "totals_before")
+# A row of a transaction that has not begun yet was written on another server.
+FOREIGN = {
+    "budgets_ledgerentry": "written_in >= pg_snapshot_xmax(pg_current_snapshot())",
+    "audit_auditevent": "written_in >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+}
+
+
+class NotTheOwner(Exception):
+    """Only the owner of the tables may adopt what was written on another server."""
+
+
+def settle_in(state: CostFold, server: str, until: int) -> None:
+    """With `state` locked: where this is another server than before, nothing is kept any more, and traces out go on from here.
+
+    Pages are right without it, and slow, until `rebuild`.
+    """
+    if state.server == server:
+        return
+    if state.server:
+        logger.warning(
+            "this database came from another server: run manage.py rebuild_rollups as the owner of its tables"
+        )
+        for model in KEPT:
+            model._default_manager.all().delete()
+        for mark in MARKS:
+            setattr(state, mark, 0)
+        TraceExport.objects.update(written_in=until)
+        data = {"server": server, "server_before": state.server}
+        events.record("database.moved", by=system("engine"), stream="database", data=data)
+    state.server = server
+    state.save()
+
+
+def adopt() -> int:
+    """Rows of transactions of another server are written as of before all of this one's. How many.
+
+    Only the mark that followers go by is changed: no digest of the trail covers it. Raises NotTheOwner.
+    """
+    try:
+        return sum(_adopt(table, foreign) for table, foreign in FOREIGN.items())
+    except ProgrammingError:
+        raise NotTheOwner(
+            "This database came from another server: run this once as the owner of its tables, as `migrate` is."
+        ) from None
+
+
+def _adopt(table: str, foreign: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {table} WHERE {foreign})")
+        if not cursor.fetchone()[0]:
+            return 0
+        # The triggers that keep what is recorded from being changed.
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(f"UPDATE {table} SET written_in = '0' WHERE {foreign}")
+        changed: int = cursor.rowcount
+        cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {table} ENABLE TRIGGER USER")
+    return changed
