@@ -24,11 +24,11 @@ from orchestrator.models import (
 logger = logging.getLogger(__name__)
 KEPT = (CostRollup, OutcomeRollup, RunCost, LevelRollup, RunLevel, RunTotal)
 MARKS = ("before", "runs_before", "levels_before", "totals_before")
-# A row of a transaction that has not begun yet was written on another server.
-FOREIGN = {
-    "budgets_ledgerentry": "written_in >= pg_snapshot_xmax(pg_current_snapshot())",
-    "audit_auditevent": "written_in >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
-}
+# What is seen here was written by transactions that have ended, or by this one: any other comes from another server.
+FOREIGN = (
+    "written_in >= pg_snapshot_xmax(pg_current_snapshot()){as_kept} AND written_in <> pg_current_xact_id(){as_kept}"
+)
+TABLES = {"budgets_ledgerentry": "", "audit_auditevent": "::text::bigint"}
 
 
 class NotTheOwner(Exception):
@@ -63,7 +63,7 @@ def adopt() -> int:
     Only the mark that followers go by is changed: no digest of the trail covers it. Raises NotTheOwner.
     """
     try:
-        return sum(_adopt(table, foreign) for table, foreign in FOREIGN.items())
+        return sum(_adopt(table, FOREIGN.format(as_kept=as_kept)) for table, as_kept in TABLES.items())
     except ProgrammingError:
         raise NotTheOwner(
             "This database came from another server: run this once as the owner of its tables, as `migrate` is."

@@ -70,13 +70,14 @@ class Shown:
 def show(request: HttpRequest) -> HttpResponse:
     """Sums of the days, units and groups that the address says, one table per currency."""
     asked = _asked(request)
-    query = request.GET.urlencode()
+    query, tables = request.GET.urlencode(), report(asked.span, asked.by)
     context = {
         "form": asked.form,
         "changed": asked.form.changed,
         "span": asked.span,
+        "currencies": [table.currency for table in tables],
         "headers": [DIMENSIONS[name][1] for name in asked.by],
-        "tables": [_shown(table, asked) for table in report(asked.span, asked.by)],
+        "tables": [_shown(table, asked) for table in tables],
         "charts": charts(asked.span, asked.by[0], asked.form.cleaned_data.get("unit") or ""),
         "forecasts": _forecasts(asked.span),
         "months": list(_months(request)),

@@ -297,6 +297,10 @@ def test_the_recorded_calls_come_to_what_was_reported_wherever_one_looks(unit, a
     assert page.context["tables"][1]["total"].unknown == 1
 
 
+# Four weeks are looked at, and two have to be on record.
+LAST_DAY_OF_OLD_RECORDS = 14
+
+
 class TestTheForecast:
     def earlier(self, unit, days):
         now = datetime.now(UTC)
@@ -318,6 +322,18 @@ class TestTheForecast:
         self.earlier(unit, 20)
         assert "Burn rate" not in text(as_vera.get(reverse("costs") + "?since=2026-01-01"))
         assert "Burn rate" in text(as_vera.get(reverse("costs")))
+
+    def test_is_there_before_anything_was_spent_this_month(self, unit, as_vera):
+        """As on the morning of every first day."""
+        now = datetime.now(UTC)
+        if now.day > LAST_DAY_OF_OLD_RECORDS:
+            pytest.skip("so late in a month, two weeks on record are of this month")
+        for back in range(now.day, 28):
+            usage = Usage(cost=Decimal(2), currency="USD", model="house", input_tokens=100, output_tokens=10)
+            import_call(usage, Place(unit_id=unit.pk, agent="poster"), at=now - timedelta(days=back))
+        page = text(as_vera.get(reverse("costs")))
+        assert "Burn rate" in page
+        assert "Nothing was spent" in page
 
     def test_counts_nothing_of_other_units(self, unit, as_vera):
         self.earlier(make.unit("elsewhere"), 20)
