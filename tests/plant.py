@@ -81,11 +81,20 @@ class Worker:
         return self._process.pid
 
     def stop(self, number: int = signal.SIGINT) -> list[psutil.Process]:
-        """Ask it to end, as Ctrl-C does. What of it is still alive then."""
+        """Ask it to end, as Ctrl-C does. What of it is still alive then. Left alive, it would do the next test's work."""
+        # Python may pass over a signal that comes before it runs any of our code.
+        make.wait_until(lambda: self._process.poll() is not None or self._has_started(), seconds=PATIENCE)
         family = self.family()
         self._process.send_signal(number)
-        self._process.wait(PATIENCE)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
         return psutil.wait_procs(family, timeout=5)[1]
+
+    def _has_started(self) -> bool:
+        return f"pid {self.pid}: " in self.log.read_text()
 
     def kill(self) -> None:
         self._process.kill()

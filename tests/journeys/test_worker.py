@@ -116,6 +116,7 @@ class TestAStop:
 
 
 class TestAHolderThatWasStoppedBeyondItsLease:
+    @pytest.mark.timeout(300)
     def test_changes_nothing_when_it_comes_back(self, plant):
         plant.erp.plan("slow", times=1, seconds=1, match={"kind": "bank_fee"})
         execution = plant.order(8, "fee")
@@ -124,7 +125,8 @@ class TestAHolderThatWasStoppedBeyondItsLease:
         for process in stopped:
             process.suspend()
         with plant.another_worker():
-            plant.wait_for(execution)
+            # Where it was stopped within a transaction, its locks hold until the database ends that, after a minute.
+            plant.wait_for(execution, seconds=150)
             for process in stopped:
                 process.resume()
             plant.wait_for(plant.order(9, "fee"))
