@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as drawn
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from budgets.reserving import anything_is_budgeted
 from orchestrator.gate import limits
@@ -85,6 +86,22 @@ def quick_flush() -> Iterator[None]:
 def quick_passwords() -> None:
     """A slow hash protects real passwords; the tests' worlds make thousands of people whose passwords are public."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_static() -> Iterator[None]:
+    """Every test client loads the middleware anew, and whitenoise then looks at every static file there is: once is enough."""
+    look, seen = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def remember(self: WhiteNoiseMiddleware) -> None:
+        if not seen:
+            look(self)
+            seen.update(self.files)
+        self.files.update(seen)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", remember)
+        yield
 
 
 @pytest.fixture
