@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SECONDS ?= 600
-JOBS    ?= 2
+# A third of the tests wait for a clock or a browser, so three at a time keep two cores at work.
+JOBS    ?= 3
 SEED    ?=
 
 .DEFAULT_GOAL := help
