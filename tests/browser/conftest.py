@@ -27,6 +27,15 @@ RUN_AXE = """async rules => {
     return found.violations.map(one => `${one.id}: ${one.nodes[0].html.slice(0, 200)}`);
 }"""
 
+# What a person caused by clicking or typing does not count.
+SHIFTS = """() => new Promise(done => {
+    let sum = 0;
+    new PerformanceObserver(seen => {
+        for (const one of seen.getEntries()) if (!one.hadRecentInput) sum += one.value;
+    }).observe({type: "layout-shift", buffered: true});
+    requestAnimationFrame(() => setTimeout(() => done(sum)));
+})"""
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
@@ -86,6 +95,13 @@ class Person:
             for theme in self.themes()
             for fault in self.page.evaluate(RUN_AXE, COLOURS if theme == "dark" else WCAG)
         ]
+
+    def moved(self):
+        """By how much things have jumped about since the page began: its cumulative layout shift."""
+        return self.page.evaluate(SHIFTS)
+
+    def nodes(self):
+        return self.page.evaluate("document.getElementsByTagName('*').length")
 
     def pictures(self, path, **options):
         """Of both themes, for somebody who wants to look."""

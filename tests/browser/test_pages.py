@@ -1,4 +1,4 @@
-"""Every page: accessible in both themes, silent in the console, and no wider than the screen."""
+"""Every page: accessible in both themes, silent in the console, no wider than the screen, and nothing on it jumps."""
 
 import re
 from decimal import Decimal
@@ -13,6 +13,9 @@ from orchestrator.models import Limit
 from orchestrator.operations import bulk_letters
 from orchestrator.queries import actions
 from tests import make
+
+# Cumulative layout shift, and elements. How long a page takes is measured in tests/load/test_browsing.py.
+MOST_MOVED, MOST_NODES = 0.02, 5_000
 
 
 @pytest.fixture
@@ -75,16 +78,20 @@ def addresses(unit, people):
 
 class TestEveryPage:
     @pytest.mark.timeout(300)
-    def test_is_accessible_and_silent(self, addresses, opened):
+    def test_is_accessible_silent_still_and_small(self, addresses, opened):
         person = opened("max")
-        faults = {}
+        faults, restless, large = {}, {}, {}
 
         for address in addresses:
             person.page.goto(address)
+            if (moved := person.moved()) > MOST_MOVED:
+                restless[address] = moved
+            if (nodes := person.nodes()) > MOST_NODES:
+                large[address] = nodes
             if found := person.axe():
                 faults[address] = found
 
-        assert faults == {}
+        assert (faults, restless, large) == ({}, {}, {})
 
     def test_shows_every_column_on_a_small_laptop_and_scrolls_with_the_page_alone(self, addresses, opened):
         page = opened("grace", viewport={"width": 1280, "height": 900}).page
