@@ -63,6 +63,8 @@ class Totals:
     verdicts: dict[str, int]
     statuses: dict[str, int]
     cost: Cost | None
+    # Whether what was reported beside these calls, as model calls are, is in the cost.
+    with_models: bool
 
     @property
     def are_whole(self) -> bool:
@@ -154,10 +156,10 @@ def _totals(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> Tot
     for verdict, status in rows.order_by().values_list("verdict", "status")[: ADDED_UP_TO + 1]:
         verdicts[verdict] += 1
         statuses[status] += 1
-    if verdicts.total() > ADDED_UP_TO:
-        return Totals(verdicts.total(), {}, {}, None if filters.only_calls else _spent(actor, filters))
-    cost = _spent_on(actor, rows) if filters.only_calls else _spent(actor, filters)
-    return Totals(verdicts.total(), dict(verdicts), dict(statuses), cost)
+    are_whole, with_models = verdicts.total() <= ADDED_UP_TO, not filters.only_calls
+    cost = _spent(actor, filters) if with_models else _spent_on(actor, rows) if are_whole else None
+    ended = (dict(verdicts), dict(statuses)) if are_whole else ({}, {})
+    return Totals(verdicts.total(), *ended, cost, with_models)
 
 
 def _spent_on(actor: Actor, rows: QuerySet[Action]) -> Cost:

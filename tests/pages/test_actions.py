@@ -35,11 +35,13 @@ class TestTotals:
         assert "3,000</span> in" in totals
         assert "150</span> out" in totals
         assert "0.0369 USD" in totals
+        assert "with the model calls that were reported beside" in totals
 
     def test_follow_the_filters(self, as_ada):
         page = as_ada.get(reverse("actions"), {"status": "failed"}).content.decode()
 
         assert "0.0123 USD" in page
+        assert "reported beside" not in page
         assert page.count("data-row") == 1
 
     def test_of_more_calls_than_are_added_up_say_so_and_what_is_known_anyway(self, as_ada, monkeypatch):
