@@ -58,6 +58,11 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         return self.order_by("decide_by", "-required", "id")
 
 
+def step_of(tool: str) -> str:
+    """The step that a request of this tool is about, empty for a call."""
+    return tool.removeprefix("step:") if tool.startswith("step:") else ""
+
+
 class ApprovalRequest(Governed):
     """`snapshot` is the canonical text the digest was taken over; `subject_id` is opaque here."""
 
@@ -237,7 +242,7 @@ class ApprovalRequest(Governed):
     @property
     def step_key(self) -> str:
         """The step that it is about, empty for a call."""
-        return self.tool.removeprefix("step:") if self.tool.startswith("step:") else ""
+        return step_of(self.tool)
 
     @property
     def is_by_hand(self) -> bool:

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 ASK_AGAIN, PAUSE_SECONDS = 10, 0.3
 SEVERAL_WITHIN_SECONDS = 0.005
 FREE_WITHIN_SECONDS = 0.25
+# A hand that has rested for longer asks whether its connection still stands; while it works on, the work itself tells.
+RESTED_SECONDS = 1.0
 
 
 class Crew:
@@ -36,6 +38,7 @@ class Crew:
         self._freed = threading.Condition()
         # Its threads are joined when the process ends in order, so a worker told to stop finishes what it has begun.
         self._pool = ThreadPoolExecutor(hands, thread_name_prefix="hand")
+        self._hand = threading.local()
 
     def take(self, fences: Sequence[UUID], worker: str) -> None:
         """Give each claim to a free hand. Returns when all have begun, not ended, and a hand is free for the next package.
@@ -80,10 +83,12 @@ class Crew:
 
     def _run(self, segment: Segment, worker: str) -> None:
         try:
-            close_old_connections()
+            if time.monotonic() - getattr(self._hand, "worked_at", -RESTED_SECONDS) >= RESTED_SECONDS:
+                close_old_connections()
             with settle_together.member():
                 run_to_its_end(segment, worker)
         finally:
+            self._hand.worked_at = time.monotonic()
             self._lay_down()
 
 

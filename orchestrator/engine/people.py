@@ -12,7 +12,7 @@ from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.outputs import promised
 from orchestrator.engine.released import Released, released
 from orchestrator.engine.retries import Failure
-from orchestrator.gate.duties import Duties, duties_of_step, results_of_people
+from orchestrator.gate.duties import Duties, Given, duties_of_step, results_of_people
 from orchestrator.models import Execution, Step
 from orchestrator.workflows.binding import ROOTS, BindingError, bind
 from orchestrator.workflows.spec import StepSpec
@@ -29,7 +29,7 @@ def ask_about_step(
     within: Moves | None = None,
 ) -> None:
     """Open the request of an `approve` step: people see what comes next, and every value the conditions looked at once."""
-    next_steps = _next_steps(execution, step, scope)
+    next_steps, given = _next_steps(execution, step, scope), results_of_people(execution.pk)
     does = " and ".join(f"{one['step']} ({one['does']})" for one in next_steps) or "its end"
     _open(
         execution,
@@ -42,12 +42,13 @@ def ask_about_step(
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
         facts={
-            **_done_by_hand(execution),
+            **_done_by_hand(given),
             "because": {name: value for name, value in scope.items() if _is_named(name, spec.human_if)},
             "comes_next": next_steps,
             "input": scope["input"],
             "steps": scope["steps"],
         },
+        given=given,
         within=within,
     )
 
@@ -94,12 +95,12 @@ def _follows(execution: Execution, spec: StepSpec) -> dict[str, Any]:
     return {"comes_next": [{"step": step.key, "does": _does(step)} for step in after]} if after else {}
 
 
-def _done_by_hand(execution: Execution) -> dict[str, Any]:
+def _done_by_hand(given: list[Given]) -> dict[str, Any]:
     """Which of the earlier steps a person did, and what they noted for whoever decides on what follows."""
-    given = [one for one in results_of_people(execution.pk) if one.request.step_key]
     said = [
-        {"step": one.request.step_key, "by": one.person_name, **({"note": one.note} if one.note else {})}
+        {"step": one.step, "by": one.person_name, **({"note": one.note} if one.note else {})}
         for one in given
+        if one.step
     ]
     return {"by_hand": said} if said else {}
 
@@ -130,10 +131,11 @@ def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Fa
             "input": execution.input if step.input is None else step.input,
             **_follows(execution, spec),
         },
+        given=results_of_people(execution.pk),
     )
 
 
-def _duties(execution: Execution) -> Duties:
+def _duties(execution: Execution, given: list[Given]) -> Duties:
     """The agents whose work is decided on, and the workflow's publisher."""
     one = released(execution.release_id)
     return duties_of_step(
@@ -141,6 +143,7 @@ def _duties(execution: Execution) -> Duties:
         agents=[step.agent for step in one.spec.steps if step.agent],
         workflow=f"{one.spec.workflow} {one.spec.version}",
         published_by=one.created_by,
+        given=given,
     )
 
 
@@ -154,6 +157,7 @@ def _open(
     effect: str,
     reversible: str,
     facts: dict[str, Any],
+    given: list[Given],
     checks: tuple[str, ...] = (),
     result_schema: Mapping[str, Any] | None = None,
     within: Moves | None = None,
@@ -192,7 +196,7 @@ def _open(
             tier="financial" if required > 1 else "customer_facing",
             requester=execution.requester,
             requester_name=execution.requester_name,
-            duties=_duties(execution),
+            duties=_duties(execution, given),
             result_schema=result_schema,
         ),
         asked=approvals.Asked(

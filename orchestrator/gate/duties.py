@@ -1,12 +1,13 @@
 """Separation of duties: everybody who had a hand in what is decided on, with the words for how. None of them signs for it."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 
 from approvals.models import Decision, Verdict
+from approvals.models.request import step_of
 from approvals.policies import Requirement
 from audit.lifecycle import run
 from orchestrator.models import Action, Execution, Release, StepPatch, Tool
@@ -29,29 +30,46 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
         duties |= {key: words for key, words in published.items() if key not in duties}
         for patcher in StepPatch.objects.filter(step_id=action.step_id).values_list("person_id", flat=True):
             _edited(duties, [patcher], "the input of this step")
-    return _acted_for(action.context) | _gave_results(action.execution_id) | duties
+    given = results_of_people(action.execution_id) if action.execution_id else []
+    return _acted_for(action.context) | _gave_results(given) | duties
 
 
-def duties_of_step(*, execution: Execution, agents: Iterable[str], workflow: str, published_by: str) -> Duties:
+def duties_of_step(
+    *, execution: Execution, agents: Iterable[str], workflow: str, published_by: str, given: list["Given"]
+) -> Duties:
     """For a decision about a step: the agents whose work is decided on, whoever published the workflow or did a step of it."""
     requester = execution.requester
     asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
-    gave = _gave_results(execution.pk)
-    return _published(published_by, workflow) | gave | duties_of_agents([*agents, *asking])
+    return _published(published_by, workflow) | _gave_results(given) | duties_of_agents([*agents, *asking])
 
 
-def results_of_people(execution_id: UUID) -> list[Decision]:
-    """What people gave in this execution, of a step done by hand or in a tool's place, in order."""
-    given = Decision.objects.filter(verdict=Verdict.ANSWER, request__execution_id=execution_id)
-    return list(given.select_related("request").defer("request__snapshot").order_by("at", "id"))
+class Given(NamedTuple):
+    """A result that a person gave, of a step done by hand or in a tool's place."""
+
+    person_id: int
+    for_person_id: int | None
+    person_name: str
+    note: str
+    tool: str
+
+    @property
+    def step(self) -> str:
+        """Empty in a tool's place."""
+        return step_of(self.tool)
 
 
-def _gave_results(execution_id: UUID | None) -> Duties:
+def results_of_people(execution_id: UUID) -> list[Given]:
+    """What people gave in this execution, in order."""
+    given = Decision.objects.filter(verdict=Verdict.ANSWER, request__execution_id=execution_id).order_by("at", "id")
+    rows = given.values_list("person_id", "for_person_id", "person_name", "note", "request__tool")
+    return [Given(*row) for row in rows]
+
+
+def _gave_results(given: Iterable[Given]) -> Duties:
     """Whoever gave what an act rests on does not sign for it, nor do those whose right they used."""
     duties: Duties = {}
-    for one in results_of_people(execution_id) if execution_id else []:
-        step = one.request.step_key
-        words = f"did the step {step} by hand" if step else f"gave the result in place of {one.request.tool}"
+    for one in given:
+        words = f"did the step {one.step} by hand" if one.step else f"gave the result in place of {one.tool}"
         for person in (one.person_id, one.for_person_id):
             if person is not None:
                 duties.setdefault(f"user:{person}", words)
