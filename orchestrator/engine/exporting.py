@@ -22,6 +22,7 @@ from audit.actors import system
 from audit.ids import new_id
 from audit.lifecycle import run
 from orchestrator.models import TraceExport, TraceSetAside
+from orchestrator.models.trace_export import START
 from orchestrator.telemetry import names
 from orchestrator.telemetry.ended import STEP, Ended, closed, ended
 from orchestrator.telemetry.outgoing import Wanted, span_of
@@ -33,7 +34,6 @@ IDLE_SECONDS = 2.0
 # Longer than a sink is waited for.
 HELD_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0
-START = UUID(int=0)
 TRACES, STREAM = system("traces"), "traces:out"
 
 _BEGIN = "INSERT INTO orchestrator_traceexport (id, written_in, last_id) VALUES (1, %s, %s) ON CONFLICT (id) DO NOTHING"

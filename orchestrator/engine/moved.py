@@ -20,6 +20,7 @@ from orchestrator.models import (
     RunTotal,
     TraceExport,
 )
+from orchestrator.models.trace_export import START
 
 logger = logging.getLogger(__name__)
 KEPT = (CostRollup, OutcomeRollup, RunCost, LevelRollup, RunLevel, RunTotal)
@@ -50,7 +51,7 @@ def settle_in(state: CostFold, server: str, until: int) -> None:
             model._default_manager.all().delete()
         for mark in MARKS:
             setattr(state, mark, 0)
-        TraceExport.objects.update(written_in=until)
+        TraceExport.objects.update(written_in=until, last_id=START)
         data = {"server": server, "server_before": state.server}
         events.record("database.moved", by=system("engine"), stream="database", data=data)
     state.server = server

@@ -8,13 +8,16 @@ from django.db.models.functions import Now
 
 from audit.ids import new_id
 
+# Before every line of a transaction.
+START = UUID(int=0)
+
 
 class TraceExport(models.Model):
     """`written_in` and `last_id` are the place in the trail of closed transactions: everything up to it was taken by the sink."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     written_in = models.BigIntegerField()
-    last_id = models.UUIDField(default=UUID(int=0))
+    last_id = models.UUIDField(default=START)
     # Everything that had ended by this moment was sent.
     caught_up_at = models.DateTimeField(db_default=Now())
     # One worker host at a time sends; when it dies, another one takes over.

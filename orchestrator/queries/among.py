@@ -25,7 +25,7 @@ def among(ids: QuerySet[Any] | list[UUID], key: str = "pk") -> Among:
 
 
 class Kept(Func):
-    """True of a key that is in a set, which is kept as a hash. The test of the test keeps it from being made a join."""
+    """True of a key that is in a set, which is kept as a hash. PostgreSQL turns a bare IN into a join, but none with IS TRUE."""
 
     template = "(%(expressions)s) IS TRUE"
     arg_joiner = " IN "
