@@ -438,3 +438,15 @@ def alert(kind: str = "budget", *, of: BusinessUnit, about: UUID | None = None, 
                   why="80 % of the budget are spent", data=data)  # fmt: skip
     judge_all()
     return Alert.objects.get(unit_id=of.pk, kind=kind, subject=str(about))
+
+
+def ten_thousand_parts(run: Any) -> None:
+    """Reported beneath this execution, without a verb: thirty with 333 below each, one of which failed (part 9876)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
+            "SELECT md5('part ' || n)::uuid, %s, CASE WHEN n < 30 THEN %s ELSE md5('part ' || (n %% 30))::uuid END, %s, "
+            "'llm', 'part ' || n, now(), now() + n * interval '1 ms', CASE WHEN n = 9876 THEN 'error' ELSE 'ok' END, '{}' "
+            "FROM generate_series(0, 9999) AS n",
+            [run.trace_id, run.pk, run.unit_id],
+        )

@@ -1,13 +1,12 @@
 """What a person waits for, in Chromium on a processor four times slower than this one: until the largest part of a page stands
 there (LCP, 1.2 s), and until the page answers a click (INP, 150 ms). Medians of five visits, and the slowest click of each.
-`pytest -m load tests/load/test_browsing.py` prints the figures. Fifty rows and more on every list, 10,000 parts in the trace.
+`pytest -m load tests/load/test_browsing.py` prints the figures. Sixty requests, letters and executions, 10,000 parts in the trace.
 """
 
 from decimal import Decimal
 from statistics import median
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 
 from budgets.operations import Place, charge
@@ -47,13 +46,7 @@ def pages(live_server):
         run = make.execution("succeeded", by=ada)
         usage = Usage(model=f"model-{number % 6}", cost=Decimal(number) / 100, currency="USD", input_tokens=900)
         charge(usage, Place(unit_id=unit.pk, execution_id=run.pk, agent="poster"))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
-            "SELECT md5('part ' || n)::uuid, %s, CASE WHEN n < 30 THEN %s ELSE md5('part ' || (n %% 30))::uuid END, %s, "
-            "'llm', 'part ' || n, now(), now() + n * interval '1 ms', 'ok', '{}' FROM generate_series(0, 9999) AS n",
-            [run.trace_id, run.pk, unit.pk],
-        )
+    make.ten_thousand_parts(run)
     lists = ("approvals", "executions", "dead_letters", "failure_groups", "traces", "actions", "alerts", "health")
     money = ("costs", "cost_changes", "cost_outcomes", "levels", "budgets")
     return {

@@ -6,7 +6,6 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 
 from audit.lifecycle import database_now
@@ -240,14 +239,7 @@ class TestTheWaterfall:
 class TestTenThousandParts:
     @pytest.fixture
     def large(self, execution):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO audit_span (id, trace_id, parent_id, unit_id, kind, name, started_at, ended_at, status, attributes) "
-                "SELECT md5('part ' || n)::uuid, %s, CASE WHEN n < 30 THEN %s ELSE md5('part ' || (n %% 30))::uuid END, %s, "
-                "'llm', 'part ' || n, now(), now() + n * interval '1 ms', CASE WHEN n = 9876 THEN 'error' ELSE 'ok' END, '{}' "
-                "FROM generate_series(0, 9999) AS n",
-                [execution.trace_id, execution.pk, execution.unit_id],
-            )
+        make.ten_thousand_parts(execution)
         return execution
 
     def test_begin_with_a_small_page_that_shows_the_error(self, large, as_grace):
