@@ -1,6 +1,6 @@
 """What a person waits for, in Chromium on a processor four times slower than this one: until the largest part of a page stands
 there (LCP, 1.2 s), and until the page answers a click (INP, 150 ms). Medians of five visits, and the slowest click of each.
-`pytest -m load tests/load/test_browsing.py` prints the figures. Sixty requests, letters and executions, 10,000 parts in the trace.
+`pytest -m load tests/load/test_browsing.py` prints the figures. Sixty requests, letters and executions, 10,000 parts of a trace.
 """
 
 from decimal import Decimal
