@@ -179,7 +179,7 @@ CONTENT_SECURITY_POLICY = {
 # --- Engine and workers ----------------------------------------------------------------------------------------
 WORKERS = env.integer("WORKERS", max(2, os.cpu_count() or 2))
 # How many claims one worker process runs at a time: a step mostly waits, for a model, a tool or the disk.
-HANDS = env.integer("HANDS", 8)
+HANDS = env.integer("HANDS", 12)
 # How many packages of claims may wait inside django-q2; time spent there counts against their lease.
 PACKAGES = WORKERS
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)

@@ -5,6 +5,6 @@ from uuid import UUID
 from orchestrator.engine.crew import crew
 
 
-def run_attempts(fences: list[str], worker: str, **_: object) -> None:
+def run_attempts(fences: list[str], **_: object) -> None:
     """Put these claims into the hands of this worker process. Returns when all have begun, not when they have ended."""
-    crew().take([UUID(fence) for fence in fences], worker)
+    crew().take([UUID(fence) for fence in fences])

@@ -36,6 +36,6 @@ def letting_go_on(required: int = 1) -> ApprovalRequest:
     asker = make.actor(make.person("operator", "view", "operate"))
     message = {"message": "Twelve chairs are damaged. We paid EUR 1,140.00."}
     started = executions.start(workflow="refunding", input=message, unit="finance", by=asker)
-    claim = settle_success(make.claimed(started), input=message, output=GAVE, worker="test-worker")
-    run_to_its_end(make.begun(claim) if claim else make.claimed(started), "test-worker")
+    claim = settle_success(make.claimed(started), input=message, output=GAVE)
+    run_to_its_end(make.begun(claim) if claim else make.claimed(started))
     return ApprovalRequest.objects.get(execution_id=started.pk)

@@ -311,7 +311,7 @@ def begun(claim: Any) -> Segment:
 
 def at_second_step(started: Execution) -> Segment:
     """The first step has succeeded; the second one is held by a worker."""
-    claim = settle_success(claimed(started), input={"month": "2026-10"}, output={"rows": 3}, worker="test-worker")
+    claim = settle_success(claimed(started), input={"month": "2026-10"}, output={"rows": 3})
     return begun(claim) if claim else claimed(started)
 
 
@@ -336,7 +336,7 @@ def _waiting(started: Execution, asker: Actor, calls: int = 1) -> None:
 
 
 def _succeeded(started: Execution, asker: Actor) -> None:
-    settle_success(at_second_step(started), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+    settle_success(at_second_step(started), input={"rows": 3}, output={"posted": 3})
 
 
 def _failed(failure_class: str, message: str) -> Any:
@@ -382,7 +382,7 @@ def failed(segment: Segment, message: str, failure_class: str = "system", *, too
 
 def succeeded(row: DeadLetter) -> None:
     """A worker takes up the redriven step of this letter, and it succeeds."""
-    settle_success(claimed(row.execution), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+    settle_success(claimed(row.execution), input={"rows": 3}, output={"posted": 3})
 
 
 def failed_again(row: DeadLetter, message: str = "The ERP answered 503.") -> None:

@@ -101,10 +101,10 @@ def start(world: World, workflow: str, **input: object) -> Execution:
     return executions.start(workflow=workflow, input=input, unit=world.unit.name, by=world.ada)
 
 
-def run(fence, worker: str) -> None:
+def run(fence) -> None:
     """What a worker does with a claim, in this thread."""
     for segment in begin_or_give_back([fence]):
-        run_to_its_end(segment, worker)
+        run_to_its_end(segment)
 
 
 def work(limit: int = 1000) -> int:
@@ -113,7 +113,7 @@ def work(limit: int = 1000) -> int:
         claims = claim_due(limit=1, worker="test")
         if not claims:
             return done
-        run(claims[0].fence, "test")
+        run(claims[0].fence)
     raise AssertionError(f"still busy after {limit} segments")
 
 

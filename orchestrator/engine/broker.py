@@ -141,7 +141,7 @@ def _package(claims: list[Claim]) -> str:
             "id": claims[0].fence.hex,
             "name": str(claims[0].fence),
             "func": TASK,
-            "args": ([str(claim.fence) for claim in claims], HOST),
+            "args": ([str(claim.fence) for claim in claims],),
             "kwargs": {},
             "started": datetime.now(UTC),
         }

@@ -7,18 +7,19 @@ all claims of a package are in somebody's hands; from there on only their attemp
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from multiprocessing.util import Finalize
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
 from audit import failpoints
-from orchestrator.engine.execute import run
+from orchestrator.engine.desk import Desk
+from orchestrator.engine.execute import Unwritten, run, write
 from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.segment import Segment, begin_all
-from orchestrator.engine.successes import open_line, settle_together
+from orchestrator.engine.successes import MOST_AT_ONCE, open_line
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +37,13 @@ class Crew:
         self._several = max(1, hands // 2)
         self._free = hands
         self._freed = threading.Condition()
-        # Its threads are joined when the process ends in order, so a worker told to stop finishes what it has begun.
-        self._pool = ThreadPoolExecutor(hands, thread_name_prefix="hand")
-        self._hand = threading.local()
+        self._desk = _desk(over=self._lay_down)
+        # They end with the process, whose end waits for `close`.
+        self._hands = [threading.Thread(target=self._serve, name=f"hand-{n}", daemon=True) for n in range(hands)]
+        for hand in self._hands:
+            hand.start()
 
-    def take(self, fences: Sequence[UUID], worker: str) -> None:
+    def take(self, fences: Sequence[UUID]) -> None:
         """Give each claim to a free hand. Returns when all have begun, not ended, and a hand is free for the next package.
 
         What no hand gets free for in good time is given back: another worker may have one.
@@ -55,14 +58,19 @@ class Crew:
             segments = begin_or_give_back(taken)
             failpoints.hit("crew.begun")
             self._lay_down(number - len(segments))
-            for segment in segments:
-                self._pool.submit(self._run, segment, worker)
+            self._desk.put(segments)
         with self._freed:
             self._freed.wait_for(lambda: self._free > 0)
 
     def close(self) -> None:
         """Wait until all hands are empty. What they held has been run to its end."""
-        self._pool.shutdown()
+        self._desk.close()
+        for hand in self._hands:
+            hand.join()
+
+    def _serve(self) -> None:
+        self._desk.serve()
+        connection.close()
 
     def _take_hands(self, wanted: int) -> int:
         """At most as many as wanted: only what can run at once has begun. None when none gets free in good time.
@@ -76,32 +84,52 @@ class Crew:
             self._free -= found
             return found
 
-    def _lay_down(self, number: int = 1) -> None:
+    def _lay_down(self, number: int) -> None:
         with self._freed:
             self._free += number
             self._freed.notify()
 
-    def _run(self, segment: Segment, worker: str) -> None:
-        try:
-            if time.monotonic() - getattr(self._hand, "worked_at", -RESTED_SECONDS) >= RESTED_SECONDS:
-                close_old_connections()
-            with settle_together.member():
-                run_to_its_end(segment, worker)
-        finally:
-            self._hand.worked_at = time.monotonic()
-            self._lay_down()
+
+def _desk(over: Callable[[int], None] = lambda number: None) -> Desk[Segment, Unwritten]:
+    return Desk(_run, _write, most=MOST_AT_ONCE, over=over)
 
 
-def run_to_its_end(segment: Segment, worker: str) -> None:
-    """Run what was begun. A lost database ends it: the lease decides what follows."""
+def run_to_its_end(segment: Segment) -> None:
+    """Run what was begun, in this thread, as far as it goes."""
+    desk = _desk()
+    desk.put([segment])
+    desk.close()
+    desk.serve()
+
+
+_rest = threading.local()
+
+
+def _run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
+    """A lost database ends it: the lease decides what follows."""
+    if time.monotonic() - getattr(_rest, "since", -RESTED_SECONDS) >= RESTED_SECONDS:
+        close_old_connections()
     try:
-        run(segment, worker)
+        return run(segment)
     except Error as error:
         # Whether the last write landed is unknown here; the sweep finds the attempt when its lease lapses.
         logger.warning("attempt %s lost the database (%s)", segment.fence, type(error).__name__)
         connection.close()
     except Exception:
         logger.exception("attempt %s was dropped", segment.fence)
+    finally:
+        _rest.since = time.monotonic()
+    return None, None
+
+
+def _write(unwritten: list[Unwritten]) -> list[Segment | None]:
+    try:
+        return write(unwritten)
+    except Error as error:
+        logger.warning("%d successes lost the database (%s)", len(unwritten), type(error).__name__)
+    except Exception:
+        logger.exception("%d successes were dropped", len(unwritten))
+    return [None] * len(unwritten)
 
 
 def begin_or_give_back(fences: list[UUID]) -> list[Segment]:
@@ -136,4 +164,6 @@ def crew() -> Crew:
     if not _crew:
         open_line()
         _crew.append(Crew(settings.HANDS))
+        # A worker told to stop finishes what it has begun.
+        Finalize(None, _crew[0].close, exitpriority=1)
     return _crew[0]

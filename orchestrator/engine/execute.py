@@ -1,6 +1,7 @@
 """Run one execution as far as it goes: check the fence, run the handler with no transaction open, settle, take the next step."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -20,8 +21,9 @@ from orchestrator.engine.rereading import read_for_reviewers
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Parked
 from orchestrator.engine.segment import Segment, StepState, begin
-from orchestrator.engine.settle import charge, settle_failure, settle_success
+from orchestrator.engine.settle import charge, light_success, settle_failure, settle_success
 from orchestrator.engine.stopped import why_stopped
+from orchestrator.engine.successes import Success, write_together
 from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.gate.limits import Limited
 from orchestrator.models import Action, Execution, Step
@@ -47,21 +49,47 @@ class _Fails(Exception):
         self.failure = failure
 
 
-def run(segment: Segment, worker: str) -> None:
-    """Everything one worker does with a claim that has begun. A lost lease ends it quietly: somebody else owns the step."""
-    following: Segment | None = segment
-    while following is not None:
-        segment = following
-        try:
-            following = _run_step(segment, worker)
-        except Stale:
-            logger.info("attempt %s lost its lease; its outcome was dropped", segment.fence)
-            charge(segment)
-            release(segment.fence, ran=False)
-            return
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """A step that succeeded, and whose success nobody has written yet."""
+
+    segment: Segment
+    success: Success
 
 
-def _run_step(segment: Segment, worker: str) -> Segment | None:
+def run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
+    """Run one step. What follows it, or what is to be written of it together with others', or nothing: then that was all.
+
+    A lost lease ends it quietly: somebody else owns the step.
+    """
+    try:
+        return _run_step(segment)
+    except Stale:
+        _lost(segment)
+        charge(segment)
+        release(segment.fence, ran=False)
+        return None, None
+
+
+def write(unwritten: list[Unwritten]) -> list[Segment | None]:
+    """Write these successes in one statement. What follows each, or None."""
+    outcomes = write_together([one.success for one in unwritten])
+    return [_after(one, outcome) for one, outcome in zip(unwritten, outcomes, strict=True)]
+
+
+def _after(one: Unwritten, outcome: Exception | None) -> Segment | None:
+    if isinstance(outcome, Stale):
+        _lost(one.segment)
+    elif outcome is not None:
+        logger.warning("attempt %s could not be settled (%s)", one.segment.fence, type(outcome).__name__)
+    return _next(one) if outcome is None else None
+
+
+def _lost(segment: Segment) -> None:
+    logger.info("attempt %s lost its lease; its outcome was dropped", segment.fence)
+
+
+def _run_step(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
     input: dict[str, Any] = {}
     try:
         with heartbeat.held(segment.fence):
@@ -79,24 +107,29 @@ def _run_step(segment: Segment, worker: str) -> Segment | None:
         logger.exception("attempt %s failed inside the engine", segment.fence)
         settle_failure(segment, Failure("bug", f"Internal error: {type(error).__name__}"), input=input)
     else:
-        claim = settle_success(segment, input=input, output=output, worker=worker)
-        return _next(segment, claim) if claim else None
-    return None
+        if success := light_success(segment, input=input, output=output):
+            return None, Unwritten(segment, success)
+        claim = settle_success(segment, input=input, output=output)
+        return begin(claim.fence) if claim else None, None
+    return None, None
 
 
-def _next(segment: Segment, claim: Any) -> Segment | None:
-    """In a chain everything about the next step is known, and settling has begun it; elsewhere it is only claimed so far."""
-    if not segment.is_light:
-        return begin(claim.fence)
-    key = next(key for key, step in segment.steps.items() if step.id == claim.step_id)
-    segment.steps[key] = StepState(claim.step_id, StepStatus.IN_PROGRESS, None)
+def _next(one: Unwritten) -> Segment | None:
+    """The next step of a chain: everything about it is known, and its attempt was born begun."""
+    segment, success = one.segment, one.success
+    segment.steps[segment.key].status = StepStatus.SUCCESS
+    following = segment.released.spec.after(segment.key)
+    if following is None or success.next_step is None or success.next_fence is None:
+        return None
+    segment.steps[following.key] = StepState(success.next_step, StepStatus.IN_PROGRESS, None)
     return Segment(
         execution=segment.execution,
         released=segment.released,
         steps=segment.steps,
-        key=key,
-        step_id=claim.step_id,
-        fence=claim.fence,
+        key=following.key,
+        step_id=success.next_step,
+        fence=success.next_fence,
+        worker=segment.worker,
         tries=1,
         attempt_number=1,
     )

@@ -26,7 +26,7 @@ UPDATE orchestrator_attempt AS a SET started_at = clock_timestamp(), heartbeat_a
 FROM orchestrator_step AS s, orchestrator_execution AS e
 WHERE a.id = ANY (%s) AND a.status = %s AND s.id = a.step_id AND s.attempt_id = a.id AND s.status = 'in_progress'
   AND e.id = s.execution_id
-RETURNING a.id, s.key, s.id, s.tries, a.number, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
+RETURNING a.id, a.worker, s.key, s.id, s.tries, a.number, e.id, e.release_id, e.workflow, e.unit_id, e.unit_title,
   e.trace_id, e.requester, e.requester_name, e.business_key, e.input::text, e.envelope::text, e.deadline_at,
   (SELECT json_agg(json_build_array(key, id, status, output))::text FROM orchestrator_step WHERE execution_id = e.id),
   set_config('synchronous_commit', 'off', true)
@@ -50,6 +50,8 @@ class Segment:
     key: str
     step_id: UUID
     fence: UUID
+    # The host that holds the lease.
+    worker: str
     tries: int
     attempt_number: int
     usages: list[Any] = field(default_factory=list)
@@ -93,6 +95,7 @@ def begin_all(fences: list[UUID]) -> list[Segment]:
 
 def _segment(  # noqa: PLR0917 - the columns of one statement
     fence: UUID,
+    worker: str,
     key: str,
     step_id: UUID,
     tries: int,
@@ -134,6 +137,7 @@ def _segment(  # noqa: PLR0917 - the columns of one statement
         key=key,
         step_id=step_id,
         fence=fence,
+        worker=worker,
         tries=tries,
         attempt_number=number,
     )

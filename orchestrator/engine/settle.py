@@ -28,7 +28,7 @@ from orchestrator.engine.people import route_to_human
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure, GiveUp
 from orchestrator.engine.segment import Segment
-from orchestrator.engine.successes import Success, settle_together, write
+from orchestrator.engine.successes import Success
 from orchestrator.gate.locks import lock_execution, lock_requests_under
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Attempt, Execution, Step
@@ -36,24 +36,20 @@ from orchestrator.statuses import AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
 
 
-def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
-    """Record a step's success and claim what follows. Answers the next claim of this execution, or None."""
-    if segment.is_light:
-        return _settle_together(segment, input, output, worker)
-    return _settle_and_advance(segment, input, output, worker)
+@transaction.atomic
+def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any]) -> Claim | None:
+    """Record a step's success and claim what follows, which is worked out from all steps, under the execution's lock.
 
-
-def _settle_and_advance(segment: Segment, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
-    """The general way: what follows is worked out from all steps, under the execution's lock."""
-    with transaction.atomic():
-        execution = lock_execution(segment.execution.pk)
-        moves = _succeeded(segment, input, output)
-        moves.execute()
-        charge(segment)
-        release(segment.fence, ran=True)
-        close_letter(segment)
-        advance(execution, by=ENGINE)
-        return claim_of(execution.pk, worker=worker)
+    Answers the next claim of this execution, or None.
+    """
+    execution = lock_execution(segment.execution.pk)
+    moves = _succeeded(segment, input, output)
+    moves.execute()
+    charge(segment)
+    release(segment.fence, ran=True)
+    close_letter(segment)
+    advance(execution, by=ENGINE)
+    return claim_of(execution.pk, worker=segment.worker)
 
 
 def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) -> Moves:
@@ -81,16 +77,17 @@ def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) 
     return moves
 
 
-def _settle_together(segment: Segment, input: dict[str, Any], output: dict[str, Any], worker: str) -> Claim | None:
-    """A chain has one possible next step, so its claim, or the execution's end, belongs to the same statement."""
+def light_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any]) -> Success | None:
+    """The success of a chain's step, to be written together with others': what follows is known, so its claim, or the
+    execution's end, belongs to the same statement. None where that takes more than the one statement."""
+    if not segment.is_light or segment.attempt_number > 1:
+        return None
     following = segment.released.spec.after(segment.key)
     segment.steps[segment.key].output = output
-    result = result_of(segment.released.spec, segment.execution.input, segment.outputs) if following is None else {}
+    result = result_of(segment.released.spec, segment.execution.input, segment.outputs) if following is None else None
     if isinstance(result, Failure):
-        return _settle_and_advance(segment, input, output, worker)
-    # The next step of a chain has never been tried: its first attempt is born in the same statement.
-    claim = Claim(segment.steps[following.key].id, new_id(), segment.execution.pk) if following else None
-    success = Success(
+        return None
+    return Success(
         execution_id=segment.execution.pk,
         unit_id=segment.execution.unit_id,
         fence=segment.fence,
@@ -99,19 +96,12 @@ def _settle_together(segment: Segment, input: dict[str, Any], output: dict[str, 
         input=input,
         output=output,
         output_digest=digest_text(canonical(output)),
-        worker=worker,
-        next_step=claim.step_id if claim else None,
-        next_fence=claim.fence if claim else None,
-        result=result if claim is None else None,
+        worker=segment.worker,
+        # The next step of a chain has never been tried: its first attempt is born in the same statement.
+        next_step=segment.steps[following.key].id if following else None,
+        next_fence=new_id() if following else None,
+        result=result,
     )
-    if segment.attempt_number > 1:
-        with transaction.atomic():
-            write([success])
-            close_letter(segment)
-    else:
-        settle_together(success)
-    segment.steps[segment.key].status = StepStatus.SUCCESS
-    return claim
 
 
 def charge(segment: Segment) -> None:

@@ -19,13 +19,10 @@ from audit import events, failpoints
 from audit.lifecycle import STALE_SQLSTATE, move_picked, run
 from audit.refusals import Stale
 from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS
-from orchestrator.engine.together import Together
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
 
 MOST_AT_ONCE = 32
-# A few times what a step costs that does nothing; it is only ever waited where the last write had company.
-PATIENCE_SECONDS = 0.003
 
 # The executions are locked first, in one order, like by every other writer of theirs. The limit is what the planner needs
 # to know: that these are few, so that every row is found by its index.
@@ -193,7 +190,8 @@ def close_line() -> None:
         _line.pop().close()
 
 
-def _write_together(successes: list[Success]) -> list[Exception | None]:
+def write_together(successes: list[Success]) -> list[Exception | None]:
+    """Settle them all at once, or else one by one; what became of each. Raises when the database is lost."""
     line = _line[0] if _line else None
     try:
         write(successes, on=line)
@@ -215,8 +213,3 @@ def _alone(success: Success) -> Exception | None:
     except (Stale, DatabaseError) as error:
         return error
     return None
-
-
-settle_together: Together[Success, None] = Together(
-    _write_together, most=MOST_AT_ONCE, patience_seconds=PATIENCE_SECONDS
-)

@@ -12,7 +12,7 @@ class TestExecution:
         assert page.inner_text(".heading .pill") == "Running"
 
         claim = Attempt.objects.get(step__execution=started, status="running")
-        make.settle_success(make.begin(claim.pk), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+        make.settle_success(make.begin(claim.pk), input={"rows": 3}, output={"posted": 3})
         page.wait_for_selector(".heading .pill:has-text('Done')")
 
         assert Execution.objects.get(pk=started.pk).status == "succeeded"

@@ -124,8 +124,8 @@ class TestALease:
         execution = make.start(world, "paying", amount=1)
         fence = claim().fence
 
-        make.run(fence, "one")
-        make.run(fence, "two")
+        make.run(fence)
+        make.run(fence)
 
         assert [status for status, _ in attempts(execution, "pay")] == ["parked"]
         assert len(actions(execution)) == 1
@@ -138,7 +138,7 @@ class TestALostDatabase:
         fence = claim().fence
         connection.connection.close()  # as a restart of the server does
 
-        make.run(fence, "one")
+        make.run(fence)
 
         assert attempts(execution, "pay") == [("released", "")]
         drive(execution)
@@ -155,7 +155,7 @@ class TestALostDatabase:
 
         main = connection.connection
         provider.take = take_while_the_server_restarts
-        make.run(claim().fence, "one")
+        make.run(claim().fence)
         provider.take = take
 
         assert attempts(execution, "send") == [("running", "")]
@@ -191,7 +191,7 @@ class TestAnOldFence:
 
     def test_cannot_settle_a_success(self, late):
         with pytest.raises(Stale):
-            settle_success(late[0], input={}, output={"ref": "late"}, worker="late")
+            settle_success(late[0], input={}, output={"ref": "late"})
 
     def test_cannot_settle_a_failure(self, late):
         with pytest.raises(Stale):

@@ -4,8 +4,9 @@ import pytest
 
 from audit.lifecycle import run
 from orchestrator.engine.claims import claim_due
+from orchestrator.engine.execute import Unwritten, write
 from orchestrator.engine.segment import begin
-from orchestrator.engine.settle import settle_success
+from orchestrator.engine.settle import light_success
 from orchestrator.engine.supervisor import LOOKS, Supervisor
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import Attempt
@@ -33,7 +34,9 @@ def execution(world, publish):
 def second(execution):
     """The first step is settled, and its worker has the second one in its hands."""
     segment = begin(claim_due(limit=1, worker="one")[0].fence)
-    return settle_success(segment, input={}, output={}, worker="one")
+    success = light_success(segment, input={}, output={})
+    (following,) = write([Unwritten(segment, success)])
+    return following
 
 
 class TestTheFollowingStep:
@@ -44,7 +47,7 @@ class TestTheFollowingStep:
 
     def test_is_what_the_model_would_have_made(self, second):
         attempt = Attempt.objects.get(pk=second.fence)
-        meant = Attempt(step_id=second.step_id, execution_id=second.execution_id, number=1, worker="one")
+        meant = Attempt(step_id=second.step_id, execution_id=second.execution.pk, number=1, worker="one")
         for name in ("status", "step_id", "execution_id", "number", "worker", "failure_class", "message", "evidence"):
             assert getattr(attempt, name) == getattr(meant, name), name
 

@@ -63,7 +63,7 @@ class TestTheHands:
         given = started(world, 30)
 
         while fences := claims(30):
-            hands.take(fences, "one")
+            hands.take(fences)
         hands.close()
 
         for execution in given:
@@ -109,11 +109,12 @@ def all_hold(monkeypatch):
     def holding(number):
         go_on, held = threading.Event(), threading.Semaphore(0)
 
-        def hold(segment, worker):
+        def hold(segment):
             held.release()
             assert go_on.wait(20)
+            return None, None
 
-        monkeypatch.setattr(crew, "run_to_its_end", hold)
+        monkeypatch.setattr(crew, "run", hold)
         try:
             yield
         finally:
@@ -126,7 +127,7 @@ def all_hold(monkeypatch):
 
 def _take(hands, fences):
     try:
-        hands.take(fences, "one")
+        hands.take(fences)
     finally:
         connections.close_all()
 
@@ -140,7 +141,7 @@ class TestSettlingTogether:
         lapse(lost.fence)
         sweep()
 
-        outcomes = successes._write_together([_success(segment) for segment in segments])
+        outcomes = successes.write_together([_success(segment) for segment in segments])
 
         assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Stale", "NoneType"]
         by_execution = {segment.execution.pk: segment for segment in segments}
@@ -162,7 +163,7 @@ class TestSettlingTogether:
 
     def test_survives_that_its_connection_is_cut(self, world, hands):
         given = started(world, 2)
-        hands.take(claims(1), "one")
+        hands.take(claims(1))
         hands.close()
         run(CUT, [connection.settings_dict["NAME"]])
 
@@ -177,7 +178,7 @@ class TestSettlingTogether:
 
 def _hand_over(fences):
     again = Crew(4)
-    again.take(fences, "one")
+    again.take(fences)
     again.close()
 
 

@@ -77,7 +77,7 @@ class TestBranches:
     def test_become_due_together_and_join(self, world, publish):
         publish(f"workflow: graph\nversion: 1.0.0\nsteps:\n{self.DIAMOND}", HANDLERS, agents=NAMED)
         execution = make.start(world, "graph")
-        following = settle_success(begin(claim().fence), input={}, output={}, worker="one")
+        following = settle_success(begin(claim().fence), input={}, output={})
         other = claim_due(limit=5, worker="two")
 
         assert {following.step_id, other[0].step_id} == {step(execution, key).pk for key in ("left", "right")}

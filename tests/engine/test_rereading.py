@@ -247,7 +247,7 @@ class TestAtTheSameInstant:
 
         outcomes = race(
             lambda: approvals.approve(request_id=request.pk, by=world.grace, voice=said),
-            lambda: make.run(fence, "test"),
+            lambda: make.run(fence),
         )
         drive(waiting)
 

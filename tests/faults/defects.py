@@ -232,9 +232,7 @@ DEFECTS = {
         "I1", _send_again_without_looking, ("class_b/send.answered:1:kill", "class_c/send.answered:1:kill")
     ),
     "every try has a key of its own": Defect("I1", _a_new_key_for_every_try, ("class_a/send.answered:1:kill",)),
-    "check, then charge": Defect(
-        "I18", _check_then_charge, ("costly/atomic.settle._settle_and_advance.committed:1:kill",)
-    ),
+    "check, then charge": Defect("I18", _check_then_charge, ("costly/atomic.settle.settle_success.committed:1:kill",)),
     "reservations outlive their attempts": Defect(
         "I18", _reservations_outlive_their_attempts, ("budgeted/handler.ended:1:kill",)
     ),

@@ -302,6 +302,7 @@ def _child(trial: Trial, faults: list[Fault], log: Path, recording: bool) -> Non
     defects.switch_on()
     logging.getLogger().addHandler(_Bugs(tell))
     execute.settle_success = _telling(execute.settle_success, "", "settled", tell)
+    execute._next = _telling_of_what_was_written(execute._next, tell)
     execute._run_step = _telling(execute._run_step, "began", "", tell)
     try:
         Player(trial, tell).play()
@@ -335,6 +336,16 @@ def _telling(does: Callable[..., Any], before: str, after: str, tell: Callable[[
         return done
 
     return do_and_tell
+
+
+def _telling_of_what_was_written(does: Callable[..., Any], tell: Callable[[str], None]) -> Callable[..., Any]:
+    """The same of a success that was written together with others."""
+
+    def tell_and_do(one: Any) -> Any:
+        tell(f"settled {one.segment.fence}")
+        return does(one)
+
+    return tell_and_do
 
 
 def _where(error: BaseException) -> str:

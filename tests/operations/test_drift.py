@@ -65,7 +65,7 @@ def calling(unit, tool="look.up"):
     gate_propose.propose(
         tool=tool, arguments=make.arguments(), agent="poster", unit_id=unit.pk, by=make.MAKER, place=place
     )
-    settle_success(segment, input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+    settle_success(segment, input={"rows": 3}, output={"posted": 3})
     return Execution.objects.get(pk=started.pk)
 
 

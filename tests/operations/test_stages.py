@@ -51,7 +51,7 @@ def asked_of_people(seconds):
     run = make.execution("waiting")
     request = ApprovalRequest.objects.get(execution_id=run.pk)
     make.approved(request, make.person("grace", "view", "review"))
-    settle_success(make.claimed(run), input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+    settle_success(make.claimed(run), input={"rows": 3}, output={"posted": 3})
     run.refresh_from_db()
     at("approvals_approvalrequest", run, created_at=seconds[0], resolved_at=seconds[1])
     return run

@@ -208,7 +208,7 @@ class TestDeadLetter:
         letter = make.dead_letter()
         as_ada.post(reverse("dead_letter_retries", args=[letter.pk]))
 
-        make.settle_success(make.claimed(letter.execution), input={}, output={"posted": 1}, worker="test-worker")
+        make.settle_success(make.claimed(letter.execution), input={}, output={"posted": 1})
 
         assert "Fixed: the step was seen to succeed." in as_ada.get(letter.get_absolute_url()).content.decode()
 

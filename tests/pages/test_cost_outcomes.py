@@ -91,7 +91,7 @@ class TestEveryLine:
         timers_come_due()
         second = make.claimed(run)
         second.usages.append(usage_of("0.50"))
-        settle_success(second, input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+        settle_success(second, input={"rows": 3}, output={"posted": 3})
         assert Execution.objects.get(pk=run.pk).status == "succeeded"
         assert buckets(as_vera) == {"repeated": Decimal("0.3"), "succeeded": Decimal("0.5")}
 

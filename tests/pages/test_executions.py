@@ -62,7 +62,7 @@ class TestStory:
         report.report(
             action_id=action.pk, fence=second.fence, outcome="success", by=make.MAKER, result={"posting": "P-1"}
         )
-        make.settle_success(second, input={"rows": 3}, output={"posted": 1}, worker="test-worker")
+        make.settle_success(second, input={"rows": 3}, output={"posted": 1})
         return Execution.objects.get(pk=started.pk)
 
     def test_is_told_step_by_step_in_order(self, execution, as_ada):

@@ -69,7 +69,7 @@ def fails(segment):
 
 def succeeds(segment):
     segment.usages.append(Usage(cost=Decimal("0.50"), currency="USD", model="house", input_tokens=10))
-    settle_success(segment, input={"rows": 3}, output={"posted": 3}, worker="test-worker")
+    settle_success(segment, input={"rows": 3}, output={"posted": 3})
 
 
 def stays(segment):
