@@ -9,14 +9,13 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from json.encoder import encode_basestring
 from typing import Any
 
 MAX_EXACT_INTEGER = 2**53
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 # A string that never ends counts as one mark, too: starting over at each of its quotes would take hours.
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
-_NEEDS_ESCAPE = re.compile(r'["\\\x00-\x1f]')
 
 
 class NotCanonical(ValueError):
@@ -45,10 +44,10 @@ def digest_text(text: str) -> str:
 
 def _write(value: Any, pointer: str, out: list[str]) -> None:
     """Appends: nested generators would hand each piece through every level above it."""
-    if value is None or isinstance(value, bool):
-        out.append({None: "null", True: "true", False: "false"}[value])
-    elif isinstance(value, str):
+    if isinstance(value, str):
         out.append(_string(value, pointer))
+    elif value is None or isinstance(value, bool):
+        out.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, int):
         out.append(_integer(value, pointer))
     elif isinstance(value, float):
@@ -62,14 +61,24 @@ def _write(value: Any, pointer: str, out: list[str]) -> None:
 
 
 def _write_object(value: dict[str, Any], pointer: str, out: list[str]) -> None:
-    if not all(isinstance(key, str) for key in value):
-        raise NotCanonical(f"{pointer or '/'}: object keys must be text")
-    out.append("{")
-    # RFC 8785 section 3.2.3: names sort by UTF-16 code units, which differs from code points above U+FFFF.
-    for index, key in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
-        out.append(("," if index else "") + _string(key, pointer) + ":")
+    before = "{"
+    for key in _in_order(value, pointer):
+        out.append(f"{before}{_string(key, pointer)}:")
         _write(value[key], f"{pointer}/{key}", out)
-    out.append("}")
+        before = ","
+    out.append("}" if value else "{}")
+
+
+def _in_order(names: Iterable[str], pointer: str) -> list[str]:
+    """RFC 8785 section 3.2.3: by UTF-16 code units, which differs from code points above U+FFFF."""
+    try:
+        return sorted(names, key=None if "".join(names).isascii() else _utf_16)
+    except TypeError:
+        raise NotCanonical(f"{pointer or '/'}: object keys must be text") from None
+
+
+def _utf_16(name: str) -> bytes:
+    return name.encode("utf-16-be", "surrogatepass")
 
 
 def _write_array(value: Iterable[Any], pointer: str, out: list[str]) -> None:
@@ -82,11 +91,13 @@ def _write_array(value: Iterable[Any], pointer: str, out: list[str]) -> None:
 
 
 def _string(value: str, pointer: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise NotCanonical(f"{pointer or '/'}: text holds a lone surrogate") from None
-    return '"' + _NEEDS_ESCAPE.sub(lambda found: _ESCAPES.get(found[0], f"\\u{ord(found[0]):04x}"), value) + '"'
+    """The standard library escapes exactly what RFC 8785 section 3.2.2.2 wants escaped, and as it wants it."""
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise NotCanonical(f"{pointer or '/'}: text holds a lone surrogate") from None
+    return encode_basestring(value)
 
 
 def _integer(value: int, pointer: str) -> str:

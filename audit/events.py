@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from audit.actors import Actor
 from audit.canonical import canonical
-from audit.ids import new_id
+from audit.ids import new_id_text
 
 SECURITY_STREAM = "security"
 
@@ -27,7 +27,7 @@ def fact(
 ) -> dict[str, Any]:
     """One event as audit_append takes it. `data` holds ids, digests and numbers: never a payload or a secret."""
     return {
-        "id": str(new_id()),
+        "id": new_id_text(),
         "event": name,
         "actor": by.key,
         "actor_name": by.name,

@@ -3,11 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
+import uuid_utils
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
     return uuid7()
+
+
+def new_id_text() -> str:
+    """The same as text, for what is only ever written: an eighth of the cost."""
+    return str(uuid_utils.uuid7())
 
 
 def earliest_id(moment: datetime) -> UUID:

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from audit import failpoints
 from audit.actors import system
-from audit.ids import new_id
+from audit.ids import new_id_text
 from audit.lifecycle import move_picked, run
 from orchestrator.statuses import EXECUTION, STEP, ExecutionStatus, StepStatus
 
@@ -21,15 +21,15 @@ NEW_ATTEMPT_COLUMNS = (
 
 
 def _woken(before: str) -> str:
-    """An execution whose step is claimed is running."""
+    """An execution whose step is claimed is running. It was locked with its step, and seen as it was then: looked up by its
+    status, every claim would walk through all that are queued."""
     return move_picked(
         name=f"was_{before}",
         lifecycle=EXECUTION,
         table="orchestrator_execution",
         before=before,
         to=ExecutionStatus.RUNNING,
-        pick=f"SELECT e.id FROM orchestrator_execution e WHERE e.status = '{before}' "
-        f"AND e.id IN (SELECT execution_id FROM moved) FOR NO KEY UPDATE",
+        pick=f"SELECT DISTINCT execution_id AS id FROM moved WHERE execution_status = '{before}'",
         set_sql="started_at = COALESCE(t.started_at, clock_timestamp())",
         returning="t.id, t.unit_id",
     )
@@ -68,11 +68,12 @@ def _claim_text(*, pick: tuple[str, str] = _OLDEST_FIRST, only: str = "", also: 
         table="orchestrator_step",
         before=StepStatus.PENDING,
         to=StepStatus.IN_PROGRESS,
-        pick=f"SELECT d.id, (row_number() OVER ())::int AS n FROM (SELECT s.id FROM {rows} {only} "
+        pick="SELECT d.id, d.execution_status, (row_number() OVER ())::int AS n "
+        f"FROM (SELECT s.id, e.status AS execution_status FROM {rows} {only} "
         f"ORDER BY {order} LIMIT %(limit)s FOR NO KEY UPDATE OF s, e SKIP LOCKED) AS d",
         set_sql="attempt_id = (%(fences)s::uuid[])[p.n], attempt_count = t.attempt_count + 1, tries = t.tries + 1, "
         "due_at = NULL, started_at = COALESCE(t.started_at, clock_timestamp())",
-        returning="t.id, t.execution_id, t.unit_id, t.attempt_id, t.attempt_count, p.n",
+        returning="t.id, t.execution_id, t.unit_id, t.attempt_id, t.attempt_count, p.n, p.execution_status",
     )
     return (
         f"WITH {claimed}, {_woken('queued')}, {_woken('waiting')}, "
@@ -140,9 +141,9 @@ def _claim(text: str, *, limit: int, worker: str, execution_id: UUID | None = No
             "worker": worker,
             "lease": settings.LEASE_SECONDS,
             "execution_id": execution_id,
-            "fences": [new_id() for _ in range(limit)],
-            "event_ids": [str(new_id()) for _ in range(limit)],
-            "more_ids": [str(new_id()) for _ in range(limit)],
+            "fences": [new_id_text() for _ in range(limit)],
+            "event_ids": [new_id_text() for _ in range(limit)],
+            "more_ids": [new_id_text() for _ in range(limit)],
         },
     )
     failpoints.hit("claim.committed")
