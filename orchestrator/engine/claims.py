@@ -141,13 +141,18 @@ def _claim(text: str, *, limit: int, worker: str, execution_id: UUID | None = No
             "worker": worker,
             "lease": settings.LEASE_SECONDS,
             "execution_id": execution_id,
-            "fences": [new_id_text() for _ in range(limit)],
-            "event_ids": [new_id_text() for _ in range(limit)],
-            "more_ids": [new_id_text() for _ in range(limit)],
+            "fences": _ids(limit),
+            "event_ids": _ids(limit),
+            "more_ids": _ids(limit),
         },
     )
     failpoints.hit("claim.committed")
     return [Claim(step_id=row[0], fence=row[1], execution_id=row[2]) for row in rows]
+
+
+def _ids(number: int) -> str:
+    """An array as PostgreSQL writes it: one value for psycopg to look at, not one for each id."""
+    return f"{{{','.join(new_id_text() for _ in range(number))}}}"
 
 
 def held_by(worker: str) -> int:
