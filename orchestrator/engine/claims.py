@@ -36,41 +36,44 @@ def _woken(before: str) -> str:
 
 
 _DUE = "s.status = 'pending' AND s.due_at <= clock_timestamp()"
-_OLDEST_FIRST = f"orchestrator_step s JOIN orchestrator_execution e ON e.id = s.execution_id WHERE {_DUE}", "s.due_at"
+_OWNED = "orchestrator_step AS s JOIN orchestrator_execution AS e ON e.id = s.execution_id"
+_LOCKED = "FOR NO KEY UPDATE OF s, e SKIP LOCKED"
+_OLDEST_FIRST = f"""
+SELECT s.id, e.status AS execution_status FROM {_OWNED} WHERE {_DUE} {{only}} ORDER BY s.due_at LIMIT %(limit)s {_LOCKED}"""
 # The due units one by one, each by one look into the index; of each its oldest steps, more than are wanted because
 # another host may hold some this instant. The turn of a step counts what its unit has running already.
-_IN_TURN = (
-    f"""(WITH RECURSIVE due (unit_id) AS (
-      (SELECT s.unit_id FROM orchestrator_step AS s WHERE {_DUE} ORDER BY s.unit_id LIMIT 1)
-      UNION ALL
-      SELECT (SELECT s.unit_id FROM orchestrator_step AS s WHERE {_DUE} AND s.unit_id > due.unit_id
-              ORDER BY s.unit_id LIMIT 1) FROM due WHERE due.unit_id IS NOT NULL
-    ), busy AS (
-      SELECT unit_id, count(*) AS running FROM orchestrator_attempt WHERE status = 'running' GROUP BY unit_id
-    )
-    SELECT of_unit.id, of_unit.place + COALESCE(busy.running, 0) AS turn FROM due LEFT JOIN busy USING (unit_id)
-    CROSS JOIN LATERAL (SELECT s.id, row_number() OVER (ORDER BY s.due_at) AS place FROM orchestrator_step AS s
-      WHERE {_DUE} AND s.unit_id = due.unit_id ORDER BY s.due_at LIMIT 2 * %(limit)s) AS of_unit
-    ) AS turns JOIN orchestrator_step AS s ON s.id = turns.id JOIN orchestrator_execution AS e ON e.id = s.execution_id
-    WHERE {_DUE}""",
-    "turns.turn, s.due_at",
+# A unit's steps are asked for as a range, and each is looked at by its id, so that however much is due the planner has one
+# way only: an index from its beginning. As a plain join it reads all that is due, and every execution there is.
+_IN_TURN = f"""
+WITH RECURSIVE due (unit_id) AS (
+  (SELECT s.unit_id FROM orchestrator_step AS s WHERE {_DUE} ORDER BY s.unit_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT s.unit_id FROM orchestrator_step AS s WHERE {_DUE} AND s.unit_id > due.unit_id
+          ORDER BY s.unit_id LIMIT 1) FROM due WHERE due.unit_id IS NOT NULL
+), busy AS (
+  SELECT unit_id, count(*) AS running FROM orchestrator_attempt WHERE status = 'running' GROUP BY unit_id
+), turns AS (
+  SELECT of_unit.id FROM due LEFT JOIN busy USING (unit_id) CROSS JOIN LATERAL (
+    SELECT s.id, s.due_at, row_number() OVER (ORDER BY s.unit_id, s.due_at) AS place FROM orchestrator_step AS s
+    WHERE {_DUE} AND s.unit_id BETWEEN due.unit_id AND due.unit_id ORDER BY s.unit_id, s.due_at LIMIT 2 * %(limit)s
+  ) AS of_unit WHERE due.unit_id IS NOT NULL ORDER BY of_unit.place + COALESCE(busy.running, 0), of_unit.due_at
 )
+SELECT free.id, free.execution_status FROM turns CROSS JOIN LATERAL (
+  SELECT s.id, e.status AS execution_status FROM {_OWNED} WHERE s.id = turns.id AND {_DUE} {_LOCKED}
+) AS free LIMIT %(limit)s"""
 
 
-def _claim_text(*, pick: tuple[str, str] = _OLDEST_FIRST, only: str = "", also: str = "") -> str:
+def _claim_text(*, pick: str = _OLDEST_FIRST, only: str = "", also: str = "") -> str:
     """Pick due steps nobody works on, move them, count the attempt, take the lease and write the audit: one statement.
 
     The execution is locked together with the step, and both only where free: a claim never waits for anybody.
     """
-    rows, order = pick
     claimed = move_picked(
         lifecycle=STEP,
         table="orchestrator_step",
         before=StepStatus.PENDING,
         to=StepStatus.IN_PROGRESS,
-        pick="SELECT d.id, d.execution_status, (row_number() OVER ())::int AS n "
-        f"FROM (SELECT s.id, e.status AS execution_status FROM {rows} {only} "
-        f"ORDER BY {order} LIMIT %(limit)s FOR NO KEY UPDATE OF s, e SKIP LOCKED) AS d",
+        pick=f"SELECT d.id, d.execution_status, (row_number() OVER ())::int AS n FROM ({pick.format(only=only)}) AS d",
         set_sql="attempt_id = (%(fences)s::uuid[])[p.n], attempt_count = t.attempt_count + 1, tries = t.tries + 1, "
         "due_at = NULL, started_at = COALESCE(t.started_at, clock_timestamp())",
         returning="t.id, t.execution_id, t.unit_id, t.attempt_id, t.attempt_count, p.n, p.execution_status",
