@@ -7,7 +7,7 @@ all claims of a package are in somebody's hands; from there on only their attemp
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from multiprocessing.util import Finalize
 from uuid import UUID
 
@@ -37,7 +37,8 @@ class Crew:
         self._several = max(1, hands // 2)
         self._free = hands
         self._freed = threading.Condition()
-        self._desk = _desk(over=self._lay_down)
+        self._hand = threading.local()
+        self._desk = Desk(self._run, _write, most=MOST_AT_ONCE, over=self._lay_down)
         # They end with the process, whose end waits for `close`.
         self._hands = [threading.Thread(target=self._serve, name=f"hand-{n}", daemon=True) for n in range(hands)]
         for hand in self._hands:
@@ -72,6 +73,14 @@ class Crew:
         self._desk.serve()
         connection.close()
 
+    def _run(self, segment: Segment) -> tuple[Segment | None, Unwritten | None]:
+        if time.monotonic() - getattr(self._hand, "worked_at", -RESTED_SECONDS) >= RESTED_SECONDS:
+            close_old_connections()
+        try:
+            return _run(segment)
+        finally:
+            self._hand.worked_at = time.monotonic()
+
     def _take_hands(self, wanted: int) -> int:
         """At most as many as wanted: only what can run at once has begun. None when none gets free in good time.
 
@@ -90,25 +99,16 @@ class Crew:
             self._freed.notify()
 
 
-def _desk(over: Callable[[int], None] = lambda number: None) -> Desk[Segment, Unwritten]:
-    return Desk(_run, _write, most=MOST_AT_ONCE, over=over)
-
-
 def run_to_its_end(segment: Segment) -> None:
     """Run what was begun, in this thread, as far as it goes."""
-    desk = _desk()
+    desk = Desk(_run, _write, most=MOST_AT_ONCE)
     desk.put([segment])
     desk.close()
     desk.serve()
 
 
-_rest = threading.local()
-
-
 def _run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
     """A lost database ends it: the lease decides what follows."""
-    if time.monotonic() - getattr(_rest, "since", -RESTED_SECONDS) >= RESTED_SECONDS:
-        close_old_connections()
     try:
         return run(segment)
     except Error as error:
@@ -117,8 +117,6 @@ def _run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
         connection.close()
     except Exception:
         logger.exception("attempt %s was dropped", segment.fence)
-    finally:
-        _rest.since = time.monotonic()
     return None, None
 
 
