@@ -62,7 +62,9 @@ class StepBroker(Broker):  # type: ignore[misc]
     def _claim(self) -> list[Claim]:
         held = self._held()
         room = self._pace.room(held, now=time.monotonic())
-        time.sleep(self._pace.rest(held, now=time.monotonic()) if room else FULL_PAUSE)
+        # What was left over by the last claim is still due, and fills the room.
+        backlog = 0 if self._is_drained else room
+        time.sleep(self._pace.rest(held, now=time.monotonic(), backlog=backlog) if room else FULL_PAUSE)
         # Only where work is left over can one unit's be in the way of another's.
         claim = claim_due if self._is_drained else claim_in_turn
         claims = claim(limit=room, worker=HOST) if room else []

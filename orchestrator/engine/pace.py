@@ -37,9 +37,12 @@ class Pace:
         # Not each hand's next step by itself: what waits is filled up when half of it is gone.
         return min(self._hands, room) if room > ahead // 2 else 0
 
-    def rest(self, held: int, *, now: float) -> float:
-        """How long to wait before the next claim, in seconds."""
-        if not self._claimed:
+    def rest(self, held: int, *, now: float, backlog: int = 0) -> float:
+        """How long to wait before the next claim, in seconds. So many are known to be due, of those there is room for.
+
+        A claim that fills half of the hands is worth its statement; one that hopes for company waits for it.
+        """
+        if not self._claimed or 2 * backlog >= self._hands:
             return 0.0
         apart = APART_SECONDS * min(1.0, 4 * held / self._hands) if held > at_rest(self._hands) else 0.0
         return max(0.0, self._claimed[-1][0] + apart - now)

@@ -51,6 +51,11 @@ class TestRest:
         assert pace.rest(3, now=0) == pytest.approx(APART_SECONDS * 3 / 4)
         assert pace.rest(4, now=0) == pace.rest(16, now=0) == pace.rest(32, now=0) == pytest.approx(APART_SECONDS)
 
+    def test_is_nothing_where_what_is_due_fills_half_of_the_hands(self, pace):
+        pace.claimed(16, now=0)
+        assert pace.rest(24, now=0, backlog=8) == 0
+        assert pace.rest(24, now=0, backlog=7) == pytest.approx(APART_SECONDS)
+
     def test_ends_by_itself(self, pace):
         pace.claimed(1, now=0)
         assert pace.rest(16, now=0.01) == pytest.approx(APART_SECONDS - 0.01)
