@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from approvals.stopped import COVERS
-from audit.ids import new_id_text
+from audit.ids import new_id_array
 from audit.lifecycle import run
 
 BATCH, BATCHES_A_ROUND = 500, 20
@@ -94,4 +94,4 @@ def thaw() -> int:
 
 
 def _batch(size: int) -> dict[str, object]:
-    return {"limit": size, "ids": [new_id_text() for _ in range(size)]}
+    return {"limit": size, "ids": new_id_array(size)}

@@ -16,6 +16,11 @@ def new_id_text() -> str:
     return str(uuid_utils.uuid7())
 
 
+def new_id_array(number: int) -> str:
+    """So many, as PostgreSQL writes an array: one value for psycopg to look at, not one for each id."""
+    return f"{{{','.join(new_id_text() for _ in range(number))}}}"
+
+
 def earliest_id(moment: datetime) -> UUID:
     """Every id made before that moment is smaller, and none made since is: an id begins with its millisecond."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from audit import failpoints
 from audit.actors import system
-from audit.ids import new_id_text
+from audit.ids import new_id_array
 from audit.lifecycle import move_picked, run
 from orchestrator.statuses import EXECUTION, STEP, ExecutionStatus, StepStatus
 
@@ -144,18 +144,13 @@ def _claim(text: str, *, limit: int, worker: str, execution_id: UUID | None = No
             "worker": worker,
             "lease": settings.LEASE_SECONDS,
             "execution_id": execution_id,
-            "fences": _ids(limit),
-            "event_ids": _ids(limit),
-            "more_ids": _ids(limit),
+            "fences": new_id_array(limit),
+            "event_ids": new_id_array(limit),
+            "more_ids": new_id_array(limit),
         },
     )
     failpoints.hit("claim.committed")
     return [Claim(step_id=row[0], fence=row[1], execution_id=row[2]) for row in rows]
-
-
-def _ids(number: int) -> str:
-    """An array as PostgreSQL writes it: one value for psycopg to look at, not one for each id."""
-    return f"{{{','.join(new_id_text() for _ in range(number))}}}"
 
 
 def held_by(worker: str) -> int:

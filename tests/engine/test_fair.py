@@ -7,6 +7,7 @@ from django.db import connection
 from psycopg import RawCursor
 
 from audit import lifecycle
+from audit.ids import new_id_array
 from orchestrator.engine import claims
 from orchestrator.engine.broker import StepBroker
 from orchestrator.engine.claims import claim_due, claim_in_turn
@@ -83,7 +84,7 @@ def rows_read(text, *, limit):
     """By each part of the statement's plan, what it threw away again included."""
     numbered, names = lifecycle._numbered(text)
     given = {"limit": limit, "worker": "one", "lease": 60, "execution_id": None}
-    given |= {name: claims._ids(limit) for name in ("fences", "event_ids", "more_ids")}
+    given |= {name: new_id_array(limit) for name in ("fences", "event_ids", "more_ids")}
     with RawCursor(connection.connection) as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {numbered}", [given[name] for name in names])
         plans = [cursor.fetchone()[0][0]["Plan"]]

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +303,7 @@ def _child(trial: Trial, faults: list[Fault], log: Path, recording: bool) -> Non
     defects.switch_on()
     logging.getLogger().addHandler(_Bugs(tell))
     execute.settle_success = _telling(execute.settle_success, "", "settled", tell)
-    execute._next = _telling_of_what_was_written(execute._next, tell)
+    execute._next = _telling(execute._next, "settled", "", tell, fence=attrgetter("segment.fence"))
     execute._run_step = _telling(execute._run_step, "began", "", tell)
     try:
         Player(trial, tell).play()
@@ -323,29 +324,24 @@ class _Bugs(logging.Handler):
             self._say(f"violation a bug was logged by {record.name}: {type(raised).__name__}: {str(raised)[:160]!r}")
 
 
-def _telling(does: Callable[..., Any], before: str, after: str, tell: Callable[[str], None]) -> Callable[..., Any]:
+def _telling(
+    does: Callable[..., Any],
+    before: str,
+    after: str,
+    tell: Callable[[str], None],
+    fence: Callable[[Any], Any] = attrgetter("fence"),
+) -> Callable[..., Any]:
     """What a worker began, and what it was told of its result: the history keeps its own list."""
 
-    def do_and_tell(segment: Any, *rest: Any, **more: Any) -> Any:
-        fence = segment.fence
+    def do_and_tell(one: Any, *rest: Any, **more: Any) -> Any:
         if before:
-            tell(f"{before} {fence}")
-        done = does(segment, *rest, **more)
+            tell(f"{before} {fence(one)}")
+        done = does(one, *rest, **more)
         if after:
-            tell(f"{after} {fence}")
+            tell(f"{after} {fence(one)}")
         return done
 
     return do_and_tell
-
-
-def _telling_of_what_was_written(does: Callable[..., Any], tell: Callable[[str], None]) -> Callable[..., Any]:
-    """The same of a success that was written together with others."""
-
-    def tell_and_do(one: Any) -> Any:
-        tell(f"settled {one.segment.fence}")
-        return does(one)
-
-    return tell_and_do
 
 
 def _where(error: BaseException) -> str:

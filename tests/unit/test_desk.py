@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from orchestrator.engine.desk import Desk
+from tests.worlds import wait_until
 
 PATIENCE = 5.0
 
@@ -53,13 +54,6 @@ class Office:
         for hand in hands:
             hand.join(PATIENCE)
         assert not any(hand.is_alive() for hand in hands)
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 class TestTheDesk:
