@@ -56,10 +56,13 @@ class Crew:
                 give_back(left, why="no hand was free for it")
                 break
             taken, left = left[:number], left[number:]
-            segments = begin_or_give_back(taken)
-            failpoints.hit("crew.begun")
-            self._lay_down(number - len(segments))
-            self._desk.put(segments)
+            segments: list[Segment] = []
+            try:
+                segments = begin_or_give_back(taken)
+                failpoints.hit("crew.begun")
+            finally:
+                self._lay_down(number - len(segments))
+                self._desk.put(segments)
         with self._freed:
             self._freed.wait_for(lambda: self._free > 0)
 
@@ -74,10 +77,9 @@ class Crew:
         connection.close()
 
     def _run(self, segment: Segment) -> tuple[Segment | None, Unwritten | None]:
-        if time.monotonic() - getattr(self._hand, "worked_at", -RESTED_SECONDS) >= RESTED_SECONDS:
-            close_old_connections()
+        has_rested = time.monotonic() - getattr(self._hand, "worked_at", -RESTED_SECONDS) >= RESTED_SECONDS
         try:
-            return _run(segment)
+            return _run(segment, has_rested=has_rested)
         finally:
             self._hand.worked_at = time.monotonic()
 
@@ -107,9 +109,11 @@ def run_to_its_end(segment: Segment) -> None:
     desk.serve()
 
 
-def _run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
+def _run(segment: Segment, *, has_rested: bool = False) -> tuple[Segment | None, Unwritten | None]:
     """A lost database ends it: the lease decides what follows."""
     try:
+        if has_rested:
+            close_old_connections()
         return run(segment)
     except Error as error:
         # Whether the last write landed is unknown here; the sweep finds the attempt when its lease lapses.

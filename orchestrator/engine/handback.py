@@ -30,8 +30,14 @@ def hand_back(worker: str) -> None:
 
 @transaction.atomic
 def release_unstarted(attempt_id: UUID, *, why: str) -> bool:
-    """Make the step due again as if it had not been claimed. False when its work has begun, or somebody else has it."""
-    execution = lock_execution(Attempt.objects.values_list("execution_id", flat=True).get(pk=attempt_id))
+    """Make the step due again as if it had not been claimed.
+
+    False when its work has begun, somebody else has it, or a crash of the database has forgotten the claim: then it is due.
+    """
+    execution_id = Attempt.objects.filter(pk=attempt_id).values_list("execution_id", flat=True).first()
+    if execution_id is None:
+        return False
+    execution = lock_execution(execution_id)
     attempt = (
         Attempt.objects.select_for_update().filter(pk=attempt_id, status=AttemptStatus.RUNNING, started_at=None).first()
     )

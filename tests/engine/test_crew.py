@@ -4,7 +4,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections, transaction
 
 from audit.ids import new_id
 from audit.lifecycle import run
@@ -86,6 +86,21 @@ class TestTheHands:
         assert not giver.is_alive()
         assert set(claims(6))
         assert Attempt.objects.filter(number=2).count() == 2
+
+    def test_are_all_free_after_a_crash_that_forgot_what_was_claimed(self, world, hands):
+        """Claiming does not wait for the disk, so a package may outlive the claims in it."""
+        started(world, 4)
+        with transaction.atomic():
+            forgotten = claims(4)
+            transaction.set_rollback(True)
+        with pytest.raises(OperationalError):
+            run("SELECT pg_terminate_backend(pg_backend_pid())", [])
+
+        hands.take(forgotten)
+        hands.take(claims(4))
+
+        wait_until(lambda: Attempt.objects.filter(status="succeeded").count() == 4 * 3)
+        wait_until(lambda: hands._free == 4)
 
 
 class TestAHost:
