@@ -346,9 +346,9 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     """A declared failure says whether anything happened; for everything else a send may have happened: unknown."""
     action = ticket.action
     evidence = {"tool": action.tool, "action": str(action.pk), "detail": ran.detail, "logs": ran.logs[-2000:]}
-    if ran.failure_class == "business":
+    if ran.failure_class == "business" or (ran.failure_class == "policy" and ran.detail["nothing_was_sent"]):
         report(action_id=action.pk, fence=ticket.fence, outcome="business_error", by=ENGINE, message=ran.message)
-        return Refused("business", ran.message)
+        return Refused(ran.failure_class, ran.message)
     if ran.failure_class == "system" or action.effect == "read":
         kind = failure_class_of(ran)
         kind = "system" if kind in {"unknown_outcome", "protocol"} else kind

@@ -214,7 +214,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
         return Answer.park()
 
     contract = _contract(segment)
-    ran = run_agent(segment, contract["entry"], input, on_call)
+    ran = run_agent(segment, contract, input, on_call)
     # Charged whatever becomes of the run: the bill comes anyway.
     segment.usages = usages_of(ran, segment.released)
     if stopped:

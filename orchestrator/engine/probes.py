@@ -14,10 +14,9 @@ from orchestrator.models import Action
 
 def look_up(segment: Segment, action: Action) -> Finding | Failure:
     """Ask the tool's probe by business key. A probe that fails is a failure of the outside world, retried as such."""
-    entry = segment.released.tools[action.tool]["probe"]
     context = {"idempotency_key": action.idempotency_key, "business_key": action.business_key}
     failpoints.hit("look_up.before")
-    ran = run_helper(segment, "probe", entry, json.loads(action.arguments), context)
+    ran = run_helper(segment, "probe", segment.released.tools[action.tool], json.loads(action.arguments), context)
     failpoints.hit("look_up.answered")
     if not isinstance(ran, Done):
         return Failure(
@@ -31,11 +30,11 @@ def look_up(segment: Segment, action: Action) -> Finding | Failure:
 
 def read_record(segment: Segment, tool: str, arguments: dict[str, Any]) -> dict[str, Any] | Failure:
     """The authoritative record the act is about, as it stands now."""
-    entry = segment.released.tools.get(tool, {}).get("record")
-    if not entry:
+    contract = segment.released.tools.get(tool, {})
+    if not contract.get("record"):
         return {}
-    ran = run_helper(segment, "record", entry, arguments, {})
+    ran = run_helper(segment, "record", contract, arguments, {})
     if isinstance(ran, Done):
         return ran.result
-    kind = "business" if ran.failure_class == "business" else "system"
+    kind = ran.failure_class if ran.failure_class in {"business", "policy"} else "system"
     return Failure(kind, f"Reading the record before {tool} failed: {ran.message}", {"tool": tool})

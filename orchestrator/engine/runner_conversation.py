@@ -8,6 +8,7 @@ from typing import Any
 
 from audit import failpoints
 from orchestrator.runner import wire
+from orchestrator.runner.egress import place_of
 from orchestrator.runner.jobs import (
     Answer,
     Call,
@@ -85,6 +86,7 @@ class Conversation:
             "context": dict(job.context),
             "timeout": job.timeout_seconds,
             "max_result_bytes": job.max_result_bytes,
+            "egress": [place_of(entry) for entry in job.egress],
         }
 
     def _answer(self, header: dict[str, Any], body: bytes, number: int) -> Outcome | None:
@@ -123,7 +125,7 @@ class Conversation:
             return False
 
     def _end(self, header: dict[str, Any], body: bytes) -> Outcome:
-        outcome = self._read_end(header, body)
+        outcome = self._strayed(header) or self._read_end(header, body)
         self.usage = _usage(header)
         self._ended = time.monotonic()
         kept = isinstance(outcome, Done) or outcome.failure_class in _DECLARED
@@ -142,6 +144,15 @@ class Conversation:
             case {"type": "stopped"}:
                 return Failure("bug", "The handler raised the signal that ends a held run.")
         raise wire.Garbled(f"an unexpected message {str(header.get('type'))[:40]!r}")
+
+    def _strayed(self, header: dict[str, Any]) -> Failure | None:
+        """Reaching for a host that is not listed fails the run, whatever the handler made of being refused."""
+        match header:
+            case {"strangers": [_, *_] as strangers, "connected": bool(connected)}:
+                hosts = ", ".join(wire.clean(str(host), 300) for host in strangers)
+                message = f"The handler reached for {hosts}, and may reach only {', '.join(self._job.egress)}."
+                return Failure("policy", message, {"nothing_was_sent": not connected})
+        return None
 
     def _is_settled(self, header: dict[str, Any]) -> bool:
         """Whether the child finds itself as it was before the run. After a fork the next message says so."""

@@ -7,6 +7,10 @@ from audit import failpoints
 from orchestrator.engine.runners import Answer, Call, Done, Failure, Job, Outcome, RunnerPool
 from orchestrator.engine.segment import Segment
 from orchestrator.gate.redeem import Ticket
+from orchestrator.runner.jobs import Kind
+
+# Where a contract says which function runs.
+_ENTRIES: dict[Kind, str] = {"agent": "entry", "tool": "entry", "probe": "probe", "record": "record"}
 
 _pool: list[RunnerPool] = []
 _one_pool = threading.Lock()
@@ -25,16 +29,18 @@ def close_pool() -> None:
         _pool.pop().close()
 
 
-def job(segment: Segment, kind: Any, entry: str, input: dict[str, Any], context: dict[str, Any]) -> Job:
+def job(segment: Segment, kind: Kind, contract: dict[str, Any], input: dict[str, Any], context: dict[str, Any]) -> Job:
     """Only code of the same release, for the same unit, ever shares a child process."""
     return Job(
         code_dir=segment.released.code_dir,
-        entry=entry,
+        entry=contract[_ENTRIES[kind]],
         kind=kind,
         input=input,
         context={"attempt": segment.attempt_number, "execution": str(segment.execution.pk), **context},
         env=segment.released.env,
         offline=segment.spec.offline,
+        # Releases built before agents had a list hold none.
+        egress=tuple(contract.get("egress") or ()),
         timeout_seconds=segment.spec.timeout_seconds,
         trust_key=f"{segment.released.digest}:{segment.execution.unit_id}",
     )
@@ -44,19 +50,19 @@ def run_tool(segment: Segment, contract: dict[str, Any], ticket: Ticket) -> Done
     """The tool's own implementation, with the stored arguments and the minted key."""
     context = {"idempotency_key": ticket.idempotency_key, "business_key": ticket.action.business_key}
     failpoints.hit("send.before")
-    return _without_calls(pool().run(job(segment, "tool", contract["entry"], ticket.arguments, context)))
+    return _without_calls(pool().run(job(segment, "tool", contract, ticket.arguments, context)))
 
 
 def run_helper(
-    segment: Segment, kind: Any, entry: str, arguments: dict[str, Any], context: dict[str, Any]
+    segment: Segment, kind: Kind, contract: dict[str, Any], arguments: dict[str, Any], context: dict[str, Any]
 ) -> Done | Failure:
     """A probe or a record reader: reads only, so it is not an action of its own."""
-    return _without_calls(pool().run(job(segment, kind, entry, arguments, context)))
+    return _without_calls(pool().run(job(segment, kind, contract, arguments, context)))
 
 
-def run_agent(segment: Segment, entry: str, input: dict[str, Any], on_call: Any) -> Outcome:
+def run_agent(segment: Segment, contract: dict[str, Any], input: dict[str, Any], on_call: Any) -> Outcome:
     failpoints.hit("handler.before")
-    outcome = pool().run(job(segment, "agent", entry, input, {}), on_call)
+    outcome = pool().run(job(segment, "agent", contract, input, {}), on_call)
     failpoints.hit("handler.ended")
     return outcome
 

@@ -3,12 +3,14 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
 from audit.definitions import Definition, DefinitionStatus, definition_lifecycle
 from audit.ids import new_id
 from audit.lifecycle import Lifecycle
+from orchestrator.runner.egress import place_of
 
 TOOL = definition_lifecycle("tool")
 AGENT = definition_lifecycle("agent")
@@ -26,6 +28,17 @@ class IdempotencyClass(models.TextChoices):
     HONOURS_KEY = "A", "A: honours an idempotency key"
     CAN_BE_LOOKED_UP = "B", "B: the effect can be looked up"
     NEITHER = "C", "C: neither; a doubtful send waits for a person"
+
+
+def names_hosts(value: Any) -> None:
+    """Raises ValidationError unless this is a list of hosts."""
+    if not isinstance(value, list):
+        raise ValidationError("Write a list of hosts.")
+    for entry in value:
+        try:
+            place_of(str(entry))
+        except ValueError as error:
+            raise ValidationError(f"{error}. Write erp.bank.example, erp.bank.example:443 or *.bank.example.") from None
 
 
 class Tier(models.TextChoices):
@@ -60,7 +73,10 @@ class Tool(Definition):
     owner = models.CharField(max_length=200, blank=True)
     runbook = models.TextField(blank=True)
     scopes = models.JSONField(default=list, blank=True)
-    egress = models.JSONField(default=list, blank=True)
+    egress = models.JSONField(
+        default=list, blank=True, validators=[names_hosts],
+        help_text='Hosts its code may reach: ["erp.bank.example", "*.bank.example:443"]; none: whatever its release names',
+    )  # fmt: skip
 
     objects: Any = DefinitionQuerySet.as_manager()
 
@@ -90,7 +106,10 @@ class Agent(Definition):
     input_schema = models.JSONField(default=dict, blank=True)
     output_schema = models.JSONField(default=dict, blank=True)
     allowed_tools = models.JSONField(default=list, blank=True, help_text='Tool names; ["*"] allows every active tool')
-    egress = models.JSONField(default=list, blank=True)
+    egress = models.JSONField(
+        default=list, blank=True, validators=[names_hosts],
+        help_text='Hosts its code may reach: ["erp.bank.example", "*.bank.example:443"]; none: whatever its release names',
+    )  # fmt: skip
     last_used_at = models.DateTimeField(null=True, editable=False)
 
     objects: Any = DefinitionQuerySet.as_manager()

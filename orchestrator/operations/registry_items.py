@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import models
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
@@ -17,6 +18,7 @@ from audit.conditions import POLICY_VARIABLES, BadCondition, compile_expression
 from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
+from orchestrator.models.definition import names_hosts
 
 JSON = dict[str, Any]
 # Called with (field, message, remedy) for every error of one item.
@@ -118,6 +120,7 @@ POLICY = _item(
 def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
     """The columns of a tool; `beside` are the names in the same file."""
     _check_schemas(item, say)
+    _check_hosts(item, say)
     other = item.get("compensate_with")
     if other and other not in beside and not Tool.objects.active().filter(name=other).exists():
         say("compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first.")
@@ -128,6 +131,7 @@ def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
 def agent_columns(item: JSON, say: Say, _: set[str]) -> JSON:
     """The columns of an agent; its owner and unit are found by name."""
     _check_schemas(item, say)
+    _check_hosts(item, say)
     _check_tools(item.get("allowed_tools", []), say)
     owner = get_user_model().objects.filter(username=item["owner"], is_active=True).first()
     if owner is None:
@@ -176,6 +180,14 @@ def _check_schemas(item: JSON, say: Say) -> None:
         except SchemaError as error:
             path = ".".join([name, *(str(part) for part in error.path)])
             say(path, f"Not a JSON Schema (draft 2020-12): {error.message[:200]}", "Correct the schema.")
+
+
+def _check_hosts(item: JSON, say: Say) -> None:
+    try:
+        names_hosts(item.get("egress", []))
+    except ValidationError as error:
+        problem, _, remedy = error.messages[0].partition(". ")
+        say("egress", problem, remedy)
 
 
 def _check_tools(names: list[str], say: Say) -> None:

@@ -37,7 +37,17 @@ TOOL_FIELDS = (
     "runbook",
     "egress",
 )
-AGENT_FIELDS = ("name", "version", "description", "entry", "input_schema", "output_schema", "allowed_tools", "runbook")
+AGENT_FIELDS = (
+    "name",
+    "version",
+    "description",
+    "entry",
+    "input_schema",
+    "output_schema",
+    "allowed_tools",
+    "egress",
+    "runbook",
+)
 CODE_SUFFIXES = {".py", ".json", ".txt", ".md", ".csv"}
 # Not part of what handlers run: the example's own servers, sample inputs, and pages for people.
 LEFT_OUT = {"servers", "data", "__pycache__", "tools.json", "agents.json", "policies.json", "release.json"}

@@ -54,6 +54,8 @@ class Job:
     ports: tuple[int, ...] = ()
     # No socket at all: no model, no other system, no name looked up. What it is given is all it has.
     offline: bool = False
+    # The hosts it may reach, as `egress.place_of` reads them; none listed: whatever stands behind its ports.
+    egress: tuple[str, ...] = ()
     max_result_bytes: int = 1_000_000
     max_calls: int = 256
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 
-from orchestrator.runner import folders, kernel, sandbox, turn, wire
+from orchestrator.runner import egress, folders, kernel, sandbox, turn, wire
 from orchestrator.runner.surroundings import Surroundings
 
 TYPE_CHECKING = False
@@ -40,6 +40,7 @@ class Servant:
         self._walls = walls + self._confinement.lose_privileges()
         self._work = self._confinement.work
         self._handlers: dict[str, Handler] = {}
+        self._reach = egress.Watch()
         self._surroundings = Surroundings()
         # Line by line, so that what was printed before a crash is not lost; no text is an error.
         self._log = os.fdopen(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
@@ -62,10 +63,11 @@ class Servant:
         self._channel.send({"type": "bound", "walls": self._walls, "level": sandbox.level(self._walls)})
 
     def _run(self, header: dict[str, Any], body: bytes) -> None:
+        self._reach.begin(header["egress"])
         try:
             self._load(header["entry"])
         except BaseException as error:
-            self._channel.send(turn.failure(error) | {"nonce": header["nonce"], "altered": True})
+            self._channel.send(turn.failure(error) | self._reach.report() | {"nonce": header["nonce"], "altered": True})
             return
         if header["isolation"] == "fork":
             self._run_in_fork(header, body)
@@ -75,7 +77,7 @@ class Servant:
     def _run_here(self, header: dict[str, Any], body: bytes) -> None:
         answer, text = turn.take(self._handlers[header["entry"]], header, body, self._channel)
         altered = self._tidy() or self._surroundings.altered()
-        self._channel.send(answer | {"nonce": header["nonce"], "altered": altered}, text)
+        self._channel.send(answer | self._reach.report() | {"nonce": header["nonce"], "altered": altered}, text)
 
     def _run_in_fork(self, header: dict[str, Any], body: bytes) -> None:
         pid = os.fork()
@@ -90,7 +92,7 @@ class Servant:
             kernel.die_with_parent(signal.SIGKILL)
             answer, text = turn.take(self._handlers[header["entry"]], header, body, self._channel)
             self._flush()
-            self._channel.send(answer | {"nonce": header["nonce"]}, text)
+            self._channel.send(answer | self._reach.report() | {"nonce": header["nonce"]}, text)
         finally:
             os._exit(0)
 

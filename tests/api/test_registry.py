@@ -95,6 +95,7 @@ class TestImportTools:
                 {**WRITE, "name": "b", "input_schema": {"type": "objekt"}},
                 {**WRITE, "name": "c", "compensate_with": "orders.restore"},
                 {**WRITE, "name": "d", "entry": "rm -rf"},
+                {**WRITE, "name": "e", "egress": ["erp.bank.example", "https://evil.example"]},
             ],
         )
 
@@ -106,6 +107,7 @@ class TestImportTools:
         assert any("item 6 (b): input_schema.type: Not a JSON Schema" in line for line in lines)
         assert any("item 7 (c): compensate_with: There is no tool 'orders.restore'" in line for line in lines)
         assert any("item 8 (d): entry:" in line for line in lines)
+        assert any("item 9 (e): egress: “https://evil.example” names no host" in line for line in lines)
         assert Tool.objects.count() == 0
 
     @pytest.mark.parametrize("items", [{}, "x", None, 3])

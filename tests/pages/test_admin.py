@@ -299,6 +299,15 @@ class TestAgentAndUnit:
         assert Agent.objects.get(name="clerk").edited_by.username == "ann"
         assert BusinessUnit.objects.get(name="south").status == "draft"
 
+    def test_with_a_host_that_is_none_are_refused(self, first, unit):
+        agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": make.person("owner").pk, "allowed_tools": "[]",
+                 "egress": '["https://evil.example/"]', "input_schema": "{}", "output_schema": "{}"}  # fmt: skip
+
+        page = first.post(reverse("admin:orchestrator_agent_add"), agent).content.decode()
+
+        assert "names no host. Write erp.bank.example" in page
+        assert not Agent.objects.exists()
+
     def test_that_changed_meanwhile_are_compared_by_the_names_of_people_and_units(self, first, second, unit):
         agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": make.person("olga").pk, "allowed_tools": "[]", "egress": "[]",
                  "input_schema": "{}", "output_schema": "{}"}  # fmt: skip

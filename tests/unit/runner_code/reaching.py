@@ -1,0 +1,44 @@
+"""Handlers that reach for hosts, with and without the library they were given."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from typing import Any
+
+Fields = dict[str, Any]
+
+
+def open_url(given: Fields, context: Any) -> Fields:
+    with urllib.request.urlopen(given["url"], timeout=5) as answer:
+        return {"status": answer.status}
+
+
+def connect(given: Fields, context: Any) -> Fields:
+    with socket.socket() as sock:
+        sock.connect((given["host"], given["port"]))
+    return {"connected": True}
+
+
+def send_a_packet(given: Fields, context: Any) -> Fields:
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"secret", (given["host"], given["port"]))
+    return {"sent": True}
+
+
+def look_up(given: Fields, context: Any) -> Fields:
+    return {"found": socket.getaddrinfo(given["host"], 443)[0][4][0]}
+
+
+def both(given: Fields, context: Any) -> Fields:
+    for url in given["urls"]:
+        context.http_json("POST", url)
+    return {"posted": len(given["urls"])}
+
+
+def keep_quiet(given: Fields, context: Any) -> Fields:
+    """Gets nowhere, and says that all is well."""
+    try:
+        return open_url(given, context)
+    except BaseException:
+        return {"status": 200}
