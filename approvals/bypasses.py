@@ -5,14 +5,17 @@ It lowers the floor and nothing else: a policy that asks for people still does, 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 
 from approvals.models import ApprovalPolicy, Bypass
 from approvals.policies import TIERS, Requirement
 from approvals.policies import match as match_policies
+from audit import rounds
 from audit.actors import Actor
 from audit.definitions import retire
 
@@ -52,7 +55,12 @@ def sentence(bypass: Bypass) -> str:
 
 def end_overdue(*, by: Actor) -> int:
     """Record the end of those whose time is over. They have let nothing through since then, recorded or not."""
-    over = list(Bypass.objects.over()[:100])
-    for bypass in over:
+    return rounds.each(list(Bypass.objects.over().values_list("pk", flat=True)[:100]), partial(_end, by))
+
+
+@transaction.atomic
+def _end(by: Actor, bypass_id: UUID) -> bool:
+    bypass = Bypass.objects.over().select_for_update(skip_locked=True).filter(pk=bypass_id).first()
+    if bypass is not None:
         retire(bypass, by=by, why="its time is over")
-    return len(over)
+    return bypass is not None

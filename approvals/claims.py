@@ -12,7 +12,7 @@ from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Claim
 from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
 from approvals.signers import refuse_unless_needed
-from audit import lifecycle
+from audit import lifecycle, rounds
 from audit.actors import Actor
 from audit.refusals import Refusal, Stale
 
@@ -71,8 +71,8 @@ def release(*, request_id: UUID, by: Actor) -> ApprovalRequest:
 
 def note_lapsed(*, by: Actor, limit: int = 500) -> int:
     """Leave a line in the history of every request whose claim has run out, once. The place was free already."""
-    lapsed = Claim.objects.newly_lapsed().order_by("held_until").values_list("request_id", "pk")[:limit]
-    return sum(_note_lapse(request_id, claim_id, by) for request_id, claim_id in lapsed)
+    lapsed = list(Claim.objects.newly_lapsed().order_by("held_until").values_list("request_id", "pk")[:limit])
+    return rounds.each(lapsed, lambda one: _note_lapse(one[0], one[1], by))
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ from approvals import clocks, notices
 from approvals.models import ApprovalRequest, Escalation, EscalationLevel, Kind, NoticeKind, OnTimeout
 from approvals.models.escalation import REMINDERS
 from approvals.signers import group_title
-from audit import failpoints, lifecycle
+from audit import failpoints, lifecycle, rounds
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
 from budgets.units import lineage
@@ -92,7 +92,7 @@ def escalate_due(*, by: Actor, limit: int = 500) -> int:
     due = ApprovalRequest.objects.undecided().running().filter(_notice_is_due())
     keys = [*due.order_by("next_notice_at").values_list("pk", flat=True)[:limit]]
     ladders = Ladders() if keys else None
-    return sum(_escalate(key, ladders, by) for key in keys if ladders)
+    return rounds.each(keys, lambda key: _escalate(key, ladders, by)) if ladders else 0
 
 
 def _notice_is_due() -> Q:

@@ -4,6 +4,7 @@ Which ones is drawn in `draws`. Here: opening a look in the deciding transaction
 """
 
 from datetime import UTC, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from approvals.permissions import person_id, refuse_own
 from approvals.quorum import Need
 from approvals.standing import refuse_stand_in
 from approvals.statuses import RequestStatus, SecondLookStatus
-from audit import events, lifecycle, people, scope
+from audit import events, lifecycle, people, rounds, scope
 from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Forbidden, NotVisible, Stale
@@ -191,7 +192,7 @@ def see_decision(*, look_id: UUID, by: Actor) -> SecondLook:
 
 
 @transaction.atomic
-def _expire(look_id: UUID, *, by: Actor) -> bool:
+def _expire(by: Actor, look_id: UUID) -> bool:
     look = SecondLook.objects.overdue().select_for_update(skip_locked=True).filter(pk=look_id).first()
     if look is None:
         return False
@@ -202,7 +203,7 @@ def _expire(look_id: UUID, *, by: Actor) -> bool:
 def expire_overdue(*, by: Actor, limit: int = 500) -> int:
     """End the looks nobody took in time; nobody is blamed for it. Each in its own transaction."""
     overdue: list[Any] = list(SecondLook.objects.overdue().values_list("pk", flat=True)[:limit])
-    return sum(_expire(pk, by=by) for pk in overdue)
+    return rounds.each(overdue, partial(_expire, by))
 
 
 def _locked(look_id: UUID, by: Actor) -> SecondLook:

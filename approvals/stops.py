@@ -14,7 +14,7 @@ from approvals.administrators import is_administrator
 from approvals.models import NoticeKind, Stop, StopScope
 from approvals.statuses import StopStatus
 from approvals.stopped import GATE_LOCK, anything_is_stopped
-from audit import lifecycle, scope
+from audit import lifecycle, people, scope
 from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
@@ -121,7 +121,7 @@ def refuse_lifting(stop: Stop, by: Actor) -> None:
     if not stop.is_engaged:
         raise Stale("This stop is already lifted.")
     refuse_unless_may_stop(by, stop.unit_id, stop.unit_title)
-    if stop.scope == StopScope.EVERYTHING and stop.engaged_by == by.key:
+    if stop.scope == StopScope.EVERYTHING and stop.engaged_by in people.keys_of(by):
         raise NeedsAnother("You stopped everything, so another administrator lets it go on.")
 
 

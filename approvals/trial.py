@@ -225,7 +225,8 @@ def _decisions(tool: str, units: Iterable[UUID]) -> list[Decision]:
 def _reading_seconds(voice: Decision) -> float:
     reading = voice.viewed.get("reading")
     parts = reading.values() if isinstance(reading, dict) else []
-    return float(sum(part.get("ms", 0) for part in parts if isinstance(part, dict))) / 1000
+    said = [part.get("ms") for part in parts if isinstance(part, dict)]
+    return sum(ms for ms in said if isinstance(ms, (int, float))) / 1000
 
 
 def _late(draft: ApprovalPolicy, decided: Iterable[Decision]) -> int:

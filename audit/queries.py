@@ -15,7 +15,6 @@ from django.utils.dateparse import parse_datetime
 
 from audit import scope, sealing
 from audit.actors import Actor
-from audit.events import SECURITY_STREAM
 from audit.models import AuditEvent
 from audit.naming import names_of
 from audit.presenters import Told, tell
@@ -233,7 +232,3 @@ def neighbours(event: AuditEvent) -> tuple[AuditEvent | None, AuditEvent | None]
     rows = {row.seq: row for row in AuditEvent.objects.filter(
         stream=event.stream, seq__in=[event.seq - 1, event.seq + 1])}  # fmt: skip
     return rows.get(event.seq - 1), rows.get(event.seq + 1)
-
-
-def is_site_stream(event: AuditEvent) -> bool:
-    return event.stream == SECURITY_STREAM

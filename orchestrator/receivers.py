@@ -44,7 +44,7 @@ def charge_reading(request: ApprovalRequest, **_: Any) -> None:
     """People's time is a cost of what they decided on. The line names nobody. A test item is nobody's cost."""
     if request.is_test:
         return
-    seconds = sum(int(voice.viewed.get("seconds") or 0) for voice in request.decisions.all())
+    seconds = sum(voice.seconds_read for voice in request.decisions.all())
     if seconds:
         agent, tool = request.agent, request.tool if request.is_call else ""
         action_id = request.subject_id if request.is_call else None

@@ -11,6 +11,9 @@ from approvals.models.request import ApprovalRequest
 from approvals.models.standing_in import Delegation
 from audit.ids import new_id
 
+# Whoever left the page open over night did not read it all that time.
+MOST_SECONDS_READ = 24 * 3600
+
 
 class Verdict(models.TextChoices):
     APPROVE = "approve"
@@ -102,6 +105,13 @@ class Decision(models.Model):
         """The checks in the order in which they were asked: the column keeps none. Some may be of an earlier revision."""
         asked = [check for check in self.request.checks if check in self.answers]
         return [(check, self.answers[check]) for check in [*asked, *sorted(self.answers.keys() - set(asked))]]
+
+    @property
+    def seconds_read(self) -> int:
+        """How long it was looked at, as a browser or a client says; 0 where they say nothing that can be meant."""
+        said = self.viewed.get("seconds")
+        is_number = isinstance(said, (int, float)) and not isinstance(said, bool)
+        return int(min(said, MOST_SECONDS_READ)) if is_number and said > 0 else 0
 
     @property
     def decided_at(self) -> datetime:

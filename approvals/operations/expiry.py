@@ -1,5 +1,6 @@
 """What nobody decided or used in time ends. What is asked further instead is the ladder's (approvals.escalation)."""
 
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -8,6 +9,7 @@ from approvals import clocks
 from approvals.models import ApprovalRequest
 from approvals.operations.ending import resolve
 from approvals.statuses import RequestStatus
+from audit import rounds
 from audit.actors import Actor
 
 
@@ -15,11 +17,11 @@ def expire_overdue(*, by: Actor, limit: int = 500) -> int:
     """End what nobody decided or used in time. Each row in its own transaction, so one bad row delays no other."""
     overdue = [*ApprovalRequest.objects.overdue().values_list("pk", flat=True)[:limit]]
     lapsed = [*ApprovalRequest.objects.lapsed().values_list("pk", flat=True)[:limit]]
-    return sum(_expire(pk, by=by) for pk in [*overdue, *lapsed])
+    return rounds.each([*overdue, *lapsed], partial(_expire, by))
 
 
 @transaction.atomic
-def _expire(request_id: UUID, *, by: Actor) -> bool:
+def _expire(by: Actor, request_id: UUID) -> bool:
     # A stop that was engaged a moment ago may not have reached this row yet.
     clocks.freeze([request_id])
     request = (

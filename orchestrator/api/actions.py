@@ -33,14 +33,14 @@ from orchestrator.api.lists import (
     when,
 )  # fmt: skip
 from orchestrator.api.shapes import ActionShape, TicketShape, show_actions
-from orchestrator.api.units import OutsideUnit, unit_named
+from orchestrator.api.units import refuse_foreign_execution, unit_named
 from orchestrator.api.waiting import MAX_SECONDS, until_changed
 from orchestrator.gate.propose import WORKFLOW, propose
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.gate.undo import undo
 from orchestrator.gate.withdraw import withdraw
-from orchestrator.models import Action, Agent, Execution
+from orchestrator.models import Action, Agent
 from orchestrator.statuses import ActionStatus
 from orchestrator.telemetry.traceparent import trace_of
 
@@ -85,7 +85,7 @@ def _propose(request: Request, body: dict[str, Any]) -> Answer:
     where = unit_named(body.get("unit"), by)
     agent = body.get("agent", by.name)
     _refuse_impersonation(agent, by, where.pk)
-    _refuse_foreign_execution(body.get("execution"), by)
+    refuse_foreign_execution(body.get("execution"), by)
     action = propose(
         tool=body["tool"],
         arguments=body["arguments"],
@@ -108,14 +108,6 @@ def _refuse_impersonation(agent: str, by: Actor, unit_id: UUID) -> None:
     here = Agent.objects.active().filter(name=agent, unit_id__in=lineage(unit_id))
     if agent.startswith(WORKFLOW) or here.exists():
         raise Forbidden(f"This token is {by.name}'s and cannot propose for {agent}.", code="other_agent")
-
-
-def _refuse_foreign_execution(execution_id: UUID | None, by: Actor) -> None:
-    ours = Execution.objects.filter(pk=execution_id).values_list("unit_id", flat=True).first() if execution_id else None
-    if ours is not None and ours not in scope.unit_ids(by, "view"):
-        raise OutsideUnit(
-            "There is no such execution.", errors=[("/execution", "unknown", "There is no such execution.")]
-        )
 
 
 class OneAction(ApiView):

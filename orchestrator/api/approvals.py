@@ -46,6 +46,17 @@ FILTERS = {
 }
 
 
+class Viewed(Object):
+    """What the client says of how it was read; who says how long, says it in whole seconds."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        viewed = super().to_internal_value(data)
+        seconds = viewed.get("seconds")
+        if seconds is not None and (type(seconds) is not int or seconds < 0):
+            raise serializers.ValidationError({"seconds": "This must be a whole number of seconds."})
+        return viewed
+
+
 class DecisionBody(Body):
     """One person's voice over exactly the digest and revision they read."""
 
@@ -57,7 +68,9 @@ class DecisionBody(Body):
     answers = Object(
         required=False, help_text="The policy's checks: question to true or false. Approving needs every yes"
     )
-    viewed = Object(required=False, help_text="`sections` that were opened, and `view`: the digest of what was read")
+    viewed = Viewed(
+        required=False, help_text="`sections` that were opened, `view`: the digest of what was read, `seconds` it took"
+    )
     critical = Text(max_length=200, required=False, allow_blank=True, help_text="The value named by `must_type`")
     confirmation = Id(required=False, help_text="Where `must_confirm` says so: what `confirmations/` answered")
 
@@ -97,7 +110,7 @@ class ResultBody(Body):
     result = Object(help_text="Has to fit the tool's output schema; of a step done by hand, `result_schema`")
     reason_code = serializers.ChoiceField(ReasonCode.choices)
     note = Text(max_length=5_000, required=False, allow_blank=True)
-    viewed = Object(required=False)
+    viewed = Viewed(required=False)
     confirmation = Id(required=False)
 
 

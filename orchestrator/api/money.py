@@ -20,7 +20,7 @@ from orchestrator.api.fields import Id, Text, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, value_of, when
 from orchestrator.api.shapes import UsageShape, show_one
-from orchestrator.api.units import unit_named
+from orchestrator.api.units import refuse_foreign_execution, unit_named
 from orchestrator.gate.budgeting import run_of
 from orchestrator.queries.cost_groups import MOST_LINES, Period, groups
 
@@ -53,6 +53,7 @@ def _report(request: Request, body: dict[str, Any]) -> Answer:
     reference = body.pop("reference", "")
     if agent != by.name:
         raise Forbidden(f"This token is {by.name}'s and cannot report for {agent}.", code="other_agent")
+    refuse_foreign_execution(execution_id, by)
     run = run_of(execution_id, where.pk)._asdict()
     entry = charge(Usage(**body), Place(unit_id=where.pk, execution_id=execution_id, agent=agent, **run))
     if entry is None:

@@ -4,7 +4,7 @@ Everything is answered from the record where there is a record, so a re-entered 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,7 @@ from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import place_of, report
 from orchestrator.models import Action
 from orchestrator.models.action import ENDED_UNUSED
+from orchestrator.runner.jobs import Used
 from orchestrator.statuses import ActionStatus
 from orchestrator.workflows.binding import scope_of
 
@@ -189,7 +190,7 @@ def _business_key(segment: Segment) -> str | Failure:
 
 def _follow(segment: Segment, action: Action) -> CallOutcome | None:
     """What the action's status means for this attempt; None means: look again, it has moved."""
-    if action.status in _ANSWERED or (action.status == ActionStatus.FAILED and action.failure_class == "business"):
+    if action.status in _ANSWERED or (action.status == ActionStatus.FAILED and action.failure_class in _FOR_GOOD):
         return _from_record(action)
     if action.status == ActionStatus.UNKNOWN:
         return settle_doubt(segment, action)
@@ -205,6 +206,8 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
     return _carry_out(segment, action)
 
 
+# Failures that asking again does not change: the other system said no, or nobody was allowed to ask it.
+_FOR_GOOD = {"business", "policy"}
 _ANSWERED = {
     ActionStatus.SUCCEEDED,
     ActionStatus.UNDONE,
@@ -230,7 +233,7 @@ def _from_record(action: Action) -> CallOutcome:
         case ActionStatus.DENIED:
             return Refused("policy", "; ".join(action.reasons))
         case ActionStatus.FAILED:
-            return Refused("business", action.message)
+            return Refused(action.failure_class, action.message)
         case status:
             return Refused(status, action.message, _rejection(action))
 
@@ -311,7 +314,7 @@ def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done)
     return Failure(problem.failure_class, message, {"tool": action.tool})
 
 
-def usages_of(ran: Outcome, released: Released) -> list[Usage]:
+def usages_of(told: Iterable[Used], released: Released) -> list[Usage]:
     """What the handler said it used, call by call. Which version of a prompt that was, the release says, not the handler."""
     return [
         Usage(
@@ -327,7 +330,7 @@ def usages_of(ran: Outcome, released: Released) -> list[Usage]:
             is_batch=used.is_batch,
             call=_with_version(used.call, released),
         )
-        for used in ran.usage
+        for used in told
     ]
 
 
@@ -338,7 +341,7 @@ def _with_version(call: Mapping[str, Any], released: Released) -> dict[str, Any]
 
 def _charge(segment: Segment, action: Action, ran: Outcome) -> None:
     """Before the outcome is known: a call that failed, or whose report comes too late, costs the same."""
-    for usage in usages_of(ran, segment.released):
+    for usage in usages_of(ran.usage, segment.released):
         budgets.charge(usage, place_of(action))
 
 
@@ -347,7 +350,14 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     action = ticket.action
     evidence = {"tool": action.tool, "action": str(action.pk), "detail": ran.detail, "logs": ran.logs[-2000:]}
     if ran.failure_class == "business" or (ran.failure_class == "policy" and ran.detail["nothing_was_sent"]):
-        report(action_id=action.pk, fence=ticket.fence, outcome="business_error", by=ENGINE, message=ran.message)
+        report(
+            action_id=action.pk,
+            fence=ticket.fence,
+            outcome="business_error",
+            by=ENGINE,
+            message=ran.message,
+            failure_class=ran.failure_class,
+        )
         return Refused(ran.failure_class, ran.message)
     if ran.failure_class == "system" or action.effect == "read":
         kind = failure_class_of(ran)

@@ -6,18 +6,17 @@ is killed anywhere leaves an item either sent or not, and never sent twice. Noth
 when its letter has ended.
 """
 
-import logging
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import Error, transaction
+from django.db import transaction
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
-from audit import scope
+from audit import rounds, scope
 from audit.actors import Actor, person
 from audit.lifecycle import database_now, move
 from audit.refusals import Refusal
@@ -35,8 +34,6 @@ JUDGED_FROM = 20
 BATCH = 25
 # After a pause of the sweep this much of the lost time is made up for, no more.
 CATCH_UP = timedelta(seconds=1)
-
-logger = logging.getLogger(__name__)
 
 
 def stage_of(place: int) -> int:
@@ -70,15 +67,8 @@ def tally(operation_id: UUID) -> Tally:
 
 def drive() -> int:
     """One round of every operation. Returns how many items moved."""
-    moved = 0
-    for pk in Operation.objects.unfinished().order_by("created_at").values_list("pk", flat=True)[:50]:
-        try:
-            moved += one_round(pk)
-        except Error:
-            raise
-        except Exception:
-            logger.exception("operations: one round failed")
-    return moved
+    unfinished = Operation.objects.unfinished().order_by("created_at").values_list("pk", flat=True)[:50]
+    return rounds.each(list(unfinished), one_round)
 
 
 def one_round(operation_id: UUID) -> int:
@@ -171,9 +161,12 @@ def _ended(operation: Operation, counted: Tally) -> bool:
 
 
 def why_halt(operation: Operation, counted: Tally) -> str:
-    """The stop condition: any failure of the first and the next ten; of the rest the share that its person allowed."""
+    """The stop condition: any failure of the first and the next ten; of the rest the share that its person allowed.
+
+    Where no letter is left there is nothing to stop.
+    """
     failed = counted.of(ItemStatus.FAILED) - operation.accepted_failures
-    if failed <= 0:
+    if failed <= 0 or not counted.stage:
         return ""
     if counted.stage != REST or not operation.stop_percent:
         return f"{failed} came back as a failure: look before the others follow"

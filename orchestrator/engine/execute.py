@@ -199,6 +199,8 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     stopped: list[Failure | Held | Limited | OverBudget] = []
 
     def on_call(asked: Call) -> Answer:
+        # Whatever is raised here, a lost lease for instance: what the run has used by now is charged.
+        segment.usages = usages_of(asked.usage, segment.released)
         refusal = caps.refused_tool(segment, asked.tool)
         if refusal is not None:
             return Answer.refused("policy", refusal)
@@ -216,7 +218,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     contract = _contract(segment)
     ran = run_agent(segment, contract, input, on_call)
     # Charged whatever becomes of the run: the bill comes anyway.
-    segment.usages = usages_of(ran, segment.released)
+    segment.usages = usages_of(ran.usage, segment.released)
     if stopped:
         return _unwrap(stopped[0])
     if isinstance(ran, Parked):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -39,8 +40,11 @@ class Released:
     def digest_of(self, name: str) -> str:
         """The content digest of a file of this release; "" where it holds no file of this name."""
         home = Path(self.code_dir).resolve()
-        path = (home / name).resolve()
-        is_ours = path.is_relative_to(home) and path.is_file()
+        try:
+            path = (home / name).resolve()
+            is_ours = path.is_relative_to(home) and path.is_file()
+        except (OSError, ValueError):
+            return ""  # a name that no file can have; a handler may say anything
         return digest_text(path.read_text()) if is_ours else ""
 
 
@@ -73,17 +77,24 @@ def unpack(digest: str, code: dict[str, str]) -> Path:
         return target
     home.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=home, prefix=".unpacking-"))
-    for name, text in code.items():
-        path = draft / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o644)
-    for folder in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
-        folder.chmod(0o755)
     try:
+        _write(draft, code)
         os.rename(draft, target)
     except OSError:
         # Another worker finished first; its folder holds the same bytes.
         if not target.is_dir():
             raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return target
+
+
+def _write(folder: Path, code: dict[str, str]) -> None:
+    """The files, readable to the users that children run as."""
+    for name, text in code.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o644)
+    for inner in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        inner.chmod(0o755)

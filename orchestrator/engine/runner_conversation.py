@@ -4,11 +4,11 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from audit import failpoints
 from orchestrator.runner import wire
-from orchestrator.runner.egress import place_of
 from orchestrator.runner.jobs import (
     Answer,
     Call,
@@ -28,6 +28,8 @@ OnCall = Callable[[Call], Answer]
 # How long a handler that was told to stop may take to unwind before its child is not worth waiting for.
 _STOP_SECONDS = 0.01
 _REAP_SECONDS = 1.0
+# As many as the child lets a handler tell.
+MOST_USAGES = 1000
 # What a handler may declare; and what else a child may say of a failure. The engine finds out the rest.
 _DECLARED: dict[str, FailureClass] = {
     "business": "business",
@@ -57,7 +59,10 @@ class Conversation:
         return (self._ended or time.monotonic()) - self._started - self._answering
 
     def hold(self) -> Outcome:
-        """Raises wire.Closed, wire.Overdue or wire.Garbled when the child does not keep to the protocol."""
+        """Raises wire.Closed, wire.Overdue or wire.Garbled when the child does not keep to the protocol.
+
+        What it used until then is in `usage` however it ends, also when `on_call` raises.
+        """
         self._send(self._run_message(), wire.canonical_object(self._job.input))
         failpoints.hit("send.under_way")
         for number in range(self._job.max_calls):
@@ -86,14 +91,15 @@ class Conversation:
             "context": dict(job.context),
             "timeout": job.timeout_seconds,
             "max_result_bytes": job.max_result_bytes,
-            "egress": [place_of(entry) for entry in job.egress],
         }
 
     def _answer(self, header: dict[str, Any], body: bytes, number: int) -> Outcome | None:
         """Let the engine answer one proposal. Returns the outcome if the run ends with it."""
         if self._on_call is None or self._job.kind != "agent":
             return Failure("bug", "Only an agent's handler may propose tool calls.")
-        call = _call(header, body, number)
+        if strayed := self._strayed(header):
+            return strayed
+        call = replace(_call(header, body, number), usage=self.usage)
         answer = self._ask(self._on_call, call)
         if answer.verb == "park":
             return Parked(call, "", 0.0)
@@ -118,7 +124,6 @@ class Conversation:
         try:
             self._send({"type": "stop"}, "")
             header, _ = self._receive()
-            self.usage = _usage(header)
             stopped = header.get("type") == "stopped" and header.get("swallowed") is False
             return stopped and self._is_settled(header)
         except (wire.Closed, wire.Garbled, wire.Overdue):
@@ -126,7 +131,6 @@ class Conversation:
 
     def _end(self, header: dict[str, Any], body: bytes) -> Outcome:
         outcome = self._strayed(header) or self._read_end(header, body)
-        self.usage = _usage(header)
         self._ended = time.monotonic()
         kept = isinstance(outcome, Done) or outcome.failure_class in _DECLARED
         self.orderly = kept and self._is_settled(header)
@@ -168,17 +172,23 @@ class Conversation:
         self._channel.send(header, body, deadline=self._deadline)
 
     def _receive(self) -> tuple[dict[str, Any], bytes]:
-        header, body = self._channel.receive(deadline=self._deadline)
-        if header.get("nonce") != self._nonce:
-            raise wire.Garbled("a message of no run that is going on")
-        return header, body
+        """The next message that asks or ends something; what was used is told in between, and nobody waits for an answer."""
+        while True:
+            header, body = self._channel.receive(deadline=self._deadline)
+            if header.get("nonce") != self._nonce:
+                raise wire.Garbled("a message of no run that is going on")
+            if header.get("type") != "usage":
+                return header, body
+            if len(self.usage) >= MOST_USAGES:
+                raise wire.Garbled(f"usage of more than {MOST_USAGES} model calls")
+            self.usage = (*self.usage, _usage(header))
 
 
-def _usage(header: dict[str, Any]) -> tuple[Used, ...]:
+def _usage(header: dict[str, Any]) -> Used:
     """What the handler says it used. It can lie about that, but not in a way that breaks the books."""
     try:
-        return tuple(used_of(item) for item in header.get("usage", ()))
-    except (wire.NotJson, AttributeError, TypeError) as error:
+        return used_of(header["usage"])
+    except (wire.NotJson, AttributeError, KeyError, TypeError) as error:
         raise wire.Garbled(f"usage that is none: {error}") from None
 
 

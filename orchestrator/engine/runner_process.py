@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.runner import folders, wire
+from orchestrator.runner.egress import places_of
 from orchestrator.runner.jobs import Job, Limits
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class RunnerProcess:
             self.pid = self._expect("hello", deadline)["pid"]
             code = _copy_code(job.code_dir, f"{self._directory}/code")
             bind = {"type": "bind", "code": code, "env": dict(job.env), "ports": job.granted_ports()}
+            bind["egress"] = places_of(job.egress)
             self.channel.send(bind, deadline=deadline)
             bound = self._expect("bound", deadline)
             self.level, self.walls = bound["level"], bound["walls"]

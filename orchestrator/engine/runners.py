@@ -115,17 +115,21 @@ class RunnerPool:
 
     def _replenish(self) -> None:
         """Start spares for the next releases while nobody waits. A failure shows when one is needed."""
-        while not self._closed and len(self._spares) < self._wanted_spares:
+        while self._wants_spares():
             try:
                 spare = RunnerProcess(self._limits, self._walls)
             except (StartFailed, OSError):
                 return
             with self._lock:
-                kept = not self._closed
+                # Another thread may have started one meanwhile.
+                kept = self._wants_spares()
                 if kept:
                     self._spares.append(spare)
             if not kept:
                 spare.close()
+
+    def _wants_spares(self) -> bool:
+        return not self._closed and len(self._spares) < self._wanted_spares
 
     def _abandon(self) -> None:
         """Run in a process forked from ours: the children stay the property of the parent."""

@@ -1,6 +1,7 @@
 """What a worker knows while it runs one execution as far as it goes: the pinned release, the steps, the lease."""
 
 import json
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from orchestrator.models import Execution
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
+
+logger = logging.getLogger(__name__)
 
 # Checks the fence, starts the attempt's clock and renews the lease (time spent in django-q2's queue counted against it).
 # The status is a parameter: as a literal it would lead into the index of running attempts, which is mostly dead entries.
@@ -90,7 +93,16 @@ def begin_all(fences: list[UUID]) -> list[Segment]:
     failpoints.hit("begin.before")
     rows = run(_BEGIN, [settings.LEASE_SECONDS, fences, AttemptStatus.RUNNING])
     failpoints.hit("begin.committed")
-    return [_segment(*row) for row in rows]
+    return [segment for row in rows if (segment := _taken_up(row))]
+
+
+def _taken_up(row: tuple[Any, ...]) -> Segment | None:
+    """None where its release cannot be loaded here: this attempt is lost when its lease lapses, and takes no other with it."""
+    try:
+        return _segment(*row)
+    except Exception:
+        logger.exception("attempt %s cannot be taken up", row[0])
+        return None
 
 
 def _segment(  # noqa: PLR0917 - the columns of one statement

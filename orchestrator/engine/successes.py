@@ -200,10 +200,8 @@ def write_together(successes: list[Success]) -> list[Exception | None]:
         if line is not None:
             line.close()
         raise
-    except (Stale, DatabaseError):
-        if len(successes) == 1:
-            raise
-        return [_alone(one) for one in successes]
+    except (Stale, DatabaseError) as error:
+        return [error] if len(successes) == 1 else [_alone(one) for one in successes]
     return [None] * len(successes)
 
 

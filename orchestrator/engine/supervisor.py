@@ -97,6 +97,8 @@ class Supervisor:
         except Error as error:
             logger.warning("the database is away (%s); trying again", type(error).__name__)
             connection.close()
+        except Exception:
+            logger.exception("a mistake of ours; the worker goes on")
 
     def _heal(self) -> None:
         began = time.monotonic()

@@ -1,14 +1,14 @@
 """Heal what a crash left behind, on the database's clock and outside django-q2. Decides nothing: retries.decide does.
 
-Every row is handled in its own transaction, so one bad row delays no other.
+Every row is handled in its own transaction, so one bad row delays no other (audit/rounds.py).
 """
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from django.db import Error, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
@@ -16,9 +16,8 @@ from approvals import bypasses, claims, clocks, draws, second_looks
 from approvals import operations as approvals
 from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
-from audit import failpoints
+from audit import rounds
 from audit.lifecycle import move
-from audit.refusals import Refusal
 from budgets.models import Reservation
 from budgets.reserving import have_room
 from budgets.reserving import release as release_room
@@ -42,7 +41,6 @@ LAST_WORD_WITHIN = timedelta(hours=1)
 # Longer than it takes from reserving to the commit of what it was reserved for.
 IDLE_AFTER = timedelta(minutes=1)
 
-logger = logging.getLogger(__name__)
 BATCH = 200
 # Every few seconds is enough for people.
 look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
@@ -51,57 +49,48 @@ look_at_levels = Every(alerting.SLOWLY_EVERY_SECONDS, alerting.judge_slowly)
 
 
 def sweep() -> int:
-    """One round of every duty. Returns how many rows were healed."""
-    return sum(
-        (
-            _each(Step.objects.due_timers(), _wake_timer),
-            _each(Attempt.objects.abandoned(), _give_up_lease),
-            clocks.keep(),
-            escalate_due(by=ENGINE),
-            approvals.expire_overdue(by=ENGINE),
-            claims.note_lapsed(by=ENGINE),
-            bypasses.end_overdue(by=ENGINE),
-            second_looks.expire_overdue(by=ENGINE),
-            draws.commit_ahead(by=ENGINE),
-            _each(gate.released(), release),
-            _each(going_on(), go_on),
-            _each(Step.objects.throttled_due().order_by("due_at"), _ask_again),
-            budgeting.forget_ended(),
-            _go_on_in_turn(),
-            _each(_idle_reservations(), _release),
-            _each(Execution.objects.live().filter(deadline_at__lte=Now()), _time_out),
-            _each(_decided_but_parked(), _resume),
-            _each(_unread(), _read_again),
-            _each(_stalled(), _advance),
-            _each(_orphaned_requests(), _withdraw),
-            _each(_forgotten_sends(), _doubt),
-            _each(reminders.due(), reminders.act),
-            _each(letters.unfiled(), letters.file),
-            _each(letters.overtaken(), letters.follow_step),
-            look_at_groups(),
-            drives.drive(),
-            rollups.fold(),
-            retention.forget(),
-            look_at_alerts(),
-            look_at_levels(),
-        )
-    )
+    """One round of every duty; how many rows were healed. One that fails delays no other, a lost database ends the round."""
+    return sum(map(rounds.attend, _duties()))
 
 
-def _each(rows: Any, heal: Callable[[Any], Any]) -> int:
-    healed = 0
-    for key in rows.values_list("pk", flat=True)[:BATCH]:
-        failpoints.hit("sweep.duty")
-        try:
-            healed += bool(heal(key))
-        except Refusal:
-            continue  # somebody was faster: that is what the guard is for
-        except Error:
-            raise
-        except Exception:
-            logger.exception("sweep: one row could not be healed")
-        failpoints.hit("sweep.healed")
-    return healed
+def _duties() -> list[Callable[[], int]]:
+    """In this order: what people or workers wait for comes first."""
+    return [
+        partial(_each, Step.objects.due_timers, _wake_timer),
+        partial(_each, Attempt.objects.abandoned, _give_up_lease),
+        clocks.keep,
+        partial(escalate_due, by=ENGINE),
+        partial(approvals.expire_overdue, by=ENGINE),
+        partial(claims.note_lapsed, by=ENGINE),
+        partial(bypasses.end_overdue, by=ENGINE),
+        partial(second_looks.expire_overdue, by=ENGINE),
+        partial(draws.commit_ahead, by=ENGINE),
+        partial(_each, gate.released, release),
+        partial(_each, going_on, go_on),
+        partial(_each, _throttled, _ask_again),
+        budgeting.forget_ended,
+        _go_on_in_turn,
+        partial(_each, _idle_reservations, _release),
+        partial(_each, _overdue, _time_out),
+        partial(_each, _decided_but_parked, _resume),
+        partial(_each, _unread, _read_again),
+        partial(_each, _stalled, _advance),
+        partial(_each, _orphaned_requests, _withdraw),
+        partial(_each, _forgotten_sends, _doubt),
+        partial(_each, reminders.due, reminders.act),
+        partial(_each, letters.unfiled, letters.file),
+        partial(_each, letters.overtaken, letters.follow_step),
+        look_at_groups,
+        drives.drive,
+        rollups.fold,
+        retention.forget,
+        look_at_alerts,
+        look_at_levels,
+    ]
+
+
+def _each(rows: Callable[[], Any], heal: Callable[[Any], int]) -> int:
+    return rounds.each(rows().values_list("pk", flat=True)[:BATCH], heal)
 
 
 @transaction.atomic
@@ -118,6 +107,10 @@ def _wake_timer(step_id: Any) -> bool:
 def _give_up_lease(attempt_id: Any) -> bool:
     unstarted = release_unstarted(attempt_id, why="the lease ran out before the work began")
     return unstarted or settle_lost(attempt_id, why="The lease ran out: the worker died or lost its connection.")
+
+
+def _overdue() -> Any:
+    return Execution.objects.live().filter(deadline_at__lte=Now())
 
 
 @transaction.atomic
@@ -171,6 +164,10 @@ def _idle_reservations() -> Any:
 def _release(reservation_id: Any) -> bool:
     holder = Reservation.objects.filter(pk=reservation_id).values_list("holder", flat=True).first()
     return holder is not None and release_room(holder, ran=False)
+
+
+def _throttled() -> Any:
+    return Step.objects.throttled_due().order_by("due_at")
 
 
 @transaction.atomic

@@ -3,7 +3,6 @@
 Runs in the sweep, on the database's clock. It never closes a group: only people say that a cause is fixed.
 """
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,8 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
+from audit import rounds
 from audit.lifecycle import move
-from audit.refusals import Refusal
 from orchestrator.engine.claims import ENGINE
 from orchestrator.models import DeadLetter, FailureGroup
 from orchestrator.statuses import DeadLetterStatus, GroupStatus
@@ -95,20 +94,16 @@ def _woken() -> Any:
 
 
 def _all(groups: Any, to: str, why: str) -> int:
-    return sum(_one(pk, to, why) for pk in _ids(groups))
+    found = list(groups.values_list("pk", "status")[:200])
+    return rounds.each(found, lambda one: _one(one[0], one[1], to, why))
 
 
-def _ids(groups: Any) -> Iterable[UUID]:
-    return list(groups.values_list("pk", flat=True)[:200])
-
-
-def _one(group_id: UUID, to: str, why: str) -> bool:
-    """In its own transaction. A person who was faster wins."""
-    try:
-        with transaction.atomic():
-            group = FailureGroup.objects.get(pk=group_id)
-            leaves = {"parked_until": None, "parked_above": None} if group.status == GroupStatus.PARKED else {}
-            move(group, to=to, by=ENGINE, why=why, **leaves)
-    except Refusal:
+@transaction.atomic
+def _one(group_id: UUID, seen: str, to: str, why: str) -> bool:
+    """Whoever was faster wins: a person, or another host that saw the same."""
+    group = FailureGroup.objects.select_for_update(skip_locked=True).filter(pk=group_id, status=seen).first()
+    if group is None:
         return False
+    leaves = {"parked_until": None, "parked_above": None} if seen == GroupStatus.PARKED else {}
+    move(group, to=to, by=ENGINE, why=why, **leaves)
     return True

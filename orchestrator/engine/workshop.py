@@ -3,6 +3,8 @@
 import threading
 from typing import Any
 
+from django.conf import settings
+
 from audit import failpoints
 from orchestrator.engine.runners import Answer, Call, Done, Failure, Job, Outcome, RunnerPool
 from orchestrator.engine.segment import Segment
@@ -20,7 +22,8 @@ def pool() -> RunnerPool:
     """Made on first use, after django-q2 has forked: children belong to one worker process."""
     with _one_pool:
         if not _pool:
-            _pool.append(RunnerPool())
+            # Each hand may hold one at a time, and finds it warm again.
+            _pool.append(RunnerPool(max_idle=settings.HANDS))
         return _pool[0]
 
 

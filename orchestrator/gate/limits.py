@@ -65,8 +65,11 @@ def admit(action: Action) -> None:
 
 
 def observe(action: Action) -> None:
-    """What became of a call counts for the breakers above it: an answer, whichever, is a good sign; none is a bad one."""
-    if not anything_is_limited():
+    """What became of a call counts for the breakers above it: an answer, whichever, is a good sign; none is a bad one.
+
+    A call that reached for a stranger instead says nothing of them.
+    """
+    if action.failure_class == "policy" or not anything_is_limited():
         return
     answered = action.status == ActionStatus.SUCCEEDED or action.failure_class == "business"
     for breaker in _locked(action, limit__breaks_after__isnull=False):

@@ -36,7 +36,7 @@ def names_hosts(value: Any) -> None:
         raise ValidationError("Write a list of hosts.")
     for entry in value:
         try:
-            place_of(str(entry))
+            place_of(entry if isinstance(entry, str) else "")
         except ValueError as error:
             raise ValidationError(f"{error}. Write erp.bank.example, erp.bank.example:443 or *.bank.example.") from None
 

@@ -1,6 +1,7 @@
 """Start and cancel. Starting validates everything before a single row is written, and one statement writes them all."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -198,19 +199,33 @@ def _build(
         envelope=envelope,
         hop_count=envelope.get("hop_count", 0),
         execution_hash=execution_hash,
-        deadline_at=envelope.get("deadline"),
+        deadline_at=_moment(envelope.get("deadline")),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Raises Invalid for a time without an offset: it would be read as the time of wherever the server stands."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        words = "Write an RFC 3339 time with its offset: 2026-12-01T10:00:00+01:00."
+        raise Invalid("This deadline is no moment.", errors=[("/envelope/deadline", "not_a_moment", words)])
+    return found
 
 
 def insert(execution: Execution, pinned: Released, ready: tuple[str, ...], by: Actor) -> None:
     """Write it with its steps, `ready` ones due: one statement, so it is a transaction by itself."""
     moves = Moves(stream=stream_of(execution.pk), unit_id=execution.unit_id, by=by)
-    deadline = pinned.spec.deadline_seconds
-    clock = (
-        {}
-        if execution.deadline_at or not deadline
-        else {"deadline_at": f"clock_timestamp() + make_interval(secs => {float(deadline)})"}
-    )
+    clock = {}
+    if pinned.spec.deadline_seconds:
+        # What the caller asks for may be sooner than what the workflow allows, not later.
+        asked = f"'{execution.deadline_at.isoformat()}'::timestamptz, " if execution.deadline_at else ""
+        seconds = float(pinned.spec.deadline_seconds)
+        clock["deadline_at"] = f"LEAST({asked}clock_timestamp() + make_interval(secs => {seconds}))"
     moves.born(execution, sql=clock, data={"hash": execution.execution_hash, "workflow": execution.workflow})
     ids = [new_id() for _ in pinned.spec.steps]
     moves.also(_STEPS, ids, execution.pk, execution.unit_id, list(ready), pinned.steps_text)

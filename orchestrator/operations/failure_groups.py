@@ -20,7 +20,7 @@ from audit.refusals import Invalid, NotVisible, Refusal, Stale
 from orchestrator.engine.filing import COMMON
 from orchestrator.models import FailureGroup, Release
 from orchestrator.operations.executions import refuse_unless_a_person_operates
-from orchestrator.statuses import DeadLetterStatus, GroupStatus
+from orchestrator.statuses import FAILURE_GROUP, DeadLetterStatus, GroupStatus
 
 LONGEST_TICKET = 500
 LONGEST_VALUE = 500  # of what a group can be split by
@@ -53,6 +53,7 @@ def park(*, group_id: UUID, by: Actor, until: datetime | None, more: int | None,
     _refuse_blank(why, "Say why it can wait.")
     if until is None and more is None:
         raise Invalid("Until when?", errors=[("/until", "required", "Choose a time, a growth, or both.")])
+    _refuse_unless(group, GroupStatus.PARKED)
     if until is not None and until <= database_now():
         raise Invalid("That time is over.", errors=[("/until", "past", "Choose a time to come.")])
     waiting = group.letters.filter(status=DeadLetterStatus.OPEN).count()
@@ -70,6 +71,7 @@ def mark_fixed(*, group_id: UUID, by: Actor, release_id: UUID | None, why: str) 
     """
     group = _locked(group_id, by)
     _refuse_blank(why, "Say what was fixed.")
+    _refuse_unless(group, GroupStatus.FIXED)
     if release_id is not None and not _releases(group).filter(pk=release_id).exists():
         raise Invalid("Choose a release.", errors=[("/release", "unknown", "This is no release of its workflows.")])
     rests = {"parked_until": None, "parked_above": None}
@@ -162,6 +164,11 @@ def _locked(group_id: UUID, by: Actor, *, whole: bool = False) -> FailureGroup:
     if group.status == GroupStatus.MERGED:
         raise Stale("This group was merged into another one.")
     return group
+
+
+def _refuse_unless(group: FailureGroup, may_become: str) -> None:
+    if may_become not in FAILURE_GROUP.edges[group.status]:
+        raise Stale(f"This group is {group.status} already. Take that back first.")
 
 
 def _refuse_blank(why: str, words: str) -> None:

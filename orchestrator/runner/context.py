@@ -10,6 +10,7 @@ from orchestrator.runner import web, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     Used = tuple[int, int, str]
@@ -63,15 +64,19 @@ class Context:
     UnknownOutcome = UnknownOutcome
     Refused = Refused
 
-    def __init__(self, header: dict[str, Any], channel: wire.Channel) -> None:
+    def __init__(
+        self, header: dict[str, Any], channel: wire.Channel, strangers: Callable[[], dict[str, Any]] = dict
+    ) -> None:
+        """`strangers` tells whom this run has reached for in vain: the engine hears of it with every call."""
         self.given: dict[str, Any] = header["context"]
         self.idempotency_key: str | None = self.given.get("idempotency_key")
         self.attempt: int | None = self.given.get("attempt")
         self.deadline: float = self.given.get("deadline") or time.time() + header["timeout"]
         self.stopped = False
-        self._used: list[dict[str, Any]] = []
+        self._told = 0
         self._header = header
         self._channel = channel
+        self._strangers = strangers
         self._one_at_a_time = _thread.allocate_lock()
 
     def call(self, tool: str, arguments: dict[str, Any] | None = None) -> Any:
@@ -113,7 +118,7 @@ class Context:
         request: object = None,
         outcome: str = "ok",
     ) -> None:
-        """Say what one model call used; it is charged whatever becomes of the run.
+        """Say what one model call used, as soon as you know: from then on it is charged whatever becomes of the run.
 
         Without a cost it is estimated from the model's price, or unknown, never zero. `input_tokens` are all of them, those
         read from a cache included; `output_tokens` include reasoning. Leave a part out if you do not know it.
@@ -121,7 +126,7 @@ class Context:
         How it was called stands in the trace: `prompt` names a file of the release, `settings` are temperature and the like,
         `corpus` the data it read, `outcome` is ok, refused or error. Of `request`, text or JSON, only the digest leaves here.
         """
-        if len(self._used) >= _MOST_CALLS:
+        if self._told >= _MOST_CALLS:
             raise ValueError(f"usage of more than {_MOST_CALLS} model calls in one run")
         parts = {
             "cached_input_tokens": cached_input_tokens,
@@ -140,11 +145,9 @@ class Context:
             raise ValueError("a model call ends ok, refused or error, and its settings are an object")
         if len(wire.canonical(call)) > _LONGEST_CALL:
             raise ValueError(f"more than {_LONGEST_CALL} characters about one model call")
-        self._used.append(line | {"call": call})
-
-    def used(self) -> list[dict[str, Any]]:
-        """Everything told to usage(), one line for each call: what a call costs may depend on its size."""
-        return self._used
+        with self._one_at_a_time:
+            self._told += 1
+            self._channel.send({"type": "usage", "nonce": self._header["nonce"], "usage": line | {"call": call}})
 
     def http_json(
         self,
@@ -161,7 +164,8 @@ class Context:
         if self.stopped:
             raise Stopped
         asked = time.time()
-        self._channel.send({"type": "call", "nonce": self._header["nonce"], "tool": str(tool)}, text)
+        call = {"type": "call", "nonce": self._header["nonce"], "tool": str(tool)}
+        self._channel.send(call | self._strangers(), text)
         answer = self._channel.receive()
         if "deadline" not in self.given:
             # Waiting for the control plane is not the handler's time.

@@ -1,8 +1,9 @@
-"""Which hosts a run may reach: those its tool or its agent lists; without a list, whatever stands behind the granted ports.
+"""Which hosts a child may reach: those its tool or its agent lists; without a list, whatever stands behind the granted ports.
 
 Python tells hooks, which cannot be taken out again, what a socket is about to do, whichever library made it. So a name is
 refused before it is looked up, and an address before anything is sent. This holds an agent that was talked into calling a
 stranger; it does not hold code that loads a native library to get around it (docs/runner.md).
+A program of its own would reach where it likes, so where there is a list none is started.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from orchestrator.runner.context import Declared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     # A host in lower case, perhaps beginning with "*.", and a port; 0 is any.
     Place = tuple[str, int]
 
 _NAMES = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+_PROGRAMS = ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.system")
 _SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _ENTRY = re.compile(
     r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<host>(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*))(?::(?P<port>[0-9]{1,5}))?"
@@ -37,10 +40,10 @@ class NotListed(Declared):
 
 
 class Watch:
-    """What this child's current run may reach, and what it reached for in vain. Made once in a process."""
+    """What this child may reach, and what its current run reached for in vain. Made once, before any handler's code runs."""
 
-    def __init__(self) -> None:
-        self._listed: list[Place] = []
+    def __init__(self, listed: list[Place]) -> None:
+        self._listed = [(host, port) for host, port in listed]
         self._found: set[Place] = set()
         self._strangers: list[str] = []
         self._has_connected = False
@@ -48,13 +51,12 @@ class Watch:
         self._resolve = socket.getaddrinfo
         socket.getaddrinfo = self._remembered
 
-    def begin(self, listed: list[Place]) -> None:
-        """Another run. An empty list does not narrow anything."""
-        self._listed = [(host, port) for host, port in listed]
-        self._found, self._strangers, self._has_connected = set(), [], False
+    def begin(self) -> None:
+        """Another run. It may use a connection that an earlier one left open, so that there was one is not forgotten."""
+        self._strangers = []
 
     def report(self) -> dict[str, Any]:
-        """What the engine is to know: nothing, or whom it reached for, and whether it had reached another before."""
+        """What the engine is to know: nothing, or whom it reached for, and whether anybody may have been reached before."""
         return {"strangers": self._strangers, "connected": self._has_connected} if self._strangers else {}
 
     def _remembered(self, host: Any, *rest: Any, **more: Any) -> Any:
@@ -64,9 +66,11 @@ class Watch:
         return found
 
     def _look(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self._listed or not event.startswith("socket."):
+        if not self._listed:
             return
-        if event in _NAMES:
+        if event in _PROGRAMS:
+            self._refuse(f"another program ({_text(args[0])})")
+        elif event in _NAMES:
             name = _text(args[0])
             if name and not self._ports(name):
                 self._refuse(name)
@@ -84,6 +88,18 @@ class Watch:
         if where not in self._strangers and len(self._strangers) < _MOST_TOLD:
             self._strangers.append(where[:300])
         raise NotListed(f"{where} is not on the egress list")
+
+
+def places_of(entries: Iterable[str]) -> list[Place]:
+    """As a child is told. An entry that cannot be read, in a release made before lists were judged, is a host that nobody has."""
+    return [_place_or_nobody(str(entry)) for entry in entries]
+
+
+def _place_or_nobody(entry: str) -> Place:
+    try:
+        return place_of(entry)
+    except ValueError:
+        return entry, 0
 
 
 def place_of(entry: str) -> Place:

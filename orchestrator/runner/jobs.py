@@ -54,7 +54,7 @@ class Job:
     ports: tuple[int, ...] = ()
     # No socket at all: no model, no other system, no name looked up. What it is given is all it has.
     offline: bool = False
-    # The hosts it may reach, as `egress.place_of` reads them; none listed: whatever stands behind its ports.
+    # The hosts it may reach, as `egress.places_of` reads them; none listed: whatever stands behind its ports.
     egress: tuple[str, ...] = ()
     max_result_bytes: int = 1_000_000
     max_calls: int = 256
@@ -67,7 +67,15 @@ class Job:
     @property
     def key(self) -> tuple[object, ...]:
         """What two jobs must have in common to be run by one child after each other."""
-        return self.trust_key, self.code_dir, self.isolation, self.ports, self.offline, tuple(sorted(self.env.items()))
+        return (
+            self.trust_key,
+            self.code_dir,
+            self.isolation,
+            self.ports,
+            self.offline,
+            self.egress,
+            tuple(sorted(self.env.items())),
+        )
 
     def granted_ports(self) -> list[int]:
         """The TCP ports the handler may connect to: those of addresses in its environment, and `ports`. Offline: none."""
@@ -78,12 +86,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call the handler proposes: `raw` its arguments' canonical text, `number` counts from 0."""
+    """A tool call the handler proposes: `raw` its arguments' canonical text, `number` counts from 0.
+
+    `usage` is what its run has used so far.
+    """
 
     tool: str
     arguments: dict[str, Any]
     raw: str
     number: int
+    usage: tuple[Used, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

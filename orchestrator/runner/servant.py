@@ -40,7 +40,6 @@ class Servant:
         self._walls = walls + self._confinement.lose_privileges()
         self._work = self._confinement.work
         self._handlers: dict[str, Handler] = {}
-        self._reach = egress.Watch()
         self._surroundings = Surroundings()
         # Line by line, so that what was printed before a crash is not lost; no text is an error.
         self._log = os.fdopen(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
@@ -57,13 +56,14 @@ class Servant:
             os._exit(0)
 
     def _bind(self, header: dict[str, Any], _: bytes) -> None:
+        self._reach = egress.Watch(header["egress"])
         self._walls += self._confinement.close_in(header["env"], header["ports"], self._allowed)
         sys.dont_write_bytecode = True
         sys.path.insert(0, header["code"])
         self._channel.send({"type": "bound", "walls": self._walls, "level": sandbox.level(self._walls)})
 
     def _run(self, header: dict[str, Any], body: bytes) -> None:
-        self._reach.begin(header["egress"])
+        self._reach.begin()
         try:
             self._load(header["entry"])
         except BaseException as error:
@@ -75,9 +75,9 @@ class Servant:
             self._run_here(header, body)
 
     def _run_here(self, header: dict[str, Any], body: bytes) -> None:
-        answer, text = turn.take(self._handlers[header["entry"]], header, body, self._channel)
+        answer, text = turn.take(self._handlers[header["entry"]], header, body, self._channel, self._reach)
         altered = self._tidy() or self._surroundings.altered()
-        self._channel.send(answer | self._reach.report() | {"nonce": header["nonce"], "altered": altered}, text)
+        self._channel.send(answer | {"nonce": header["nonce"], "altered": altered}, text)
 
     def _run_in_fork(self, header: dict[str, Any], body: bytes) -> None:
         pid = os.fork()
@@ -90,9 +90,9 @@ class Servant:
     def _be_the_fork(self, header: dict[str, Any], body: bytes) -> None:
         try:
             kernel.die_with_parent(signal.SIGKILL)
-            answer, text = turn.take(self._handlers[header["entry"]], header, body, self._channel)
+            answer, text = turn.take(self._handlers[header["entry"]], header, body, self._channel, self._reach)
             self._flush()
-            self._channel.send(answer | self._reach.report() | {"nonce": header["nonce"]}, text)
+            self._channel.send(answer | {"nonce": header["nonce"]}, text)
         finally:
             os._exit(0)
 

@@ -10,17 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from orchestrator.runner.egress import Watch
+
     Handler = Callable[[dict[str, Any], Context], object]
 
 _MESSAGE_CHARACTERS = 2_000
 _TRACEBACK_CHARACTERS = 6_000
 
 
-def take(handler: Handler, header: dict[str, Any], body: bytes, channel: wire.Channel) -> tuple[dict[str, Any], str]:
-    """Run it. Returns the header and body of the answer; what it used is told however it ended."""
-    context = Context(header, channel)
-    answer, text = _take(handler, context, header, body)
-    return answer | {"usage": context.used()}, text
+def take(
+    handler: Handler, header: dict[str, Any], body: bytes, channel: wire.Channel, reach: Watch
+) -> tuple[dict[str, Any], str]:
+    """Run it. Returns the header and body of the answer."""
+    answer, text = _take(handler, Context(header, channel, reach.report), header, body)
+    return answer | reach.report(), text
 
 
 def _take(handler: Handler, context: Context, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], str]:

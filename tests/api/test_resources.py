@@ -137,6 +137,16 @@ class TestApprovals:
 
         assert (status, problem["code"]) == (409, "changed_since_viewed")
 
+    @pytest.mark.parametrize("seconds", ["12.5", 12.5, -1, True])
+    def test_refuse_a_decision_that_took_no_number_of_seconds(self, api, grace, seconds):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+        said = voice(browser.get(path)[1]) | {"viewed": {"seconds": seconds}}
+
+        status, problem, _ = browser.post(f"{path}decisions/", said)
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/viewed/seconds")
+
     def test_refuse_a_decision_with_an_old_etag(self, api, grace):
         action = api.post("actions/", cancel_order())[1]
         browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"

@@ -141,6 +141,18 @@ class TestParking:
                 groups.park(group_id=group.pk, by=ada, **wrong)
         assert status_of(group) == "new"
 
+    @pytest.mark.parametrize("rests", ["parked", "fixed"])
+    def test_of_what_rests_already_is_refused(self, unit, ada, rests):
+        group = group_of(make.letter())
+        said = {"group_id": group.pk, "by": ada, "why": "known"}
+        if rests == "parked":
+            groups.park(**said, until=None, more=2)
+        else:
+            groups.mark_fixed(**said, release_id=None)
+
+        with pytest.raises(Stale, match=f"is {rests} already"):
+            groups.park(**said, until=None, more=2)
+
 
 class TestAFix:
     def test_that_holds_is_left_alone(self, unit, ada):

@@ -10,6 +10,7 @@ import pytest
 from django.db import Error, transaction
 from django.db.models import Sum
 
+from approvals import operations as approvals
 from audit.ids import new_id
 from audit.models import AuditEvent
 from audit.refusals import Invalid
@@ -20,6 +21,7 @@ from budgets.pricing import UNCACHED, Usage, cost_of_call
 from budgets.reserving import anything_is_budgeted
 from orchestrator.queries.costs import cost_of
 from tests import make
+from tests.signing import voice
 
 RECORDED = Path(os.environ.get("REPLAY_DATA", Path(__file__).resolve().parents[3] / "shared" / "data" / "tau2_gpt41"))
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -216,6 +218,21 @@ class TestOtherCosts:
         lines = LedgerEntry.objects.filter(action_id=request.subject_id).values_list("kind", "amount")
         assert dict(lines)["tool"] == Decimal("0.10")
         assert all(amount > 0 for _, amount in lines)
+
+    @pytest.mark.parametrize(
+        ("said", "charged"), [("12.5", None), (-3, None), (True, None), ([], None), (1e300, 86_400), (90.7, 90)]
+    )
+    def test_of_a_reading_are_those_of_a_sensible_number_of_seconds(self, unit, said, charged):
+        """Whatever a client says of it: a decision is not held up by it, neither now nor with the next signature."""
+        price("reviewers", "", kind="review", per_hour=36)
+        make.policy(condition="", required=1)
+        request, grace = make.request(of=unit), make.actor(make.person("grace", "view", "review", of=unit))
+
+        approvals.approve(request_id=request.pk, by=grace, voice=voice(request, by=grace, viewed={"seconds": said}))
+
+        request.refresh_from_db()
+        line = LedgerEntry.objects.filter(kind="review").first()
+        assert (request.status, line and line.seconds) == ("approved", charged)
 
 
 class TestTheLedger:

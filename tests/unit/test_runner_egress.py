@@ -58,11 +58,6 @@ class TestAListedHost:
 
         assert outcome.detail["exception"] == "gaierror"
 
-    def test_does_not_lend_its_addresses_to_the_next_run(self, pool: RunnerPool, erp: Server) -> None:
-        result(reach(pool, "open_url", erp, "localhost", url=erp.url.replace("127.0.0.1", "localhost")))
-
-        assert failure(reach(pool, "connect", erp, "localhost")).failure_class == "policy"
-
 
 class TestAStranger:
     @pytest.mark.parametrize("function", [*WAYS, "send_a_packet", "keep_quiet"])
@@ -89,6 +84,33 @@ class TestAStranger:
 
         assert (outcome.failure_class, outcome.detail) == ("policy", {"nothing_was_sent": False})
         assert len(erp.requests) == 1
+
+    def test_is_another_program_as_well(self, pool: RunnerPool, erp: Server) -> None:
+        """Nobody sees where it would connect to."""
+        outcome = failure(reach(pool, "run_a_program", erp, "127.0.0.1"))
+
+        assert (outcome.failure_class, "another program (true)" in outcome.message) == ("policy", True)
+
+    def test_reached_for_before_a_call_ends_the_run_before_it(self, pool: RunnerPool, erp: Server) -> None:
+        asked = []
+        agent = job("reaching:call_and_say_nothing", {"url": erp.url}, kind="agent", egress=("erp.bank.example",))
+
+        outcome = failure(pool.run(agent, asked.append))
+
+        assert (outcome.failure_class, asked) == ("policy", [])
+
+    def test_after_a_connection_that_an_earlier_run_left_open_leaves_open_what_happened(
+        self, pool: RunnerPool, erp: Server
+    ) -> None:
+        result(reach(pool, "post_on_the_open_line", erp, "127.0.0.1"))
+
+        outcome = failure(reach(pool, "post_on_the_open_line", erp, "127.0.0.1"))
+
+        assert (outcome.failure_class, outcome.detail) == ("policy", {"nothing_was_sent": False})
+
+    def test_is_everybody_for_a_list_that_cannot_be_read(self, pool: RunnerPool, erp: Server) -> None:
+        """Of a release that was made before lists were judged."""
+        assert failure(reach(pool, "open_url", erp, erp.url)).failure_class == "policy"
 
     def test_is_told_in_a_fork_too(self, pool: RunnerPool, erp: Server) -> None:
         stranger = job("reaching:open_url", {"url": erp.url}, isolation="fork", egress=("erp.bank.example",))

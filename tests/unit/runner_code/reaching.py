@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import urllib.request
 from typing import Any
 
@@ -28,6 +29,28 @@ def send_a_packet(given: Fields, context: Any) -> Fields:
 
 def look_up(given: Fields, context: Any) -> Fields:
     return {"found": socket.getaddrinfo(given["host"], 443)[0][4][0]}
+
+
+def run_a_program(given: Fields, context: Any) -> Fields:
+    return {"code": subprocess.run(["true"], check=False).returncode}
+
+
+def call_and_say_nothing(given: Fields, context: Any) -> Fields:
+    """Gets nowhere, and goes on to propose a call."""
+    keep_quiet(given, context)
+    return {"answer": context.call("pay", {})}
+
+
+_kept: list[socket.socket] = []
+
+
+def post_on_the_open_line(given: Fields, context: Any) -> Fields:
+    """The first run connects; later ones send on the connection it left open, and then reach for a stranger."""
+    if not _kept:
+        _kept.append(socket.create_connection((given["host"], given["port"])))
+        return {"connected": True}
+    _kept[0].sendall(b"POST / HTTP/1.1\r\nHost: erp\r\nContent-Length: 0\r\n\r\n")
+    return connect(given | {"host": "127.0.0.2"}, context)
 
 
 def both(given: Fields, context: Any) -> Fields:

@@ -1,0 +1,56 @@
+"""What rounds of background duties survive: one row, or one duty, that fails is logged and delays no other.
+
+Only a lost connection ends a round: whatever came next would fail as well.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from django.db import Error, connection
+
+from audit import failpoints
+from audit.refusals import Refusal
+
+logger = logging.getLogger(__name__)
+
+
+def each(keys: Iterable[Any], heal: Callable[[Any], int]) -> int:
+    """Heal row by row, each in a transaction of its own; the sum of what it counts. Raises the error of a lost connection."""
+    healed = 0
+    for key in keys:
+        failpoints.hit("sweep.duty")
+        healed += _tried(partial(heal, key), f"one row of {_name(heal)} could not be healed")
+        failpoints.hit("sweep.healed")
+    return healed
+
+
+def attend(duty: Callable[[], int]) -> int:
+    """See to one duty; what it counted, or 0 where it failed: the next round tries again. Raises as `each` does."""
+    return _tried(duty, f"{_name(duty)} failed")
+
+
+def _tried(attempt: Callable[[], int], problem: str) -> int:
+    try:
+        return int(attempt())
+    except Refusal:
+        return 0  # somebody was faster: that is what the guard is for
+    except Error:
+        if _is_lost():
+            raise
+        logger.exception(problem)
+    except Exception:
+        logger.exception(problem)
+    return 0
+
+
+def _is_lost() -> bool:
+    line: Any = connection.connection
+    return line is None or line.closed
+
+
+def _name(work: Any) -> str:
+    """The functions it is made of."""
+    parts = [getattr(work, "func", work), *getattr(work, "args", ())]
+    return " ".join(getattr(part, "__qualname__", type(part).__name__) for part in parts if callable(part))
