@@ -286,6 +286,15 @@ class TestMoney:
         assert (status, problem["errors"][0]["pointer"]) == (422, pointer)
         assert not LedgerEntry.objects.exists()
 
+    def test_of_another_units_execution_is_as_if_it_were_not_there(self, api):
+        """It would count against that execution's caps."""
+        theirs = make.execution()
+
+        status, problem, _ = api.post("usage/", self.CALL | {"execution": str(theirs.pk)})
+
+        assert (status, problem["code"], problem["errors"][0]["pointer"]) == (422, "outside_unit", "/execution")
+        assert not LedgerEntry.objects.exists()
+
     def test_is_counted_once_under_one_key(self, api):
         for _ in range(2):
             api.post("usage/", self.CALL, **{"Idempotency-Key": "turn-7"})

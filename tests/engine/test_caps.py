@@ -3,12 +3,20 @@
 from decimal import Decimal
 
 from budgets.models import LedgerEntry
+from orchestrator.engine.claims import claim_due
+from orchestrator.engine.crew import run_to_its_end
+from orchestrator.engine.segment import begin
+from orchestrator.engine.sweep import sweep
 from orchestrator.models import Attempt
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
-from tests.engine.driving import attempts, drive, statuses
+from tests.engine.driving import attempts, drive, lapse, statuses
 
 HANDLERS = """
+import os
+import time
+
+
 def look(arguments, context):
     context.usage(model="tool-model", input_tokens=3)
     return {}
@@ -18,14 +26,23 @@ def work(input, context):
     told = input.get("usage") or [{}]
     for line in told:
         context.usage(**line)
-    for tool in input.get("tools", []):
-        context.call(tool, {})
+    time.sleep(input.get("sleeps", 0))
+    if input.get("dies"):
+        os._exit(3)
+    try:
+        for tool in input.get("tools", []):
+            context.call(tool, {"amount": 1} if tool == "pay" else {})
+    finally:
+        time.sleep(input.get("lingers", 0))
     if input.get("fails"):
         raise context.SystemError("down")
     return {"score": input.get("score", 1)}
 """
 CHEAP = {"model": "small", "input_tokens": 60, "output_tokens": 40, "cost": "0.25", "currency": "EUR"}
-ANYTHING = {"type": "object", "properties": {key: {} for key in ("usage", "tools", "fails", "score")}}
+ANYTHING = {
+    "type": "object",
+    "properties": {key: {} for key in ("usage", "tools", "fails", "score", "sleeps", "dies", "lingers")},
+}
 FREE = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
          "input_schema": ANYTHING}]  # fmt: skip
 
@@ -53,6 +70,39 @@ class TestUsage:
 
         one = ("small", Decimal("0.25"), 60, 40)
         assert books() == [one, one, ("large", None, 5, 0)]
+
+    def test_is_charged_when_the_handler_takes_too_long(self, world, publish):
+        ended(world, publish, usage=[CHEAP], sleeps=5, step=", timeout: 1s")
+
+        assert [amount for _, amount, *_ in books()] == [Decimal("0.25")] * 2
+
+    def test_is_charged_when_the_handler_does_not_come_back(self, world, publish):
+        ended(world, publish, usage=[CHEAP, CHEAP], dies=True)
+
+        assert len(books()) == 4
+
+    def test_is_charged_when_the_run_is_held_and_unwinds_slowly(self, world, publish):
+        ended(world, publish, usage=[CHEAP], tools=["pay"], lingers=0.5)
+
+        assert len(books()) == 1
+
+    def test_is_charged_when_the_lease_was_lost_meanwhile(self, world, publish):
+        """Somebody else has the step, and does it again; what this run used is on the bill all the same."""
+        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE)
+        make.start(world, "capped", usage=[CHEAP], tools=["pay"])
+        (claim,) = claim_due(limit=1, worker="one")
+        segment = begin(claim.fence)
+        lapse(claim.fence)
+        sweep()
+
+        run_to_its_end(segment)
+
+        assert len(books()) == 1
+
+    def test_may_name_a_prompt_that_no_file_can_have(self, world, publish):
+        execution = ended(world, publish, usage=[CHEAP | {"prompt": "\u6f22" * 100}])
+
+        assert (execution.status, len(books())) == ("succeeded", 1)
 
     def test_of_a_failed_attempt_is_charged_as_well(self, world, publish):
         execution = ended(world, publish, usage=[CHEAP], fails=True)

@@ -12,9 +12,10 @@ from orchestrator.engine import crew, successes
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
 from orchestrator.engine.crew import Crew
+from orchestrator.engine.released import released
 from orchestrator.engine.segment import begin_all
 from orchestrator.engine.sweep import sweep
-from orchestrator.models import Attempt
+from orchestrator.models import Attempt, Execution
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import lapse, timers_come_due
@@ -101,6 +102,22 @@ class TestTheHands:
 
         wait_until(lambda: Attempt.objects.filter(status="succeeded").count() == 4 * 3)
         wait_until(lambda: hands._free == 4)
+
+    def test_go_on_with_the_others_when_one_release_cannot_be_loaded(self, world, hands, publish, settings, tmp_path):
+        """A full disk, or a workflow written by a newer version than this worker's."""
+        known = make.start(world, "three_looks")
+        publish(CHAIN.replace("three_looks", "three_more"))
+        other = make.start(world, "three_more")
+        released.cache_clear()
+        released(known.release_id)
+        settings.RELEASES_DIR = tmp_path / "full"
+        settings.RELEASES_DIR.write_text("no folder")
+
+        hands.take(claims(2))
+
+        wait_until(lambda: Execution.objects.filter(status="succeeded").count() == 1)
+        wait_until(lambda: hands._free == 4)
+        assert Attempt.objects.get(execution_id=other.pk).status == "running"
 
 
 class TestAHost:

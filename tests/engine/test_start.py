@@ -1,10 +1,15 @@
 """Starting is one statement written by hand: it must mean what the models mean, and it is all or nothing."""
 
+from datetime import timedelta
+
 import pytest
 
 from audit.ids import new_id
+from audit.lifecycle import database_now
+from audit.refusals import Invalid
 from orchestrator.engine.released import released
 from orchestrator.models import Execution, Step
+from orchestrator.operations import executions
 from tests import worlds as make
 
 WORKFLOW = """
@@ -50,6 +55,39 @@ class TestSteps:
     def test_that_need_nothing_are_due_at_once(self, started):
         due = {step.key for step in started.steps.all() if step.due_at is not None}
         assert due == {"look", "glance"}
+
+
+class TestADeadline:
+    HEAD = WORKFLOW.replace("steps:", "deadline: 2h\nsteps:")
+
+    def begun(self, world, deadline):
+        return executions.start(
+            workflow="branching", input={"amount": 1}, unit="finance", by=world.ada, envelope={"deadline": deadline}
+        )
+
+    def test_of_the_caller_may_be_sooner_than_the_workflows(self, world, publish):
+        publish(self.HEAD)
+        soon = (database_now() + timedelta(minutes=5)).replace(microsecond=0)
+
+        assert Execution.objects.get(pk=self.begun(world, soon.isoformat()).pk).deadline_at == soon
+
+    def test_of_the_caller_is_never_later(self, world, publish):
+        publish(self.HEAD)
+
+        stored = Execution.objects.get(pk=self.begun(world, "2099-01-01T00:00:00Z").pk)
+
+        assert timedelta(hours=1, minutes=59) < stored.deadline_at - database_now() <= timedelta(hours=2)
+
+    @pytest.mark.parametrize("said", ["2026-12-01T10:00:00", "2026-12-01", "tomorrow", ""])
+    def test_without_an_offset_is_refused(self, world, publish, said):
+        """It would be read as the time of wherever the server stands."""
+        publish(WORKFLOW)
+
+        with pytest.raises(Invalid) as refused:
+            self.begun(world, said)
+
+        assert refused.value.errors[0][:2] == ("/envelope/deadline", "not_a_moment")
+        assert not Execution.objects.exists()
 
 
 class TestExecution:

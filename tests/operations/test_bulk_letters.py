@@ -186,6 +186,10 @@ class TestAStagedRedrive:
         assert drives.why_halt(Operation(stop_percent=5), counted) == "3 of 41 failed, more than the 5 % allowed"
         assert drives.why_halt(Operation(stop_percent=5, accepted_failures=3), counted) == ""
 
+    def test_of_the_last_stops_nothing_since_nothing_would_follow(self):
+        counted = drives.Tally(drives.Counter({(1, "fixed"): 1, (2, "fixed"): 10, (3, "fixed"): 73, (3, "failed"): 5}))
+        assert drives.why_halt(Operation(stop_percent=5), counted) == ""
+
     def test_waits_while_a_letter_waits_for_people(self, unit, ada):
         letters, group = some(2)
         operation = begun(group, ada)

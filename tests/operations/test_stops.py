@@ -21,6 +21,7 @@ from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from orchestrator.gate.redeem import redeem
+from tests import make as make_accounts
 from tests import worlds as make
 from tests.signing import voice
 
@@ -120,6 +121,15 @@ class TestLift:
         with pytest.raises(NeedsAnother):
             lift(stop, root)
         assert lift(stop, other).status == "lifted"
+
+    def test_of_everything_is_not_for_the_same_person_under_another_account(self, world):
+        root, also_root = administrator("root"), administrator("also_root")
+        users = get_user_model().objects.filter(pk__in=[root.user_id, also_root.user_id])
+        make_accounts.linked("root", *users)
+        stop = engage(world, by=root, scope=StopScope.EVERYTHING, unit_id=None)
+
+        with pytest.raises(NeedsAnother):
+            lift(stop, also_root)
 
     def test_by_a_reviewer_is_refused(self, world):
         with pytest.raises(Forbidden):
