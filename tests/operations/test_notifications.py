@@ -189,13 +189,11 @@ def moment(text):
 
 
 class TestAMessage:
-    def test_holds_title_due_time_and_link_and_nothing_of_the_act(self, world, settings, tmp_path):
-        settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-        settings.EMAIL_FILE_PATH = str(tmp_path)
+    def test_holds_title_due_time_and_link_and_nothing_of_the_act(self, world):
         request = make.request(world)
         deliver()
 
-        messages = [email.message_from_bytes(path.read_bytes(), policy=policy.default) for path in tmp_path.iterdir()]
+        messages = [email.message_from_bytes(one.message().as_bytes(), policy=policy.default) for one in mail.outbox]
         assert sorted(message["To"] for message in messages) == ["grace@example.com", "linus@example.com"]
         body = messages[0].get_content()
         assert f"https://holdpoint.example{request.get_absolute_url()}" in body
