@@ -38,7 +38,7 @@ class TestCtrlC:
     def test_lets_the_step_in_hand_end_and_the_rest_wait_for_the_next_worker(self, plant):
         plant.erp.plan("slow", times=1, seconds=1.5, match={"kind": "bank_fee"})
         execution = plant.order(2, "fee")
-        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=20)
+        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=60)
 
         assert plant.worker.stop() == []
 
@@ -52,7 +52,7 @@ class TestAClusterThatIsGone:
     def test_is_replaced_and_its_work_goes_on(self, plant):
         plant.erp.plan("slow", times=1, seconds=1.5, match={"kind": "bank_fee"})
         execution = plant.order(3, "fee")
-        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=20)
+        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=60)
 
         kill_the_cluster(plant)
 
@@ -105,7 +105,7 @@ class TestAStop:
         engaged = stops.engage(target=unit, by=plant.world.ada, reason="the books do not agree")
 
         execution = plant.order(11, "fee")
-        wait_until(lambda: execution.steps.filter(status="stopped").exists(), seconds=20)
+        wait_until(lambda: execution.steps.filter(status="stopped").exists(), seconds=60)
         mails = tmp_path / "var" / "mail"
         wait_until(
             lambda: mails.is_dir() and any("Was stopped" in one.read_text() for one in mails.iterdir()), seconds=20
@@ -120,7 +120,7 @@ class TestAHolderThatWasStoppedBeyondItsLease:
     def test_changes_nothing_when_it_comes_back(self, plant):
         plant.erp.plan("slow", times=1, seconds=1, match={"kind": "bank_fee"})
         execution = plant.order(8, "fee")
-        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=20)
+        wait_until(lambda: execution.steps.get(key="post").status == "in_progress", seconds=60)
         stopped = [psutil.Process(plant.worker.pid), *plant.worker.family()]
         for process in stopped:
             process.suspend()
