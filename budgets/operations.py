@@ -173,12 +173,17 @@ def correct(
 
 
 def spent(execution_id: UUID) -> list[Usage]:
-    """Every cost line of one execution so far."""
+    """Every cost line of one execution so far. One that was unknown and is corrected costs what its correction says."""
+    lines = LedgerEntry.objects.filter(execution_id=execution_id)
+    corrected = {line.corrects_id: line.currency for line in lines if line.corrects_id}
     return [
         Usage(
-            cost=line.amount, currency=line.currency, input_tokens=line.input_tokens, output_tokens=line.output_tokens
+            cost=Decimal(0) if line.amount is None and line.pk in corrected else line.amount,
+            currency=corrected.get(line.pk, line.currency) if line.amount is None else line.currency,
+            input_tokens=line.input_tokens,
+            output_tokens=line.output_tokens,
         )
-        for line in LedgerEntry.objects.filter(execution_id=execution_id)
+        for line in lines
     ]
 
 

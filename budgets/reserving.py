@@ -198,8 +198,15 @@ def _moment(at: datetime) -> str:
 def _tell(rows: list[tuple[UUID, int]]) -> None:
     for window_id, reached in rows:
         window = BudgetWindow.objects.get(pk=window_id)
-        events.record(
-            "alert.budget", by=BUDGETS, stream=f"budget:{window.budget}", object_id=window.pk, unit_id=window.unit_id,
-            why=f"{_plain(window.spent)} of {_plain(window.limit)} {window.currency or window.measure} is spent",
-            data={"budget": window.budget, "percent": reached, "spent": f"{window.spent:f}", "limit": f"{window.limit:f}"},
-        )  # fmt: skip
+        spent = f"{_plain(window.spent)} of {_plain(window.limit)} {window.currency or window.measure} is spent"
+        for unit_id in [window.unit_id] if window.unit_id else _topmost():
+            events.record(
+                "alert.budget", by=BUDGETS, stream=f"budget:{window.budget}", object_id=window.pk, unit_id=unit_id,
+                why=f"Budget {window.budget}: {spent}",
+                data={"budget": window.budget, "percent": reached, "spent": f"{window.spent:f}", "limit": f"{window.limit:f}"},
+            )  # fmt: skip
+
+
+def _topmost() -> list[UUID]:
+    """Whom a budget of every unit concerns: the units that stand below no other."""
+    return list(BusinessUnit.objects.filter(parent=None, status=DefinitionStatus.ACTIVE).values_list("pk", flat=True))

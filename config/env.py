@@ -37,7 +37,7 @@ def flag(name: str, default: bool) -> bool:
     raise _wrong(name, "is neither yes nor no", f"{name}=1 to switch it on or {name}=0 to switch it off")
 
 
-def integer(name: str, default: int, *, at_least: int | None = None) -> int:
+def integer(name: str, default: int, *, at_least: int | None = None, at_most: int | None = None) -> int:
     """A whole number."""
     value = os.environ.get(name, "").strip()
     if not value:
@@ -48,6 +48,8 @@ def integer(name: str, default: int, *, at_least: int | None = None) -> int:
         raise _wrong(name, "is not a whole number", f"{name}={default}") from None
     if at_least is not None and number < at_least:
         raise _wrong(name, f"is below {at_least}, the least that makes sense", f"{name}={default}")
+    if at_most is not None and number > at_most:
+        raise _wrong(name, f"is above {at_most}, the most that makes sense", f"{name}={default}")
     return number
 
 

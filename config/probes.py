@@ -109,6 +109,10 @@ class Readiness:
             return _all("the check itself failed")
 
 
+# What Django hands to psycopg beside the address.
+_DJANGOS_OWN = {"context", "cursor_factory", "prepare_threshold"}
+
+
 class Line:
     """The connection of the check, kept between checks; another thread may cut it when it hangs."""
 
@@ -122,11 +126,13 @@ class Line:
     def connection(self) -> psycopg.Connection[tuple[object, ...]]:
         if self._connection is None:
             known = connections["default"].get_connection_params()
-            where = {name: known[name] for name in ("dbname", "user", "password", "host", "port") if name in known}
-            self._connection = psycopg.connect(
-                **where, connect_timeout=CONNECT_WITHIN_SECONDS, autocommit=True, application_name="holdpoint readyz",
-                options=f"-c statement_timeout={WITHIN_SECONDS * 1000:.0f}",
-            )  # fmt: skip
+            own = {
+                "connect_timeout": CONNECT_WITHIN_SECONDS,
+                "application_name": "holdpoint readyz",
+                "options": f"-c statement_timeout={WITHIN_SECONDS * 1000:.0f}",
+            }
+            where = {name: value for name, value in known.items() if name not in _DJANGOS_OWN} | own
+            self._connection = psycopg.connect(**where, autocommit=True)
         return self._connection
 
     def drop(self) -> None:

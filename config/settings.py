@@ -7,9 +7,7 @@ import os
 import tomllib
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
-
-from config import env, postgres
+from config import database, env, postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -18,8 +16,8 @@ VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project
 # --- Secrets and mode ------------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.secret_key(VAR_DIR / "secret_key")
-ALLOWED_HOSTS = env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
-CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver")
+CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS", "")
 ENVIRONMENT = env.text("ENVIRONMENT", "demo")
 
 # --- Applications ----------------------------------------------------------------------------------------------
@@ -89,27 +87,10 @@ TEMPLATES = [
 
 # --- Database --------------------------------------------------------------------------------------------------
 # Unset DATABASE_URL means the embedded PostgreSQL under VAR_DIR; there is no second engine.
-_dsn = conninfo_to_dict(env.text("DATABASE_URL", "") or postgres.dsn(VAR_DIR))
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": _dsn.get("dbname", "holdpoint"),
-        "USER": _dsn.get("user", ""),
-        "PASSWORD": _dsn.get("password", ""),
-        "HOST": _dsn.get("host", ""),
-        "PORT": str(_dsn.get("port", "")),
-        "CONN_MAX_AGE": env.integer("DATABASE_CONN_MAX_AGE", 60),
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "connect_timeout": 5,
-            "prepare_threshold": 3,
-            "application_name": "holdpoint",
-            # A forgotten transaction must never hold a lease or a budget row for minutes.
-            # Only the hot statements are prepared; planning one anew costs as much as running it.
-            "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s "
-            "-c plan_cache_mode=force_generic_plan",
-        },
-    }
+    "default": database.settings_of(
+        env.text("DATABASE_URL", "") or postgres.dsn(VAR_DIR), kept_seconds=env.integer("DATABASE_CONN_MAX_AGE", 60)
+    )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -143,7 +124,7 @@ X_FRAME_OPTIONS = "DENY"
 # Where people reach the site: the links in messages begin with it, and passkeys are bound to its host name.
 SITE_URL = env.text("SITE_URL", f"http://localhost:{env.integer('PORT', 8000)}")
 # What encrypts the secrets of authenticator apps and recovery codes. The first key writes, every key reads.
-FACTOR_KEYS = [key for key in env.secret("FACTOR_KEYS").split(",") if key] or [SECRET_KEY]
+FACTOR_KEYS = [key.strip() for key in env.secret("FACTOR_KEYS").split(",") if key.strip()] or [SECRET_KEY]
 MFA_ADAPTER = "approvals.factor_secrets.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # A code of the half minute before and after is taken as well: clocks differ, and people type slowly.
@@ -177,9 +158,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Engine and workers ----------------------------------------------------------------------------------------
-WORKERS = env.integer("WORKERS", max(2, os.cpu_count() or 2))
+WORKERS = env.integer("WORKERS", max(2, os.cpu_count() or 2), at_least=1)
 # How many claims one worker process runs at a time: a step mostly waits, for a model, a tool or the disk.
-HANDS = env.integer("HANDS", 12)
+HANDS = env.integer("HANDS", 12, at_least=1)
 # How many packages of claims may wait inside django-q2; time spent there counts against their lease.
 PACKAGES = WORKERS
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)
@@ -211,7 +192,7 @@ SERVICE_LEVELS = env.limits("SERVICE_LEVELS", {"cost": (0.10, 0.25), "overhead":
 # One reviewer may sign alone in an emergency; a second one looks at it afterwards. Off means: never.
 BREAK_GLASS = env.flag("BREAK_GLASS", True)
 # Of a hundred decided requests, how many are judged again by somebody else, where no policy says otherwise.
-SECOND_LOOK_PERCENT = env.integer("SECOND_LOOK_PERCENT", 5)
+SECOND_LOOK_PERCENT = env.integer("SECOND_LOOK_PERCENT", 5, at_least=0, at_most=100)
 # A review page opened on a record that was read longer ago than this, in seconds, asks for it to be read again.
 RECORD_READ_AGAIN_AFTER = env.integer("RECORD_READ_AGAIN_AFTER", 60)
 RUNS_DIR = VAR_DIR / "runs"

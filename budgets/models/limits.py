@@ -7,8 +7,8 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import ExpressionWrapper, F, Q, Value
+from django.db.models.functions import Cast, Floor, Least, Now
 
 from audit import scope
 from audit.actors import Actor
@@ -64,7 +64,7 @@ class Budget(Definition):
     measure = models.CharField(max_length=10, choices=Measure.choices, default=Measure.MONEY)
     currency = models.CharField(max_length=3, blank=True, help_text="ISO 4217 code, for money only")
     limit = models.DecimalField(
-        max_digits=20, decimal_places=10, validators=[MinValueValidator(Decimal("0.0000000001"))],
+        max_digits=30, decimal_places=10, validators=[MinValueValidator(Decimal("0.0000000001"))],
         help_text="What may be used in one window",
     )  # fmt: skip
     window = models.CharField(max_length=10, choices=Period.choices, default=Period.MONTH)
@@ -77,7 +77,7 @@ class Budget(Definition):
         "Stops at the limit", default=True, help_text="Otherwise it only warns, and nothing waits"
     )
     assumed = models.DecimalField(
-        max_digits=20, decimal_places=10, null=True, blank=True, validators=[MinValueValidator(Decimal("0.0000000001"))],
+        max_digits=30, decimal_places=10, null=True, blank=True, validators=[MinValueValidator(Decimal("0.0000000001"))],
         help_text="What is reserved for a step or call that names no most of its own. Empty: a hundredth of the limit",
     )  # fmt: skip
     why = models.CharField(max_length=300, blank=True, help_text="The reason, as whoever waits for it reads it")
@@ -114,7 +114,10 @@ class Budget(Definition):
                     code="counts_something_else",
                 )
         running = BudgetWindow.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()), budget=self.name)
-        running.update(limit=self.limit, is_hard=self.is_hard)
+        # Of a higher limit it warns again, and of a lower one for the first time, where it stands now.
+        share = ExpressionWrapper(F("spent") * 100 / Value(self.limit), models.DecimalField())
+        reached = Cast(Floor(share), models.IntegerField())
+        running.update(limit=self.limit, is_hard=self.is_hard, told=Least(F("told"), reached))
 
 
 class BudgetWindowQuerySet(models.QuerySet["BudgetWindow"]):
@@ -132,10 +135,10 @@ class BudgetWindow(models.Model):
     currency = models.CharField(max_length=3)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
-    limit = models.DecimalField(max_digits=20, decimal_places=10)
+    limit = models.DecimalField(max_digits=30, decimal_places=10)
     is_hard = models.BooleanField()
-    spent = models.DecimalField(max_digits=20, decimal_places=10, default=0)
-    reserved = models.DecimalField(max_digits=20, decimal_places=10, default=0)
+    spent = models.DecimalField(max_digits=30, decimal_places=10, default=0)
+    reserved = models.DecimalField(max_digits=30, decimal_places=10, default=0)
     # Cost lines that are in no sum: nobody knows what they cost, or it was in another currency.
     unknown = models.PositiveIntegerField(default=0)
     # The highest threshold somebody was told of.
@@ -162,7 +165,7 @@ class BudgetDay(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     window = models.ForeignKey(BudgetWindow, on_delete=models.PROTECT, related_name="days", db_index=False)
     day = models.DateField()
-    spent = models.DecimalField(max_digits=20, decimal_places=10)
+    spent = models.DecimalField(max_digits=30, decimal_places=10)
 
     objects: Any = models.Manager()
 
@@ -182,7 +185,7 @@ class Reservation(models.Model):
     holder = models.UUIDField()
     unit_id = models.UUIDField()
     execution_id = models.UUIDField(null=True)
-    amount = models.DecimalField(max_digits=20, decimal_places=10)
+    amount = models.DecimalField(max_digits=30, decimal_places=10)
     at = models.DateTimeField(db_default=Now())
 
     objects: Any = models.Manager()
@@ -214,7 +217,7 @@ class Block(models.Model):
     window = models.ForeignKey(BudgetWindow, on_delete=models.PROTECT, related_name="blocks", db_index=False)
     unit_id = models.UUIDField()
     execution_id = models.UUIDField()
-    needed = models.DecimalField(max_digits=20, decimal_places=10)
+    needed = models.DecimalField(max_digits=30, decimal_places=10)
     at = models.DateTimeField(db_default=Now())
 
     objects: Any = BlockQuerySet.as_manager()

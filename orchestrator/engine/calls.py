@@ -17,7 +17,7 @@ from audit.conditions import compile_expression
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget
-from orchestrator.engine import probes
+from orchestrator.engine import caps, probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt
 from orchestrator.engine.outputs import problem_with
@@ -83,7 +83,7 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
         if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
         if action is None:
-            proposed = _propose(segment, tool, arguments, occurrence)
+            proposed = caps.over_calls(segment) or _propose(segment, tool, arguments, occurrence)
             if isinstance(proposed, Failure):
                 return proposed
             action = proposed

@@ -13,6 +13,7 @@ from budgets.operations import spent
 from budgets.pricing import Usage, cost_of_call
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import Segment
+from orchestrator.models import Action
 from orchestrator.statuses import StepStatus
 
 _NEVER_RAN = {StepStatus.PENDING, StepStatus.SKIPPED, StepStatus.CANCELLED}
@@ -21,6 +22,7 @@ _NEVER_RAN = {StepStatus.PENDING, StepStatus.SKIPPED, StepStatus.CANCELLED}
 def refused_tool(segment: Segment, tool: str) -> str | None:
     """Why this workflow or step must not call the tool, or None."""
     workflow, step = segment.released.spec.allowed_tools, segment.spec.allowed_tools
+    asked = segment.execution.envelope.get("allowed_actions")
     if segment.spec.offline:
         return f"The step {segment.key} is offline: it calls no tool."
     if tool not in segment.released.tools:
@@ -29,7 +31,17 @@ def refused_tool(segment: Segment, tool: str) -> str | None:
         return f"The workflow does not allow the tool {tool}."
     if step is not None and tool not in step:
         return f"The step {segment.key} does not allow the tool {tool}."
+    if asked is not None and tool not in asked:
+        return f"Whoever started this does not allow the tool {tool}."
     return None
+
+
+def over_calls(segment: Segment) -> Failure | None:
+    """No further call is left of those that whoever started this allows. Asked before a call that was not made before."""
+    most = segment.execution.envelope.get("tool_budget")
+    if most is None or Action.objects.filter(execution_id=segment.execution.pk, revision=1).count() < most:
+        return None
+    return Failure("budget", f"{most} tool calls were made; whoever started this allows no more.")
 
 
 def over_before(segment: Segment) -> Failure | None:

@@ -72,7 +72,11 @@ class Tool(Definition):
     compensate_with = models.CharField(max_length=200, blank=True, help_text="Tool that undoes this one")
     owner = models.CharField(max_length=200, blank=True)
     runbook = models.TextField(blank=True)
-    scopes = models.JSONField(default=list, blank=True)
+    scopes = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="What it asks of its own credentials, for people to read: nothing is refused by it",
+    )
     egress = models.JSONField(
         default=list, blank=True, validators=[names_hosts],
         help_text='Hosts its code may reach: ["erp.bank.example", "*.bank.example:443"]; none: whatever its release names',
@@ -101,7 +105,9 @@ class Agent(Definition):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     runbook = models.TextField(blank=True)
     support = models.CharField(max_length=200, blank=True, help_text="Support queue or pager alias")
-    data_classification = models.CharField(max_length=40, blank=True)
+    data_classification = models.CharField(
+        max_length=40, blank=True, help_text="For people to read: nothing is refused by it"
+    )
     entry = models.CharField(max_length=200, blank=True, help_text="module:function in the workflow folder")
     input_schema = models.JSONField(default=dict, blank=True)
     output_schema = models.JSONField(default=dict, blank=True)

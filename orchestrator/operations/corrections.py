@@ -13,8 +13,9 @@ from audit.refusals import Forbidden
 from budgets import operations as budgets
 from budgets.models import LedgerEntry
 from budgets.permissions import may_correct
+from budgets.reserving import Whose
 from orchestrator.gate.budgeting import run_of
-from orchestrator.models import Execution
+from orchestrator.models import Action, Execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +56,14 @@ def correct(*, line_id: UUID, wanted: Wanted, by: Actor) -> LedgerEntry:
     line = to_correct(line_id, by)
     return budgets.correct(
         line, to=wanted.to, why=wanted.why, by=by, currency=wanted.currency, read=wanted.read,
-        whose=run_of(line.execution_id, line.unit_id),
+        whose=_whose(line),
     )  # fmt: skip
+
+
+def _whose(line: LedgerEntry) -> Whose:
+    """Whose budgets it was counted in: of a call, those of whoever asked for the call."""
+    run = run_of(line.execution_id, line.unit_id)
+    asked = (
+        Action.objects.filter(pk=line.action_id).values_list("requester", flat=True).first() if line.action_id else None
+    )
+    return run if asked is None else run._replace(requester=asked)

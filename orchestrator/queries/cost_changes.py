@@ -74,7 +74,7 @@ def changes(now: Span, before: Span) -> list[Changes]:
             if currency or (key not in known and any(unknown[key])):
                 what = _change(rows, (executions[0].get(key, 0), executions[1].get(key, 0)), rates)
                 named = (key[0], units.get(key[0], "?"), key[1])
-                tables[currency].append(Changed(*named, what, *_at_least_none(unknown[key])))
+                tables[currency].append(Changed(*named, what, *unknown[key]))
     return [Changes(currency, sorted(tables[currency], key=_largest)) for currency in sorted(tables, key=_known_first)]
 
 
@@ -111,11 +111,6 @@ def _spent(row: dict[str, Any], side: str, called: dict[Priced, str]) -> Spent:
 
 def _is_there(row: dict[str, Any], side: str) -> bool:
     return any(row[f"{side}_{name}"] for name in SUMS)
-
-
-def _at_least_none(unknown: list[int]) -> list[int]:
-    """A line that became known is counted off on the day of its correction, which may be another one."""
-    return [max(number, 0) for number in unknown]
 
 
 def _largest(row: Changed) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from django.db.models import CharField, F, Model, Value
 from django.db.models.functions import Cast, Concat, Right
 
 from approvals.models import ApprovalRequest
+from budgets.models import BudgetWindow
 from orchestrator.models import Action, Alert, Attempt, DeadLetter, Execution, FailureGroup, Operation, Step
 
 TEXT = CharField()
@@ -20,6 +21,7 @@ NAMES: dict[type[Model], Any] = {
     FailureGroup: Concat("component", Value(" in "), "step_key", output_field=TEXT),
     Operation: Concat("act", Value(" "), Cast("size", TEXT), Value(" letters"), output_field=TEXT),
     Alert: F("title"),
+    BudgetWindow: F("budget"),
     Execution: Concat("workflow", Value(" "), Right(Cast("id", TEXT), 8)),
 }
 

@@ -82,7 +82,7 @@ def build(folder: Path) -> dict[str, Any]:
     path = folder / "workflow.yaml"
     if not path.is_file():
         raise Invalid(f"{folder} holds no workflow.yaml.", remedy="Point to a folder with a workflow.yaml in it.")
-    text = path.read_text()
+    text = text_of(path)
     spec = parse(text, file=str(path), catalogue=catalogue())
     code = _code(folder)
     agents = _agents(spec)
@@ -163,7 +163,7 @@ def _code(folder: Path) -> dict[str, str]:
             and not LEFT_OUT & set(inside.parts)
             and path.name != "README.md"
         ):
-            files[inside.as_posix()] = path.read_text()
+            files[inside.as_posix()] = text_of(path)
     size = sum(len(text) for text in files.values())
     if size > MAX_CODE_BYTES:
         raise Invalid(f"The handlers of {folder} are {size:,} bytes; the limit is {MAX_CODE_BYTES:,}.")
@@ -172,7 +172,25 @@ def _code(folder: Path) -> dict[str, str]:
 
 def _env(folder: Path) -> list[str]:
     path = folder / "release.json"
-    return list(json.loads(path.read_text()).get("env", [])) if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        said = json.loads(text_of(path))
+    except json.JSONDecodeError as error:
+        raise Invalid(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
+    names = said.get("env", []) if isinstance(said, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Invalid(f"{path}: env: This must be a list of names.", remedy='Write {"env": ["ERP_URL"]}.')
+    return names
+
+
+def text_of(path: Path) -> str:
+    """Raises Invalid where it is no text in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        remedy = "Save it as UTF-8, or keep it out of the folder."
+        raise Invalid(f"{path}: byte {error.start + 1} is no UTF-8.", remedy=remedy) from None
 
 
 def stored(bundle: dict[str, Any], by: Actor) -> Release:

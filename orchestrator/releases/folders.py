@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from audit.actors import Actor
 from audit.refusals import Invalid
 from orchestrator.models import Release
 from orchestrator.operations import registry
-from orchestrator.releases.bundle import publish
+from orchestrator.releases.bundle import publish, text_of
 
 
 def folder_of(workflow: str) -> Path:
@@ -21,8 +22,9 @@ def folder_of(workflow: str) -> Path:
     return found[workflow]
 
 
+@transaction.atomic
 def install(folder: Path, *, by: Actor) -> Release:
-    """Import the folder's definitions (idempotent) and publish it."""
+    """Import the folder's definitions (idempotent) and publish it: all of it, or nothing. Raises Invalid, WorkflowErrors."""
     importers = {
         "tools.json": registry.import_tools,
         "agents.json": registry.import_agents,
@@ -37,6 +39,6 @@ def install(folder: Path, *, by: Actor) -> Release:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(text_of(path))
     except json.JSONDecodeError as error:
         raise Invalid(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None

@@ -129,7 +129,7 @@ def _action(part: Ended, facts: Facts, wanted: Wanted) -> _Made:
     }
     if wanted.content:
         told[names.GEN_AI_TOOL_ARGUMENTS] = facts["arguments"][:MOST_CONTENT]
-        told[names.GEN_AI_TOOL_RESULT] = json.dumps(facts["result"])[:MOST_CONTENT]
+        told[names.GEN_AI_TOOL_RESULT] = (facts["result"] or "")[:MOST_CONTENT]
     failed = (facts["failure_class"] or "failed") if part.outcome == "failed" else ""
     return _Made(f"execute_tool {facts['tool']}", "execute_tool", told, error=failed)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
 
 from audit.definitions import NeedsTwo, SamePerson, activate, draft, retire
@@ -27,6 +28,7 @@ from budgets.models import (
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
+from orchestrator.engine.alert_rules import told_events
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
@@ -36,7 +38,7 @@ from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Step
-from orchestrator.operations import executions
+from orchestrator.operations import corrections, executions
 from tests import make as more
 from tests import worlds as make
 
@@ -219,6 +221,48 @@ class TestAStep:
         assert window().spent == 4
         told = AuditEvent.objects.filter(event="alert.budget").order_by("seq")
         assert [json.loads(event.data)["percent"] for event in told] == [50, 100]
+
+
+class TestABudgetOfEveryUnit:
+    def test_tells_the_units_at_the_top_by_its_name(self, world):
+        more.unit("treasury", "Treasury", parent=world.unit)
+        budget("company", measure="money", currency="EUR", limit=100, window="always", thresholds=[80])
+
+        charge(Usage(cost=Decimal(85), currency="EUR"), Place(unit_id=world.unit.pk))
+
+        (seen,) = told_events()
+        assert (seen.unit_id, seen.title, seen.count) == (world.unit.pk, "Budget: company", 1)
+        assert seen.detail == "Budget company: 85 of 100 EUR is spent"
+
+
+class TestABudgetOfTokens:
+    def test_counts_as_many_as_may_be_reported(self, world):
+        """A yearly sum of tokens, or one report of very many, has more than ten digits."""
+        budget("tokens", measure="tokens", limit=Decimal(10) ** 14, window="always", is_hard=False)
+
+        for _ in range(3):
+            charge(Usage(input_tokens=10**12), Place(unit_id=world.unit.pk))
+
+        assert window("tokens").spent == 3 * 10**12
+
+
+class TestACorrection:
+    def test_of_a_call_counts_for_whoever_asked_for_the_call(self, world):
+        """A foreign agent's call has a requester without an execution."""
+        fiona = more.person("fiona", "view", of=world.unit)
+        fiona.user_permissions.add(Permission.objects.get(codename="add_ledgerentry"))
+        asked = called(world)
+        budget("asker", measure="money", currency="EUR", limit=500, requester=asked.requester, is_hard=False)
+        ticket = redeem(action_id=asked.pk, by=make.SETUP)
+        report(action_id=asked.pk, fence=ticket.fence, outcome="success", by=make.SETUP,
+               usage=Usage(cost=Decimal(100), currency="EUR"))  # fmt: skip
+        line = LedgerEntry.objects.get(action_id=asked.pk, amount=100)
+
+        corrections.correct(
+            line_id=line.pk, wanted=corrections.Wanted(to=Decimal(1), why="the bill"), by=more.actor(fiona)
+        )
+
+        assert window("asker").spent == 1
 
 
 class TestABudgetOfARelease:
@@ -435,6 +479,21 @@ class TestAHigherLimit:
         activate(higher, by=world.grace)
 
         assert Budget.objects.get(status="active").limit == 9
+
+    def test_warns_again_on_the_way_to_it(self, world):
+        """Raising the limit is what one does after a warning; the next one has to come as well."""
+        spot = Place(unit_id=world.unit.pk)
+        money = {"measure": "money", "currency": "EUR", "window": "always", "thresholds": [80, 100]}
+        budget("pot", limit=100, **money)
+        charge(Usage(cost=Decimal(100), currency="EUR"), spot)
+        budget("pot", version=2, limit=1_000, **money)
+
+        for _ in range(9):
+            charge(Usage(cost=Decimal(100), currency="EUR"), spot)
+
+        told = [json.loads(event.data) for event in AuditEvent.objects.filter(event="alert.budget").order_by("seq")]
+        reached = [(one["percent"], one["limit"].partition(".")[0]) for one in told]
+        assert reached == [(80, "100"), (100, "100"), (80, "1000"), (100, "1000")]
 
     def test_is_not_reached_by_taking_the_budget_away(self, world):
         with pytest.raises(NeedsTwo):

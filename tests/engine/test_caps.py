@@ -2,12 +2,16 @@
 
 from decimal import Decimal
 
+import pytest
+
 from budgets.models import LedgerEntry
+from budgets.operations import correct, spent
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.crew import run_to_its_end
 from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
-from orchestrator.models import Attempt
+from orchestrator.models import Action, Attempt
+from orchestrator.operations import executions
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
 from tests.engine.driving import attempts, drive, lapse, statuses
@@ -62,6 +66,44 @@ def books():
     return [
         (line.model, line.amount, line.input_tokens, line.output_tokens) for line in LedgerEntry.objects.order_by("at")
     ]
+
+
+class TestWhoeverStarts:
+    def begun(self, world, publish, envelope, **input):
+        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE)
+        execution = executions.start(
+            workflow="capped", input=input, unit=world.unit.name, by=world.ada, envelope=envelope
+        )
+        drive(execution)
+        return execution
+
+    def test_may_allow_fewer_tools_than_the_workflow(self, world, publish):
+        execution = self.begun(world, publish, {"allowed_actions": ["pay"]}, tools=["look"])
+
+        assert execution.steps.get().why == "Whoever started this does not allow the tool look."
+
+    @pytest.mark.parametrize(("most", "made"), [(0, 0), (2, 2), (3, 3)])
+    def test_may_allow_so_many_calls(self, world, publish, most, made):
+        execution = self.begun(world, publish, {"tool_budget": most}, tools=["look"] * 3)
+
+        assert Action.objects.filter(execution_id=execution.pk).count() == made
+        assert execution.status == ("succeeded" if most == 3 else "dead_lettered")
+
+
+class TestMoney:
+    def test_that_was_unknown_and_is_corrected_is_known_to_the_cap(self, world, publish):
+        """Otherwise nothing but starting anew would help."""
+        publish(
+            "workflow: capped\nversion: 1.0.0\nmax_cost: 1\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE
+        )
+        execution = make.start(world, "capped", usage=[{"model": "nobody-knows", "input_tokens": 5}])
+        drive(execution)
+        line = LedgerEntry.objects.get()
+        correct(line, to=Decimal("0.30"), why="the invoice", by=world.ada, currency=world.unit.currency)
+
+        assert [(one.cost, one.currency) for one in spent(execution.pk)] == [
+            (Decimal(0), "EUR"), (Decimal("0.30"), "EUR"),
+        ]  # fmt: skip
 
 
 class TestUsage:

@@ -21,7 +21,7 @@ from orchestrator.engine.exporting import Exporter
 from orchestrator.health.judging import FIGURES
 from orchestrator.health.readings import read
 from orchestrator.management.commands.worker import Command
-from orchestrator.models import Attempt, Execution, TraceExport, TraceSetAside
+from orchestrator.models import Action, Attempt, Execution, TraceExport, TraceSetAside
 from orchestrator.queries.trace_parts import parts_of
 from orchestrator.telemetry.outgoing import Wanted
 from orchestrator.telemetry.sink import Sink
@@ -203,6 +203,7 @@ class TestWhatLeaves:
 
         found = told(sink.named("execute_tool look.up"))
         assert "ADJ-77" in found["gen_ai.tool.call.arguments"]
+        assert json.loads(found["gen_ai.tool.call.result"]) == Action.objects.get(pk=granted.pk).result
         assert (found["openinference.span.kind"], found["tool.name"]) == ("TOOL", "look.up")
 
 

@@ -21,6 +21,8 @@ class Command(BaseCommand):
         for folder in options["folder"]:
             try:
                 release = install(folder, by=system("publish"))
-            except (Refusal, WorkflowErrors) as error:
-                raise CommandError(str(error)) from None
+            except Refusal as refusal:
+                raise CommandError(f"{refusal} {refusal.remedy}".strip()) from None
+            except WorkflowErrors as errors:
+                raise CommandError(str(errors)) from None
             self.stdout.write(f"{release} is in production ({release.digest}).")

@@ -1,0 +1,41 @@
+"""From `DATABASE_URL` to Django's settings of the one database. What libpq understands reaches libpq, TLS above all."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+_PLACES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+# A forgotten transaction must never hold a lease or a budget row for minutes.
+# Only the hot statements are prepared; planning one anew costs as much as running it.
+_SESSION = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s -c plan_cache_mode=force_generic_plan"
+
+
+def settings_of(dsn: str, *, kept_seconds: int) -> dict[str, Any]:
+    """`sslmode`, `sslrootcert`, `target_session_attrs` and the like are handed on; `options` of the address come after ours, so
+    they win. Raises ImproperlyConfigured when it is no address, without repeating what stands in it.
+    """
+    try:
+        given = conninfo_to_dict(dsn)
+    except ProgrammingError:
+        example = "DATABASE_URL=postgresql://holdpoint:secret@db.example/holdpoint?sslmode=verify-full"
+        raise ImproperlyConfigured(
+            f"DATABASE_URL is no PostgreSQL address. A right one looks like {example}."
+        ) from None
+    places = {django: str(given.pop(name, "") or "") for name, django in _PLACES.items()}
+    options = f"{_SESSION} {given.pop('options', '')}".strip()
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **places,
+        "NAME": places["NAME"] or "holdpoint",
+        "CONN_MAX_AGE": kept_seconds,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "prepare_threshold": 3,
+            "application_name": "holdpoint",
+            **given,
+            "options": options,
+        },
+    }

@@ -1,0 +1,46 @@
+"""What an operator writes into DATABASE_URL reaches PostgreSQL's own client, whole."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config.database import settings_of
+
+
+def read(dsn):
+    return settings_of(dsn, kept_seconds=60)
+
+
+def test_names_the_place():
+    found = read("postgresql://ann:s%3Acret@db.example:5433/books")
+
+    assert {key: found[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")} == {
+        "NAME": "books", "USER": "ann", "PASSWORD": "s:cret", "HOST": "db.example", "PORT": "5433",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "key", ["sslmode=verify-full", "sslrootcert=/ca.pem", "target_session_attrs=read-write", "connect_timeout=2"]
+)
+def test_hands_on_what_it_does_not_know(key):
+    name, _, value = key.partition("=")
+
+    assert read(f"postgresql://db.example/books?{key}")["OPTIONS"][name] == value
+
+
+def test_keeps_its_own_session_settings_beside_those_of_the_address():
+    options = read("postgresql://db.example/books?options=-c%20statement_timeout%3D9s")["OPTIONS"]["options"]
+
+    assert options.startswith("-c idle_in_transaction_session_timeout=60s")
+    assert options.endswith("-c statement_timeout=9s")
+
+
+def test_takes_the_usual_name_where_none_is_given():
+    assert read("postgresql://db.example")["NAME"] == "holdpoint"
+
+
+def test_refuses_what_is_no_address_without_repeating_it():
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read("postgresql://ann:secret@db.example/books?sslmod=verify-full")
+
+    assert "DATABASE_URL" in str(refused.value)
+    assert "secret@" not in str(refused.value).replace("holdpoint:secret@", "")
