@@ -9,7 +9,7 @@ from approvals import notices
 from approvals.eligible import may_sign_at_all
 from approvals.locks import lock_request
 from approvals.models import Absence, Assignment, NoticeKind
-from approvals.permissions import refuse_unless_reviewer
+from approvals.permissions import refuse_unless_reviewer, told
 from audit import actors, lifecycle
 from audit.actors import Actor
 from audit.refusals import Refusal, Stale
@@ -38,7 +38,10 @@ def assign(*, request_id: UUID, to: int, by: Actor) -> Assignment:
         raise CannotBeAsked(f"{asked.name} is away, and nobody stands in: choose somebody else.")
     answer = may_sign_at_all(request, asked)
     if not answer.allowed:
-        raise CannotBeAsked(f"{asked.name} cannot sign this request: {answer.why}")
+        # Who signed first is not told to whoever may sign second: every reason has the same words then.
+        tells = request.required == 1 or told(request, request.decisions.all(), by)
+        why = f": {answer.why}" if tells else ". Choose somebody else."
+        raise CannotBeAsked(f"{asked.name} cannot sign this request{why}")
     row, _ = Assignment.objects.update_or_create(
         request=request,
         defaults={

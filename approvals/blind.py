@@ -7,7 +7,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from approvals.models import ApprovalRequest, Decision, EvaluationCase
 from approvals.second_looks import waiting_for
-from audit import people, scope
+from approvals.standing import review_units_of_person
+from audit import people
 from audit.actors import Actor
 from audit.queries import Story, story
 
@@ -36,7 +37,7 @@ def sealed(reader: Actor) -> Q:
     """
     undecided = ApprovalRequest.objects.undecided().filter(required__gt=1)
     if reader.is_person:
-        undecided = undecided.filter(unit_id__in=scope.unit_ids(reader, "review")).exclude(Exists(own_voices(reader)))
+        undecided = undecided.filter(unit_id__in=review_units_of_person(reader)).exclude(Exists(own_voices(reader)))
     first = Q(event__startswith="approval_request.signed_", object_id__in=undecided.values("pk"))
     # How a request was decided that this person shall judge anew; that it was asked for is no secret.
     unseen = waiting_for(reader)

@@ -19,8 +19,9 @@ from approvals.models import ApprovalPolicy, ApprovalRequest, SeededItem
 from approvals.models.seeded_item import SHORTEST_HINT, Expected
 from approvals.operations import Asked, Subject, open_request
 from approvals.permissions import person_id
+from approvals.standing import review_units_of_person
 from approvals.statuses import RequestStatus, SeededItemStatus
-from audit import lifecycle, scope
+from audit import lifecycle, people, scope
 from audit.actors import Actor, system
 from audit.lifecycle import move
 from audit.refusals import Forbidden, Invalid, Refusal
@@ -134,5 +135,6 @@ def sealed(reader: Actor) -> Q:
     if not reader.is_person:
         tests = ApprovalRequest.objects.filter(is_test=True)
         return Q(event__startswith="seeded_item.") | Q(object_id__in=tests.values("pk"))
-    waiting = SeededItem.objects.waiting().filter(unit_id__in=scope.unit_ids(reader, "review"))
-    return Q(event__startswith="seeded_item.", object_id__in=waiting.exclude(written_by_id=reader.user_id).values("pk"))
+    waiting = SeededItem.objects.waiting().filter(unit_id__in=review_units_of_person(reader))
+    others = waiting.exclude(written_by_id__in=people.accounts_behind(reader))
+    return Q(event__startswith="seeded_item.", object_id__in=others.values("pk"))

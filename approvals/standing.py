@@ -107,6 +107,12 @@ def review_units(actor: Actor) -> frozenset[UUID]:
     return own | (frozenset[UUID]().union(*(_lent_units(one) for one in lent)) & scope.unit_ids(actor, "view"))
 
 
+def review_units_of_person(actor: Actor) -> frozenset[UUID]:
+    """The same of everybody this person is: what one account must not read, another of theirs must not read either."""
+    others = (actors.person(pk, "") for pk in people.accounts_behind(actor) if pk != actor.user_id)
+    return review_units(actor).union(*map(review_units, others))
+
+
 def _lent_units(lent: Delegation) -> frozenset[UUID]:
     return scope.unit_ids(actors.person(lent.delegator_id, lent.delegator_name), "review") & below(lent.unit_id)
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -135,10 +136,17 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     # --- What is done -------------------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Under a name that is there already it is the next version of it."""
+        if "name" in form.changed_data and "version" not in form.fields and self._is_taken(obj):
+            obj.version = self.next_version(obj)
         if change:
             definitions.edit(obj, by=actor_of(request), changed=form.changed_data)
         else:
             definitions.draft(obj, by=actor_of(request))
+
+    def _is_taken(self, row: Any) -> bool:
+        rows = type(row)._default_manager.exclude(pk=row.pk)
+        return hasattr(row, "version") and bool(rows.filter(name=row.name, version=row.version).exists())
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The audit trail records it; the admin's own log would be a second book."""
@@ -185,6 +193,8 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
             except Refusal as refusal:
                 record_refusal(request, refusal)
                 messages.error(request, refusal.message)
+            except IntegrityError:
+                messages.error(request, "Somebody did the same at this moment. Look at what is there now.")
             return redirect(self._url("change", row.pk))
 
         return view

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import EmptyResultSet
+from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
@@ -48,7 +48,10 @@ class Keyset:
         place = self.place(before if backwards else after)
         order = tuple(map(_reversed, self.fields)) if backwards else self.fields
         if place is not None:
-            rows = rows.filter(_beyond(order, place))
+            try:
+                rows = rows.filter(_beyond(order, place))
+            except (ValidationError, ValueError, TypeError):
+                place = None  # values that these columns cannot have
         found = list(rows.order_by(*order)[: size + 1])
         more, found = len(found) > size, found[:size]
         if backwards:
@@ -70,11 +73,17 @@ class Keyset:
 
     def place(self, cursor: str) -> list[Any] | None:
         """The values of the sort key that this cursor stands at; None for one that is none of ours."""
+        if len(cursor) > LONGEST_CURSOR:
+            return None
         try:
             values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             return [_parsed(value) for value in values] if len(values) == len(self.fields) else None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
+
+
+# A key of the longest names there are, written as a cursor.
+LONGEST_CURSOR = 4_000
 
 
 def _reversed(name: str) -> str:
@@ -105,7 +114,7 @@ def _parsed(pair: Any) -> Any:
         return moment
     if kind == "u":
         return UUID(value)
-    if not isinstance(value, (str, int)):
+    if not isinstance(value, (str, int)) or "\0" in str(value):
         raise ValueError(value)
     return value
 

@@ -20,6 +20,8 @@ from audit.presenters import tell
 from audit.queries import TrailFilters
 from audit.web import actor_of, chips, crumbs, neighbours, page
 
+LATEST = date(2999, 12, 30)
+
 
 class TrailForm(forms.Form):
     """The trail's filters. Times are UTC, like everything on the audit pages."""
@@ -52,7 +54,8 @@ class TrailForm(forms.Form):
 
 
 def _midnight(day: date | None, *, days: int = 0) -> datetime | None:
-    return datetime.combine(day, time.min, tzinfo=UTC) + timedelta(days=days) if day else None
+    """The day after the last one there is would be none."""
+    return datetime.combine(min(day, LATEST), time.min, tzinfo=UTC) + timedelta(days=days) if day else None
 
 
 def _reads_site(request: HttpRequest) -> bool:

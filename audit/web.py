@@ -135,7 +135,10 @@ def csv_file(name: str, header: Iterable[str], lines: Iterable[Iterable[object]]
 
 def came_from(request: HttpRequest) -> str:
     """The page of ours that the request was sent from, as a path."""
-    parts = urlsplit(request.headers.get("Referer", ""))
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return ""
     if parts.netloc != request.get_host():
         return ""
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,6 +1,7 @@
 """Endpoints that are called when something happens, and what was delivered, in the admin."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -11,8 +12,10 @@ from approvals.models import Delivery, WebhookEndpoint
 from approvals.notifying import webhooks
 from audit import events, scope
 from audit.admin import ReadOnlyAdmin
+from audit.definitions import DefinitionStatus
 from audit.web import actor_of
 from budgets.admin import UnitChoiceField
+from budgets.models import BusinessUnit
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -55,7 +58,13 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "unit_id":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
-        return UnitChoiceField(seen=scope.unit_ids(actor_of(request), "view"), label="Business unit", required=False)
+        seen = scope.unit_ids(actor_of(request), "view")
+        return UnitChoiceField(seen=seen, label="Business unit", required=not _sees_every_unit(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What is sent of every unit is pointed elsewhere only by somebody who sees every unit."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or obj.unit_id is not None or _sees_every_unit(request))
 
     @admin.display(description="Not yet taken")
     def waiting(self, row: Any) -> int:
@@ -69,7 +78,9 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if fresh:
             obj.salt = webhooks.new_salt()
         obj.save()
-        data = {"name": obj.name, "changed": sorted(form.changed_data), "enabled": obj.enabled}
+        data = {"name": obj.name, "changed": sorted(form.changed_data), "enabled": obj.enabled, "to": _place(obj.url)}
+        if change and "url" in form.changed_data:
+            data["before"] = _place(form.initial["url"])
         event = "webhook_endpoint.changed" if change else "webhook_endpoint.added"
         events.record(event, by=actor_of(request), object_id=obj.pk, unit_id=obj.unit_id, data=data)
         if fresh:
@@ -80,6 +91,17 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """The audit trail records it; the admin's own log would be a second book."""
 
     log_change = log_addition
+
+
+def _sees_every_unit(request: HttpRequest) -> bool:
+    others = BusinessUnit.objects.exclude(pk__in=scope.unit_ids(actor_of(request), "view"))
+    return not others.exclude(status=DefinitionStatus.RETIRED).exists()
+
+
+def _place(url: str) -> str:
+    """Where it leads, without what may be a secret: the path and the query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 @admin.register(Delivery)

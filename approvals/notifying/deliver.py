@@ -4,13 +4,16 @@ A receiver that is down loses nothing: its deliveries wait, a little longer afte
 """
 
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from smtplib import SMTPException
 from uuid import UUID
 
 from django.core.mail import EmailMessage
+from django.db.models import F
 from django.db.models.functions import Now
 
 from approvals.models.notice import ABOUT_WAITING, Delivery, Notice
@@ -25,7 +28,9 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 KEEP_DAYS = 30
-# Longer than any try takes; whoever dies while sending is followed by the next after this time.
+# A round calls no longer than this, so that it ends before what it claimed is anybody's again.
+CALLING_SECONDS = 60.0
+# Longer than a round takes; whoever dies while sending is followed by the next after this time.
 _CLAIM = """
 UPDATE approvals_delivery SET tries = tries + 1, due_at = clock_timestamp() + interval '2 minutes'
 WHERE id IN (SELECT id FROM approvals_delivery WHERE sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
@@ -51,13 +56,18 @@ def one_round() -> int:
     rows = Delivery.objects.filter(pk__in=ids).select_related("notice", "notice__request", "person", "endpoint")
     due = _without_pointless(rows.order_by("id"))
     mails: dict[int, list[Delivery]] = defaultdict(list)
+    calls: dict[UUID, list[Delivery]] = defaultdict(list)
     for delivery in due:
         if delivery.person_id is not None:
             mails[delivery.person_id].append(delivery)
-        else:
-            _call(delivery)
+        elif delivery.endpoint_id is not None:
+            calls[delivery.endpoint_id].append(delivery)
+    # People first: a receiver that does not answer keeps none of them waiting.
     for deliveries in mails.values():
-        _mail(deliveries)
+        _tried(partial(_mail, deliveries), deliveries)
+    ends = time.monotonic() + CALLING_SECONDS
+    for deliveries in calls.values():
+        _call_in_turn(deliveries, ends)
     return spread_over + len(ids)
 
 
@@ -85,6 +95,41 @@ def _is_pointless(delivery: Delivery) -> bool:
     return gone or (delivery.notice.kind in ABOUT_WAITING and decided)
 
 
+def _call_in_turn(deliveries: list[Delivery], ends: float) -> None:
+    """All that is due for one receiver. Once it does not take something, the rest waits as well."""
+    for number, delivery in enumerate(deliveries):
+        if time.monotonic() > ends:
+            _not_yet(deliveries[number:])
+            return
+        if not _tried(partial(_call, delivery), [delivery]):
+            _again(deliveries[number + 1 :], "waits for an earlier one")
+            return
+
+
+def _tried(send: Callable[[], None], deliveries: list[Delivery]) -> bool:
+    """Send it, and remember what came of it. Whatever goes wrong with one keeps no other from being sent."""
+    try:
+        send()
+    except (webhooks.NotTaken, webhooks.Unsafe) as error:
+        _again(deliveries, str(error))
+        return False
+    except (OSError, SMTPException) as error:
+        _again(deliveries, type(error).__name__)
+        return False
+    except Exception as error:
+        logger.exception("a notification could not be sent")
+        _again(deliveries, type(error).__name__)
+        return False
+    _sent([delivery.pk for delivery in deliveries])
+    return True
+
+
+def _not_yet(deliveries: list[Delivery]) -> None:
+    """As if they had not been claimed."""
+    rows = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
+    rows.update(due_at=Now(), tries=F("tries") - 1)
+
+
 def _mail(deliveries: list[Delivery]) -> None:
     """One message for everything that is due for one person."""
     notices: list[Notice] = [delivery.notice for delivery in deliveries]
@@ -96,30 +141,20 @@ def _mail(deliveries: list[Delivery]) -> None:
         to=[person.email],
         headers={"Message-ID": f"<{deliveries[0].pk}@holdpoint>", "Auto-Submitted": "auto-generated"},
     )
-    try:
-        message.send()
-    except (OSError, SMTPException) as error:
-        _again(deliveries, type(error).__name__)
-    else:
-        _sent([delivery.pk for delivery in deliveries])
+    message.send()
 
 
 def _call(delivery: Delivery) -> None:
     endpoint, notice = delivery.endpoint, delivery.notice
     assert endpoint is not None
     failpoints.hit("notify.before_send")
-    try:
-        webhooks.call(
-            endpoint.url,
-            salt=endpoint.salt,
-            message_id=str(notice.pk),
-            timestamp=int(database_now().timestamp()),
-            body=body_of(notice, slack=endpoint.slack),
-        )
-    except (webhooks.NotTaken, webhooks.Unsafe) as error:
-        _again([delivery], str(error))
-    else:
-        _sent([delivery.pk])
+    webhooks.call(
+        endpoint.url,
+        salt=endpoint.salt,
+        message_id=str(notice.pk),
+        timestamp=int(database_now().timestamp()),
+        body=body_of(notice, slack=endpoint.slack),
+    )
 
 
 def _sent(ids: list[UUID]) -> None:

@@ -13,7 +13,7 @@ import secrets
 import socket
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
@@ -61,6 +61,10 @@ def signature(salt: str, message_id: str, timestamp: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(hmac.new(_key(salt), signed, hashlib.sha256).digest()).decode()}"
 
 
+# Of a path and a query, RFC 3986 section 3.3; a letter of another alphabet is sent as its bytes.
+_PLAIN = "/?%:@!$&'()*+,;=~-._"
+
+
 def judge(url: str) -> Place:
     """Where a call to this address would go. Raises Unsafe."""
     parts = urlsplit(url)
@@ -76,7 +80,7 @@ def judge(url: str) -> Place:
     addresses = [str(row[4][0]) for row in found]
     if not settings.WEBHOOK_PRIVATE_TARGETS and not all(map(_is_public, addresses)):
         raise Unsafe(f"{parts.hostname} is inside a private network. This site calls public addresses only.")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = quote(parts.path or "/", safe=_PLAIN) + (f"?{quote(parts.query, safe=_PLAIN)}" if parts.query else "")
     return Place(parts.scheme == "https", parts.hostname, port, addresses[0], path)
 
 

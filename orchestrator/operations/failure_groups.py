@@ -96,7 +96,7 @@ def link_ticket(*, group_id: UUID, by: Actor, ticket: str) -> FailureGroup:
     """Where people outside of here talk about it; "" takes the link away. Raises Invalid, NotVisible, Forbidden, Stale."""
     group = _locked(group_id, by)
     ticket = ticket.strip()
-    if ticket and (urlsplit(ticket).scheme not in {"http", "https"} or not urlsplit(ticket).netloc):
+    if ticket and not _is_link(ticket):
         raise Invalid("This is no link.", errors=[("/ticket", "not_a_link", "Begin it with https://.")])
     if len(ticket) > LONGEST_TICKET:
         raise Invalid(
@@ -164,6 +164,14 @@ def _locked(group_id: UUID, by: Actor, *, whole: bool = False) -> FailureGroup:
     if group.status == GroupStatus.MERGED:
         raise Stale("This group was merged into another one.")
     return group
+
+
+def _is_link(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
 def _refuse_unless(group: FailureGroup, may_become: str) -> None:

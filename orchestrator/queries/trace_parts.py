@@ -16,6 +16,9 @@ from django.db import connection
 from orchestrator.queries.costs import Cost
 from orchestrator.telemetry.ended import AT_WORK
 
+# More parts than this nobody opens as one picture, and whoever sends more under one id fills nobody's memory: the page says
+# so and shows the first.
+MOST_PARTS = 50_000
 # What each source calls its own end, in the five words a trace knows.
 OK, ERROR, REFUSED, WAITING, RUNNING = "ok", "error", "refused", "waiting", "running"
 STATES = {
@@ -122,9 +125,11 @@ class Spent:
 
 
 def parts_of(trace_id: UUID, runs: Iterable[UUID], units: Iterable[UUID] = ()) -> list[Part]:
-    """Every part, earliest first. `runs` are the executions of the trace; reported spans are those of `units`."""
-    given = {"trace": trace_id, "runs": list(runs), "units": list(units)}
-    rows = _rows(PARTS + " ORDER BY started_at, id", given)
+    """The parts, earliest first: MOST_PARTS, and one more where there are more. `runs` are the executions of the trace; reported
+    spans are those of `units`.
+    """
+    given = {"trace": trace_id, "runs": list(runs), "units": list(units), "most": MOST_PARTS + 1}
+    rows = _rows(PARTS + " ORDER BY started_at, id LIMIT %(most)s", given)
     return [Part(*row) for row in rows]
 
 

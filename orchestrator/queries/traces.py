@@ -14,11 +14,9 @@ from audit.models import Span
 from audit.refusals import NotVisible
 from orchestrator.models import Action, Execution
 from orchestrator.queries.costs import Cost, added
-from orchestrator.queries.trace_parts import ERROR, Part, Spent, parts_of, spent_on
+from orchestrator.queries.trace_parts import ERROR, MOST_PARTS, Part, Spent, parts_of, spent_on
 
 FIRST_PAGE = 200
-# More parts than this nobody opens as one picture; the page says so and shows the first.
-MOST_PARTS = 50_000
 
 
 @dataclass(slots=True)

@@ -7,9 +7,9 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from audit.lifecycle import database_now
 from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
 from orchestrator.alert_forms import AcknowledgeForm, AlertFilters, HandOverForm, MuteForm
 from orchestrator.models import Alert
@@ -97,7 +97,7 @@ def mutes(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         return _page(request, queries.alert_page(actor_of(request), pk), form, status=422)
     alert = operations.mute(
-        alert_id=pk, by=actor_of(request), until=form.until(timezone.now()), why=form.cleaned_data["reason"]
+        alert_id=pk, by=actor_of(request), until=form.until(database_now()), why=form.cleaned_data["reason"]
     )
     return _done(request, alert, "Muted. It stays on every list.")
 

@@ -15,6 +15,7 @@ from orchestrator.forms import TraceForm
 from orchestrator.queries import trace_search, waterfall
 from orchestrator.queries import traces as one
 from orchestrator.queries.trace_details import detail_of
+from orchestrator.queries.trace_parts import MOST_PARTS
 from orchestrator.queries.traces import Node, Trace
 
 
@@ -99,4 +100,4 @@ def _node(trace: Trace, text: str) -> Node | None:
 
 def _number(request: HttpRequest, name: str) -> int:
     text = request.GET.get(name, "")
-    return min(int(text), one.MOST_PARTS) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    return min(int(text), MOST_PARTS) if text.isascii() and text.isdigit() and len(text) < 9 else 0

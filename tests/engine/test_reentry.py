@@ -1,10 +1,12 @@
 """An agent that waited for people is run again from its start, and goes through its record: nothing is done twice."""
 
+import pytest
 from django.contrib.auth import get_user_model
 
 from approvals.queries import review
 from audit.lifecycle import database_now
 from orchestrator.engine.segment import begin
+from orchestrator.gate.withdraw import BelongsToAStep, withdraw
 from tests import trail
 from tests import worlds as make
 from tests.engine import provider as providers
@@ -185,3 +187,16 @@ class TestAWorkerThatDied:
 
 def revoke(person):
     get_user_model().objects.filter(pk=person.user_id).update(is_active=False)
+
+
+class TestWithdrawing:
+    def test_a_call_of_a_step_is_refused_since_the_step_would_ask_again(self, world, publish):
+        """Signatures given so far would be void, and people asked anew at once."""
+        publish(make.PAY_WORKFLOW)
+        _, request = make.held_execution(world)
+
+        with pytest.raises(BelongsToAStep):
+            withdraw(action_id=request.subject_id, by=world.ada, why="mine")
+
+        request.refresh_from_db()
+        assert request.status == "pending"

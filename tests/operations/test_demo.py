@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
 from approvals.models import ApprovalPolicy
@@ -94,10 +95,13 @@ class TestTheDemo:
         call_command("demo", "--costs")
         assert (LedgerEntry.objects.count(), synthetic.count()) == before
 
-    def test_writes_no_costs_outside_of_a_demo(self, settings):
+    def test_is_not_loaded_outside_of_a_demo_because_everybody_knows_its_passwords(self, settings, capsys):
         settings.ENVIRONMENT = "production"
         call_command("demo", "--costs")
+
+        assert not get_user_model().objects.exists()
         assert not LedgerEntry.objects.exists()
+        assert "createsuperuser" in capsys.readouterr().out
 
     def test_shows_a_reader_what_got_dearer_and_why(self):
         call_command("demo")

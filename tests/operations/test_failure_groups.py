@@ -154,6 +154,13 @@ class TestParking:
             groups.park(**said, until=None, more=2)
 
 
+class TestATextThatIsNoLink:
+    @pytest.mark.parametrize("link", ["http://[", "https://", "ftp://tickets.example/7", "ticket 7"])
+    def test_is_no_ticket(self, unit, ada, link):
+        with pytest.raises(Invalid):
+            groups.link_ticket(group_id=group_of(make.letter()).pk, by=ada, ticket=link)
+
+
 class TestAFix:
     def test_that_holds_is_left_alone(self, unit, ada):
         letter = make.letter()

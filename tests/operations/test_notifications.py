@@ -316,6 +316,30 @@ class TestAWebhook:
         deliver()
         assert len(receiver.arrived) == 1
 
+    @pytest.mark.parametrize("path", ["/h\u00f6k?team=caf\u00e9", "/a b", "/x\r\nHost: evil"])
+    def test_of_any_letters_is_called_and_holds_up_nobody(self, world, receiver, path):
+        endpoint(receiver, url=receiver.url + path)
+        make.request(world)
+        deliver()
+
+        assert len(receiver.arrived) == 1
+        assert {name for name, _ in told()} == {"grace", "linus"}
+        assert not Delivery.objects.open().exists()
+
+    def test_that_is_not_taken_keeps_the_rest_for_the_same_receiver_and_no_mail(self, world, receiver):
+        """Fifty that wait for an answer in vain are one try, not fifty."""
+        endpoint(receiver)
+        receiver.answers = [(503, {})]
+        for _ in range(3):
+            make.request(world)
+        deliver()
+
+        assert len(receiver.arrived) == 1
+        assert len(told()) == 2
+        time_passes()
+        deliver()
+        assert len({headers["webhook-id"] for headers, _ in receiver.arrived}) == 3
+
     def test_follows_no_redirect(self, world, receiver):
         endpoint(receiver)
         receiver.answers = [(302, {"Location": receiver.url})]

@@ -89,6 +89,31 @@ class TestAWebhookEndpoint:
         assert "errornote" in text(self.add(root, unit, url))
         assert not WebhookEndpoint.objects.exists()
 
+    def test_of_every_unit_is_for_somebody_who_sees_every_unit(self, root, unit):
+        """Titles of all units' requests would leave by it."""
+        hook = WebhookEndpoint.objects.create(name="all", url="https://1.1.1.1/hooks", salt=webhooks.new_salt())
+        make.unit("elsewhere", "Elsewhere")
+        typed = {"name": "mine", "unit_id": "", "url": "https://1.0.0.1/hooks", "enabled": "on"}
+
+        added = root.post(reverse("admin:approvals_webhookendpoint_add"), typed)
+        changed = root.post(reverse("admin:approvals_webhookendpoint_change", args=[hook.pk]), typed)
+
+        assert "This field is required" in text(added)
+        assert changed.status_code == 403
+        assert [row.url for row in WebhookEndpoint.objects.all()] == [hook.url]
+
+    def test_leaves_in_the_trail_where_it_led_and_leads(self, root, unit):
+        self.add(root, unit, url="https://1.1.1.1/hooks?token=secret")
+        row = WebhookEndpoint.objects.get()
+        typed = {"name": "desk", "unit_id": str(unit.pk), "url": "https://1.0.0.1/other", "enabled": "on"}
+
+        root.post(reverse("admin:approvals_webhookendpoint_change", args=[row.pk]), typed)
+
+        told = AuditEvent.objects.get(event="webhook_endpoint.changed").data
+        assert '"before":"https://1.1.1.1"' in told
+        assert '"to":"https://1.0.0.1"' in told
+        assert "secret" not in "".join(AuditEvent.objects.values_list("data", flat=True))
+
     def test_of_another_unit_is_not_there(self, root, unit):
         self.add(root, unit)
         WebhookEndpoint.objects.update(unit_id=make.unit("elsewhere", "Elsewhere").pk)

@@ -25,6 +25,20 @@ def said(reply):
     return reply.content.decode()
 
 
+class TestAName:
+    def test_that_is_there_already_makes_the_next_version(self, first, grace):
+        make.group("risk", grace)
+
+        reply = first.post(
+            reverse(ADD_GROUP), {"name": "risk", "title": "Risk", "unit_id": "", "member_ids": [grace.pk]}
+        )
+
+        assert reply.status_code == 302
+        assert list(ReviewerGroup.objects.order_by("version").values_list("version", "status")) == [
+            (1, "active"), (2, "draft"),
+        ]  # fmt: skip
+
+
 class TestAGroup:
     def test_is_drafted_by_one_and_put_in_force_by_another_with_its_members(self, first, second, grace, linus):
         first.post(

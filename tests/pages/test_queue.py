@@ -1,5 +1,8 @@
 """The approvals queue: filters in the address, paging by key, rows that say what they are to the reader."""
 
+import json
+from base64 import urlsafe_b64encode
+
 import pytest
 from django.urls import reverse
 
@@ -17,6 +20,17 @@ def titles(page):
 
 def found(browser, **keys):
     return browser.get(reverse("approvals"), keys, headers=PART).content.decode()
+
+
+def _cursor(value):
+    return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+# Cursors of the right length that hold what no row can.
+ODD = [
+    _cursor([["u", 5], ["u", 5], ["u", 5]]), "W" * 1_500, _cursor([["", "a"]] * 3), _cursor([["", "\0"]] * 3),
+    urlsafe_b64encode(b"[" * 1_500).decode(),
+]  # fmt: skip
 
 
 class TestFilters:
@@ -93,7 +107,7 @@ class TestPaging:
         assert [pk for page in forth for pk in page] == wanted
         assert [row.pk for row in back.rows] == forth[-2]
 
-    @pytest.mark.parametrize("cursor", ["x", "!!!!", "W10", "WzEsMiwzXQ", "bnVsbA", "é"])
+    @pytest.mark.parametrize("cursor", ["x", "!!!!", "W10", "WzEsMiwzXQ", "bnVsbA", "é", *ODD])
     def test_takes_a_cursor_of_somebody_else_for_the_first_page(self, unit, as_grace, cursor):
         make.request()
 

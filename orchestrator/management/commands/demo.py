@@ -83,10 +83,15 @@ class Command(BaseCommand):
         parser.add_argument("--costs", action="store_true", help="two months of made-up costs, too (examples/costs)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not is_demo():
+            self.stdout.write(
+                f"ENVIRONMENT is {settings.ENVIRONMENT}: no demo is loaded, because everybody knows its people's password. "
+                "`manage.py createsuperuser` makes the first administrator."
+            )
+            return
         units = _units()
         _people(_groups(units["group"]))
-        if is_demo():
-            _factors()
+        _factors()
         for name in ("reconciliation", "support_case_resolution"):
             # Published once: what administrators have activated since is theirs, and `manage.py publish` brings news.
             if not Release.objects.filter(workflow=name).exists():
@@ -94,7 +99,7 @@ class Command(BaseCommand):
         _policies()
         _budgets(units)
         if not Execution.objects.exists():
-            if options["costs"] and is_demo():
+            if options["costs"]:
                 write_costs(by=DEMO, today=datetime.now(UTC).date())
             _first_execution()
         self._print()
@@ -103,8 +108,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Sign in as one of these, password {PASSWORD}:")
         for username, role in PEOPLE.items():
             self.stdout.write(f"  {username:<10} {role}")
-        if not is_demo():
-            return
         self.stdout.write("\nTwo-person acts take a second factor. The reviewers' authenticator apps have these keys:")
         for username in _reviewers():
             self.stdout.write(f"  {username:<10} {secret_of(app_of(username))}")
