@@ -51,7 +51,7 @@ def main() -> int:
     for number in SIGNALS:
         signal.signal(number, _stop)
     try:
-        with _only_one(), _leash() as follow:
+        with _only_one() as lock, _leash(lock) as follow:
             _run(follow)
     except Stopped:
         print("Stopped. Nothing is left running; the data stays in", env.var_dir())
@@ -173,22 +173,30 @@ def _tend(server: Server | None, programs: list[Program], follow: Callable[[int]
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
-    """Two supervisors of the same data would fight."""
+def _only_one() -> Iterator[int]:
+    """Two supervisors of the same data would fight. The descriptor that holds the lock."""
     env.var_dir().mkdir(parents=True, exist_ok=True)
     with (env.var_dir() / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CannotStart(f"The site is already running with the data in {env.var_dir()}.") from None
-        yield
+            where = f"with the data in {env.var_dir()}"
+            raise CannotStart(
+                f"The site is already running {where}, or still stopping; try again in a moment."
+            ) from None
+        yield lock.fileno()
 
 
 @contextmanager
-def _leash() -> Iterator[Callable[[int], None]]:
-    """Tell each started process to `config.leash`, which ends them all when this block ends, or we do."""
+def _leash(lock: int) -> Iterator[Callable[[int], None]]:
+    """Tell each started process to `config.leash`, which ends them all when this block ends, or we do.
+
+    It holds the lock as well: where we were killed, nobody starts anew before it has stopped what we left.
+    """
     command = [sys.executable, "-m", "config.leash"]
-    leash = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, text=True, start_new_session=True)
+    leash = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, text=True, start_new_session=True, pass_fds=[lock]
+    )
     assert leash.stdin is not None
     pipe = leash.stdin
 
