@@ -17,6 +17,8 @@ from approvals.notifying.pace import told_at
 from approvals.standing import right_of
 from audit import actors
 from audit.lifecycle import database_now
+from audit.scope import Permission
+from budgets.units import below
 
 BATCH = 50
 
@@ -37,6 +39,11 @@ def spread() -> int:
     return len(notices)
 
 
+STOPS = {NoticeKind.STOPPED, NoticeKind.LIFTED}
+# Whose work it is that stands still.
+WORKERS: tuple[Permission, ...] = ("review", "operate")
+
+
 def _mails(notices: list[Notice], told: dict[UUID, set[int]], now: datetime) -> list[Delivery]:
     users: Any = get_user_model().objects
     everybody = users.filter(pk__in=set[int]().union(*told.values()), is_active=True).exclude(email="")
@@ -51,12 +58,18 @@ def _mails(notices: list[Notice], told: dict[UUID, set[int]], now: datetime) -> 
 def _calls(notice: Notice, known: Known) -> list[Delivery]:
     if notice.request and notice.request.is_test and notice.kind == NoticeKind.DECIDED:
         return []  # no system waits for it
-    here = {None, *(known.lineage(notice.unit_id) if notice.unit_id else [])}
+    here = {None, *(known.lineage(notice.unit_id) if notice.unit_id else []), *_under(notice)}
+    everywhere = notice.kind in STOPS and notice.unit_id is None
     return [
         Delivery(notice=notice, endpoint=endpoint, due_at=Now())
         for endpoint in known.endpoints
-        if endpoint.unit_id in here
+        if everywhere or endpoint.unit_id in here
     ]
+
+
+def _under(notice: Notice) -> frozenset[UUID]:
+    """A stop covers the units below its own as well: their work stands still, so they are told."""
+    return below(notice.unit_id) if notice.kind in STOPS and notice.unit_id else frozenset()
 
 
 def concerned(notice: Notice, known: Known | None = None) -> set[int]:
@@ -75,7 +88,8 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     elif notice.kind in ALERTS:
         told = _asked(notice, known) or known.people_with("operate", notice.unit_id)
     else:
-        told = known.people_with("review", notice.unit_id) | known.people_with("operate", notice.unit_id)
+        units = {notice.unit_id, *_under(notice)}
+        told = {pk for unit in units for role in WORKERS for pk in known.people_with(role, unit)}
         told |= known.administrators if notice.unit_id is None else set()
     return told - _ids([notice.by])
 

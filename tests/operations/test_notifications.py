@@ -24,6 +24,7 @@ from approvals.notifying.deliver import forget, one_round
 from approvals.notifying.pace import told_at
 from audit.ids import new_id
 from budgets.permissions import grant, people_with
+from tests import make as people
 from tests import worlds as make
 from tests.operations import receiver as receivers
 from tests.signing import voice
@@ -122,6 +123,20 @@ class TestWhoIsTold:
         deliver()
 
         assert sorted({name for name, _ in told()}) == ["grace", "linus", "olga"]
+
+    def test_of_a_stop_is_also_whoever_works_in_a_unit_below(self, world, receiver):
+        """It covers them; their systems are called as well."""
+        branch, other = people.unit("branch", "Branch", parent=world.unit), people.unit("other", "Other")
+        for name, of in (("beth", branch), ("otto", other)):
+            user = people.person(name, "view", "operate", of=of)
+            get_user_model().objects.filter(pk=user.pk).update(email=f"{name}@example.com")
+        endpoint(receiver, unit_id=branch.pk)
+
+        stops.engage(target=stops.Target(scope=StopScope.UNIT, unit_id=world.unit.pk), by=world.ada, reason="a doubt")
+        deliver()
+
+        assert sorted({name for name, _ in told()}) == ["beth", "grace", "linus", "olga"]
+        assert len(receiver.arrived) == 1
 
     def test_is_nobody_without_an_address(self, world):
         get_user_model().objects.update(email="")
