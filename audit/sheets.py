@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -11,8 +12,16 @@ def cell(value: object) -> str:
     """A number as it is; text that a spreadsheet would run gets an apostrophe in front, which it hides."""
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        return plain(value)
     text = str(value)
     return f"'{text}" if isinstance(value, str) and text.lstrip(" ").startswith(RUNS) else text
+
+
+def plain(number: Decimal) -> str:
+    """Without an exponent, and without zeros that say nothing."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:

@@ -53,6 +53,12 @@ def integer(name: str, default: int, *, at_least: int | None = None, at_most: in
     return number
 
 
+def noted(name: str, default: str) -> str:
+    """What `make run` has written down under that name in VAR_DIR, or `default` where it never ran."""
+    path = var_dir() / name
+    return path.read_text().strip() if path.is_file() else default
+
+
 def seconds(name: str, default: float) -> float:
     """A duration in seconds; more than zero, fractions allowed."""
     value = os.environ.get(name, "").strip()

@@ -122,7 +122,9 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Second factors --------------------------------------------------------------------------------------------
 # Where people reach the site: the links in messages begin with it, and passkeys are bound to its host name.
-SITE_URL = env.text("SITE_URL", f"http://localhost:{env.integer('PORT', 8000)}")
+# Where `make run` answers is written down for commands in another shell, which know nothing of its PORT.
+_port = env.integer("PORT", int(env.noted("port", "8000")))
+SITE_URL = env.text("SITE_URL", f"http://localhost:{_port}")
 # What encrypts the secrets of authenticator apps and recovery codes. The first key writes, every key reads.
 FACTOR_KEYS = [key.strip() for key in env.secret("FACTOR_KEYS").split(",") if key.strip()] or [SECRET_KEY]
 MFA_ADAPTER = "approvals.factor_secrets.Adapter"

@@ -300,6 +300,8 @@
 
   window.holdpoint = { say, alarm, now, all, element, whyLocked };
   tick();
+  // On a narrow screen the bar is wider than the page: where one is comes first.
+  all(".nav [aria-current]").forEach((here) => here.scrollIntoView({ inline: "center", block: "nearest" }));
   edges();
   sayNewMessages();
   restoreDrafts();

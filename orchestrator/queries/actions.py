@@ -193,6 +193,7 @@ class ActionPage:
     title: str
     tool: Tool | None
     undo: str
+    effect: str
     reading: Reading
     snapshot: str
     story: Story
@@ -222,11 +223,13 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
     decisions = list(Decision.objects.filter(request__in=requests).order_by("at"))
     signed = signed_by(actor, requests, decisions)
     name, snapshot = title(action, tools), snapshot_of(action)
+    undo = _undo(actor, action, tool)
     return ActionPage(
         action=action,
         title=name,
         tool=tool,
-        undo=_undo(actor, action, tool),
+        undo=undo,
+        effect=_effect(action, undo),
         reading=snapshots.read(snapshot, source=action.tool),
         snapshot=snapshot,
         story=history(requests, mine=signed, streams=[action.stream], names={action.pk: name}, objects={action.pk}),
@@ -238,6 +241,11 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         undone_by=Action.objects.filter(undoes_id=action.pk).order_by("-created_at").first(),
         may_operate=action.unit_id in scope.unit_ids(actor, "operate"),
     )
+
+
+def _effect(action: Action, undo: str) -> str:
+    """As the queue has it: a write that nothing can undo is as final as an irreversible one."""
+    return "irreversible" if undo.startswith("Cannot be undone") else action.effect
 
 
 def _undo(actor: Actor, action: Action, tool: Tool | None) -> str:

@@ -57,12 +57,6 @@ def _in_tab(rows: Any, tab: str, actor: Actor) -> QuerySet[Alert]:
     return found
 
 
-def units_of(actor: Actor) -> list[tuple[str, str]]:
-    """Units that have an alert the reader sees."""
-    rows = Alert.objects.visible_to(actor).order_by().values_list("unit_title", "unit_id").distinct()[:200]
-    return [(str(pk), title) for title, pk in sorted(rows)]
-
-
 def for_the_role(actor: Actor, size: int) -> list[Alert]:
     """What this person should look at first."""
     return _first(Alert.objects.visible_to(actor), size)

@@ -16,6 +16,7 @@ from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.operations.patches import current_input
 from orchestrator.queries.behind import Behind, letters_behind
 from orchestrator.queries.failure_record import FailureRecord, record_of
+from orchestrator.queries.work import units_to_choose
 from orchestrator.statuses import DeadLetterStatus
 
 NEWEST_FIRST = Keyset(("-last_at", "-id"))
@@ -67,9 +68,8 @@ def narrowed(rows: QuerySet[DeadLetter], filters: LetterFilters) -> QuerySet[Dea
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer."""
     rows = DeadLetter.objects.visible_to(actor).order_by()
-    units = sorted(rows.values_list("unit_title", "unit_id").distinct()[:200])
     owners = sorted(rows.exclude(owner="").values_list("owner", flat=True).distinct()[:200])
-    return {"unit": [(str(pk), title) for title, pk in units], "owner": [(owner, owner) for owner in owners]}
+    return {"unit": units_to_choose(actor), "owner": [(owner, owner) for owner in owners]}
 
 
 @dataclass(frozen=True, slots=True)

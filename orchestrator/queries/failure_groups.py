@@ -15,6 +15,7 @@ from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
 from orchestrator.engine.filing import COMMON
 from orchestrator.models import DeadLetter, Execution, FailureGroup, Operation, Release
+from orchestrator.queries.work import units_to_choose
 from orchestrator.statuses import DeadLetterStatus, GroupStatus
 
 LATEST_FIRST = Keyset(("-seen_at", "-id"))
@@ -111,9 +112,8 @@ def _units(groups: list[FailureGroup], actor: Actor) -> dict[str, int]:
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     """What the list can be narrowed to."""
     rows = FailureGroup.objects.visible_to(actor).order_by()
-    units = sorted(rows.values_list("unit_title", "unit_id").distinct()[:200])
     owners = sorted(rows.exclude(owner="").values_list("owner", flat=True).distinct()[:200])
-    return {"unit": [(str(pk), title) for title, pk in units], "owner": [(owner, owner) for owner in owners]}
+    return {"unit": units_to_choose(actor), "owner": [(owner, owner) for owner in owners]}
 
 
 # --- One group ---------------------------------------------------------------------------------------------------

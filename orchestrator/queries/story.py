@@ -31,7 +31,7 @@ def _later(earlier: Told, later: Told) -> Told:
 
 
 def _failure(attempt: Told, step: Told) -> Told:
-    word = _name(step).partition(".")[2].upper()
+    word = _name(step).partition(".")[2].replace("_", " ")
     return replace(step, at=attempt.at, title=f"{attempt.title}: {word}")
 
 

@@ -14,6 +14,7 @@ from audit.queries import Keyset, Slice, counted
 from orchestrator.gate.doubt import LOOKS, Doubt, doubt_of, needs_two, versions_of
 from orchestrator.models import Action, OutcomeAnswer, OutcomeVerdict, Step
 from orchestrator.queries.actions import title
+from orchestrator.queries.work import units_to_choose
 from orchestrator.statuses import STEP, StepStatus
 
 OLDEST_FIRST = Keyset(("created_at", "id"))
@@ -73,9 +74,7 @@ def doubts_of(actions: Iterable[Action]) -> list[DoubtRow]:
 
 def choices(actor: Actor) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer."""
-    rows = Action.objects.visible_to(actor).unknown().order_by()
-    units = sorted(rows.values_list("unit_title", "unit_id").distinct()[:200])
-    return {"unit": [(str(pk), name) for name, pk in units]}
+    return {"unit": units_to_choose(actor)}
 
 
 class _Reading:

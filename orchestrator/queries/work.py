@@ -96,6 +96,11 @@ def units(ids: frozenset[UUID]) -> list[BusinessUnit]:
     return list(BusinessUnit.objects.filter(pk__in=ids).only("id", "title").order_by("title")[:200])
 
 
+def units_to_choose(actor: Actor) -> list[tuple[str, str]]:
+    """What a list's filter offers: every unit that the menu leads there with, whether or not it has a row."""
+    return [(str(unit.pk), unit.title) for unit in units(scope.unit_ids(actor, "view"))]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One thing that the go-to box may mean."""

@@ -15,6 +15,7 @@ from orchestrator.alert_forms import AcknowledgeForm, AlertFilters, HandOverForm
 from orchestrator.models import Alert
 from orchestrator.operations import alerts as operations
 from orchestrator.queries import alerts as queries
+from orchestrator.queries.work import units_to_choose
 from orchestrator.views.drill import SAID_BY, figure_chip
 
 
@@ -22,7 +23,7 @@ from orchestrator.views.drill import SAID_BY, figure_chip
 def alert_list(request: HttpRequest) -> HttpResponse:
     """The alert seen last on top."""
     actor = actor_of(request)
-    form = AlertFilters(request.GET, offered={"unit": queries.units_of(actor)})
+    form = AlertFilters(request.GET, offered={"unit": units_to_choose(actor)})
     chosen, behind = form.chosen(), form.behind()
     found = queries.alert_list(
         actor, **chosen, behind=behind, after=request.GET.get("after", ""), before=request.GET.get("before", "")

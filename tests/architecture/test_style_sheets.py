@@ -1,5 +1,6 @@
 """The dark theme is other colours and nothing else, so that a browser test judges the layout in one theme only."""
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,3 +26,14 @@ def test_nothing_asks_for_the_theme_of_the_device():
 def test_a_chosen_theme_changes_the_colour_scheme_alone():
     # What begins with html is admin.css: it gives our colours to Django's admin by the names that the admin has for them.
     assert {line for line in lines_with("[data-theme=", "{") if not line.startswith("html")} == BY_CHOICE
+
+
+def test_no_attribute_holds_markup_of_a_text_that_is_spelled_out():
+    """`visible` and `exact` answer markup: inside of an attribute it would end the attribute. There `striptags` follows."""
+    inside = re.compile(r'="[^"<>]*\{\{[^}]*\|(?:visible|exact)(?!\|striptags)[^}]*\}\}[^"<>]*"')
+    found = [
+        f"{path.name}: {match[0]}"
+        for path in (ROOT / "templates").rglob("*.html")
+        for match in inside.finditer(path.read_text())
+    ]
+    assert found == []

@@ -157,7 +157,7 @@ class TestTheLines:
         found = as_vera.get(page.context["csv"])
         rows = list(csv.DictReader(io.StringIO(b"".join(found.streaming_content).decode())))
 
-        assert [row["amount"] for row in rows] == ["0.0765440000", "0.1234560000"]
+        assert [row["amount"] for row in rows] == ["0.076544", "0.123456"]
         assert sum(Decimal(row["amount"]) for row in rows) == dict(page.context["cost"].amounts)["USD"]
         assert [row["execution_id"] for row in rows] == [str(run.pk)] * 2
         assert rows[0]["why"] == "'=HYPERLINK(1)"

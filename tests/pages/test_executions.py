@@ -72,7 +72,7 @@ class TestStory:
             "Attempt 1 of post started",
             "Sent, and no answer came",
             "the ERP timed out after sending",
-            "Attempt 1 of post failed: SYSTEM_ERROR",
+            "Attempt 1 of post failed: system error",
             "Retry of post scheduled, with the same idempotency key",
             "Attempt 2 of post started",
             "Looked up by business key ADJ-77",
@@ -88,7 +88,7 @@ class TestStory:
     def test_has_every_entry_in_the_events_tab(self, execution, as_ada):
         page = page_of(as_ada, execution, tab="events")
 
-        assert all(words in page for words in ("Retry of post is due", "Step post: SYSTEM_ERROR", "Proposed:"))
+        assert all(words in page for words in ("Retry of post is due", "Step post: system error", "Proposed:"))
 
     def test_names_both_attempts_with_class_and_message(self, execution, as_ada):
         table = page_of(as_ada, execution, step="post").split('id="attempts"')[1]

@@ -1,6 +1,7 @@
 """The approvals queue: filters in the address, paging by key, rows that say what they are to the reader."""
 
 import json
+import re
 from base64 import urlsafe_b64encode
 
 import pytest
@@ -106,6 +107,14 @@ class TestPaging:
 
         assert [pk for page in forth for pk in page] == wanted
         assert [row.pk for row in back.rows] == forth[-2]
+
+    def test_names_what_cannot_be_seen_in_the_label_of_a_box_and_stays_in_it(self, unit, as_grace):
+        make.request(reference='ADJ\u202e"><b>')
+
+        label = re.search(r'aria-label="(Select [^"]*)"', found(as_grace))[1]
+
+        assert "[U+202E RIGHT-TO-LEFT OVERRIDE]&quot;&gt;&lt;b&gt;" in label
+        assert "<" not in label
 
     @pytest.mark.parametrize("cursor", ["x", "!!!!", "W10", "WzEsMiwzXQ", "bnVsbA", "é", *ODD])
     def test_takes_a_cursor_of_somebody_else_for_the_first_page(self, unit, as_grace, cursor):

@@ -80,7 +80,7 @@ class TestCondensed:
 
         assert [one.title for one in story] == [
             "Attempt 1 of post started",
-            "post failed: SYSTEM_ERROR",
+            "post failed: system error",
             "Retry of post scheduled, with the same idempotency key",
             "Attempt 2 of post started",
             "Step post succeeded",

@@ -1,5 +1,7 @@
 """A CSV that a spreadsheet only shows."""
 
+from decimal import Decimal
+
 import pytest
 
 from audit.sheets import as_csv, cell
@@ -15,3 +17,10 @@ class TestCell:
 
     def test_stands_in_a_line_as_csv_says(self):
         assert as_csv(["a", "b"], [['say "x"', "=1,2"]]) == 'a,b\r\n"say ""x""","\'=1,2"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [("0E-10", "0"), ("28.0000000000", "28"), ("0.10", "0.1"), ("1E+3", "1000"), ("-2.50", "-2.5")]
+)
+def test_a_number_has_no_exponent_and_no_idle_zeros(number, shown):
+    assert cell(Decimal(number)) == shown
