@@ -4,7 +4,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -78,7 +78,7 @@ class Keyset:
         try:
             values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             return [_parsed(value) for value in values] if len(values) == len(self.fields) else None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
 
 
@@ -111,7 +111,7 @@ def _parsed(pair: Any) -> Any:
         moment = parse_datetime(value)
         if moment is None or moment.tzinfo is None:
             raise ValueError(value)
-        return moment
+        return moment.astimezone(UTC)
     if kind == "u":
         return UUID(value)
     if not isinstance(value, (str, int)) or "\0" in str(value):

@@ -28,7 +28,8 @@ def settings_of(dsn: str, *, kept_seconds: int) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.postgresql",
         **places,
-        "NAME": places["NAME"] or "holdpoint",
+        # A service file says which database.
+        "NAME": places["NAME"] or ("" if "service" in given else "holdpoint"),
         "CONN_MAX_AGE": kept_seconds,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {

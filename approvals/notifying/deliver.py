@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 KEEP_DAYS = 30
-# A round calls no longer than this, so that it ends before what it claimed is anybody's again.
-CALLING_SECONDS = 60.0
+# A round sends no longer than this, so that it ends before what it claimed is anybody's again.
+SENDING_SECONDS = 60.0
 # Longer than a round takes; whoever dies while sending is followed by the next after this time.
 _CLAIM = """
 UPDATE approvals_delivery SET tries = tries + 1, due_at = clock_timestamp() + interval '2 minutes'
@@ -52,6 +52,7 @@ def one_round() -> int:
     """Spread what happened, send what is due. Returns how much was done; 0 means: nothing to do for now."""
     spread_over = spread()
     ids = [row[0] for row in run(_CLAIM, [BATCH])]
+    ends = time.monotonic() + SENDING_SECONDS
     failpoints.hit("notify.claimed")
     rows = Delivery.objects.filter(pk__in=ids).select_related("notice", "notice__request", "person", "endpoint")
     due = _without_pointless(rows.order_by("id"))
@@ -64,8 +65,10 @@ def one_round() -> int:
             calls[delivery.endpoint_id].append(delivery)
     # People first: a receiver that does not answer keeps none of them waiting.
     for deliveries in mails.values():
-        _tried(partial(_mail, deliveries), deliveries)
-    ends = time.monotonic() + CALLING_SECONDS
+        if time.monotonic() > ends:
+            _not_yet(deliveries)
+        else:
+            _tried(partial(_mail, deliveries), deliveries)
     for deliveries in calls.values():
         _call_in_turn(deliveries, ends)
     return spread_over + len(ids)
@@ -125,9 +128,10 @@ def _tried(send: Callable[[], None], deliveries: list[Delivery]) -> bool:
 
 
 def _not_yet(deliveries: list[Delivery]) -> None:
-    """As if they had not been claimed."""
-    rows = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
-    rows.update(due_at=Now(), tries=F("tries") - 1)
+    """As if they had not been claimed; what another host has claimed since is its own."""
+    for delivery in deliveries:
+        mine = Delivery.objects.filter(pk=delivery.pk, sent_at=None, tries=delivery.tries)
+        mine.update(due_at=Now(), tries=F("tries") - 1)
 
 
 def _mail(deliveries: list[Delivery]) -> None:

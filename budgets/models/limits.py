@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, Value
-from django.db.models.functions import Cast, Floor, Least, Now
+from django.db.models.functions import Cast, Floor, Greatest, Least, Now
 
 from audit import scope
 from audit.actors import Actor
@@ -116,8 +116,8 @@ class Budget(Definition):
         running = BudgetWindow.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()), budget=self.name)
         # Of a higher limit it warns again, and of a lower one for the first time, where it stands now.
         share = ExpressionWrapper(F("spent") * 100 / Value(self.limit), models.DecimalField())
-        reached = Cast(Floor(share), models.IntegerField())
-        running.update(limit=self.limit, is_hard=self.is_hard, told=Least(F("told"), reached))
+        reached = Greatest(Value(0), Least(F("told"), Floor(share), output_field=models.DecimalField()))
+        running.update(limit=self.limit, is_hard=self.is_hard, told=Cast(reached, models.IntegerField()))
 
 
 class BudgetWindowQuerySet(models.QuerySet["BudgetWindow"]):

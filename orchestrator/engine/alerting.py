@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from approvals.models.notice import NoticeKind
 from approvals.notices import Asked, Subject, tell_of_alert
+from audit import rounds
 from audit.actors import Actor
 from audit.lifecycle import born, move, note, run
 from budgets.models import BusinessUnit
@@ -42,7 +43,7 @@ def judge_all() -> int:
     """Every quick rule once, then reminders. Returns how many alerts moved. 0 also where another sweeper is at it."""
     if not run(_TAKE, [QUICK])[0][0]:
         return 0
-    return sum(_judge(name, rule) for name, rule in RULES.items()) + _remind()
+    return sum(_judge(name, rule) for name, rule in RULES.items()) + rounds.attend(_remind)
 
 
 @transaction.atomic

@@ -83,7 +83,7 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
         if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
         if action is None:
-            proposed = caps.over_calls(segment) or _propose(segment, tool, arguments, occurrence)
+            proposed = _propose(segment, tool, arguments, occurrence)
             if isinstance(proposed, Failure):
                 return proposed
             action = proposed
@@ -112,6 +112,8 @@ def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
 def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence: int) -> Action | Failure:
     execution, agent = segment.execution, segment.spec.agent or f"{WORKFLOW}{segment.execution.workflow}"
     voided = list(Action.objects.filter(step_id=segment.step_id, occurrence=occurrence).order_by("created_at", "id"))
+    if not voided and (over := caps.over_calls(segment)):
+        return over
     arguments, proposed = _as_edited(voided, tool, arguments)
     facts = facts_of(execution, segment.key)
     judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)

@@ -8,16 +8,17 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from multiprocessing.util import Finalize
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
-from audit import failpoints
+from audit import failpoints, rounds
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.execute import Unwritten, run, write
-from orchestrator.engine.handback import release_unstarted
+from orchestrator.engine.handback import put_off, release_unstarted
 from orchestrator.engine.segment import Segment, begin_all
 from orchestrator.engine.successes import MOST_AT_ONCE, open_line
 
@@ -136,8 +137,11 @@ def _write(unwritten: list[Unwritten]) -> list[Segment | None]:
 
 def begin_or_give_back(fences: list[UUID]) -> list[Segment]:
     """Begin what is still ours to run. What meets a lost database is made due again as if it had not been claimed."""
+    unloadable: list[UUID] = []
     try:
-        return begin_all(fences)
+        segments = begin_all(fences, unloadable=unloadable)
+        rounds.each(unloadable, partial(put_off, why="this host cannot load its release; see the worker's log"))
+        return segments
     except Error as error:
         logger.warning("%d claims lost the database before they began (%s)", len(fences), type(error).__name__)
         # A connection that died while this worker was idle is found out by its next claim, which need not wait for its lease.

@@ -30,6 +30,7 @@ _STOP_SECONDS = 0.01
 _REAP_SECONDS = 1.0
 # As many as the child lets a handler tell.
 MOST_USAGES = 1000
+MOST_STRANGERS = 5
 # What a handler may declare; and what else a child may say of a failure. The engine finds out the rest.
 _DECLARED: dict[str, FailureClass] = {
     "business": "business",
@@ -71,7 +72,8 @@ class Conversation:
                 return self._end(header, body)
             outcome = self._answer(header, body, number)
             if outcome is not None:
-                self.orderly = self._stop()
+                has_strayed = isinstance(outcome, Failure) and outcome.failure_class == "policy"
+                self.orderly = self._stop() and not has_strayed
                 return outcome
         return self._end_of_patience()
 
@@ -153,8 +155,10 @@ class Conversation:
         """Reaching for a host that is not listed fails the run, whatever the handler made of being refused."""
         match header:
             case {"strangers": [_, *_] as strangers, "connected": bool(connected)}:
-                hosts = ", ".join(wire.clean(str(host), 300) for host in strangers)
-                message = f"The handler reached for {hosts}, and may reach only {', '.join(self._job.egress)}."
+                hosts = ", ".join(wire.clean(str(host), 300) for host in strangers[:MOST_STRANGERS])
+                message = (
+                    f"The handler reached for {hosts}, and may reach only {', '.join(map(str, self._job.egress))}."
+                )
                 return Failure("policy", message, {"nothing_was_sent": not connected})
         return None
 

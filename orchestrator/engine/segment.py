@@ -88,21 +88,24 @@ def begin(fence: UUID) -> Segment | None:
     return next(iter(begin_all([fence])), None)
 
 
-def begin_all(fences: list[UUID]) -> list[Segment]:
-    """Start these attempts, as far as they are still ours to run: one statement."""
+def begin_all(fences: list[UUID], *, unloadable: list[UUID] | None = None) -> list[Segment]:
+    """Start these attempts, as far as they are still ours to run: one statement.
+
+    `unloadable` collects those whose release cannot be loaded here; without it that is raised.
+    """
     failpoints.hit("begin.before")
     rows = run(_BEGIN, [settings.LEASE_SECONDS, fences, AttemptStatus.RUNNING])
     failpoints.hit("begin.committed")
-    return [segment for row in rows if (segment := _taken_up(row))]
-
-
-def _taken_up(row: tuple[Any, ...]) -> Segment | None:
-    """None where its release cannot be loaded here: this attempt is lost when its lease lapses, and takes no other with it."""
-    try:
-        return _segment(*row)
-    except Exception:
-        logger.exception("attempt %s cannot be taken up", row[0])
-        return None
+    segments = []
+    for row in rows:
+        try:
+            segments.append(_segment(*row))
+        except Exception:
+            if unloadable is None:
+                raise
+            logger.exception("the release of attempt %s cannot be loaded here", row[0])
+            unloadable.append(row[0])
+    return segments
 
 
 def _segment(  # noqa: PLR0917 - the columns of one statement

@@ -157,8 +157,10 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._cluster.pid, signal.SIGKILL)
         self._cluster.wait()
-        with contextlib.suppress(Error):
+        try:
             hand_back(self._name)
+        except Exception:
+            logger.exception("what the cluster held is not handed back; its leases run out")
 
     def _stop_cluster(self) -> None:
         """Finish what runs, hand back what was not started, leave no process."""

@@ -57,7 +57,7 @@ def _duties() -> list[Callable[[], int]]:
     """In this order: what people or workers wait for comes first."""
     return [
         partial(_each, Step.objects.due_timers, _wake_timer),
-        partial(_each, Attempt.objects.abandoned, _give_up_lease),
+        partial(_each, _abandoned, _give_up_lease),
         clocks.keep,
         partial(escalate_due, by=ENGINE),
         partial(approvals.expire_overdue, by=ENGINE),
@@ -102,6 +102,11 @@ def _wake_timer(step_id: Any) -> bool:
     move(step, to=StepStatus.PENDING, by=ENGINE, why="its time has come", due_at=Now())
     wake(execution.pk)
     return True
+
+
+def _abandoned() -> Any:
+    """In any order: some that cannot be given up must not stand before the others in every round."""
+    return Attempt.objects.abandoned().order_by("?")
 
 
 def _give_up_lease(attempt_id: Any) -> bool:
@@ -149,7 +154,7 @@ def _resume(step_id: Any) -> bool:
 
 def _go_on_in_turn() -> int:
     """Steps whose budget has room again, those first that came first."""
-    return sum(map(budgeting.go_on, have_room(BATCH)))
+    return rounds.each(have_room(BATCH), budgeting.go_on)
 
 
 def _idle_reservations() -> Any:

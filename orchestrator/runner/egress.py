@@ -1,9 +1,9 @@
 """Which hosts a child may reach: those its tool or its agent lists; without a list, whatever stands behind the granted ports.
 
-Python tells hooks, which cannot be taken out again, what a socket is about to do, whichever library made it. So a name is
-refused before it is looked up, and an address before anything is sent. This holds an agent that was talked into calling a
-stranger; it does not hold code that loads a native library to get around it (docs/runner.md).
-A program of its own would reach where it likes, so where there is a list none is started.
+Python tells hooks what a socket is about to do, whichever library made it; sockets themselves are asked first, because they
+look a name up before they tell. So a name is refused before it is looked up, and an address before anything is sent. A program
+of its own would reach where it likes, so where there is a list none is started. This holds an agent that was talked into
+calling a stranger; it does not hold a handler that sets out to get around it (docs/runner.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orchestrator.runner.context import Declared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     # A host in lower case, perhaps beginning with "*.", and a port; 0 is any.
@@ -29,6 +29,8 @@ _ENTRY = re.compile(
     r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<host>(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*))(?::(?P<port>[0-9]{1,5}))?"
 )
 _LAST_PORT = 65535
+# Where a socket's method has its address.
+_ADDRESS_OF = {"connect": 0, "connect_ex": 0, "bind": 0, "sendto": -1, "sendmsg": 3}
 # What is told of one run; a scanner of networks would fill the answer's header.
 _MOST_TOLD = 5
 
@@ -48,8 +50,10 @@ class Watch:
         self._strangers: list[str] = []
         self._has_connected = False
         sys.addaudithook(self._look)
-        self._resolve = socket.getaddrinfo
-        socket.getaddrinfo = self._remembered
+        self._resolve, self._by_name = socket.getaddrinfo, socket.gethostbyname
+        socket.getaddrinfo, socket.gethostbyname = self._remembered, self._remembered_name
+        for name, place in _ADDRESS_OF.items():
+            setattr(socket.socket, name, self._asked_first(name, place))
 
     def begin(self) -> None:
         """Another run. It may use a connection that an earlier one left open, so that there was one is not forgotten."""
@@ -64,6 +68,31 @@ class Watch:
         found = self._resolve(host, *rest, **more)
         self._found |= {(str(answer[4][0]), port) for answer in found for port in self._ports(_text(host))}
         return found
+
+    def _remembered_name(self, host: Any) -> str:
+        found = self._by_name(host)
+        self._found |= {(found, port) for port in self._ports(_text(host))}
+        return found
+
+    def _asked_first(self, name: str, place: int) -> Callable[..., Any]:
+        """A socket's method that is told its address before it looks up what is written there."""
+        method = getattr(socket.socket, name)
+
+        def ask_first(sock: socket.socket, *given: Any) -> Any:
+            address = given[place] if len(given) > abs(place) - (place < 0) else None
+            if name == "bind":
+                self._look_at_name(address)
+            else:
+                self._look("socket.connect", (sock, address))
+            return method(sock, *given)
+
+        return ask_first
+
+    def _look_at_name(self, address: Any) -> None:
+        """A socket is bound to an address of its own; a name there would be looked up outside."""
+        host = _text(address[0]) if isinstance(address, tuple) and address else ""
+        if self._listed and host.strip("0123456789.") and ":" not in host and not self._ports(host):
+            self._refuse(host)
 
     def _look(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._listed:

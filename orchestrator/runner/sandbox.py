@@ -91,14 +91,16 @@ class Confinement:
         self._keep_library_readable()
         return walls
 
-    def close_in(self, env: dict[str, str], ports: list[int] | None, allowed: list[str]) -> list[str]:
-        """Leave only the code, the interpreter, the working folder and the granted ports. Irreversible."""
+    def close_in(
+        self, env: dict[str, str], ports: list[int] | None, allowed: list[str], *, programs: bool
+    ) -> list[str]:
+        """Leave only the code, the interpreter, the working folder, the granted ports, perhaps programs. Irreversible."""
         os.environ.update({"HOME": self.work, "TMPDIR": self.work, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"} | env)
         walls: list[str] = []
         if "landlock" in allowed:
             readable = [*self._library_fds, *_opened(f"{self._directory}/code", *_SYSTEM, *_DEVICES_READ)]
             walls += landlock.restrict(readable, _opened(self.work, "/dev/null"), ports)
-        return walls + (seccomp.restrict(networks=ports != []) if "seccomp" in allowed else [])
+        return walls + (seccomp.restrict(networks=ports != [], programs=programs) if "seccomp" in allowed else [])
 
     def _change_user(self) -> list[str]:
         for uid, name in ((own_uid(self._keeper), "own-user"), (NOBODY, "nobody")):

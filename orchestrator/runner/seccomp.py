@@ -26,8 +26,9 @@ _MODERN = (*range(425, 434), 438, 442, 447)
 
 
 class _Architecture:
-    def __init__(self, audit: int, socket: int, clone: int, denied: tuple[int, ...]) -> None:
+    def __init__(self, audit: int, socket: int, clone: int, denied: tuple[int, ...], programs: tuple[int, ...]) -> None:
         self.audit, self.socket, self.clone, self.denied = audit, socket, clone, denied + _MODERN
+        self.programs = programs
 
 
 # ptrace acct mount umount2 pivot_root swapon reboot init_module delete_module quotactl add_key request_key
@@ -38,25 +39,29 @@ _X86_64 += (298, 303, 304, 308, 310, 311, 313, 321, 323, 246, 320, 135, 319)
 _AARCH64: tuple[int, ...] = (117, 89, 40, 39, 41, 224, 142, 105, 106, 60, 217, 218, 219, 97)
 _AARCH64 += (241, 264, 265, 268, 270, 271, 273, 280, 282, 104, 294, 92, 279)
 _ARCHITECTURES = {
-    "x86_64": _Architecture(0xC000003E, 41, 56, _X86_64),
-    "aarch64": _Architecture(0xC00000B7, 198, 220, _AARCH64),
+    "x86_64": _Architecture(0xC000003E, 41, 56, _X86_64, programs=(59, 322)),
+    "aarch64": _Architecture(0xC00000B7, 198, 220, _AARCH64, programs=(221, 281)),
 }
 _CLONE3 = 435
 
 
-def restrict(*, networks: bool = True) -> list[str]:
-    """Apply the deny list to this thread and its descendants; say what now holds. `networks`: whether sockets can be made."""
+def restrict(*, networks: bool = True, programs: bool = True) -> list[str]:
+    """Apply the deny list to this thread and its descendants; say what now holds.
+
+    `networks`: whether sockets can be made; `programs`: whether others can be started (execve, execveat).
+    """
     table = _ARCHITECTURES.get(os.uname().machine)
     if table is None:
         return []
     try:
-        kernel.install_filter(_program(table, _NETWORKS if networks else ()))
+        denied = table.denied if programs else table.denied + table.programs
+        kernel.install_filter(_program(table, denied, _NETWORKS if networks else ()))
     except OSError:
         return []
     return ["seccomp"]
 
 
-def _program(table: _Architecture, networks: tuple[int, ...]) -> bytes:
+def _program(table: _Architecture, denied: tuple[int, ...], networks: tuple[int, ...]) -> bytes:
     steps = [
         _step(_LOAD, _ARCHITECTURE),
         _step(_EQUALS, table.audit, yes=1),
@@ -64,7 +69,7 @@ def _program(table: _Architecture, networks: tuple[int, ...]) -> bytes:
         _step(_LOAD, _NUMBER),
     ]
     steps += _refuse_if(_AT_LEAST, _X32, errno.ENOSYS)
-    for number in table.denied:
+    for number in denied:
         steps += _refuse_if(_EQUALS, number, errno.EPERM)
     # Its flags lie in memory, where no filter can look; libc falls back to clone when it is missing.
     steps += _refuse_if(_EQUALS, _CLONE3, errno.ENOSYS)

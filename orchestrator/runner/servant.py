@@ -57,7 +57,9 @@ class Servant:
 
     def _bind(self, header: dict[str, Any], _: bytes) -> None:
         self._reach = egress.Watch(header["egress"])
-        self._walls += self._confinement.close_in(header["env"], header["ports"], self._allowed)
+        self._walls += self._confinement.close_in(
+            header["env"], header["ports"], self._allowed, programs=not header["egress"]
+        )
         sys.dont_write_bytecode = True
         sys.path.insert(0, header["code"])
         self._channel.send({"type": "bound", "walls": self._walls, "level": sandbox.level(self._walls)})

@@ -495,6 +495,18 @@ class TestAHigherLimit:
         reached = [(one["percent"], one["limit"].partition(".")[0]) for one in told]
         assert reached == [(80, "100"), (100, "100"), (80, "1000"), (100, "1000")]
 
+    @pytest.mark.parametrize(("spent", "limit"), [(10**12, "0.0000000001"), (-400, "100")])
+    def test_or_a_lower_one_comes_into_force_whatever_was_spent(self, world, spent, limit):
+        """Far over it, or below nothing after a correction of another window's line."""
+        money = {"measure": "tokens", "window": "always"}
+        budget("pot", limit=10**13, **money)
+        charge(Usage(input_tokens=10), Place(unit_id=world.unit.pk))
+        BudgetWindow.objects.update(spent=spent)
+
+        budget("pot", version=2, limit=Decimal(limit), **money)
+
+        assert (window("pot").limit, window("pot").told) == (Decimal(limit), 0)
+
     def test_is_not_reached_by_taking_the_budget_away(self, world):
         with pytest.raises(NeedsTwo):
             retire(budget(), by=world.ada)

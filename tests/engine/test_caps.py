@@ -10,11 +10,12 @@ from orchestrator.engine.claims import claim_due
 from orchestrator.engine.crew import run_to_its_end
 from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
+from orchestrator.gate.redeem import void_granted
 from orchestrator.models import Action, Attempt
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
-from tests.engine.driving import attempts, drive, lapse, statuses
+from tests.engine.driving import approve, asked, attempts, drive, lapse, statuses
 
 HANDLERS = """
 import os
@@ -88,6 +89,16 @@ class TestWhoeverStarts:
 
         assert Action.objects.filter(execution_id=execution.pk).count() == made
         assert execution.status == ("succeeded" if most == 3 else "dead_lettered")
+
+    def test_may_allow_one_call_that_is_asked_again(self, world, publish):
+        """What people approved and let lapse is the same call, not another one."""
+        execution = self.begun(world, publish, {"tool_budget": 1}, tools=["pay"])
+        approve(asked(execution), world.grace)
+        void_granted(action_id=Action.objects.get().pk, by=make.SETUP, why="the record changed")
+
+        drive(execution)
+
+        assert [one.status for one in Action.objects.order_by("created_at")] == ["void", "held"]
 
 
 class TestMoney:

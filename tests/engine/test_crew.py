@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from audit.ids import new_id
-from audit.lifecycle import run
+from audit.lifecycle import database_now, run
 from orchestrator.engine import crew, successes
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
@@ -117,7 +117,10 @@ class TestTheHands:
 
         wait_until(lambda: Execution.objects.filter(status="succeeded").count() == 1)
         wait_until(lambda: hands._free == 4)
-        assert Attempt.objects.get(execution_id=other.pk).status == "running"
+        wait_until(lambda: Attempt.objects.get(execution_id=other.pk).status == "released")
+        step = other.steps.get(key="first")
+        assert (step.status, step.tries) == ("pending", 0)
+        assert 50 < (step.due_at - database_now()).total_seconds() <= 60
 
 
 class TestAHost:

@@ -34,6 +34,12 @@ def test_keeps_its_own_session_settings_beside_those_of_the_address():
     assert options.endswith("-c statement_timeout=9s")
 
 
+def test_leaves_the_name_to_a_service_file():
+    found = read("postgresql:///?service=prod")
+
+    assert (found["NAME"], found["OPTIONS"]["service"]) == ("", "prod")
+
+
 def test_takes_the_usual_name_where_none_is_given():
     assert read("postgresql://db.example")["NAME"] == "holdpoint"
 

@@ -53,6 +53,9 @@ class TestAListedHost:
     ) -> None:
         result(reach(pool, "open_url", erp, "localhost", url=erp.url.replace("127.0.0.1", asked)))
 
+    def test_is_reached_where_its_name_leads(self, pool: RunnerPool, erp: Server) -> None:
+        result(reach(pool, "connect_where_a_name_leads", erp, "localhost", host="localhost"))
+
     def test_by_the_name_of_its_domain_may_be_looked_up(self, pool: RunnerPool, erp: Server) -> None:
         outcome = failure(reach(pool, "look_up", erp, "*.bank.invalid", host="erp.bank.invalid"))
 
@@ -84,6 +87,21 @@ class TestAStranger:
 
         assert (outcome.failure_class, outcome.detail) == ("policy", {"nothing_was_sent": False})
         assert len(erp.requests) == 1
+
+    @pytest.mark.parametrize("function", ["connect_by_name", "bind_to_a_name"])
+    def test_is_not_looked_up_on_the_way_to_a_connection_either(
+        self, pool: RunnerPool, erp: Server, function: str
+    ) -> None:
+        secret = "account-4711.stranger.invalid"
+
+        outcome = failure(reach(pool, function, erp, "erp.bank.example", host=secret))
+
+        assert (outcome.failure_class, secret in outcome.message) == ("policy", True)
+
+    def test_is_no_program_that_starts_without_being_told(self, pool: RunnerPool, erp: Server) -> None:
+        told = result(reach(pool, "spawn_quietly", erp, "127.0.0.1"))
+
+        assert told == {"started": "seccomp" not in pool.isolation()[1]}
 
     def test_is_another_program_as_well(self, pool: RunnerPool, erp: Server) -> None:
         """Nobody sees where it would connect to."""
