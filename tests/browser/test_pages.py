@@ -149,7 +149,16 @@ class TestWhatScrollsSideways:
         assert rows.get_attribute("data-js-edge") == "right"
         rows.evaluate("one => one.scrollTo(one.scrollWidth, 0)")
         page.wait_for_selector(".scroll[data-js-edge=left]")
-        assert page.locator("#nav").get_attribute("data-js-edge") == "right"
+        assert page.locator("#nav").get_attribute("data-js-edge") == "left right"
+
+    @pytest.mark.parametrize("address", ["/executions/", "/kpis/"])
+    def test_begins_where_one_is(self, unit, people, opened, address):
+        page = opened("max", viewport={"width": 390, "height": 800}, has_touch=True).page
+        page.goto(address)
+
+        here = page.locator("#nav [aria-current]").bounding_box()
+        assert here["x"] >= 0
+        assert here["x"] + here["width"] <= 390
 
     def test_so_does_the_drawing_of_the_steps(self, unit, people, opened):
         page = opened("max").page
