@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -34,7 +35,17 @@ def spelled(text: object) -> SafeString:
     if len(found) == 1 and not found[0].spelled:  # Nearly always, and some hundreds of times on a page.
         return escape(found[0].text)
     shapes = {False: "{}", True: '<span class="char">{}</span>'}
-    return _join(format_html(shapes[piece.spelled], piece.text) for piece in found)
+    return _join(format_html(shapes[is_spelled], words) for is_spelled, words in _counted(found))
+
+
+def _counted(found: list[Piece]) -> Iterator[tuple[bool, str]]:
+    """Sixty marks on one letter are one name with a number, as the repeated blanks of a value are."""
+    for (is_spelled, words), run in groupby(found, key=lambda piece: (piece.spelled, piece.text)):
+        number = len(list(run))
+        if is_spelled and number > 1:
+            yield True, f"{words.removesuffix(']')} x{number}]"
+        else:
+            yield from [(is_spelled, words)] * number
 
 
 def exact(text: object) -> SafeString:

@@ -9,6 +9,7 @@ from django.template import engines
 from django.test import RequestFactory
 
 from audit.gallery import NASTY, FilterForm, SampleForm, gallery_context
+from audit.templatetags.kit import visible
 
 NOW = datetime(2026, 11, 21, 10, 42, 7, tzinfo=UTC)
 
@@ -187,3 +188,12 @@ class TestGallery:
 
         for component in ("pill", "num", "when", "due", "oid", "agent-text", "json", "diff", "evidence", "timeline"):
             assert f'class="{component}"' in html
+
+
+def test_the_same_mark_many_times_is_one_name_with_a_number():
+    """Sixty of them would make a row of the queue as tall as the page."""
+    shown = visible("a" + "\u0301" * 60 + "b")
+
+    assert "COMBINING ACUTE ACCENT x" in shown
+    assert len(shown) < 200
+    assert shown.endswith("b")
