@@ -20,6 +20,8 @@ from audit.naming import names_of
 from audit.presenters import Told, tell
 from audit.refusals import NotVisible
 
+# A key of the longest names there are, written as a cursor.
+LONGEST_CURSOR = 4_000
 PAGE_SIZE = 50
 COUNTED_UP_TO = 10_000
 
@@ -80,10 +82,6 @@ class Keyset:
             return [_parsed(value) for value in values] if len(values) == len(self.fields) else None
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
-
-
-# A key of the longest names there are, written as a cursor.
-LONGEST_CURSOR = 4_000
 
 
 def _reversed(name: str) -> str:

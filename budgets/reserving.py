@@ -17,6 +17,7 @@ from audit.definitions import DefinitionStatus
 from audit.glance import Glance
 from audit.lifecycle import database_now, run
 from audit.refusals import Refusal
+from audit.sheets import plain
 from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, Reservation
 
 BUDGETS = system("budgets")
@@ -169,8 +170,8 @@ def explanation(window: BudgetWindow, needed: Decimal) -> str:
     holders = window.reservations.filter(amount__gt=0).count()
     by = f" by {holders} under way" if holders else ""
     parts = [
-        f"The budget {window.budget} has no room: {_plain(needed)} {unit} may be needed, "
-        f"{_plain(window.spent)} of {_plain(window.limit)} is spent and {_plain(window.reserved)} reserved{by}",
+        f"The budget {window.budget} has no room: {plain(needed)} {unit} may be needed, "
+        f"{plain(window.spent)} of {plain(window.limit)} is spent and {plain(window.reserved)} reserved{by}",
         "It never begins anew" if window.ends_at is None else f"It begins anew {_moment(window.ends_at)}",
     ]
     if needed > window.limit:
@@ -187,10 +188,6 @@ def _remedy(window: BudgetWindow) -> str:
     return f"A higher limit, or an exception for this execution, is drafted by one administrator and activated by another.{asked}"
 
 
-def _plain(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"
-
-
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
@@ -198,7 +195,7 @@ def _moment(at: datetime) -> str:
 def _tell(rows: list[tuple[UUID, int]]) -> None:
     for window_id, reached in rows:
         window = BudgetWindow.objects.get(pk=window_id)
-        spent = f"{_plain(window.spent)} of {_plain(window.limit)} {window.currency or window.measure} is spent"
+        spent = f"{plain(window.spent)} of {plain(window.limit)} {window.currency or window.measure} is spent"
         for unit_id in [window.unit_id] if window.unit_id else _topmost():
             events.record(
                 "alert.budget", by=BUDGETS, stream=f"budget:{window.budget}", object_id=window.pk, unit_id=unit_id,

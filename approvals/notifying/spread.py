@@ -21,6 +21,9 @@ from audit.scope import Permission
 from budgets.units import below
 
 BATCH = 50
+STOPS = {NoticeKind.STOPPED, NoticeKind.LIFTED}
+# Whose work it is that stands still.
+WORKERS: tuple[Permission, ...] = ("review", "operate")
 
 
 @transaction.atomic
@@ -37,11 +40,6 @@ def spread() -> int:
     Delivery.objects.bulk_create([*mails, *calls], ignore_conflicts=True)
     Notice.objects.filter(pk__in=list(told)).update(spread_at=Now())
     return len(notices)
-
-
-STOPS = {NoticeKind.STOPPED, NoticeKind.LIFTED}
-# Whose work it is that stands still.
-WORKERS: tuple[Permission, ...] = ("review", "operate")
 
 
 def _mails(notices: list[Notice], told: dict[UUID, set[int]], now: datetime) -> list[Delivery]:

@@ -19,6 +19,8 @@ from django.conf import settings
 
 from audit import failpoints
 
+# Of a path and a query, RFC 3986 section 3.3; a letter of another alphabet is sent as its bytes.
+_PLAIN = "/?%:@!$&'()*+,;=~-._"
 TIMEOUT_SECONDS = 10
 # Ways of writing an IPv4 address inside an IPv6 one, which would hide a private target.
 WRAPPERS = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16")]
@@ -59,10 +61,6 @@ def _key(salt: str) -> bytes:
 def signature(salt: str, message_id: str, timestamp: int, body: bytes) -> str:
     signed = f"{message_id}.{timestamp}.".encode() + body
     return f"v1,{base64.b64encode(hmac.new(_key(salt), signed, hashlib.sha256).digest()).decode()}"
-
-
-# Of a path and a query, RFC 3986 section 3.3; a letter of another alphabet is sent as its bytes.
-_PLAIN = "/?%:@!$&'()*+,;=~-._"
 
 
 def judge(url: str) -> Place:

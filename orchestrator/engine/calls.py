@@ -31,6 +31,7 @@ from orchestrator.gate import reconcile
 from orchestrator.gate.limits import Limited
 from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
+from orchestrator.gate.report import Outcome as Reported
 from orchestrator.gate.report import place_of, report
 from orchestrator.models import Action
 from orchestrator.models.action import ENDED_UNUSED
@@ -285,34 +286,23 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     return outcome
 
 
+def _report(ticket: Ticket, outcome: Reported, **more: Any) -> None:
+    report(action_id=ticket.action.pk, fence=ticket.fence, outcome=outcome, by=ENGINE, **more)
+
+
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:
     action = ticket.action
     problem = problem_with(
         ran.result, contract.get("output_schema") or {}, segment.spec.non_empty if segment.spec.tool else ()
     )
     if problem is not None and action.effect == "read":
-        report(
-            action_id=action.pk,
-            fence=ticket.fence,
-            outcome="system_error",
-            by=ENGINE,
-            message=problem.message,
-            failure_class=problem.failure_class,
-        )
+        _report(ticket, "system_error", message=problem.message, failure_class=problem.failure_class)
         return Failure(problem.failure_class, problem.message, {"tool": action.tool})
     if problem is None:
-        report(action_id=action.pk, fence=ticket.fence, outcome="success", by=ENGINE, result=ran.result)
+        _report(ticket, "success", result=ran.result)
         return Returned(ran.result)
     message = f"{action.tool} took effect, but {problem.message}"
-    report(
-        action_id=action.pk,
-        fence=ticket.fence,
-        outcome="success",
-        by=ENGINE,
-        result=ran.result,
-        message=message,
-        failure_class=problem.failure_class,
-    )
+    _report(ticket, "success", result=ran.result, message=message, failure_class=problem.failure_class)
     return Failure(problem.failure_class, message, {"tool": action.tool})
 
 
@@ -352,28 +342,14 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     action = ticket.action
     evidence = {"tool": action.tool, "action": str(action.pk), "detail": ran.detail, "logs": ran.logs[-2000:]}
     if ran.failure_class == "business" or (ran.failure_class == "policy" and ran.detail["nothing_was_sent"]):
-        report(
-            action_id=action.pk,
-            fence=ticket.fence,
-            outcome="business_error",
-            by=ENGINE,
-            message=ran.message,
-            failure_class=ran.failure_class,
-        )
+        _report(ticket, "business_error", message=ran.message, failure_class=ran.failure_class)
         return Refused(ran.failure_class, ran.message)
     if ran.failure_class == "system" or action.effect == "read":
         kind = failure_class_of(ran)
         kind = "system" if kind in {"unknown_outcome", "protocol"} else kind
-        report(
-            action_id=action.pk,
-            fence=ticket.fence,
-            outcome="system_error",
-            by=ENGINE,
-            message=ran.message,
-            failure_class=kind,
-        )
+        _report(ticket, "system_error", message=ran.message, failure_class=kind)
         return Failure(kind, ran.message, evidence)
-    report(action_id=action.pk, fence=ticket.fence, outcome="unknown", by=ENGINE, message=ran.message)
+    _report(ticket, "unknown", message=ran.message)
     return Failure("unknown_outcome", ran.message, evidence)
 
 

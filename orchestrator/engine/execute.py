@@ -1,6 +1,7 @@
 """Run one execution as far as it goes: check the fence, run the handler with no transaction open, settle, take the next step."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from orchestrator.engine.successes import Success, write_together
 from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.gate.limits import Limited
 from orchestrator.models import Action, Execution, Step
+from orchestrator.runner.jobs import Used
 from orchestrator.statuses import StepStatus
 from orchestrator.workflows.binding import BindingError, bind, scope_of
 
@@ -200,7 +202,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
 
     def on_call(asked: Call) -> Answer:
         # Whatever is raised here, a lost lease for instance: what the run has used by now is charged.
-        segment.usages = usages_of(asked.usage, segment.released)
+        _remember(segment, asked.usage)
         refusal = caps.refused_tool(segment, asked.tool)
         if refusal is not None:
             return Answer.refused("policy", refusal)
@@ -218,7 +220,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     contract = _contract(segment)
     ran = run_agent(segment, contract, input, on_call)
     # Charged whatever becomes of the run: the bill comes anyway.
-    segment.usages = usages_of(ran.usage, segment.released)
+    _remember(segment, ran.usage)
     if stopped:
         return _unwrap(stopped[0])
     if isinstance(ran, Parked):
@@ -226,6 +228,11 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(ran, Done):
         raise _Fails(Failure(failure_class_of(ran), ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
     return _checked(segment, contract, ran.result)
+
+
+def _remember(segment: Segment, told: Sequence[Used]) -> None:
+    """What the run has told of its model calls so far; what was told before is known."""
+    segment.usages += usages_of(told[len(segment.usages) :], segment.released)
 
 
 def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:

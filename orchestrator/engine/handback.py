@@ -1,7 +1,9 @@
 """Claims of workers that are gone. One that never began is given back and does not count as a try; one that did is lost."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -35,37 +37,33 @@ def hand_back(worker: str) -> None:
 @transaction.atomic
 def put_off(attempt_id: UUID, *, why: str) -> bool:
     """Nothing of it could run on this host: its step is due again after a while, and it was no try. False when it is over."""
-    execution_id = Attempt.objects.filter(pk=attempt_id).values_list("execution_id", flat=True).first()
-    if execution_id is None:
-        return False
-    lock_execution(execution_id)
-    attempt = Attempt.objects.select_for_update().filter(pk=attempt_id, status=AttemptStatus.RUNNING).first()
-    step = Step.objects.filter(attempt_id=attempt_id, status=StepStatus.IN_PROGRESS).first()
-    if attempt is None or step is None:
-        return False
-    move(attempt, to=AttemptStatus.RELEASED, by=ENGINE, why=why, finished_at=Now(), message=why)
-    move(step, to=StepStatus.PENDING, by=ENGINE, why=why, due_at=Now() + PUT_OFF_FOR, tries=F("tries") - 1)
-    return True
+    return _given_back(attempt_id, why=why, due=lambda _: Now() + PUT_OFF_FOR) is not None
 
 
 @transaction.atomic
 def release_unstarted(attempt_id: UUID, *, why: str) -> bool:
-    """Make the step due again as if it had not been claimed.
+    """Make the step due again as if it had not been claimed: it keeps its place before what became due since.
 
     False when its work has begun, somebody else has it, or a crash of the database has forgotten the claim: then it is due.
     """
+    attempt = _given_back(attempt_id, why=why, due=lambda claimed: claimed.claimed_at, started_at=None)
+    if attempt is None:
+        return False
+    wake(attempt.execution_id)
+    return True
+
+
+def _given_back(attempt_id: UUID, *, why: str, due: Callable[[Attempt], Any], **only: Any) -> Attempt | None:
+    """The attempt, if it ran under these conditions and its step could be made due again without counting a try."""
     execution_id = Attempt.objects.filter(pk=attempt_id).values_list("execution_id", flat=True).first()
     if execution_id is None:
-        return False
-    execution = lock_execution(execution_id)
-    attempt = (
-        Attempt.objects.select_for_update().filter(pk=attempt_id, status=AttemptStatus.RUNNING, started_at=None).first()
-    )
+        return None
+    lock_execution(execution_id)
+    running = Attempt.objects.select_for_update().filter(pk=attempt_id, status=AttemptStatus.RUNNING, **only)
+    attempt: Attempt | None = running.first()
     step = Step.objects.filter(attempt_id=attempt_id, status=StepStatus.IN_PROGRESS).first()
     if attempt is None or step is None:
-        return False
+        return None
     move(attempt, to=AttemptStatus.RELEASED, by=ENGINE, why=why, finished_at=Now(), message=why)
-    # It keeps its place before what became due since.
-    move(step, to=StepStatus.PENDING, by=ENGINE, why=why, due_at=attempt.claimed_at, tries=F("tries") - 1)
-    wake(execution.pk)
-    return True
+    move(step, to=StepStatus.PENDING, by=ENGINE, why=why, due_at=due(attempt), tries=F("tries") - 1)
+    return attempt

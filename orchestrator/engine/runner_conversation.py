@@ -9,6 +9,8 @@ from typing import Any
 
 from audit import failpoints
 from orchestrator.runner import wire
+from orchestrator.runner.context import MOST_CALLS
+from orchestrator.runner.egress import MOST_TOLD
 from orchestrator.runner.jobs import (
     Answer,
     Call,
@@ -28,9 +30,6 @@ OnCall = Callable[[Call], Answer]
 # How long a handler that was told to stop may take to unwind before its child is not worth waiting for.
 _STOP_SECONDS = 0.01
 _REAP_SECONDS = 1.0
-# As many as the child lets a handler tell.
-MOST_USAGES = 1000
-MOST_STRANGERS = 5
 # What a handler may declare; and what else a child may say of a failure. The engine finds out the rest.
 _DECLARED: dict[str, FailureClass] = {
     "business": "business",
@@ -155,7 +154,7 @@ class Conversation:
         """Reaching for a host that is not listed fails the run, whatever the handler made of being refused."""
         match header:
             case {"strangers": [_, *_] as strangers, "connected": bool(connected)}:
-                hosts = ", ".join(wire.clean(str(host), 300) for host in strangers[:MOST_STRANGERS])
+                hosts = ", ".join(wire.clean(str(host), 300) for host in strangers[:MOST_TOLD])
                 message = (
                     f"The handler reached for {hosts}, and may reach only {', '.join(map(str, self._job.egress))}."
                 )
@@ -183,8 +182,8 @@ class Conversation:
                 raise wire.Garbled("a message of no run that is going on")
             if header.get("type") != "usage":
                 return header, body
-            if len(self.usage) >= MOST_USAGES:
-                raise wire.Garbled(f"usage of more than {MOST_USAGES} model calls")
+            if len(self.usage) >= MOST_CALLS:
+                raise wire.Garbled(f"usage of more than {MOST_CALLS} model calls")
             self.usage = (*self.usage, _usage(header))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Used = tuple[int, int, str]
 
-_MOST_CALLS = 1000
+MOST_CALLS = 1000
 # All of them together still fit into the header of the run's answer.
 _LONGEST_CALL = 600
 
@@ -126,8 +126,8 @@ class Context:
         How it was called stands in the trace: `prompt` names a file of the release, `settings` are temperature and the like,
         `corpus` the data it read, `outcome` is ok, refused or error. Of `request`, text or JSON, only the digest leaves here.
         """
-        if self._told >= _MOST_CALLS:
-            raise ValueError(f"usage of more than {_MOST_CALLS} model calls in one run")
+        if self._told >= MOST_CALLS:
+            raise ValueError(f"usage of more than {MOST_CALLS} model calls in one run")
         parts = {
             "cached_input_tokens": cached_input_tokens,
             "cache_write_tokens": cache_write_tokens,

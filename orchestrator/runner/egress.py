@@ -32,7 +32,7 @@ _LAST_PORT = 65535
 # Where a socket's method has its address.
 _ADDRESS_OF = {"connect": 0, "connect_ex": 0, "bind": 0, "sendto": -1, "sendmsg": 3}
 # What is told of one run; a scanner of networks would fill the answer's header.
-_MOST_TOLD = 5
+MOST_TOLD = 5
 
 
 class NotListed(Declared):
@@ -79,7 +79,7 @@ class Watch:
         method = getattr(socket.socket, name)
 
         def ask_first(sock: socket.socket, *given: Any) -> Any:
-            address = given[place] if len(given) > abs(place) - (place < 0) else None
+            address = (given[place:] or (None,))[0]
             if name == "bind":
                 self._look_at_name(address)
             else:
@@ -114,7 +114,7 @@ class Watch:
         return {port for listed, port in self._listed if _is(host, listed)}
 
     def _refuse(self, where: str) -> None:
-        if where not in self._strangers and len(self._strangers) < _MOST_TOLD:
+        if where not in self._strangers and len(self._strangers) < MOST_TOLD:
             self._strangers.append(where[:300])
         raise NotListed(f"{where} is not on the egress list")
 
