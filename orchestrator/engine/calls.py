@@ -188,7 +188,11 @@ def _business_key(segment: Segment) -> str | Failure:
     found = compile_expression(source, segment.spec.variables).evaluate(scope)
     if found.error:
         return Failure("business", f"`idempotency_key: {source}` cannot be evaluated: {found.error}")
-    return str(found.value)
+    value = found.value
+    # Null would be one key for every execution that lacks the value; of an object nobody says how it is written.
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        return Failure("business", f"`idempotency_key: {source}` gives no text and no number, so it names no effect.")
+    return str(value)
 
 
 def _follow(segment: Segment, action: Action) -> CallOutcome | None:

@@ -34,7 +34,7 @@ def ask_about_step(
     _open(
         execution,
         step,
-        required=spec.required,
+        required=max(spec.required, 1),  # releases of old could say 0, which no request may
         reasons=reasons,
         checks=spec.checks,
         title=_said(spec.ask, spec.variables, scope)

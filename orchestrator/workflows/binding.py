@@ -1,6 +1,8 @@
 """Data flow: what a step sees, what it is given, and what an execution gives back.
 
 A step sees the workflow's input and the outputs of everything before it, by name; of two equal names the later wins.
+Only names that a contract declares win: what an agent adds of its own never takes the place of a value that conditions
+and arguments were checked against. It is reached as `steps.key.x`.
 `input.x` and `steps.key.x` say exactly where a value comes from.
 """
 
@@ -77,14 +79,22 @@ def _declared(spec: WorkflowSpec, scope: JSON) -> JSON:
 
 def _scope(spec: WorkflowSpec, keys: tuple[str, ...], input: Mapping[str, Any], outputs: Mapping[str, JSON]) -> JSON:
     found: JSON = dict(input)
+    taken = {*input, *declared(spec.input_schema)}.union(*(spec.step(key).gives for key in keys))
     steps: dict[str, JSON] = {}
     for key in keys:
-        output = _output(spec, key, outputs) or {}
+        output, step = _output(spec, key, outputs) or {}, spec.step(key)
         steps[key] = output
         # What a person said at an approval is not data for the steps after it.
-        if spec.step(key).kind != "approval":
-            found.update(output)
+        if step.kind != "approval":
+            found.update(_named(step, output, taken))
     return {**found, "input": dict(input), "steps": steps}
+
+
+def _named(step: StepSpec, output: JSON, taken: set[str]) -> JSON:
+    """What of an output can be seen by its name alone."""
+    return {
+        name: value for name, value in output.items() if name in step.gives or (step.gives_more and name not in taken)
+    }
 
 
 def _output(spec: WorkflowSpec, key: str, outputs: Mapping[str, JSON]) -> JSON | None:

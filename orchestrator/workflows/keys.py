@@ -64,7 +64,7 @@ STEP_KEYS: Final[dict[str, Reader]] = {
     "max_cost": money,
     "human_if": listed(condition),
     "ask": text(),
-    "required": whole(0, 2),
+    "required": whole(1, 2),
     "checks": listed(text()),
     "idempotency_key": condition,
     "reconcile_before_retry": flag,
@@ -80,7 +80,9 @@ ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("min_score", "token_budget", "max_cost", "allowed_tools", "offline"), ("agent",)),
     **dict.fromkeys(("idempotency_key", "compensate_with"), ("tool",)),
     **dict.fromkeys(("human_if", "required", "ask", "checks"), ("approval",)),
-    **dict.fromkeys(("with", "retry", "timeout", "reconcile_before_retry", "output", "non_empty"), ("agent", "tool")),
+    **dict.fromkeys(
+        ("with", "retry", "timeout", "on_error", "reconcile_before_retry", "output", "non_empty"), ("agent", "tool")
+    ),
 }
 
 # Fields of the spec whose key in the file is shorter.

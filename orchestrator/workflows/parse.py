@@ -12,7 +12,7 @@ from orchestrator.workflows.keys import fields_of
 from orchestrator.workflows.links import link
 from orchestrator.workflows.names import Names, Spot
 from orchestrator.workflows.schemas import declared, is_open, promised, required
-from orchestrator.workflows.scope import Scope, scope_over
+from orchestrator.workflows.scope import Scope, output_of, scope_over
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 from orchestrator.workflows.tree import Items, Node, Text, read_tree, to_json
 from orchestrator.workflows.words import suggest
@@ -148,8 +148,11 @@ class _Reading:
         )
 
     def _build_step(self, step: StepDraft) -> StepSpec:
+        given = output_of(step, self.steps)
         fields = fields_of(step.said) | {
             "needs": step.needs,
+            "gives": tuple(declared(given)),
+            "gives_more": is_open(given),
             "non_empty": tuple(dict.fromkeys([*step.said.get("non_empty", ()), *promised(step.output_schema)])),
         }
         return StepSpec(

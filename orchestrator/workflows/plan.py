@@ -90,7 +90,9 @@ class _Draft:
 
     def _decide_fallback(self, step: StepSpec, guarded: str) -> None:
         status = self.states[guarded]
-        if status in FAILED:
+        if status in FAILED and self.spec.step(guarded).fallback is None:
+            self._skip(step, f"nothing stands in for {guarded}, where people decide")
+        elif status in FAILED:
             self.ready.append(step.key)
         elif status in {SUCCESS, SKIPPED}:
             self._skip(step, f"{guarded} did not need it")

@@ -49,6 +49,7 @@ class StepSpec:
     """One node of the graph. A field named like a key of the file holds what the file says there.
 
     `arguments` are the explicit ones, `${…}` unevaluated. `stands_in_for` names the step a fallback replaces.
+    `gives` are the names that its contract says it gives; with `gives_more` it may give others, too.
     `variables` are the names its conditions may use, with their types. `ask` is what people are asked, `${…}` unevaluated.
     """
 
@@ -75,6 +76,8 @@ class StepSpec:
     allowed_tools: tuple[str, ...] | None = None
     output_schema: Mapping[str, Any] | None = None
     non_empty: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    gives_more: bool = True
     offline: bool = False
     stands_in_for: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -82,8 +85,8 @@ class StepSpec:
 
     @property
     def fallback(self) -> str | None:
-        """The step that takes over when this one fails for good."""
-        return None if self.on_error in {FAIL, ROUTE_TO_HUMAN} else self.on_error
+        """The step that takes over when this one fails for good. Nothing takes over from a person's no."""
+        return None if self.kind == "approval" or self.on_error in {FAIL, ROUTE_TO_HUMAN} else self.on_error
 
     def to_json(self) -> JSON:
         """Plain JSON."""
@@ -92,7 +95,9 @@ class StepSpec:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The value that wrote this JSON. Keys an older release did not have take their defaults."""
-        tuples = {name: tuple(data[name]) for name in ("needs", "human_if", "checks", "non_empty") if name in data}
+        tuples = {
+            name: tuple(data[name]) for name in ("needs", "human_if", "checks", "non_empty", "gives") if name in data
+        }
         allowed = data.get("allowed_tools")
         more = {
             "retry": RetrySpec.from_json(data.get("retry", {})),

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.workflows.binding import BindingError, bind, bind_output, scope_of
 from orchestrator.workflows.spec import WorkflowSpec
 from orchestrator.workflows.templates import BadTemplate, Hole, parts_of
-from tests.unit.workflow_world import CATALOGUE, HEAD, SUPPORT_CASE, read, workflow
+from tests.unit.workflow_world import CATALOGUE, HEAD, INPUT, SUPPORT_CASE, read, workflow
 
 CASE = {"case_id": "C1", "message": "my refund"}
 OUTPUTS: dict[str, dict[str, Any]] = {
@@ -40,11 +40,28 @@ class TestScope:
         assert "reply" not in scope
 
     def test_lets_the_later_of_two_equal_names_win(self) -> None:
-        spec = workflow("a: {agent: freelancer}", "b: {agent: freelancer}", "c: {agent: freelancer}")
+        gives_n = "output: {properties: {n: {}}}"
+        spec = workflow(
+            f"a: {{agent: freelancer, {gives_n}}}", f"b: {{agent: freelancer, {gives_n}}}", "c: {agent: freelancer}"
+        )
 
         scope = scope_of(spec, "c", {"n": 0}, {"b": {"n": 2}, "a": {"n": 1}})
 
         assert (scope["n"], scope["steps"]["a"]["n"], scope["input"]["n"]) == (2, 1, 0)
+
+    def test_gives_what_nobody_declared_a_name_only_where_nothing_else_has_it(self) -> None:
+        spec = workflow(
+            "a: {agent: intake_classifier}", "b: {agent: freelancer}", "c: {agent: freelancer}", head=HEAD + INPUT
+        )
+        odd = {"confidence": 0.99, "case_id": "SOMEBODY-ELSE", "amount": 1, "message": "mine", "more": 1}
+
+        scope = scope_of(
+            spec, "c", {"case_id": "C1", "message": "theirs"}, {"a": {"confidence": 0.2, "pin": 7}, "b": odd}
+        )
+
+        assert (scope["confidence"], scope["case_id"], scope["message"], scope["more"]) == (0.2, "C1", "theirs", 1)
+        assert not {"amount", "pin"} & scope.keys()
+        assert (scope["steps"]["b"], scope["steps"]["a"]["pin"]) == (odd, 7)
 
     def test_leaves_out_branches_it_does_not_wait_for(self) -> None:
         spec = workflow(

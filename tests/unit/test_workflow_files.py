@@ -114,6 +114,7 @@ class TestSchema:
             {"triger": "x"}, {"steps": []}, {"steps": ["a"]}, {"steps": [{"a": {}, "b": {}}]}, {"steps": [{"a-b": {}}]},
             {"steps": [{"a": {"min_score": 2}}]}, {"steps": [{"a": {"retry": {"max_attempts": 0}}}]},
             {"steps": [{"a": {"retry": {"by_class": {"business": {}}}}}]}, {"steps": [{"a": {"required": 3}}]},
+            {"steps": [{"a": {"required": 0}}]},
             {"steps": [{"a": {"needs": "b"}}]}, {"max_cost": "-1"}, {"deadline": 0}, {"input": {"type": "array"}},
         ],
     )  # fmt: skip

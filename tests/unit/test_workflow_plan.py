@@ -34,6 +34,7 @@ def _step(line: str, whens: dict[str, str], lines: tuple[str, ...]) -> StepSpec:
         needs=tuple(needs.split()),
         on_error=fallback or "fail",
         when=whens.get(key),
+        gives=("n",),
         variables={"n": "dyn", "input": "map", "steps": "map"},
     )
 
@@ -149,6 +150,17 @@ class TestFallback:
 
         assert plan(spec, states, {}, {}).ready == ("g",)
         assert plan(spec, {**states, "g": "success"}, {}, {}).ready == ("c",)
+
+    def test_is_none_where_a_person_said_no(self) -> None:
+        """A release of old may name one; the reader refuses it today."""
+        sign = StepSpec("sign", "approval", on_error="f")
+        spec = WorkflowSpec(
+            "w", "1", (sign, StepSpec("f", "tool", stands_in_for="sign"), StepSpec("c", "tool", needs=("sign",)))
+        )
+
+        found = plan(spec, {"sign": "business_error", "f": "pending", "c": "pending"}, {}, {})
+
+        assert (found.ready, [key for key, _ in found.skipped], found.finished) == ((), ["f"], "failed")
 
 
 class TestFinished:

@@ -71,7 +71,12 @@ class TestStep:
                 "a: {required: 1, timeout: 5s}",
                 "4:22: `timeout` belongs to an agent step or a tool step; `a` is a step people approve.",
             ),
-            ("a: {required: 3}", "4:19: `required` must be a whole number from 0 to 2, not `3`."),
+            (
+                "a: {required: 1, on_error: b}",
+                "4:22: `on_error` belongs to an agent step or a tool step; `a` is a step people approve.",
+            ),
+            ("a: {required: 3}", "4:19: `required` must be a whole number from 1 to 2, not `3`."),
+            ("a: {required: 0}", "4:19: `required` must be a whole number from 1 to 2, not `0`."),
             ("a: {agent: freelancer, compensate_with: x, }", "4:28: `compensate_with` belongs to a tool step"),
             (
                 "a: {tool: crm.revert_case, case_id: x, compensate_with: crm.rever_case}",
