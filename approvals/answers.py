@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from approvals.models import FITS, ApprovalRequest, ReasonCode, Verdict
+from audit.pointers import pointer_to
 from audit.refusals import Invalid
 
 
@@ -66,4 +67,4 @@ def _refuse_without_yes(request: ApprovalRequest, answers: Mapping[str, Any]) ->
 
 
 def _pointer(check: str) -> str:
-    return f"/answers/{check.replace('~', '~0').replace('/', '~1')}"
+    return pointer_to(["answers", check])

@@ -7,9 +7,10 @@ from django import forms
 
 from approvals import showing
 from approvals.exchange_forms import BAD_NUMBER, NUMBER
-from approvals.forms import DecisionForm, parts_of
+from approvals.forms import DecisionForm
 from approvals.models import ApprovalRequest, Verdict
 from audit.canonical import BadJSON, read_strict
+from audit.pointers import names_in
 
 ONE_LINE = 100
 WHOLE = "result"
@@ -80,7 +81,7 @@ class ByHandForm(DecisionForm):
         }
 
     def _named(self, pointer: str) -> str | None:
-        first, *rest = parts_of(pointer)
+        first, *rest = names_in(pointer)
         if first != WHOLE:
             return super()._named(pointer)
         fields = {name: field_name for field_name, name in self._names.items()}

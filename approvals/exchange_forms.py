@@ -13,6 +13,8 @@ from approvals.models import ApprovalRequest, Verdict
 from approvals.operations import Voice
 from approvals.snapshots import Value, tree_of
 from audit.canonical import BadJSON, read_strict
+from audit.pointers import pointer_to
+from audit.refusals import Invalid
 from audit.templatetags._visible import LINE_END, exact_pieces
 
 MOST_FIELDS = 60
@@ -124,6 +126,14 @@ class EditForm(ValuesForm, _Read):
     """Other values in the places of those that were proposed."""
 
     note = forms.CharField(required=False, max_length=2_000, label="Why", widget=forms.Textarea(attrs={"rows": 2}))
+
+    def blame(self, refusal: Invalid) -> bool:
+        """Put what is wrong with a value beside its field. Is everything said there now?"""
+        fields = {pointer_to(["arguments", *value.path]): name for name, value in self._editable()}
+        for pointer, _, message in refusal.errors:
+            if pointer in fields:
+                self.add_error(fields[pointer], message)
+        return bool(refusal.errors) and all(pointer in fields for pointer, _, _ in refusal.errors)
 
 
 def _is_plain(text: str) -> bool:

@@ -21,6 +21,7 @@ from approvals.operations import Voice
 from approvals.queue import ANY, FOR_ME, HELD_BY_ME, HELD_BY_NOBODY, WAITING, QueueFilters
 from approvals.showing import SECTIONS
 from approvals.statuses import RequestStatus
+from audit.pointers import names_in
 from audit.preferences import zones_by_place
 from audit.refusals import Invalid
 
@@ -228,15 +229,10 @@ class DecisionForm(ConfirmedForm):
 
     def _named(self, pointer: str) -> str | None:
         """The field that a verb means: for a check its question, by the place it has in the policy."""
-        first, *rest = parts_of(pointer)
+        first, *rest = names_in(pointer)
         if first == "answers" and rest and rest[0] in self.approval.checks:
             return f"check_{self.approval.checks.index(rest[0])}"
         return first if first in self.fields else None
-
-
-def parts_of(pointer: str) -> list[str]:
-    """The names in a JSON pointer."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
 def _seconds_since(opened: str, approval: ApprovalRequest) -> int | None:

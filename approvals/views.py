@@ -137,12 +137,12 @@ def refused(request: HttpRequest, pk: UUID, form: Any, refusal: Refusal) -> Http
     shown = queries.review(actor_of(request), pk, now=timezone.now())
     read = form.cleaned_data["digest"]
     is_decision = isinstance(form, DecisionForm)
+    # What is said beside its field is said there alone.
+    said = isinstance(refusal, Invalid) and isinstance(form, DecisionForm | EditForm) and form.blame(refusal)
     if isinstance(refusal, operations.Changed):
         form = _read_again(form, shown)
     name = _name(type(form))
-    typed = {} if is_decision else {name: form, "unrecorded": form.typed, "refused_at": name}
-    # What is said beside its field is said there alone.
-    said = isinstance(refusal, Invalid) and is_decision and form.blame(refusal)
+    typed = {} if is_decision else {name: form, "unrecorded": form.typed, "refused_at": "" if said else name}
     answer = review_page(
         request, shown, form if is_decision else _fresh(shown), status=refusal.status_code, refusal=None if said else refusal,
         reference=record_refusal(request, refusal),

@@ -261,6 +261,12 @@
   document.addEventListener("keydown", (event) => {
     const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+    else if (event.key === "Escape" && event.target.matches("#go") && !event.target.value) document.getElementById("main").focus();
+  });
+  // Whoever tabs on has left the menu.
+  document.addEventListener("focusout", ({ target, relatedTarget }) => {
+    const menu = relatedTarget && target.closest("details.menu[open]");
+    if (menu && !menu.contains(relatedTarget)) menu.open = false;
   });
 
   async function copyText(button) {

@@ -15,10 +15,17 @@
     form.querySelector("[data-bulk-count]").textContent = `${ticked.length} selected`;
     const fits = form.elements.namedItem("rows").value === "selected" && ticked.length > 0 && ticked.length <= MOST && kinds.size === 1 && !kinds.has("");
     form.querySelector("[data-bulk-approve]").hidden = !fits;
+    const none = form.elements.namedItem("rows").value === "selected" && !ticked.length;
+    for (const button of all("button[name=act]", form)) {
+      if ("jsBusy" in button.dataset) continue;
+      button.dataset.why = "Select rows first, or choose all that match.";
+      if (none) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
   }
 
   document.addEventListener("change", (event) => { if (event.target.matches("[data-select], form[data-bulk] select")) show(); });
   document.addEventListener("reset", (event) => { if (event.target.matches("[data-bulk]")) { setTimeout(show); say("Nothing is selected."); } });
-  document.addEventListener("htmx:after:swap", show);
+  for (const change of ["htmx:after:swap", "holdpoint:released"]) document.addEventListener(change, show);
   show();
 })();

@@ -24,6 +24,7 @@ from rest_framework import exceptions
 from rest_framework.views import APIView
 
 from audit import actors, events
+from audit.pointers import pointer_to
 from audit.refusals import Invalid, Refusal
 
 logger = logging.getLogger(__name__)
@@ -159,8 +160,7 @@ def _flat(detail: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
     """DRF's nested errors as (JSON pointer, code, message)."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            step = str(name).replace("~", "~0").replace("/", "~1")
-            yield from _flat(inner, pointer if name == "non_field_errors" else f"{pointer}/{step}")
+            yield from _flat(inner, pointer if name == "non_field_errors" else f"{pointer}{pointer_to([name])}")
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             yield from _flat(inner, f"{pointer}/{index}" if isinstance(inner, dict) else pointer)

@@ -5,9 +5,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from audit.pointers import pointer_to
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.workflows.binding import BindingError, bind_output
+from orchestrator.workflows.broken_rules import broken_rule
 from orchestrator.workflows.fitting import Fits, quick_check
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 
@@ -23,10 +25,10 @@ def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: I
     if not schema:
         return None
     for error in errors_of(schema, output):
-        where = "/" + "/".join(map(str, error.absolute_path))
+        where = pointer_to(error.absolute_path) or "/"
         if error.validator in _EMPTY:
             return Failure("empty_result", f"{where} is empty where the schema promises some.")
-        return Failure("output_schema", f"the output does not fit its schema at {where}: {error.message[:200]}")
+        return Failure("output_schema", f"the output does not fit its schema at {where}: {broken_rule(error)}")
     return None
 
 

@@ -39,6 +39,8 @@ def decide(*, policy: RetrySpec, tries: int, failure: Failure, jitter: float) ->
         return GiveUp(f"{failure.failure_class.replace('_', ' ')} failures are not retried")
     rule = policy.for_class(failure.failure_class)
     if tries >= rule.max_attempts:
-        return GiveUp(f"all {rule.max_attempts} attempts used")
+        return GiveUp(
+            "its only attempt is used" if rule.max_attempts == 1 else f"all {rule.max_attempts} attempts used"
+        )
     delay = min(rule.base_seconds * rule.factor ** (tries - 1), rule.ceiling_seconds)
     return RetryAfter(delay * (1 + 0.25 * jitter), f"attempt {tries} of {rule.max_attempts} failed")

@@ -1,14 +1,16 @@
-"""Does a value fit a tool's contract? The rule that is broken is named, never the value that broke it."""
+"""Does a value fit a tool's contract? The rule that is broken is named, never the value that broke it: reasons are
+copied into the audit trail."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from audit.canonical import NotCanonical, canonical
+from audit.pointers import pointer_to
 from audit.refusals import Invalid
+from orchestrator.workflows.broken_rules import broken_rule
 
 MOST = 5
 
@@ -16,7 +18,7 @@ MOST = 5
 def problems_with(value: Any, schema: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """(JSON pointer, broken rule) of the first few problems; no schema, no problem."""
     found = islice(Draft202012Validator(schema).iter_errors(value), MOST) if schema else []
-    return [(f"/{'/'.join(map(str, problem.absolute_path))}", _rule(problem)) for problem in found]
+    return [(pointer_to(problem.absolute_path) or "/", broken_rule(problem)) for problem in found]
 
 
 def refuse_unfit_result(
@@ -31,10 +33,3 @@ def refuse_unfit_result(
     if problems:
         errors = [(f"/result{where}".rstrip("/"), "schema", rule) for where, rule in problems]
         raise Invalid(f"{says}: {problems[0][1]}", errors=errors)
-
-
-def _rule(problem: ValidationError) -> str:
-    """Without the value: reasons are copied into the audit trail."""
-    if problem.validator == "required":
-        return problem.message[:200]
-    return f"{problem.validator} {problem.validator_value}"[:200]

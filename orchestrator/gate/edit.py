@@ -21,9 +21,10 @@ from audit import lifecycle
 from audit.actors import Actor
 from audit.refusals import Invalid, Refusal, Stale
 from orchestrator.gate.announce import announce
+from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
 from orchestrator.gate.locks import lock_action
-from orchestrator.gate.propose import business_key_of, canonical_arguments, facts_of, judge, tier_of
+from orchestrator.gate.propose import Judged, business_key_of, canonical_arguments, facts_of, judge, tier_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of
 from orchestrator.models import Action, Execution, Tool
 from orchestrator.statuses import ActionStatus
@@ -122,8 +123,7 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
         facts=facts_of(execution, action.context.get("step", "")) if execution else None,
     )
     if judged.verdict == "deny":
-        words = "; ".join(judged.reasons)
-        raise Invalid(words, errors=[("/arguments", "denied", words)])
+        raise _denied(judged, arguments)
     tool = judged.known_tool()
     if tool.version != action.tool_version:
         raise Stale(f"The tool was replaced by version {tool.version} since it was asked. Reject it instead.")
@@ -150,6 +150,16 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
         step_up=need.step_up,
         duties=duties_of(action, tool=tool, requirement=need),
     )
+
+
+def _denied(judged: Judged, arguments: dict[str, Any]) -> Invalid:
+    """What the contract says of a value is said of that value; whatever else speaks against the call, of all of it."""
+    words = "; ".join(judged.reasons)
+    faults = problems_with(arguments, judged.tool.input_schema) if judged.tool else []
+    errors = [(f"/arguments{place}", "schema", f"This {rule}.") for place, rule in faults]
+    if len(faults) < len(judged.reasons):
+        errors.append(("/arguments", "denied", words))
+    return Invalid(words, errors=errors)
 
 
 def _people(request: ApprovalRequest, need: Requirement) -> int:

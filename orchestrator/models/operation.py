@@ -93,7 +93,7 @@ class Operation(Governed):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_act_display()} {self.size} letters"
+        return f"{self.get_act_display()} {self.size} letter{'' if self.size == 1 else 's'}"
 
     def get_absolute_url(self) -> str:
         return reverse("operation", args=[self.pk])

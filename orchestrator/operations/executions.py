@@ -13,6 +13,7 @@ from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.ids import new_id
 from audit.lifecycle import Moves, run
+from audit.pointers import pointer_to
 from audit.refusals import Forbidden, Invalid, NotVisible
 from budgets.units import ActiveUnit, named
 from orchestrator.engine.advance import advance
@@ -168,7 +169,7 @@ def _problems(schema: Mapping[str, Any], value: Any, root: str) -> list[tuple[st
     found = islice(errors_of(schema, value), 20)
     return [
         (
-            f"{root}/{'/'.join(map(str, problem.absolute_path))}".rstrip("/"),
+            root + pointer_to(problem.absolute_path),
             str(problem.validator),
             problem.message[:300],
         )

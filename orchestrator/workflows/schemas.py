@@ -10,6 +10,8 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from audit.pointers import names_in
+
 Schema = Mapping[str, Any]
 
 # With one of these at its top a schema may declare names that are not seen here.
@@ -111,10 +113,9 @@ def _bad_references(schema: Schema) -> Iterator[str]:
 
 
 def _resolves(reference: str, schema: Any) -> bool:
-    if not reference.startswith("#"):
+    if reference != "#" and not reference.startswith("#/"):
         return False
-    for part in reference[1:].strip("/").split("/") if len(reference) > 1 else ():
-        name = part.replace("~1", "/").replace("~0", "~")
+    for name in names_in(reference):
         if not isinstance(schema, Mapping) or name not in schema:
             return False
         schema = schema[name]

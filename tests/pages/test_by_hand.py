@@ -100,10 +100,10 @@ class TestTheResult:
             ("result_0", "", "Needed: what follows works with it"),
             ("result_0", "gift", "Select a valid choice"),
             ("result_1", "0,9", "Write a number as in 4860.5"),
-            ("result_1", "7", "maximum 1"),
+            ("result_1", "7", "has to be at most 1"),
             ("result_2", "", "Needed: what follows works with it"),
             ("result_4", "[1,", "Not JSON"),
-            ("result_4", '["x"]', "type integer"),
+            ("result_4", '["x"]', "has to be a whole number"),
         ],
     )
     def test_is_refused_beside_its_field_and_what_was_typed_stays(self, unit, as_grace, field, typed, says):

@@ -194,7 +194,9 @@ class TestEditing:
         too_many, no_number = edit(as_grace, request, count="7"), edit(as_grace, request, count="many")
 
         assert (too_many.status_code, no_number.status_code) == (422, 422)
-        assert "maximum 5" in too_many.content.decode()
+        page = at("edit", too_many.content.decode())
+        assert "This has to be at most 5." in page
+        assert page.count("has to be at most 5") == 1
         assert 'value="many"' in no_number.content.decode()
         assert not Edit.objects.exists()
 

@@ -44,7 +44,9 @@ class Command(BaseCommand):
             for error in errors.errors:
                 self.stdout.write(str(error))
             return False
-        self.stdout.write(f"{file}: ok, {spec.workflow} {spec.version} with {len(spec.steps)} steps")
+        self.stdout.write(
+            f"{file}: ok, {spec.workflow} {spec.version} with {len(spec.steps)} step{'' if len(spec.steps) == 1 else 's'}"
+        )
         return True
 
 
