@@ -37,6 +37,7 @@ def broken_rule(problem: ValidationError) -> str:
 
 def _words(rule: str, problem: ValidationError) -> str:
     asked: Any = problem.validator_value
+    schema: Any = problem.schema
     choices = asked if isinstance(asked, list) and rule in {"enum", "type"} else [asked]
     many = [one if isinstance(one, str) else canonical(one) for one in choices]
     if rule in _RULES:
@@ -49,5 +50,5 @@ def _words(rule: str, problem: ValidationError) -> str:
         case "type":
             return f"has to be {' or '.join(_KINDS.get(kind, kind) for kind in many)}"
         case "additionalProperties" if asked is False:
-            return f"may hold nothing but {', '.join(problem.schema.get('properties', ())) or 'what it asks for'}"
+            return f"may hold nothing but {', '.join(schema.get('properties', ())) or 'what it asks for'}"
     return _OTHERS.get(rule, f"breaks the rule {rule}")
