@@ -83,6 +83,11 @@ def plan_of(execution: Execution) -> UndoPlan:
     return reading.planned(best)
 
 
+def is_effect(action: Action) -> bool:
+    """Whether it did something to the world that somebody could want undone."""
+    return action.undoes_id is None and action.status in HAD_EFFECT and action.effect != Kind.READ
+
+
 def effects_of(execution: Execution) -> list[Action]:
     """What it did to the world, the last effect first. Taking something back is no effect to be taken back again."""
     rows = Action.objects.filter(execution_id=execution.pk, undoes_id__isnull=True, status__in=HAD_EFFECT)

@@ -18,7 +18,7 @@ from audit.queries import Story, visible_or_refuse
 from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import title_of, undo_sentence
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, Tool
-from orchestrator.operations.undo_plan import plan_of
+from orchestrator.operations.undo_plan import is_effect, plan_of
 from orchestrator.queries.costs import Cost, cost_of, costs_by
 from orchestrator.queries.executions import took
 from orchestrator.queries.story import condensed
@@ -101,6 +101,7 @@ class ExecutionPage:
     cost: Cost
     version: str
     may_operate: bool
+    had_effects: bool
     waiting_requests: list[ApprovalRequest]
     letters: list[DeadLetter]
     selected: StepPanel | None = None
@@ -208,6 +209,7 @@ class _Reading:
             cost=cost_of(LedgerEntry.objects.of_executions([execution.pk])),
             version=version,
             may_operate=execution.unit_id in scope.unit_ids(self.actor, "operate"),
+            had_effects=any(is_effect(action) for action in self.actions),
             waiting_requests=[request for request in self.requests if request.is_open],
             letters=self.letters,
             undoing=undoings_of([execution]).get(execution.pk) if execution.is_final else None,
@@ -218,7 +220,7 @@ class _Reading:
     def states(self) -> list[State]:
         """Where it was, is, and (while it lives) will be, from the audit trail."""
         moved = AuditEvent.objects.filter(stream=self.execution.stream, object_id=self.execution.pk).order_by("seq")
-        rows = [(event.after, event.at) for event in moved if event.after][-8:]
+        rows = told_once([(event.after, event.at) for event in moved if event.after])[-8:]
         past = [State(_word(after), "past", at) for after, at in rows[:-1]]
         last = rows[-1] if rows else (self.execution.status, self.execution.created_at)
         states = [*past, State(_word(last[0]), "current", last[1], _tone(last[0]))]
@@ -311,6 +313,16 @@ class _Reading:
 def _parent(execution: Execution) -> Execution | None:
     """What this execution undoes, if that is what it is for."""
     return Execution.objects.filter(pk=execution.parent_id or execution.pk).first() if execution.is_undo else None
+
+
+def told_once(rows: list[tuple[str, datetime]]) -> list[tuple[str, datetime]]:
+    """Back and forth between the same two states, as where a record is read again and again, is told once: the last time."""
+    told: list[tuple[str, datetime]] = []
+    for row in rows:
+        told.append(row)
+        if len(told) >= 4 and [state for state, _ in told[-4:-2]] == [state for state, _ in told[-2:]]:
+            del told[-4:-2]
+    return told
 
 
 def _word(status: str) -> str:

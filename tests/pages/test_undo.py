@@ -69,6 +69,15 @@ def undo(asking, execution, **more):
     return asking.post(address(execution), {"effects": list(booked), "reason": "wrong month", **more})
 
 
+class TestTheLink:
+    def test_stands_where_something_was_done_and_nowhere_else(self, execution, as_ada):
+        assert "Undo…" in page_of(as_ada, execution.get_absolute_url())
+
+        Action.objects.filter(execution_id=execution.pk).update(effect="read")
+
+        assert "Undo…" not in page_of(as_ada, execution.get_absolute_url())
+
+
 class TestThePage:
     def test_says_in_numbers_what_can_be_undone_and_what_cannot_and_why(self, execution, as_ada):
         page = page_of(as_ada, address(execution))
