@@ -2,6 +2,8 @@
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from approvals.models import ApprovalPolicy
 from audit.definitions import draft, edit
@@ -14,6 +16,18 @@ from budgets.reserving import anything_is_budgeted
 from orchestrator.models import Action, DeadLetter
 from tests import make
 
+pytestmark = pytest.mark.timeout(900)  # all the way back and forth, on whatever machine
+
+
+@pytest.fixture(autouse=True)
+def _leaves_the_newest_schema(django_db_blocker):
+    """Whatever failed on the way, the next test finds the tables as they should be."""
+    yield
+    with django_db_blocker.unblock():
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", verbosity=0)
+
 
 @pytest.mark.django_db
 class TestMigrations:
@@ -22,83 +36,91 @@ class TestMigrations:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestEveryEditor:
-    def test_is_found_in_the_trail_when_the_column_comes_and_the_way_back_is_open(self) -> None:
-        ann, bob = (make.person(name, "view") for name in ("ann", "bob"))
-        row = ApprovalPolicy(name="old", reason="old")
-        draft(row, by=make.actor(ann))
-        edit(row, by=make.actor(bob), changed=["reason"])
-        in_force = make.policy()
+class TestTheWayBack:
+    """One trip for all of them, because a trip is long: back from stop to stop, and forth with what was written there."""
 
+    def test_is_open_and_the_way_forth_writes_what_would_have_been_written(self) -> None:
+        policies, letters = Policies(), Letters()
+        requests = Requests()
+        budgets = Budgets()
+
+        call_command("migrate", "budgets", "0014", verbosity=0)
+        budgets.spend(12)
+        call_command("migrate", "budgets", "0011", verbosity=0)
+        budgets.are_none_of_a_release()
+        call_command("migrate", "orchestrator", "0021", verbosity=0)
+        requests.have_the_tier_of_their_tool()
+        call_command("migrate", "orchestrator", "0017", verbosity=0)
         call_command("migrate", "approvals", "0002", verbosity=0)
         call_command("migrate", verbosity=0)
 
-        row.refresh_from_db()
-        in_force.refresh_from_db()
-        assert (row.editors, in_force.editors) == (sorted([ann.pk, bob.pk]), [])
+        policies.name_every_editor()
+        letters.are_in_the_groups_they_would_have_been_written_with()
+        requests.have_the_tier_of_the_request()
+        budgets.have_days_that_begin_with_what_the_windows_had_spent()
 
 
-@pytest.mark.django_db(transaction=True)
-class TestLettersOfBefore:
-    def test_get_the_group_they_would_have_been_written_with_and_the_way_back_is_open(self) -> None:
-        letters = [make.letter(words) for words in ("Order 17 was refused", "Order 18 was refused", "Another thing")]
+class Policies:
+    def __init__(self) -> None:
+        self.ann, self.bob = (make.person(name, "view") for name in ("ann", "bob"))
+        self.row = ApprovalPolicy(name="old", reason="old")
+        draft(self.row, by=make.actor(self.ann))
+        edit(self.row, by=make.actor(self.bob), changed=["reason"])
+        self.in_force = make.policy()
 
-        call_command("migrate", "orchestrator", "0017", verbosity=0)
-        call_command("migrate", verbosity=0)
+    def name_every_editor(self) -> None:
+        self.row.refresh_from_db()
+        self.in_force.refresh_from_db()
+        assert (self.row.editors, self.in_force.editors) == (sorted([self.ann.pk, self.bob.pk]), [])
 
-        groups = [DeadLetter.objects.get(pk=letter.pk).group for letter in letters]
+
+class Letters:
+    def __init__(self) -> None:
+        words = ("Order 17 was refused", "Order 18 was refused", "Another thing")
+        self.letters = [make.letter(said) for said in words]
+
+    def are_in_the_groups_they_would_have_been_written_with(self) -> None:
+        groups = [DeadLetter.objects.get(pk=letter.pk).group for letter in self.letters]
         assert groups[0] == groups[1] != groups[2]
-        assert (groups[0].pattern, groups[0].status, groups[0].owner) == (
-            "order <number> was refused",
-            "new",
-            "agent_owner",
-        )
+        written = (groups[0].pattern, groups[0].status, groups[0].owner)
+        assert written == ("order <number> was refused", "new", "agent_owner")
         assert AuditEvent.objects.filter(object_id=groups[0].pk, event="failure_group.new").count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
-class TestOneTier:
-    def test_is_taken_from_the_request_and_the_way_back_is_open(self) -> None:
-        make.policy()
-        raised, plain = (make.request(amount) for amount in ("4860.00", "9.00"))
+class Requests:
+    def __init__(self) -> None:
+        self.raised, self.plain = (make.request(amount).subject_id for amount in ("4860.00", "9.00"))
 
-        call_command("migrate", "orchestrator", "0021", verbosity=0)
-        before = tiers()
-        call_command("migrate", verbosity=0)
+    def have_the_tier_of_their_tool(self) -> None:
+        assert self._tiers() == ("customer_facing", "customer_facing")
 
-        assert (before[raised.subject_id], tiers()[raised.subject_id]) == ("customer_facing", "financial")
-        assert before[plain.subject_id] == tiers()[plain.subject_id] == "customer_facing"
+    def have_the_tier_of_the_request(self) -> None:
+        assert self._tiers() == ("financial", "customer_facing")
 
-
-@pytest.mark.django_db(transaction=True)
-class TestABudgetOfARelease:
-    def test_covers_nothing_for_the_version_before_which_knows_no_releases(self) -> None:
-        make._activated(Budget(name="pilot", release="a" * 64, measure="runs", limit=1, window="always"))
-        make._activated(Budget(name="all", measure="runs", limit=1, window="always"))
-
-        call_command("migrate", "budgets", "0011", verbosity=0)
-        covering = run("SELECT budget FROM budget_covering(NULL, 'closing', '', '')", [])
-        call_command("migrate", verbosity=0)
-
-        assert covering == [("all",)]
-        assert Budget.objects.get(name="pilot").workflow.startswith("only release aaaa")
+    def _tiers(self) -> tuple[str, str]:
+        tiers = dict(Action.objects.values_list("pk", "tier"))
+        return tiers[self.raised], tiers[self.plain]
 
 
-@pytest.mark.django_db(transaction=True)
-class TestTheDaysOfABudget:
-    def test_begin_with_what_the_windows_had_spent_and_go_with_the_table(self) -> None:
-        unit = make.unit()
-        make._activated(Budget(name="tokens", unit_id=unit.pk, measure="tokens", limit=100, window="always"))
+class Budgets:
+    def __init__(self) -> None:
+        self.unit = make.unit()
+        for name, release in (("pilot", "a" * 64), ("all", "")):
+            make._activated(Budget(name=name, release=release, measure="runs", limit=1, window="always"))
+        make._activated(Budget(name="tokens", unit_id=self.unit.pk, measure="tokens", limit=100, window="always"))
         anything_is_budgeted.again()
-        charge(Usage(model="m", input_tokens=30), Place(unit_id=unit.pk))
+        self.spent = 0
+        self.spend(30)
 
-        call_command("migrate", "budgets", "0014", verbosity=0)
-        charge(Usage(model="m", input_tokens=12), Place(unit_id=unit.pk))
-        call_command("migrate", verbosity=0)
-        charge(Usage(model="m", input_tokens=5), Place(unit_id=unit.pk))
+    def spend(self, tokens: int) -> None:
+        charge(Usage(model="m", input_tokens=tokens), Place(unit_id=self.unit.pk))
+        self.spent += tokens
 
-        assert BudgetWindow.objects.get().spent == sum(BudgetDay.objects.values_list("spent", flat=True)) == 47
+    def are_none_of_a_release(self) -> None:
+        assert run("SELECT budget FROM budget_covering(NULL, 'closing', '', '')", []) == [("all",)]
 
-
-def tiers() -> dict[object, str]:
-    return dict(Action.objects.values_list("pk", "tier"))
+    def have_days_that_begin_with_what_the_windows_had_spent(self) -> None:
+        self.spend(5)
+        assert Budget.objects.get(name="pilot").workflow.startswith("only release aaaa")
+        days = BudgetDay.objects.filter(window__budget="tokens").values_list("spent", flat=True)
+        assert BudgetWindow.objects.get(budget="tokens").spent == sum(days) == self.spent == 47

@@ -217,6 +217,6 @@ class TestBothOutcomes:
         """Were one side always faster, the matrix would prove nothing."""
         seen = set()
         wanted = {"approved", "rejected" if against == "deny" else "expired"}
-        for number in races(40, until=lambda: wanted <= seen):
+        for number in races(400, until=lambda: wanted <= seen):
             seen.update(run(world, ("approve", against), [number]))
         assert wanted <= seen
