@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from audit.moments import moment
+
 MONEY = re.compile(r"\d{1,10}(\.\d{1,10})?")
-YEARS = range(1970, 2200)
 
 
 class Body(serializers.Serializer[Any]):
@@ -96,15 +96,6 @@ class Moment(serializers.DateTimeField):
         if found is None:
             raise ValidationError("Write the time as RFC 3339: 2026-01-31T12:00:00Z.", code="invalid")
         return found
-
-
-def moment(text: str) -> datetime | None:
-    """An RFC 3339 time, or None."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        return None
-    return found if found and found.tzinfo and found.year in YEARS else None
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})

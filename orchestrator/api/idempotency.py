@@ -48,14 +48,21 @@ class Answer:
 def once(request: Request, act: Callable[[], Answer]) -> HttpResponse:
     """Run `act` and answer; under a key, at most once. Raises what `act` refuses, StillRunning, KeyReused."""
     key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return _response(_stored(act()))
-    if not VISIBLE_ASCII.fullmatch(key):
+    if key is not None and not VISIBLE_ASCII.fullmatch(key):
         raise Invalid("The Idempotency-Key must be 1 to 255 visible ASCII characters.")
-    found = _once(_caller(request), key, _digest(request), act)
+    found = _whole(act) if key is None else _once(_caller(request), key, _digest(request), act)
     if isinstance(found, Refusal):
         raise found
     return found
+
+
+def _whole(act: Callable[[], Answer]) -> HttpResponse | Refusal:
+    """Without a key, too, there is no act without its answer; a refusal is handed out as in `_once`."""
+    with transaction.atomic():
+        try:
+            return _response(_stored(act()))
+        except Refusal as refusal:
+            return refusal
 
 
 def _once(caller: str, key: str, wanted: str, act: Callable[[], Answer]) -> HttpResponse | Refusal:

@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.moments import moment
 from audit.queries import COUNTED_UP_TO, Keyset
 from audit.refusals import Refusal
 from budgets.models import BusinessUnit
-from orchestrator.api.fields import moment
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_TEXT = 300

@@ -43,7 +43,12 @@ OTHERS: list[tuple[type[Exception], int, str, str]] = [
     (ValidationError, 422, "invalid", "A value cannot be used."),
     (DataError, 422, "cannot_be_stored", "A value is outside of what can be stored."),
     (IntegrityError, 409, "conflict", "Somebody did the same at the same moment. Nothing was recorded."),
-    (OperationalError, 503, "busy", "The database did not answer in time. Nothing was recorded."),
+    (
+        OperationalError,
+        503,
+        "busy",
+        "The database did not answer in time. Under an Idempotency-Key it is safe to send this again.",
+    ),
 ]
 RETRY_SECONDS = "1"
 # Refusals that time alone will mend.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import ValidationError
 
 from audit.pointers import pointer_to
 from orchestrator.engine.released import Released
@@ -11,6 +11,7 @@ from orchestrator.engine.retries import Failure
 from orchestrator.workflows.binding import BindingError, bind_output
 from orchestrator.workflows.broken_rules import broken_rule
 from orchestrator.workflows.fitting import Fits, quick_check
+from orchestrator.workflows.judges import faults, judge_of
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 
 _EMPTY = {"minItems", "minLength", "minProperties"}
@@ -68,9 +69,9 @@ def errors_of(schema: Mapping[str, Any], value: Any) -> Iterator[ValidationError
         if len(_judges) >= _MOST_JUDGES:
             _judges.clear()
         # The schema is kept with it, so that no other object ever gets its id.
-        known = _judges[id(schema)] = (schema, quick_check(schema), Draft202012Validator(schema))
+        known = _judges[id(schema)] = (schema, quick_check(schema), judge_of(schema))
     _, quick, validator = known
-    return iter(()) if quick is not None and quick(value) else validator.iter_errors(value)
+    return iter(()) if quick is not None and quick(value) else faults(validator, value)
 
 
-_judges: dict[int, tuple[Mapping[str, Any], Fits | None, Draft202012Validator]] = {}
+_judges: dict[int, tuple[Mapping[str, Any], Fits | None, Any]] = {}

@@ -5,19 +5,18 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from audit.canonical import NotCanonical, canonical
 from audit.pointers import pointer_to
 from audit.refusals import Invalid
 from orchestrator.workflows.broken_rules import broken_rule
+from orchestrator.workflows.judges import faults, judge_of
 
 MOST = 5
 
 
 def problems_with(value: Any, schema: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """(JSON pointer, broken rule) of the first few problems; no schema, no problem."""
-    found = islice(Draft202012Validator(schema).iter_errors(value), MOST) if schema else []
+    found = islice(faults(judge_of(schema), value), MOST) if schema else []
     return [(pointer_to(problem.absolute_path) or "/", broken_rule(problem)) for problem in found]
 
 

@@ -13,6 +13,7 @@ from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.ids import new_id
 from audit.lifecycle import Moves, run
+from audit.moments import moment
 from audit.pointers import pointer_to
 from audit.refusals import Forbidden, Invalid, NotVisible
 from budgets.units import ActiveUnit, named
@@ -205,14 +206,12 @@ def _build(
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Raises Invalid for a time without an offset: it would be read as the time of wherever the server stands."""
+    """Raises Invalid for what is no time, or none that can be kept; without an offset it would be the time of wherever the
+    server stands."""
     if text is None:
         return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+    found = moment(text)
+    if found is None:
         words = "Write an RFC 3339 time with its offset: 2026-12-01T10:00:00+01:00."
         raise Invalid("This deadline is no moment.", errors=[("/envelope/deadline", "not_a_moment", words)])
     return found

@@ -19,6 +19,7 @@ from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
 from orchestrator.models.definition import names_hosts
+from orchestrator.workflows.schemas import schema_problems
 
 JSON = dict[str, Any]
 # Called with (field, message, remedy) for every error of one item.
@@ -180,6 +181,9 @@ def _check_schemas(item: JSON, say: Say) -> None:
         except SchemaError as error:
             path = ".".join([name, *(str(part) for part in error.path)])
             say(path, f"Not a JSON Schema (draft 2020-12): {error.message[:200]}", "Correct the schema.")
+            continue
+        for problem in schema_problems(item.get(name, {})):
+            say(name, f"{problem[0].upper()}{problem[1:]}", "Write what it refers to into the schema itself.")
 
 
 def _check_hosts(item: JSON, say: Say) -> None:

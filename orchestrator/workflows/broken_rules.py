@@ -5,6 +5,7 @@ from typing import Any, Final
 from jsonschema.exceptions import ValidationError
 
 from audit.canonical import canonical
+from orchestrator.workflows.judges import UNJUDGED
 
 LONGEST: Final = 200
 _KINDS: Final = {
@@ -21,6 +22,7 @@ _RULES: Final = {
     "format": "has to be written as {}", "pattern": "has to fit the pattern {}",
 }  # fmt: skip
 _OTHERS: Final = {
+    "$ref": UNJUDGED,
     "None": "may not be there",
     "uniqueItems": "may hold nothing twice",
     "additionalProperties": "holds a field that does not fit",

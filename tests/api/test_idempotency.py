@@ -8,13 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from rest_framework.renderers import JSONRenderer
 
 from orchestrator.models import Action, Agent, StoredReply
 from tests.api.conftest import Caller, cancel_order, make_token
 
 LOOK = {"tool": "orders.get", "arguments": {"order": "A1"}}
 KEY = {"Idempotency-Key": "case-7"}
+
+
+def _raise(error):
+    raise error
 
 
 @pytest.mark.django_db
@@ -26,6 +31,18 @@ class TestKey:
         assert (second[0], second[1]) == (first[0], first[1])
         assert second[2]["Idempotency-Replayed"] == "true"
         assert "Idempotency-Replayed" not in first[2]
+        assert Action.objects.count() == 1
+
+    @pytest.mark.parametrize("headers", [{}, KEY])
+    def test_or_none_an_answer_that_could_not_be_made_leaves_no_act(self, api, monkeypatch, headers):
+        """The database goes away between the act and its answer: whoever sends it again does it once."""
+        render, lost = JSONRenderer.render, [OperationalError("server closed the connection unexpectedly")]
+        monkeypatch.setattr(JSONRenderer, "render", lambda *a, **kw: _raise(lost.pop()) if lost else render(*a, **kw))
+
+        status, problem, _ = api.post("actions/", cancel_order("A-17"), **headers)
+        assert (status, problem["code"], Action.objects.count(), lost) == (503, "busy", 0, [])
+
+        assert api.post("actions/", cancel_order("A-17"), **headers)[0] == 201
         assert Action.objects.count() == 1
 
     def test_ignores_how_the_body_is_spelt(self, api):

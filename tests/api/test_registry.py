@@ -96,6 +96,7 @@ class TestImportTools:
                 {**WRITE, "name": "c", "compensate_with": "orders.restore"},
                 {**WRITE, "name": "d", "entry": "rm -rf"},
                 {**WRITE, "name": "e", "egress": ["erp.bank.example", "https://evil.example"]},
+                {**WRITE, "name": "f", "input_schema": {"$ref": "https://evil.example/order.json"}},
             ],
         )
 
@@ -108,6 +109,7 @@ class TestImportTools:
         assert any("item 7 (c): compensate_with: There is no tool 'orders.restore'" in line for line in lines)
         assert any("item 8 (d): entry:" in line for line in lines)
         assert any("item 9 (e): egress: “https://evil.example” names no host" in line for line in lines)
+        assert any("item 10 (f): input_schema: The reference" in line for line in lines)
         assert Tool.objects.count() == 0
 
     @pytest.mark.parametrize("items", [{}, "x", None, 3])

@@ -84,6 +84,20 @@ class TestExecutions:
 
         assert finance.post("executions/", body)[0] == 422
 
+    @pytest.mark.parametrize(
+        "deadline",
+        ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+14:00", "2500-01-01T00:00:00Z", "2027-01-01T00:00:00"],
+    )
+    def test_a_deadline_that_no_clock_will_show_is_refused_and_nothing_is_stored(self, finance, deadline):
+        """PostgreSQL takes years that Python cannot read back: one such row made lists and whole claims fail."""
+        before = Execution.objects.count()
+        body = {"workflow": "closing", "input": {"month": "2026-10"}, "envelope": {"deadline": deadline}}
+
+        status, problem, _ = finance.post("executions/", body)
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/envelope/deadline")
+        assert Execution.objects.count() == before
+
     def test_of_other_units_are_not_there(self, finance, api):
         execution = finance.get("executions/")[1]["results"][0]["id"]
 

@@ -1,0 +1,19 @@
+"""Times that come from outside, as text."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from django.utils.dateparse import parse_datetime
+
+# What every part can hold and show in any zone. PostgreSQL knows more years than Python, and Python odder offsets than it.
+YEARS: Final = range(1970, 2200)
+
+
+def moment(text: str) -> datetime | None:
+    """An RFC 3339 time with its offset, in UTC; or None."""
+    try:
+        found = parse_datetime(text)
+        at = found.astimezone(UTC) if found and found.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+    return at if at and at.year in YEARS else None
