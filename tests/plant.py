@@ -36,10 +36,10 @@ ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("reference", "booked_on", "amount", "currency", "counterparty", "document", "text")
 # What one bank row leads to: nothing, a posting nobody signs, one with one signature, one with two.
 ROWS = {
-    "matched": ("512.00", "INV-{0}", "Invoice INV-{0}"),
-    "fee": ("-{0}.90", "", "Card fee"),
-    "refund": ("-64.50", "CN-{0}", "Credit note CN-{0} chair returned"),
-    "large": ("2750.00", "", "Second payment as agreed"),
+    "matched": ("512.00", "Atelier", "INV-{0}", "Invoice INV-{0}"),
+    "fee": ("-{0}.90", "", "", "Card fee"),
+    "refund": ("-64.50", "Atelier", "CN-{0}", "Credit note CN-{0} chair returned"),
+    "large": ("2750.00", "Atelier", "", "Second payment as agreed"),
 }
 POSTED = ("fee", "refund", "large")
 PATIENCE = 60.0
@@ -58,8 +58,8 @@ def rows(number: int, kinds: tuple[str, ...]) -> dict[str, list[dict[str, str]]]
 
 
 def _row(reference: str, number: int, kind: str) -> dict[str, str]:
-    amount, document, text = (part.format(number) for part in ROWS[kind])
-    return dict(zip(COLUMNS, (reference, "2026-04-01", amount, "EUR", "Atelier", document, text), strict=True))
+    amount, *about = (part.format(number) for part in ROWS[kind])
+    return dict(zip(COLUMNS, (reference, "2026-04-01", amount, "EUR", *about), strict=True))
 
 
 class Worker:

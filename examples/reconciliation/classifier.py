@@ -33,7 +33,18 @@ ACCOUNTS = {
 _FEE = re.compile(r"\b(fee|fees|charge|charges|commission)\b", re.IGNORECASE)
 _INTEREST = re.compile(r"\binterest\b", re.IGNORECASE)
 _REFUND = re.compile(r"\b(refund|goodwill|chargeback)\b", re.IGNORECASE)
-_MONEY = re.compile(r"\b([A-Z]{3}) ?\d")
+# A code with an amount behind it, decimals and all: "USD 48200.00". Neither "INV 26127" nor a rate of five digits.
+_MONEY = re.compile(r"\b([A-Z]{3}) ?(?:\d+|\d{1,3}(?:[ ',.]\d{3})+)[.,]\d{2}(?![.,]?\d| ?%)")
+# ISO 4217, what people pay with: "VAT 19.00" is no money.
+_CODES = """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
+    COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR
+    ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK
+    MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF
+    SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU
+    UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+"""
+_CURRENCIES = frozenset(_CODES.split())
 _OUR_INVOICE, _OUR_CREDIT_NOTE = "INV-", "CN-"
 
 
@@ -110,9 +121,9 @@ def _explain(row: Row, paid: set[tuple[str, Decimal]]) -> Finding:
         return Finding("duplicate", f"{row.document} was already paid", row, None, row.amount)
     if row.amount < 0 and (row.document.startswith(_OUR_CREDIT_NOTE) or _REFUND.search(row.text)):
         return Finding("customer_refund", "money back to a customer, not booked", row, None, row.amount)
-    if _INTEREST.search(row.text):
+    if _is_the_banks_own(row) and _INTEREST.search(row.text):
         return Finding("interest", "interest of the bank, not booked", row, None, row.amount)
-    if _FEE.search(row.text):
+    if _is_the_banks_own(row) and _FEE.search(row.text):
         return Finding("bank_fee", "charge of the bank, not booked", row, None, row.amount)
     return Finding("missing_in_ledger", "nothing in the ledger fits; parked in suspense", row, None, row.amount)
 
@@ -138,9 +149,15 @@ def _touches_customer(kind: str, row: Row) -> bool:
     return kind == "customer_refund" or (kind == "duplicate" and row.document.startswith(_OUR_INVOICE))
 
 
+def _is_the_banks_own(row: Row) -> bool:
+    """What the bank itself takes or gives names nobody else and no document. A supplier's licence fee names both."""
+    return not row.counterparty and not row.document
+
+
 def _foreign(row: Row, other: Row) -> str:
+    """The other currency that either row names an amount in; empty if none."""
     named = _MONEY.findall(f"{row.text} {other.text}")
-    return next((currency for currency in named if currency != row.currency), "")
+    return next((code for code in named if code in _CURRENCIES and code != row.currency), "")
 
 
 def _days_apart(row: Row, other: Row) -> int:

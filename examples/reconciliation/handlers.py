@@ -18,6 +18,16 @@ Fields = dict[str, Any]
 ERP, LEDGER = "ERP_URL", "LEDGER_URL"
 READ_SECONDS = 2.0
 WRITE_SECONDS = 2.5
+# What the ERP says of a posting -> how the one who asks for it again is told.
+BOOKED = {
+    "complete": "an earlier run booked it",
+    "partial": "an earlier run left it half posted",
+    "reversed": "an earlier run booked it, and it was reversed since",
+}
+UNFINISHED = (
+    "an earlier run left it half posted, or it was reversed since;"
+    " to book a whole batch again that was reversed, give it a name of its own"
+)
 
 
 # Tools of the ledger
@@ -39,8 +49,13 @@ def fetch_batch(arguments: Fields, context: Any) -> Fields:
 
 
 def list_postings(arguments: Fields, context: Any) -> Fields:
-    """What an earlier run of the same batch has booked: whole postings, and those somebody must look at."""
-    found = _read(context, ERP, f"/postings?batch_id={quote(arguments['batch_id'], safe='')}")["postings"]
+    """What an earlier run of the same batch has booked: whole postings, and those somebody must look at.
+
+    A reversal is no adjustment: what tells of it is the posting it took back.
+    """
+    found = [
+        posting for posting in _postings("batch_id", arguments["batch_id"], context) if not _is_done_reversal(posting)
+    ]
     whole = [posting["reference"] for posting in found if posting["status"] == "complete"]
     return {
         "already_posted": sorted(set(whole)),
@@ -49,7 +64,12 @@ def list_postings(arguments: Fields, context: Any) -> Fields:
 
 
 def post_adjustment(arguments: Fields, context: Any) -> Fields:
-    """Book one adjustment. Under the same key the ERP completes what is missing and never books twice."""
+    """Book one adjustment. Under the same key the ERP completes what is missing and never books twice.
+
+    It does not compare references, and hours of signing may lie between `list_postings` and here: whether another
+    run of the same batch was faster is asked once more.
+    """
+    _refuse_if_booked_by_another(arguments["reference"], context)
     return _receipt(_write(context, ERP, "/postings", arguments))
 
 
@@ -120,7 +140,7 @@ def report(input: Fields, context: Any) -> Fields:
         f" {len(input['unsettled'])} rows need a bookkeeper."
     )
     attention = [f"{item['reference']}: {item['reason']}" for item in [*refused, *input["unsettled"]]]
-    attention += [f"{reference}: an earlier run left it half posted or reversed" for reference in unfinished]
+    attention += [f"{reference}: {UNFINISHED}" for reference in unfinished]
     return {"summary": summary, "needs_attention": attention}
 
 
@@ -141,8 +161,25 @@ def _parsed(fields: Fields, context: Any) -> Any:
         raise context.BusinessError(str(error)) from error
 
 
+def _refuse_if_booked_by_another(reference: str, context: Any) -> None:
+    for posting in _postings("reference", reference, context):
+        if posting["idempotency_key"] != context.idempotency_key:
+            raise context.BusinessError(
+                f"{posting['posting']} already carries this reference; {BOOKED[posting['status']]}"
+            )
+
+
+def _postings(name: str, value: str, context: Any) -> list[Fields]:
+    found: list[Fields] = _read(context, ERP, f"/postings?{name}={quote(value, safe='')}")["postings"]
+    return found
+
+
+def _is_done_reversal(posting: Fields) -> bool:
+    return bool(posting["reverses"]) and posting["status"] == "complete"
+
+
 def _happened(reference: str, context: Any) -> Fields:
-    found = _read(context, ERP, f"/postings?reference={quote(reference, safe='')}")["postings"]
+    found = _postings("reference", reference, context)
     if not found:
         return {"happened": "no", "result": None, "detail": f"the journal has no posting {reference}"}
     if len(found) > 1:

@@ -1,4 +1,8 @@
-"""Rows of the user's two files, read strictly: a wrong cell is named by file, line, column and remedy."""
+"""Rows of the user's two files, read strictly: a wrong cell is named by file, row, column and remedy.
+
+Rows count from the first below the header, and go by their reference: on which line of the file they stood is not
+told here, and blank lines and texts of several lines make it another number.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from decimal import Decimal
 
 COLUMNS = ("reference", "booked_on", "amount", "currency", "counterparty", "document", "text")
 MAY_BE_EMPTY = ("counterparty", "document", "text")
-HEADER_LINES = 1
 MOST_SHOWN = 10
 
 # 1234.56, 1,234.56, 1.234,56, 1 234,56 and whole numbers. "1.234" is turned down: it may be either.
@@ -60,17 +63,22 @@ def _parse(name: str, rows: Sequence[Cells], currency: str, problems: list[str])
         problems.append(_missing(name, missing, rows[0]))
         return []
     parsed = []
-    for number, cells in enumerate(rows, start=1 + HEADER_LINES):
-        where = f"{name} file, line {number}"
-        parsed += _row(where, cells, currency, problems)
+    for number, cells in enumerate(rows, start=1):
+        parsed += _row(_where(name, number, cells), cells, currency, problems)
     problems += _duplicates(name, rows)
     return parsed
 
 
 def _missing(name: str, missing: list[str], first: Cells) -> str:
     found = ", ".join(str(column) for column in first)
-    hint = "save it with commas between the cells" if ";" in found else "add it to the header line"
-    return f"{name} file, line 1: column {', '.join(missing)} is missing (found: {found}); {hint}"
+    separated = ";" in found or "\t" in found
+    hint = "save it with commas between the cells" if separated else "add it to the header line"
+    return f"{name} file: column {', '.join(missing)} is missing (found: {found}); {hint}"
+
+
+def _where(name: str, number: int, cells: Cells) -> str:
+    reference = (cells.get("reference") or "").strip()
+    return f"{name} file, row {number}" + (f" ({reference[:40]})" if reference else "")
 
 
 def _row(where: str, cells: Cells, currency: str, problems: list[str]) -> list[Row]:
@@ -109,11 +117,11 @@ def _wrong_cells(
 
 def _duplicates(name: str, rows: Sequence[Cells]) -> Iterable[str]:
     first_seen: dict[str, int] = {}
-    for number, cells in enumerate(rows, start=1 + HEADER_LINES):
+    for number, cells in enumerate(rows, start=1):
         reference = (cells.get("reference") or "").strip()
         if reference and first_seen.setdefault(reference, number) != number:
             yield (
-                f"{name} file, line {number}, column reference: {reference!r} already stands in line"
+                f"{name} file, row {number}, column reference: {reference!r} already stands in row"
                 f" {first_seen[reference]}; remove the copy"
             )
 

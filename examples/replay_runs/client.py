@@ -1,24 +1,29 @@
 """Holdpoint's API as an agent of any kind would call it: the standard library, a token, and a key per request.
 
-A request that got no answer is sent again with the same Idempotency-Key, which is what makes that safe.
+A request that got no answer, or only half of one, is sent again with the same Idempotency-Key, which is what makes that
+safe. So is one that was turned away for now: 429, 502, 503, 504, and what is still running.
 """
 
 import json
 import time
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
 TRIES = 5
 LONG_POLL_SECONDS = 30
+FOR_NOW = {429, 502, 503, 504}
+# A budget's window may begin anew in a month: that is said at once, and not slept through.
+LONGEST_PAUSE_SECONDS = 60
 
 
 class Refused(Exception):
     """Holdpoint said no. `code` is for programs, the text for people."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(f"{status} {problem.get('code')}: {problem.get('detail')}")
+        super().__init__(f"{status} {problem.get('code', 'no code')}: {problem.get('detail', 'no reason was given')}")
         self.code = problem.get("code", "")
 
 
@@ -62,16 +67,33 @@ class Holdpoint:
             headers["Idempotency-Key"] = key
         request = Request(urljoin(self._base, path), body, headers, method=method)
         for tried in range(1, TRIES + 1):
+            pause = 0.2 * 2**tried
             try:
                 with urlopen(request, timeout=LONG_POLL_SECONDS * 2) as answer:
                     return json.load(answer)
             except HTTPError as error:
-                problem = json.loads(error.read() or b"{}")
-                again = error.code == 503 or problem.get("code") == "still_running"
-                if not again or tried == TRIES:
+                problem = _problem(error)
+                pause = max(pause, _asked_to_wait(error))
+                again = error.code in FOR_NOW or problem.get("code") == "still_running"
+                if not again or tried == TRIES or pause > LONGEST_PAUSE_SECONDS:
                     raise Refused(error.code, problem) from None
-            except URLError:
+            except (OSError, HTTPException, ValueError):  # no connection, no time left, half an answer, no JSON
                 if tried == TRIES:
                     raise
-            time.sleep(0.2 * 2**tried)
+            time.sleep(pause)
         raise AssertionError("the last try returns or raises")
+
+
+def _problem(error: HTTPError) -> dict[str, Any]:
+    """What Holdpoint says of its no. A proxy before it says it in HTML, or hangs up half-way: then nothing is known."""
+    try:
+        problem = json.load(error)
+    except (OSError, HTTPException, ValueError):
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _asked_to_wait(error: HTTPError) -> float:
+    """Seconds, as Holdpoint writes it. A date, which a proxy may write, is left to our own pauses."""
+    seconds = error.headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdecimal() else 0.0

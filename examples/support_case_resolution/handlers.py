@@ -30,7 +30,9 @@ INTENTS = {
 }
 REFUNDED = ("charged_twice", "damaged_goods")
 _LEGAL = re.compile(r"\b(lawyer|solicitor|sue|court|legal action)\b", re.IGNORECASE)
-_AMOUNT = re.compile(r"EUR ?(\d{1,3}(?:,\d{3})*|\d+)\.(\d{2})")
+# An amount as a customer may write it, on either side of its currency; and the one way to write it that is read.
+_MENTIONED = re.compile(r"(?:\bEUR|€) ?(\d[\d.,]*)|(\d[\d.,]*[.,]\d+)(?= ?(?:EUR\b|€))", re.IGNORECASE)
+_AMOUNT = re.compile(r"(\d{1,3}(?:,\d{3})*|\d+)\.(\d{2})")
 _SUBJECT = re.compile(r"\b(?:order \d+|INV-\d+)", re.IGNORECASE)
 _PROMISES = re.compile(r"\b(guarantee|always|never again|compensation)\b", re.IGNORECASE)
 
@@ -52,7 +54,7 @@ def intake_classifier(input: Fields, context: Any) -> Fields:
         "confidence": SURE if len(intents) == 1 else TORN,
         "query": " ".join([*intents, message]),
         "subject": subject.group() if subject else "",
-        "claimed_amount": _claimed(message),
+        "claimed_amount": _claimed(intents[0], message, context),
     }
 
 
@@ -114,9 +116,27 @@ def find_update(arguments: Fields, context: Any) -> Fields:
 # Shared
 
 
-def _claimed(message: str) -> float:
-    found = _AMOUNT.search(message)
-    return float(f"{found[1].replace(',', '')}.{found[2]}") if found else 0.0
+def _claimed(intent: str, message: str, context: Any) -> float:
+    """The one amount the message names, else nothing. Where money goes out by it, a doubt is a person's to settle."""
+    amounts = _amounts(message)
+    read = [_read(amount) for amount in amounts]
+    if intent in REFUNDED and None in read:
+        odd = amounts[read.index(None)]
+        raise context.BusinessError(f"EUR {odd} is not written like EUR 1,140.00: a person must say what is claimed")
+    if intent in REFUNDED and len(read) > 1:
+        raise context.BusinessError(f"it names EUR {' and EUR '.join(amounts)}: a person must say what is claimed")
+    return next((amount for amount in read if amount is not None), 0.0)
+
+
+def _amounts(message: str) -> list[str]:
+    """Each amount once, as the customer wrote it, without the point that ends a sentence."""
+    written = ((behind or before).rstrip(".,") for behind, before in _MENTIONED.findall(message))
+    return list(dict.fromkeys(written))
+
+
+def _read(amount: str) -> float | None:
+    found = _AMOUNT.fullmatch(amount)
+    return float(f"{found[1].replace(',', '')}.{found[2]}") if found else None
 
 
 def _words(text: str) -> set[str]:

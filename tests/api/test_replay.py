@@ -7,9 +7,13 @@ that was written for the example.
 import os
 import sys
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import Decimal
+from http.client import RemoteDisconnected
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -26,6 +30,17 @@ SAMPLE = EXAMPLE / "sample"
 REAL = Path(os.environ.get("REPLAY_DATA", ROOT.parent / "shared" / "data" / "tau2_gpt41"))
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+OK = b'HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\n{"id": "a1"}'
+# What a server sends before it hangs up: an answer cut short, or what stands between it and the world says.
+NOTHING = b""
+HALF = OK[:-4]
+HALF_WITHOUT_LENGTH = b'HTTP/1.0 200 OK\r\n\r\n{"id": '
+BAD_GATEWAY = b"HTTP/1.0 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>No</html>"
+HALF_A_REFUSAL = b'HTTP/1.0 503 Unavailable\r\nContent-Length: 999\r\n\r\n{"code"'
+GATEWAY_TIMEOUT = b"HTTP/1.0 504 Gateway Timeout\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n\r\n[]"
+LIMITED = b'HTTP/1.0 429 Too Many Requests\r\nRetry-After: %d\r\n\r\n{"code": "limited", "detail": "Full."}'
+GONE_WRONG = b"HTTP/1.0 500 Internal Server Error\r\n\r\n<html>No</html>"
 
 
 @pytest.fixture
@@ -112,3 +127,82 @@ def test_the_60_recorded_runs_add_up_to_what_their_readme_says(example, live_ser
     assert decided == (71, 16)
     assert ends == {"succeeded": 447 - 13 - 16, "failed": 13, "rejected": 16}
     assert Decision.objects.count() == 87
+
+
+@contextmanager
+def playing(*answers):
+    """A server that sends these raw bytes, one for each request, and hangs up. None: it says nothing for a while."""
+    asked, left = [], list(answers)
+
+    class Conversation(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append((self.headers["Idempotency-Key"], self.rfile.read(int(self.headers["Content-Length"]))))
+            answer = left.pop(0)
+            if answer is None:
+                time.sleep(2)
+                return
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Conversation) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class TestTheClient:
+    @pytest.fixture
+    def post(self, example, monkeypatch):
+        """One POST against a server that gives these answers: what came of it, and what the server was asked."""
+        monkeypatch.setattr(example["client"], "LONG_POLL_SECONDS", 0.5)
+
+        def posted(*answers):
+            with playing(*answers) as (url, asked):
+                try:
+                    return example["client"].Holdpoint(url, "token").post("actions/", {"tool": "x"}, key="one"), asked
+                except Exception as error:
+                    return error, asked
+
+        return posted
+
+    @pytest.mark.parametrize(
+        "first",
+        [NOTHING, None, HALF, HALF_WITHOUT_LENGTH, BAD_GATEWAY, HALF_A_REFUSAL, GATEWAY_TIMEOUT, LIMITED % 0],
+        ids=["nothing", "too late", "half", "half, no length", "502", "half a 503", "504", "429"],
+    )
+    def test_sends_again_under_the_same_key_what_got_no_answer(self, post, first):
+        answer, asked = post(first, OK)
+
+        assert answer == {"id": "a1"}
+        assert asked == [("one", b'{"tool": "x"}')] * 2
+
+    def test_waits_as_long_as_it_is_asked_to(self, post):
+        began = time.monotonic()
+
+        answer, _ = post(LIMITED % 1, OK)
+
+        assert answer == {"id": "a1"}
+        assert time.monotonic() - began >= 1
+
+    def test_says_no_at_once_when_it_is_asked_to_wait_for_long(self, post):
+        refused, asked = post(LIMITED % 3600)
+
+        assert (refused.code, str(refused), len(asked)) == ("limited", "429 limited: Full.", 1)
+
+    def test_does_not_send_again_what_failed_for_good(self, post):
+        refused, asked = post(GONE_WRONG)
+
+        assert (refused.code, str(refused), len(asked)) == ("", "500 no code: no reason was given", 1)
+
+    def test_gives_up_in_the_end(self, post, example, monkeypatch):
+        monkeypatch.setattr(example["client"], "TRIES", 2)
+
+        error, asked = post(NOTHING, NOTHING)
+
+        assert (type(error), len(asked)) == (RemoteDisconnected, 2)

@@ -33,9 +33,9 @@ def support(world, settings, tmp_path):
         yield crm
 
 
-def resolved(world, number):
+def resolved(world, number, **changes):
     execution = executions.start(
-        workflow="support_case_resolution", input=CASES[f"CASE-{number}"], unit="support", by=world.ada
+        workflow="support_case_resolution", input=CASES[f"CASE-{number}"] | changes, unit="support", by=world.ada
     )
     drive(execution)
     return execution
@@ -75,6 +75,16 @@ class TestAReplyThatIsLost:
         assert execution.status == "succeeded"
         assert attempts(execution, "commit") == [("failed", "unknown_outcome"), ("succeeded", "")]
         assert len(support.get("/books")["updates"]) == 1
+
+
+class TestAnAmountInDoubt:
+    def test_is_refunded_by_nobody_until_a_person_says_what_is_claimed(self, world, support):
+        message = "Twelve chairs of order 5521 are damaged. We paid EUR 1.140,00 for them."
+        execution = resolved(world, 1002, message=message)
+
+        assert statuses(execution)["triage"] == "awaiting_approval"
+        assert "EUR 1.140,00 is not written like EUR 1,140.00" in asked(execution).reasons[0]
+        assert support.get("/books")["updates"] == []
 
 
 class TestWhatRulesMustNotAnswer:

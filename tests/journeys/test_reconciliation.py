@@ -94,6 +94,21 @@ class TestEveryNastyWay:
         assert "alert.empty_result" in trail.story(execution.pk)
 
 
+class TestTheSameFilesAgain:
+    def test_while_the_first_run_waits_for_its_signature_are_booked_once(self, plant):
+        number = next(NUMBERS)
+        first, second = [plant.wait_for(plant.order(number, "matched", "refund"), "waiting") for _ in range(2)]
+
+        for execution in (first, second):
+            (request,) = requests_of(execution)
+            sign(request, plant.world.grace)
+            assert plant.wait_for(execution).status == "succeeded"
+
+        assert "1 adjustments posted" in first.output["summary"]
+        assert "0 adjustments posted, 0 were in the books already, 1 turned down" in second.output["summary"]
+        assert "already carries this reference" in second.output["needs_attention"][0]
+
+
 class TestSignatures:
     def test_none_for_a_small_one_two_for_a_large_one_one_for_a_customers(self, plant):
         execution = plant.wait_for(plant.order(next(NUMBERS), "matched", "fee", "refund", "large"), "waiting")

@@ -46,8 +46,23 @@ KINDS = [
     ("missing_in_ledger", cells("B-1", "99.94", document="INV-1"), "0"),
     ("fx_difference", cells("B-1", "104.90", document="INV-1", text="USD 112.00"), "4.90"),
     ("missing_in_ledger", cells("B-1", "105.10", document="INV-1", text="USD 112.00"), "0"),
-    ("bank_fee", cells("B-1", "-9.90", text="Card fee March"), "-9.90"),
-    ("interest", cells("B-1", "21.37", text="Credit interest"), "21.37"),
+    ("fx_difference", cells("B-1", "104.90", document="INV-1", text="GBP 1.450,00 rate 1.17920"), "4.90"),
+    # What looks like money and is none explains no difference: a number of an invoice, a tax, a rate, a share.
+    ("missing_in_ledger", cells("B-1", "95.10", document="INV-1", text="INV 26127"), "0"),
+    ("missing_in_ledger", cells("B-1", "95.10", document="INV-1", text="Paint VAT 19% incl"), "0"),
+    ("missing_in_ledger", cells("B-1", "95.10", document="INV-1", text="VAT 19.00 incl"), "0"),
+    ("missing_in_ledger", cells("B-1", "95.10", document="INV-1", text="USD 112"), "0"),
+    ("missing_in_ledger", cells("B-1", "95.10", document="INV-1", text="at USD 1.05880"), "0"),
+    ("missing_in_ledger", cells("B-1", "95.10", document="INV-1", text="TOP 19.00%"), "0"),
+    ("missing_in_ledger", cells("B-1", "95.10", document="INV-1", text="EUR 112.00"), "0"),
+    ("bank_fee", cells("B-1", "-9.90", counterparty="", text="Card fee March"), "-9.90"),
+    ("bank_fee", cells("B-1", "-38.50", counterparty="", text="Charges for foreign payment BILL-8790"), "-38.50"),
+    ("interest", cells("B-1", "21.37", counterparty="", text="Credit interest"), "21.37"),
+    # Somebody's money is not the bank's own, whatever they call it.
+    ("missing_in_ledger", cells("B-1", "-900.00", document="BILL-99", text="Licence fee Q2"), "-900.00"),
+    ("missing_in_ledger", cells("B-1", "900.00", text="Monthly fee INV-77"), "900.00"),
+    ("missing_in_ledger", cells("B-1", "-900.00", counterparty="", document="BILL-99", text="Fee"), "-900.00"),
+    ("missing_in_ledger", cells("B-1", "21.37", text="Interest on the deposit"), "21.37"),
     ("customer_refund", cells("B-1", "-64.50", document="CN-7"), "-64.50"),
     ("customer_refund", cells("B-1", "-64.50", text="Refund for late delivery"), "-64.50"),
     ("missing_in_ledger", cells("B-1", "4860.00", text="Payment as agreed"), "4860.00"),
@@ -84,14 +99,17 @@ class TestClassify:
         assert kinds([cells("B-1", "5.00")], ledger)[1] == ("missing_in_bank", "GL-1", Decimal(0))
 
     def test_reports_a_ledger_row_the_bank_never_saw_without_adjusting_anything(self) -> None:
-        found = kinds([cells("B-1", "-9.90", text="Card fee")], [LEDGER_ROW])
+        found = kinds([cells("B-1", "-9.90", counterparty="", text="Card fee")], [LEDGER_ROW])
 
         assert found[1] == ("missing_in_bank", "GL-1", Decimal(0))
 
 
 class TestAdjustments:
     def test_debits_the_expense_when_the_bank_holds_less_and_the_bank_when_it_holds_more(self) -> None:
-        bank = [cells("B-1", "-9.90", text="fee"), cells("B-2", "21.37", text="interest")]
+        bank = [
+            cells("B-1", "-9.90", counterparty="", text="fee"),
+            cells("B-2", "21.37", counterparty="", text="interest"),
+        ]
         found = classifier.classify(*rows.parse_files(bank, [LEDGER_ROW], "EUR"))
 
         fee, interest = classifier.adjustments(found, "B-0123456789abcdef")
@@ -135,11 +153,11 @@ def _tier(item: dict[str, Any]) -> str:
 
 GOOD = cells("B-1", "5.00")
 BAD_ROWS = [
-    (cells("B-1", "5,0"), "bank file, line 2, column amount: '5,0' is not an amount; write it like -1234.56"),
+    (cells("B-1", "5,0"), "bank file, row 1 (B-1), column amount: '5,0' is not an amount; write it like -1234.56"),
     (cells("B-1", "1.250"), "column amount: '1.250' is not an amount"),
     (cells("B-1", "0.00"), "column amount: it is zero; remove the row"),
     (cells("B-1", ""), "column amount: the cell is empty; fill it in"),
-    (cells("", "5.00"), "column reference: the cell is empty"),
+    (cells("", "5.00"), "bank file, row 1, column reference: the cell is empty"),
     (
         cells("B-1", "5.00", booked_on="05/06/2026"),
         "'05/06/2026' is not a date; write 2026-03-31 or 31.03.2026",
@@ -147,8 +165,9 @@ BAD_ROWS = [
     (cells("B-1", "5.00", booked_on="2026-02-30"), "'2026-02-30' is not a date"),
     (cells("B-1", "5.00", currency="USD"), "'USD' in a batch of 'EUR'; reconcile each currency on its own"),
     ({**GOOD, "amount": None}, "column amount: the cell is empty"),
-    ({"reference": "B-1"}, "bank file, line 1: column booked_on, amount, currency"),
+    ({"reference": "B-1"}, "bank file: column booked_on, amount, currency"),
     ({"reference;amount": "B-1;5,00"}, "save it with commas between the cells"),
+    ({"reference\tamount": "B-1\t5,00"}, "save it with commas between the cells"),
 ]
 
 
@@ -161,7 +180,7 @@ class TestReadingFiles:
         assert message in str(refusal.value)
 
     def test_refuses_a_reference_that_stands_twice_in_one_file(self) -> None:
-        with pytest.raises(rows.BadRows, match=r"ledger file, line 3.*'B-1' already stands in line 2"):
+        with pytest.raises(rows.BadRows, match=r"ledger file, row 2, .*'B-1' already stands in row 1"):
             rows.parse_files([GOOD], [GOOD, GOOD], "EUR")
 
     def test_refuses_a_file_without_rows(self) -> None:
@@ -182,10 +201,10 @@ class TestReadingFiles:
             rows.parse_files(*sample("broken"), "EUR")
 
         assert [line.split(":")[0] for line in str(refusal.value).splitlines()] == [
-            "bank file, line 3, column booked_on",
-            "bank file, line 4, column amount",
-            "bank file, line 5, column currency",
-            "bank file, line 6, column reference",
+            "bank file, row 2 (BS-0502), column booked_on",
+            "bank file, row 3 (BS-0503), column amount",
+            "bank file, row 4 (BS-0504), column currency",
+            "bank file, row 5, column reference",
         ]
 
     @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,14 @@ def _read(path: Path) -> list[Fields]:
         return list(csv.DictReader(file))
 
 
-def run(given: Fields) -> Fields:
+UNTIL_POSTING = ("register_batch", "fetch_batch", "list_postings", "classify_batch")
+POSTING = ("post_adjustments", "report")
+
+
+def run(given: Fields, steps: tuple[str, ...] = (*UNTIL_POSTING, *POSTING)) -> Fields:
     """The steps of workflow.yaml in order, each over the input and what came before; keys of its own."""
     known, context = dict(given), Ungated(handlers, key=uuid4().hex)
-    for step in (
-        "register_batch",
-        "fetch_batch",
-        "list_postings",
-        "classify_batch",
-        "post_adjustments",
-        "report",
-    ):
+    for step in steps:
         known |= getattr(handlers, step)(known, context)
     return known
 
@@ -81,6 +79,27 @@ class TestRun:
         assert "0 adjustments posted, 3 were in the books already" in again["summary"]
         assert world.erp.get("/books")["totals"]["postings"] == 3
 
+    def test_that_looked_before_another_run_posted_turns_down_what_is_booked_meanwhile(self, world: World) -> None:
+        first, second = run(files(), UNTIL_POSTING), run(files(), UNTIL_POSTING)
+
+        run(first, POSTING)
+        late = run(second, POSTING)
+
+        assert world.erp.get("/books")["totals"]["postings"] == 3
+        assert (len(late["posted"]), len(late["refused"])) == (0, 3)
+        assert "P-000001 already carries this reference; an earlier run booked it" in late["needs_attention"][0]
+
+    def test_of_a_batch_that_was_reversed_posts_nothing_and_names_what_was_reversed(self, world: World) -> None:
+        before = run(files())
+        for number, posted in enumerate(before["posted"]):
+            handlers.reverse_adjustment(posted, Ungated(handlers, f"undo {number}"))
+
+        again = run(files())
+
+        assert "0 adjustments posted, 0 were in the books already" in again["summary"]
+        told = [line.partition(":")[0] for line in again["needs_attention"] if "reversed since" in line]
+        assert told == sorted(posted["reference"] for posted in before["posted"])
+
     def test_under_another_batch_name_is_another_batch(self, world: World) -> None:
         first, second = run(files()), run({**files(), "batch": "friday"})
 
@@ -90,7 +109,7 @@ class TestRun:
     def test_leaves_what_an_earlier_run_half_posted_to_a_person(self, world: World) -> None:
         known = handlers.register_batch(files(), Ungated(handlers))
         reference = f"ADJ-{known['batch_id'][2:10]}-BS-0402"
-        world.erp.plan("timeout_after_partial", seconds=0)
+        world.erp.plan("timeout_after_partial", seconds=0, match={"method": "POST"})
         with pytest.raises(UnknownOutcome):
             handlers.post_adjustment(adjustment(reference=reference, batch_id=known["batch_id"]), Ungated(handlers))
 
@@ -110,7 +129,7 @@ class TestRun:
 
 class TestRegister:
     def test_refuses_broken_files_before_anything_is_uploaded(self, world: World) -> None:
-        with pytest.raises(BusinessError, match="bank file, line 3, column booked_on"):
+        with pytest.raises(BusinessError, match=r"bank file, row 2 \(BS-0502\), column booked_on"):
             handlers.register_batch(files(SMALL.parent / "broken"), Ungated(handlers))
 
         assert world.ledger.get("/books")["batches"] == []
@@ -149,7 +168,7 @@ class TestPostingThatNobodyAnsweredFor:
     def test_is_unknown_then_found_by_its_business_key_then_posted_exactly_once(
         self, world: World, mode: str, happened: str
     ) -> None:
-        world.erp.plan(mode, seconds=2)
+        world.erp.plan(mode, seconds=2, match={"method": "POST"})
 
         with pytest.raises(UnknownOutcome):
             handlers.post_adjustment(adjustment(), Ungated(handlers))
@@ -168,9 +187,41 @@ class TestPostingThatNobodyAnsweredFor:
 
     def test_is_for_a_person_when_two_postings_carry_its_reference(self, world: World) -> None:
         for key in ("one", "two"):
-            handlers.post_adjustment(adjustment(), Ungated(handlers, key))
+            world.erp.ask("POST", "/postings", adjustment(), key=key)
 
         assert handlers.find_posting(adjustment(), Ungated(handlers))["happened"] == "unknown"
+
+
+class TestPostingWhatAnotherRunHasBooked:
+    @pytest.mark.parametrize(
+        ("state", "words"),
+        [
+            ("complete", "an earlier run booked it"),
+            ("partial", "an earlier run left it half posted"),
+            ("reversed", "an earlier run booked it, and it was reversed since"),
+        ],
+    )
+    def test_is_refused_before_anything_is_sent(self, world: World, state: str, words: str) -> None:
+        if state == "partial":
+            world.erp.plan("timeout_after_partial", seconds=0)
+        with suppress(ConnectionError):
+            world.erp.ask("POST", "/postings", adjustment(), key="an earlier run")
+        if state == "reversed":
+            handlers.reverse_adjustment(adjustment(), Ungated(handlers, "undo"))
+        before = world.erp.get("/books")["totals"]
+
+        with pytest.raises(BusinessError, match=f"P-000001 already carries this reference; {words}$"):
+            handlers.post_adjustment(adjustment(), Ungated(handlers))
+
+        assert world.erp.get("/books")["totals"] == before
+
+    def test_waits_when_the_erp_cannot_be_asked(self, world: World) -> None:
+        world.erp.plan("down", match={"method": "GET"})
+
+        with pytest.raises(SystemFault):
+            handlers.post_adjustment(adjustment(), Ungated(handlers))
+
+        assert world.erp.get("/books")["totals"]["postings"] == 0
 
 
 class TestReversal:

@@ -38,6 +38,11 @@ def judged(case_id: str) -> Fields:
     return known
 
 
+def classified(message: str) -> Fields:
+    found: Fields = handlers.intake_classifier({"case_id": "CASE-1", "message": message}, Ungated(handlers))
+    return found
+
+
 class TestJudging:
     @pytest.mark.parametrize(
         ("case_id", "intent", "refund", "confidence", "score"),
@@ -63,6 +68,38 @@ class TestJudging:
     def test_leaves_what_rules_must_not_answer_to_a_person(self, case_id: str) -> None:
         with pytest.raises(BusinessError, match="a person must"):
             handlers.intake_classifier(CASES[case_id], Ungated(handlers))
+
+    @pytest.mark.parametrize(
+        ("message", "claimed"),
+        [
+            ("Broken. We paid EUR 1,140.00.", 1140.00),
+            ("Broken. We paid 1,140.00 EUR for it", 1140.00),
+            ("Broken. We paid €89.90, yes, EUR 89.90, for order 5521", 89.90),
+            ("Order 5521 EUR 89.90 came broken", 89.90),
+            ("Broken. What now?", 0),
+        ],
+    )
+    def test_reads_the_one_amount_a_message_names(self, message: str, claimed: float) -> None:
+        assert classified(message)["claimed_amount"] == claimed
+
+    @pytest.mark.parametrize(
+        ("message", "words"),
+        [
+            ("Twelve chairs of order 5521 are damaged. We paid EUR 1.140,00 for them.", "EUR 1.140,00 is not written"),
+            ("Damaged. We paid 1.140,00 EUR.", "EUR 1.140,00 is not written"),
+            ("Damaged, EUR 89.905", "EUR 89.905 is not written"),
+            ("Damaged, EUR 1,14.00", "EUR 1,14.00 is not written"),
+            ("Damaged, EUR 1 140.00", "EUR 1 is not written"),
+            ("Damaged, shipping was EUR 5.00, chairs EUR 1,140.00", "it names EUR 5.00 and EUR 1,140.00"),
+            ("Damaged: 5.00 EUR 1,140.00", "it names EUR 5.00 and EUR 1,140.00"),
+        ],
+    )
+    def test_leaves_an_amount_in_doubt_to_a_person_where_it_would_be_refunded(self, message: str, words: str) -> None:
+        with pytest.raises(BusinessError, match=f"{words}.*: a person must say what is claimed"):
+            classified(message)
+
+    def test_minds_no_amount_where_nothing_is_refunded(self) -> None:
+        assert classified("I cannot log in to pay EUR 1.140,00 and EUR 5.00")["claimed_amount"] == 5.00
 
     def test_quotes_the_rule_that_applies_and_names_the_refund(self) -> None:
         reply = judged("CASE-1001")["reply"]

@@ -20,7 +20,7 @@ from audit.models import AuditEvent
 from budgets.models import Budget, BusinessUnit
 from budgets.permissions import grant
 from orchestrator.management.commands._demo_costs import write as write_costs
-from orchestrator.management.commands.execute import _csv
+from orchestrator.management.commands._input_files import read_csv
 from orchestrator.models import Execution, Release
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_policies
@@ -217,7 +217,7 @@ def _first_execution() -> None:
     operator = get_user_model().objects.get(username="operator")
     executions.start(
         workflow="reconciliation",
-        input={"bank": _csv(data / "bank.csv"), "ledger": _csv(data / "ledger.csv"), "currency": "EUR"},
+        input={"bank": read_csv(data / "bank.csv"), "ledger": read_csv(data / "ledger.csv"), "currency": "EUR"},
         unit="finance",
         by=person(operator.pk, operator.get_username()),
     )

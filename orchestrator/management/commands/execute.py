@@ -1,9 +1,8 @@
 """`manage.py execute WORKFLOW --input name=FILE --unit UNIT [--wait]`: run a workflow on your own files."""
 
-import csv
-import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from approvals.models import ApprovalRequest
 from audit.actors import Actor, person, system
 from audit.addresses import in_full
 from audit.refusals import Invalid, Refusal
+from orchestrator.management.commands._input_files import MAX_FILE_BYTES, read_csv, read_json
 from orchestrator.models import Attempt, DeadLetter, Execution
 from orchestrator.operations import executions
 
-MAX_FILE_BYTES = 10 * 1024 * 1024
+READERS: dict[str, Callable[[Path], Any]] = {".csv": read_csv, ".json": read_json}
 POLL_SECONDS = 0.2
 WAIT_HELP = (
     "keep waiting, also while people decide, until the execution ends (exit status 1 unless it succeeds) or Ctrl-C, "
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         try:
             execution = executions.start(
                 workflow=options["workflow"],
-                input=dict(_input(item) for item in options["input"]),
+                input=_inputs(options["input"]),
                 unit=options["unit"],
                 by=_asker(options["username"]),
                 business_key=options["business_key"],
@@ -128,41 +128,29 @@ def _asker(username: str) -> Actor:
     return person(user.pk, user.get_username())
 
 
+def _inputs(items: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in items:
+        name, value = _input(item)
+        if name in found:
+            raise CommandError(f"--input {name}: it is given twice. Give each name once.")
+        found[name] = value
+    return found
+
+
 def _input(item: str) -> tuple[str, Any]:
     name, separator, value = item.partition("=")
     if not separator or not name:
         raise CommandError(f"--input {item}: write it as NAME=FILE or NAME=VALUE.")
     path = Path(value)
-    if path.suffix.lower() not in {".csv", ".json"}:
+    read = READERS.get(path.suffix.lower())
+    if read is None:
         return name, value
-    if not path.is_file():
-        raise CommandError(f"--input {name}: there is no file {value}.")
+    # Not `path.is_file()`: that fails where the text is too long to be a name.
+    if not os.path.isfile(value):
+        raise CommandError(
+            f"--input {name}: there is no file {value[:200]}. What ends in .csv or .json is read as a file."
+        )
     if path.stat().st_size > MAX_FILE_BYTES:
         raise CommandError(f"--input {name}: {value} is larger than {MAX_FILE_BYTES // 1024 // 1024} MB.")
-    return name, _csv(path) if path.suffix.lower() == ".csv" else _json(path)
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CommandError(f"{path}: {error}. Save it as UTF-8 JSON.") from None
-
-
-def _csv(path: Path) -> list[dict[str, str]]:
-    """Rows as text, exactly as written. Every row must have every column."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CommandError(f"{path}: {error}. Save it as UTF-8 CSV.") from None
-    names = reader.fieldnames or []
-    if not names or len(set(names)) != len(names):
-        raise CommandError(f"{path}: line 1: the header must name every column once.")
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise CommandError(
-                f"{path}: line {number}: {len(names)} columns are expected. Check for a stray or missing comma."
-            )
-    return rows
+    return name, read(path)
