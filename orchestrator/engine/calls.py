@@ -19,7 +19,7 @@ from budgets.pricing import Usage
 from budgets.reserving import OverBudget
 from orchestrator.engine import caps, probes
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.doubts import settle_doubt
+from orchestrator.engine.doubts import settle_doubt, wait_for_a_person
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
@@ -266,16 +266,22 @@ def _carry_out(segment: Segment, action: Action) -> CallOutcome | None:
         if canonical(now) != action.record:
             why = "the record changed after people approved; asked again"
             void_granted(action_id=action.pk, by=ENGINE, why=why, holder=segment.fence)
-            return None
+            return _asked_anew(segment, action)
     try:
         ticket = redeem(action_id=action.pk, by=ENGINE, fence=segment.fence)
     except Void:
-        return None
+        return _asked_anew(segment, action)
     except Stopped as refusal:
         return Halted(refusal.message)
     except (Limited, OverBudget) as refusal:
         return refusal
     return _dispatch(segment, ticket)
+
+
+def _asked_anew(segment: Segment, action: Action) -> CallOutcome | None:
+    """The approval opens nothing any more: people are asked again. What may have happened already, a person finds out first."""
+    action.refresh_from_db()
+    return wait_for_a_person(segment, action) if action.in_doubt else None
 
 
 def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:

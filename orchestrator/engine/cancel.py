@@ -16,6 +16,7 @@ from audit.refusals import Stale
 from budgets.reserving import release
 from orchestrator.engine.letters import end_letters
 from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.reconcile import back_in_doubt
 from orchestrator.models import Action, Attempt
 from orchestrator.statuses import EXECUTION, STEP, ActionStatus, AttemptStatus, StepStatus
 
@@ -49,9 +50,12 @@ def _end_attempts(execution_id: UUID, by: Actor, why: str) -> None:
 
 
 def _end_actions(execution_id: UUID, by: Actor, why: str) -> None:
-    """Not yet sent: taken back. Sent (redeemed) ones stay open for their report, because their effect is real."""
+    """Not yet sent: taken back. Sent ones stay open for their report, or for whoever finds out, because their effect is real."""
     open_actions = Action.objects.select_for_update().filter(
         execution_id=execution_id, status__in=[ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED]
     )
     for action in open_actions:
+        if action.in_doubt and action.status == ActionStatus.GRANTED:
+            back_in_doubt(action, by=by, why=why)
+            continue
         move(action, to=ActionStatus.WITHDRAWN, by=by, why=why, finished_at=Now())

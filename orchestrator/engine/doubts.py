@@ -44,6 +44,11 @@ def _unread(segment: Segment, action: Action, failure: Failure) -> Failure:
     return _park(segment, action, can_be_looked_up=True)
 
 
+def wait_for_a_person(segment: Segment, action: Action) -> Failure:
+    """It may have happened, and it must not be sent again as it is: somebody says what became of it."""
+    return _park(segment, action, can_be_looked_up=False)
+
+
 def _park(segment: Segment, action: Action, *, can_be_looked_up: bool) -> Failure:
     again = reconcile.look_again_later(action_id=action.pk, can_be_looked_up=can_be_looked_up, holder=segment.fence)
     looked = f"{LOOKS} looks into its books found no answer" if can_be_looked_up else "nobody can look it up"

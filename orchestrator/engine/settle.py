@@ -30,9 +30,9 @@ from orchestrator.engine.retries import Failure, GiveUp
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.successes import Success
 from orchestrator.gate.locks import lock_execution, lock_requests_under
-from orchestrator.gate.reconcile import mark_unknown
-from orchestrator.models import Attempt, Execution, Step
-from orchestrator.statuses import AttemptStatus, StepStatus
+from orchestrator.gate.reconcile import back_in_doubt, mark_unknown
+from orchestrator.models import Action, Attempt, Execution, Step
+from orchestrator.statuses import ActionStatus, AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
 
 
@@ -222,7 +222,15 @@ def _after(seconds: float) -> Any:
 def _end_badly(
     execution: Execution, step: Step, spec: StepSpec, failure: Failure, *, to: str, keep: dict[str, Any], why: str = ""
 ) -> None:
-    """The end of trying: a person if the workflow says so, else the terminal status, with a letter where one is owed."""
+    """The end of trying: a person if the workflow says so, else the terminal status, with a letter where one is owed.
+
+    Nobody and nothing stands in for a call that may have happened: a person says first what became of it.
+    """
+    in_doubt = _left_in_doubt(step, failure)
+    if in_doubt and (spec.fallback or spec.on_error == "route_to_human"):
+        words = f"{failure.message} {in_doubt} may have happened: a person has to say first."
+        move(step, to=StepStatus.UNKNOWN_OUTCOME, by=ENGINE, why=words[:1000], due_at=None, **keep)
+        return
     if spec.on_error == "route_to_human":
         route_to_human(execution, step, spec, failure)
         move(step, to=StepStatus.AWAITING_APPROVAL, by=ENGINE, why="routed to a person", due_at=None, **keep)
@@ -230,3 +238,12 @@ def _end_badly(
     move(step, to=to, by=ENGINE, why=why or failure.message[:1000], finished_at=Now(), due_at=None, **keep)
     if to == StepStatus.DEAD_LETTER:
         write_letter(execution, step, spec, failure)
+
+
+def _left_in_doubt(step: Step, failure: Failure) -> str:
+    """The tool of a call of this step that may have happened, or "". None of them is left looking as if it were to be sent."""
+    doubted = list(Action.objects.select_for_update().filter(step_id=step.pk, in_doubt=True).order_by("occurrence"))
+    for action in doubted:
+        if action.status == ActionStatus.GRANTED:
+            back_in_doubt(action, by=ENGINE, why=failure.message[:1000])
+    return doubted[0].tool if doubted else ""

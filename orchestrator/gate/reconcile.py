@@ -82,18 +82,22 @@ def follow(action: Action, happened: Happened, *, by: Actor, why: str, result: A
             finished_at=Now(),
             failure_class="",
             message="",
+            in_doubt=False,
             **_NO_LOOKS,
         )
         mark_undone(action, by=by, why=why)
     elif happened in {"no", "partly"}:
-        move(action, to=ActionStatus.GRANTED, by=by, why=why or "it did not happen", fence=None, **_NO_LOOKS)
+        # Of what happened in part, the part is still there.
+        is_there = action.in_doubt and happened == "partly"
+        told: dict[str, Any] = {"fence": None, "in_doubt": is_there, **_NO_LOOKS}
+        move(action, to=ActionStatus.GRANTED, by=by, why=why or "it did not happen", **told)
     announce(action)
 
 
 def close_unsent(action: Action, *, by: Actor, why: str) -> None:
     """It did not happen, and nobody waits for it to happen: the locked unknown action ends as failed."""
     columns: dict[str, Any] = {"failure_class": "system", "message": f"It did not happen: {why}", "finished_at": Now()}
-    move(action, to=ActionStatus.FAILED, by=by, why=why, **columns, **_NO_LOOKS)
+    move(action, to=ActionStatus.FAILED, by=by, why=why, in_doubt=False, **columns, **_NO_LOOKS)
     announce(action)
 
 
@@ -138,6 +142,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
             why=why,
             failure_class="unknown_outcome",
             message=why,
+            in_doubt=action.effect != "read",
             next_look_at=remind_after(),
         )
         observe(action)
@@ -151,6 +156,13 @@ def regrant(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None)
     action = _locked(action_id, holder)
     move(action, to=ActionStatus.GRANTED, by=by, why=why, fence=None, **_NO_LOOKS)
     return action
+
+
+def back_in_doubt(action: Action, *, by: Actor, why: str) -> None:
+    """The locked action was granted again after a send that may have happened, and is not sent again: as open as before."""
+    columns: dict[str, Any] = {"failure_class": "unknown_outcome", "message": why, "next_look_at": remind_after()}
+    move(action, to=ActionStatus.UNKNOWN, by=by, why=why, **columns)
+    announce(action)
 
 
 def _locked(action_id: UUID, holder: UUID | None) -> Action:

@@ -25,6 +25,7 @@ from orchestrator.gate.duties import duties_of_agents
 from orchestrator.gate.limits import admit
 from orchestrator.gate.locks import lock_action, refuse_foreign, refuse_without_lease
 from orchestrator.gate.propose import WORKFLOW, facts_of, judge
+from orchestrator.gate.reconcile import back_in_doubt
 from orchestrator.gate.snapshot import digest_of
 from orchestrator.gate.stopped import refuse_stopped
 from orchestrator.models import Action, Agent, Execution, Tool
@@ -188,6 +189,9 @@ def _void(action_id: UUID, *, by: Actor, why: str, holder: UUID | None = None) -
         refuse_without_lease(action.step_id, holder)
     if action.status == ActionStatus.GRANTED:
         approvals.void(subject_id=action.pk, by=by, why=why)
+        if action.in_doubt:
+            back_in_doubt(action, by=by, why=why)
+            return
         move(action, to=ActionStatus.VOID, by=by, why=why, finished_at=Now())
         announce(action)
 

@@ -54,17 +54,20 @@ def report(
         raise Stale("This call belongs to a step that runs here: its worker reports it. Nothing was recorded.")
     if action.status != ActionStatus.REDEEMED or action.fence != fence:
         raise Stale(f"This fence no longer counts: the action is {action.status}. Nothing was recorded.")
+    to = _ends_as(action, outcome)
+    is_open = to == ActionStatus.UNKNOWN
     move(
         action,
-        to=ENDS_AS[outcome],
+        to=to,
         by=by,
         why=message[:1000],
         guard={"fence": fence},
         result=result,
         failure_class=failure_class or FAILURE_CLASS.get(outcome, ""),
         message=message,
-        finished_at=None if outcome == "unknown" else Now(),
-        **({"next_look_at": remind_after()} if outcome == "unknown" else {}),
+        finished_at=None if is_open else Now(),
+        in_doubt=is_open and action.effect != "read",
+        **({"next_look_at": remind_after()} if is_open else {}),
     )
     observe(action)
     if outcome == "success":
@@ -77,6 +80,11 @@ def report(
     release(action, ran=True)
     announce(action)
     return action
+
+
+def _ends_as(action: Action, outcome: Outcome) -> ActionStatus:
+    """That this send did nothing says nothing of an earlier one. Where the other side answers, it answers for its key."""
+    return ActionStatus.UNKNOWN if outcome == "system_error" and action.in_doubt else ENDS_AS[outcome]
 
 
 def place_of(action: Action) -> budgets.Place:

@@ -92,6 +92,8 @@ class Action(Governed):
     failure_class = models.TextField(default="")
     message = models.TextField(default="")
     undoes_id = models.UUIDField(null=True)
+    # An earlier send may have happened, and nothing has told since: neither its own answer, nor a look-up, nor a person.
+    in_doubt = models.BooleanField(default=False, db_default=False)
     # While it is unknown whether it happened: how often the other side's books were asked, and when something is due next.
     looks = models.PositiveSmallIntegerField(db_default=0, default=0)
     next_look_at = models.DateTimeField(null=True)

@@ -125,8 +125,11 @@ def _replace_calls(letter: DeadLetter, by: Actor) -> None:
     standing = Action.objects.filter(step_id=letter.step_id).exclude(status__in=ENDED_UNUSED).order_by("pk")
     for pk in standing.values_list("pk", flat=True):
         action = lock_action(pk)
-        if action.status not in REPLACEABLE:
-            words = WORDS.get(ActionStatus(action.status), f"was {action.status.replace('_', ' ')} as it is.")
+        if action.status not in REPLACEABLE or action.in_doubt:
+            words = WORDS.get(
+                ActionStatus.UNKNOWN if action.in_doubt else ActionStatus(action.status),
+                f"was {action.status.replace('_', ' ')} as it is.",
+            )
             raise NotPatchable(f"{action.tool} {words}", remedy="Redrive it as it is, or discard it.")
         if action.status == ActionStatus.GRANTED:
             void_granted(action_id=pk, by=by, why=PATCHED)
