@@ -152,6 +152,17 @@ def _strange_positions(text: str) -> set[int]:
     return strange
 
 
+def is_unseen(character: str) -> bool:
+    """Whether it leaves nothing on screen that a reader could name: format characters, and letters that are blank."""
+    return unicodedata.category(character) == "Cf" or character in BLANKS
+
+
+def is_false_blank(character: str) -> bool:
+    """Whether it passes for a space, or for nothing, and is neither to a machine."""
+    is_blank = unicodedata.category(character)[0] == "Z" and character != " "
+    return is_blank or is_unseen(character) or _within(character, VARIATION_SELECTORS)
+
+
 def _always_strange(character: str) -> bool:
     if character in "\n\t" or " " <= character <= "~":
         return False

@@ -34,10 +34,15 @@ def problem_with(output: dict[str, Any], schema: Mapping[str, Any], non_empty: I
 
 
 def misses(spec: StepSpec, output: Mapping[str, Any]) -> Failure | None:
-    """A score below the one that the step asks for."""
-    if spec.min_score is None or (output.get("score") or 0) >= spec.min_score:
+    """A score below the one that the step asks for, or one that is no number. None at all is below any."""
+    score = output.get("score")
+    if spec.min_score is None:
         return None
-    return Failure("business", f"The score {output.get('score')} is below the {spec.min_score} asked for.")
+    if isinstance(score, bool) or not isinstance(score, int | float | None):
+        return Failure("output_schema", f"the score is no number, and the step asks for {spec.min_score} or more.")
+    if (score or 0) >= spec.min_score:
+        return None
+    return Failure("business", f"The score {score} is below the {spec.min_score} asked for.")
 
 
 def promised(one: Released, spec: StepSpec) -> dict[str, Any]:

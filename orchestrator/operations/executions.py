@@ -28,6 +28,7 @@ from orchestrator.models import Execution, Release
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import ExecutionStatus, StepStatus
 from orchestrator.workflows.plan import plan
+from orchestrator.workflows.words import lookalike
 
 ENVELOPE_SCHEMA = {
     "type": "object",
@@ -159,11 +160,26 @@ def _release(workflow: str, digest_or_none: str | None, in_production: UUID | No
 
 def _refuse_bad_input(pinned: Released, input: dict[str, Any], envelope: dict[str, Any]) -> None:
     errors = [
+        *_missing(pinned.spec.needed_input, input),
         *_problems(pinned.spec.input_schema or {}, input, "/input"),
         *_problems(ENVELOPE_SCHEMA, envelope, "/envelope"),
     ]
     if errors:
         raise Invalid("The input does not fit the workflow.", errors=errors)
+
+
+def _missing(needed: tuple[str, ...], input: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Names that the workflow takes from its trigger without a schema that asks for them."""
+    return [
+        ("/input", "required", f"`{name}` is missing, and the workflow needs it.{_slip(name, input)}")
+        for name in needed
+        if name not in input
+    ]
+
+
+def _slip(name: str, input: dict[str, Any]) -> str:
+    meant = lookalike(name, input)
+    return f" Did you mean it by `{meant}`?" if meant else ""
 
 
 def _problems(schema: Mapping[str, Any], value: Any, root: str) -> list[tuple[str, str, str]]:

@@ -1,9 +1,9 @@
 """From a workflow's folder to a content-addressed release: spec, contracts in force, policy versions, every line of code."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -14,9 +14,13 @@ from audit.canonical import digest
 from audit.refusals import Invalid
 from budgets import catalogue as price_list
 from orchestrator.models import Agent, Channel, Release, Tool
+from orchestrator.releases.code import code_of
+from orchestrator.releases.files import json_of, text_of
+from orchestrator.releases.loading import refuse_unloadable
 from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract
 from orchestrator.workflows.parse import parse
 from orchestrator.workflows.spec import WorkflowSpec
+from orchestrator.workflows.words import suggest
 
 TOOL_FIELDS = (
     "name",
@@ -48,10 +52,6 @@ AGENT_FIELDS = (
     "egress",
     "runbook",
 )
-CODE_SUFFIXES = {".py", ".json", ".txt", ".md", ".csv"}
-# Not part of what handlers run: the example's own servers, sample inputs, and pages for people.
-LEFT_OUT = {"servers", "data", "__pycache__", "tools.json", "agents.json", "policies.json", "release.json"}
-MAX_CODE_BYTES = 4 * 1024 * 1024
 
 
 @transaction.atomic
@@ -84,14 +84,15 @@ def build(folder: Path) -> dict[str, Any]:
         raise Invalid(f"{folder} holds no workflow.yaml.", remedy="Point to a folder with a workflow.yaml in it.")
     text = text_of(path)
     spec = parse(text, file=str(path), catalogue=catalogue())
-    code = _code(folder)
-    agents = _agents(spec)
+    code, agents = code_of(folder), _agents(spec)
+    tools = _tools(spec, agents)
+    refuse_unloadable(folder, code, spec, tools, agents)
     return {
         "workflow": spec.workflow,
         "version": spec.version,
         "text": text,
         "spec": spec.to_json(),
-        "tools": _tools(spec, agents),
+        "tools": tools,
         "agents": agents,
         "policies": sorted(str(policy) for policy in ApprovalPolicy.objects.active()),
         "code": code,
@@ -153,44 +154,26 @@ def _tools(spec: WorkflowSpec, agents: dict[str, Any]) -> dict[str, Any]:
     return {row.name: {field: getattr(row, field) for field in TOOL_FIELDS} for row in rows}
 
 
-def _code(folder: Path) -> dict[str, str]:
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if (
-            path.is_file()
-            and path.suffix in CODE_SUFFIXES
-            and not LEFT_OUT & set(inside.parts)
-            and path.name != "README.md"
-        ):
-            files[inside.as_posix()] = text_of(path)
-    size = sum(len(text) for text in files.values())
-    if size > MAX_CODE_BYTES:
-        raise Invalid(f"The handlers of {folder} are {size:,} bytes; the limit is {MAX_CODE_BYTES:,}.")
-    return files
-
-
 def _env(folder: Path) -> list[str]:
     path = folder / "release.json"
     if not path.is_file():
         return []
-    try:
-        said = json.loads(text_of(path))
-    except json.JSONDecodeError as error:
-        raise Invalid(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
+    said = json_of(path)
     names = said.get("env", []) if isinstance(said, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Invalid(f"{path}: env: This must be a list of names.", remedy='Write {"env": ["ERP_URL"]}.')
     return names
 
 
-def text_of(path: Path) -> str:
-    """Raises Invalid where it is no text in UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        remedy = "Save it as UTF-8, or keep it out of the folder."
-        raise Invalid(f"{path}: byte {error.start + 1} is no UTF-8.", remedy=remedy) from None
+def doubtful_env(release: Release) -> list[str]:
+    """What is said of variables that handlers may not be given. Workers may name more than the machine that publishes."""
+    known = settings.HANDLER_ENV
+    return [
+        f"env: HANDLER_ENV does not name `{name}` here: only workers that name it there give it to handlers. "
+        f"{suggest(name, known)}".strip()
+        for name in release.bundle["env"]
+        if name not in known
+    ]
 
 
 def stored(bundle: dict[str, Any], by: Actor) -> Release:

@@ -1,8 +1,6 @@
 """Finding a workflow's folder by name, and registering what it brings: tools, agents, policies, then its release."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -11,7 +9,8 @@ from audit.actors import Actor
 from audit.refusals import Invalid
 from orchestrator.models import Release
 from orchestrator.operations import registry
-from orchestrator.releases.bundle import publish, text_of
+from orchestrator.releases.bundle import publish
+from orchestrator.releases.files import json_of
 
 
 def folder_of(workflow: str) -> Path:
@@ -33,12 +32,5 @@ def install(folder: Path, *, by: Actor) -> Release:
     for name, importer in importers.items():
         path = folder / name
         if path.is_file():
-            importer(_read(path), by=by, file=str(path))
+            importer(json_of(path), by=by, file=str(path))
     return publish(folder, by=by)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(text_of(path))
-    except json.JSONDecodeError as error:
-        raise Invalid(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None

@@ -1,6 +1,7 @@
 """What a step is given, against the contract of its tool or agent."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from orchestrator.workflows.binding import ROOTS
 from orchestrator.workflows.draft import StepDraft
@@ -10,7 +11,7 @@ from orchestrator.workflows.names import Names, Spot
 from orchestrator.workflows.schemas import Schema, declared, is_open, literal_problem, required, takes
 from orchestrator.workflows.scope import Scope
 from orchestrator.workflows.templates import BadTemplate, Hole, fill, holes_in, only_hole, parts_of
-from orchestrator.workflows.tree import Entries, Items, Node, Text, to_json
+from orchestrator.workflows.tree import Entries, Items, Node, Text, describe, to_json
 from orchestrator.workflows.words import lookalike, suggest
 
 
@@ -33,7 +34,7 @@ def check_arguments(step: StepDraft, names: Names, scope: Scope) -> None:
     schema = step.contract.input_schema
     known = declared(schema)
     for name, (where, node) in step.arguments.items():
-        at = step.at.inside(name)
+        at = (step.at.inside("with") if name in step.explicit else step.at).inside(name)
         if name in known:
             _check_value(node, at, names, scope, schema=known[name], root=schema)
             continue
@@ -42,6 +43,7 @@ def check_arguments(step: StepDraft, names: Names, scope: Scope) -> None:
             words = {slip} if slip and slip not in known else {*known, *(() if name in step.explicit else STEP_KEYS)}
             at.refuse(where, f"`{step.contract.name}` has no argument `{name}`", suggest(name, words))
         check_texts(node, at, names, scope)
+        to_json(node, at)
 
 
 def check_texts(node: Node, at: At, names: Names, scope: Scope) -> bool:
@@ -58,13 +60,31 @@ def _check_value(node: Node, at: At, names: Names, scope: Scope, *, schema: Sche
     if isinstance(node, Text) and any(_holes(node, None)):
         _check_hole(node, at, names, scope, schema)
     elif check_texts(node, at, names, scope):
-        value = to_json(node, at)
-        try:
-            problem = literal_problem(fill(value, {}, {}), schema, root)
-        except BadTemplate:
-            return  # said by check_texts
-        if problem:
-            at.refuse(node, f"`{at.path.rpartition('.')[2]}` does not fit its contract: {problem}", "Correct the value")
+        _check_literal(node, at, schema, root)
+    else:
+        to_json(node, at)
+
+
+def _check_literal(node: Node, at: At, schema: Schema, root: Schema) -> None:
+    before = len(at.report.errors)
+    value = to_json(node, at)
+    if len(at.report.errors) > before:
+        return
+    try:
+        problem = literal_problem(fill(value, {}, {}), schema, root)
+    except BadTemplate:
+        return  # said by check_texts
+    if problem:
+        quoted = isinstance(node, Text) and node.plain and node.text and not literal_problem(node.text, schema, root)
+        said = _as_written(node, value, problem)
+        remedy = "Put it in quotes" if quoted else "Correct the value"
+        at.refuse(node, f"`{at.path.rpartition('.')[2]}` does not fit its contract: {said}", remedy)
+
+
+def _as_written(node: Node, value: Any, problem: str) -> str:
+    """The problem in the words of the file: it says true and 1.50, which are read as True and 1.5."""
+    rest = problem.removeprefix(repr(value))
+    return f"{describe(node)}{rest}" if isinstance(node, Text) and node.plain and rest != problem else problem
 
 
 def _check_hole(node: Text, at: At, names: Names, scope: Scope, schema: Schema) -> None:

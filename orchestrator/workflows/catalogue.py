@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from audit.canonical import BadJSON, read_strict
 from orchestrator.workflows.errors import Position, Report, WorkflowErrors
 from orchestrator.workflows.schemas import Schema, schema_problems
 from orchestrator.workflows.words import suggest
 
 ANY_TOOL: Final = "*"
+LARGEST_BYTES: Final = 16 * 1024 * 1024
 
 _CHOICES: Final = {
     "effect": ("read", "write", "irreversible"),
@@ -81,10 +83,10 @@ def agent_contract(item: Item) -> AgentContract:
 
 def _read(path: Path, contract: Callable[[Item], Contract]) -> tuple[dict[str, Contract], Report]:
     report, found, lines = Report(str(path)), dict[str, Contract](), dict[str, int]()
-    for number, (item, where) in enumerate(_items(path, report), 1):
+    for number, (source, where) in enumerate(_items(path, report), 1):
+        item, problems = _judged(source)
         name = item.get("name") if isinstance(item, dict) else None
         label = f"Item {number}" + (f" ({name})" if isinstance(name, str) else "")
-        problems = list(_problems(item))
         if isinstance(name, str) and name in lines:
             problems.append((f"the name is taken by the item on line {lines[name]}", "Names are unique"))
         for message, remedy in problems:
@@ -94,21 +96,22 @@ def _read(path: Path, contract: Callable[[Item], Contract]) -> tuple[dict[str, C
     return found, report
 
 
-def _items(path: Path, report: Report) -> Iterator[tuple[Any, Position]]:
-    """The items of a JSON list, each with the place where it starts."""
+def _items(path: Path, report: Report) -> Iterator[tuple[str, Position]]:
+    """The items of a JSON list as they are written, each with the place where it starts."""
     text = _text_of(path, report)
     if not text.strip():
         return
-    decoder, offset = json.JSONDecoder(), _skip(text, 0)
+    # Only places are found here: what numbers are worth is said by the strict reader.
+    decoder, offset = json.JSONDecoder(parse_int=str, parse_float=str), _skip(text, 0)
     try:
         if text[offset] != "[":
             report.add(_position(text, offset), "", "The file must hold a list", "Put the items into `[…]`")
             return
-        json.loads(text)
+        decoder.decode(text)
         offset = _skip(text, offset + 1)
         while text[offset] != "]":
-            item, end = decoder.raw_decode(text, offset)
-            yield item, _position(text, offset)
+            _, end = decoder.raw_decode(text, offset)
+            yield text[offset:end], _position(text, offset)
             offset = _skip(text, end)
     except json.JSONDecodeError as error:
         report.add(Position(error.lineno, error.colno), "", f"This is not JSON: {error.msg}", "Correct the syntax")
@@ -126,6 +129,15 @@ def _text_of(path: Path, report: Report) -> str:
     except UnicodeDecodeError as error:
         report.add(Position(), "", f"The file is not UTF-8 (byte {error.start})", "Save it as UTF-8")
     return ""
+
+
+def _judged(source: str) -> tuple[Any, list[tuple[str, str]]]:
+    """An item, read as strictly as when it is published, and what is wrong with it."""
+    try:
+        (item,) = read_strict(f"[{source}]".encode(), max_bytes=LARGEST_BYTES)
+    except BadJSON as error:
+        return None, [(str(error), "Correct the item")]
+    return item, list(_problems(item))
 
 
 def _skip(text: str, offset: int) -> int:

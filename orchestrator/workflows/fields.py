@@ -18,23 +18,27 @@ KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _WHOLE = re.compile(r"[0-9]{1,15}")
+_OTHER_FLAGS: Final = frozenset({"yes", "no", "on", "off"})
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
 
 
-def text(pattern: re.Pattern[str] | None = None, longest: int = 200, *, example: str = "") -> Reader:
-    """A text as it stands in the file: `1.30` stays `1.30`."""
+def text(
+    pattern: re.Pattern[str] | None = None, longest: int = 200, *, example: str = "", numbers: bool = False
+) -> Reader:
+    """A text as it stands in the file. With `numbers` it may look like one: `1.30` stays `1.30`."""
 
     def read(node: Node, at: At) -> str | None:
         if not isinstance(node, Text) or not node.text.strip():
-            at.refuse(node, f"`{_last(at)}` must be a text, not {describe(node)}", example)
-            return None
-        if len(node.text) > longest:
-            at.refuse(node, f"`{_last(at)}` has {len(node.text)} characters; the limit is {longest}")
-            return None
-        if pattern is not None and not pattern.fullmatch(node.text):
-            at.refuse(node, f"`{_last(at)}` cannot be {describe(node)}", example)
-            return None
-        return node.text
+            at.refuse(node, f"{_called(at)} must be a text, not {describe(node)}", example)
+        elif (remedy := _no_text(node, numbers=numbers)) is not None:
+            at.refuse(node, f"{_called(at)} must be a text, not {describe(node)}", remedy)
+        elif len(node.text) > longest:
+            at.refuse(node, f"{_called(at)} has {len(node.text)} characters; the limit is {longest}")
+        elif pattern is not None and not pattern.fullmatch(node.text):
+            at.refuse(node, f"{_called(at)} cannot be {describe(node)}", example)
+        else:
+            return node.text
+        return None
 
     return read
 
@@ -47,7 +51,7 @@ def whole(smallest: int, largest: int) -> Reader:
             number = int(node.text)
             if smallest <= number <= largest:
                 return number
-        said = f"`{_last(at)}` must be a whole number from {smallest} to {largest}, not {describe(node)}"
+        said = f"{_called(at)} must be a whole number from {smallest} to {largest}, not {describe(node)}"
         at.refuse(node, said)
         return None
 
@@ -61,7 +65,7 @@ def number(smallest: float, largest: float) -> Reader:
         value = node.value if isinstance(node, Text) else None
         if isinstance(value, int | float) and not isinstance(value, bool) and smallest <= value <= largest:
             return value
-        at.refuse(node, f"`{_last(at)}` must be a number from {smallest:g} to {largest:g}, not {describe(node)}")
+        at.refuse(node, f"{_called(at)} must be a number from {smallest:g} to {largest:g}, not {describe(node)}")
         return None
 
     return read
@@ -75,7 +79,7 @@ def money(node: Node, at: At) -> str | None:
                 return node.text
         except InvalidOperation:
             pass
-    at.refuse(node, f"`{_last(at)}` must be an amount such as 2.50, not {describe(node)}")
+    at.refuse(node, f"{_called(at)} must be an amount such as 2.50, not {describe(node)}")
     return None
 
 
@@ -83,10 +87,10 @@ def duration(node: Node, at: At) -> float | None:
     """A length of time above zero, in seconds."""
     seconds = seconds_of(node.text) if isinstance(node, Text) else None
     if seconds is None or seconds <= 0:
-        at.refuse(node, f"`{_last(at)}` must be a duration, not {describe(node)}", "Write 30s, 5m, 2h or PT5M")
+        at.refuse(node, f"{_called(at)} must be a duration, not {describe(node)}", "Write 30s, 5m, 2h or PT5M")
         return None
     if seconds > LONGEST_SECONDS:
-        at.refuse(node, f"`{_last(at)}` is longer than a year", "Write 30s, 5m, 2h or PT5M")
+        at.refuse(node, f"{_called(at)} is longer than a year", "Write 30s, 5m, 2h or PT5M")
         return None
     return seconds
 
@@ -96,7 +100,7 @@ def flag(node: Node, at: At) -> bool | None:
     value = node.value if isinstance(node, Text) else None
     if isinstance(value, bool):
         return value
-    at.refuse(node, f"`{_last(at)}` must be true or false, not {describe(node)}")
+    at.refuse(node, f"{_called(at)} must be true or false, not {describe(node)}")
     return None
 
 
@@ -105,39 +109,48 @@ def listed(item: Reader) -> Reader:
 
     def read(node: Node, at: At) -> tuple[str, ...] | None:
         if not isinstance(node, Items):
-            at.refuse(node, f"`{_last(at)}` must be a list, not {describe(node)}", "Write [one, two]")
+            at.refuse(node, f"{_called(at)} must be a list, not {describe(node)}", "Write [one, two]")
             return None
         found = [item(child, at.inside(index)) for index, child in enumerate(node.items)]
         for index, child in enumerate(node.items):
             if found[index] is not None and found[index] in found[:index]:
-                at.refuse(child, f"{describe(child)} stands in `{_last(at)}` twice", "Keep one of the two")
+                at.refuse(child, f"{describe(child)} stands in {_called(at)} twice", "Keep one of the two")
         return tuple(value for value in found if value is not None)
 
     return read
 
 
-def condition(node: Node, at: At) -> str | None:
-    """The text of a condition; whether it compiles is asked once all names are known."""
+def expression(node: Node, at: At) -> str | None:
+    """The text of an expression; whether it compiles is asked once all names are known."""
     if isinstance(node, Text) and node.text.strip():
         if len(node.text) <= LONGEST:
             return node.text
-        at.refuse(node, f"`{_last(at)}` has {len(node.text)} characters; the limit is {LONGEST}")
+        at.refuse(node, f"{_called(at)} has {len(node.text)} characters; the limit is {LONGEST}")
         return None
-    at.refuse(node, f"`{_last(at)}` must be a condition such as `amount > 500`, not {describe(node)}")
+    at.refuse(node, f"{_called(at)} must be a condition such as `amount > 500`, not {describe(node)}")
     return None
+
+
+def condition(node: Node, at: At) -> str | None:
+    """An expression that is true or false. `yes`, which elsewhere means true, would be taken for a name of the input."""
+    if isinstance(node, Text) and node.text.strip().lower() in _OTHER_FLAGS:
+        remedy = f"Write true or false; a value of that name is `input.{node.text.strip()}`"
+        at.refuse(node, f"{_called(at)} cannot be {describe(node)}", remedy)
+        return None
+    return expression(node, at)
 
 
 def schema(node: Node, at: At) -> dict[str, Any] | None:
     """A JSON Schema of an object."""
     if not isinstance(node, Entries):
-        at.refuse(node, f"`{_last(at)}` must be a JSON Schema, not {describe(node)}", "Write {type: object, …}")
+        at.refuse(node, f"{_called(at)} must be a JSON Schema, not {describe(node)}", "Write {type: object, …}")
         return None
     found: dict[str, Any] = to_json(node, at)
     problems = schema_problems(found)
     if not problems and found.get("type", "object") != "object":
         problems = ["it must describe an object"]
     for problem in problems:
-        at.refuse(node, f"`{_last(at)}`: {problem}", "Write {type: object, properties: {…}}")
+        at.refuse(node, f"{_called(at)}: {problem}", "Write {type: object, properties: {…}}")
     return None if problems else found
 
 
@@ -146,14 +159,14 @@ def values(node: Node, at: At) -> dict[str, Any] | None:
     if isinstance(node, Entries):
         found: dict[str, Any] = to_json(node, at)
         return found
-    at.refuse(node, f"`{_last(at)}` must be a mapping, not {describe(node)}", "Write {name: value}")
+    at.refuse(node, f"{_called(at)} must be a mapping, not {describe(node)}", "Write {name: value}")
     return None
 
 
 def mapping(node: Node, at: At, readers: dict[str, Reader]) -> dict[str, Any]:
     """A mapping of known keys. Unknown ones are noted with the word that was meant."""
     if not isinstance(node, Entries):
-        at.refuse(node, f"`{_last(at)}` must be a mapping, not {describe(node)}", f"Known: {', '.join(readers)}")
+        at.refuse(node, f"{_called(at)} must be a mapping, not {describe(node)}", f"Known: {', '.join(readers)}")
         return {}
     found = {}
     for name, (key, value) in node.entries.items():
@@ -164,5 +177,14 @@ def mapping(node: Node, at: At, readers: dict[str, Reader]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _last(at: At) -> str:
-    return at.path.rpartition(".")[2]
+def _no_text(node: Text, *, numbers: bool) -> str | None:
+    """What to do about a value that YAML takes for something else than a text, or None."""
+    if node.value is None or isinstance(node.value, bool):
+        return "Remove it, or put it in quotes"
+    return None if numbers or isinstance(node.value, str) else "Put it in quotes"
+
+
+def _called(at: At) -> str:
+    """The key in words; of a list, that it is one of its items."""
+    name, _, last = at.path.rpartition(".")
+    return f"An item of `{name.rpartition('.')[2]}`" if last.isdecimal() else f"`{last}`"

@@ -10,6 +10,7 @@ from orchestrator.workflows.fields import (
     Reader,
     condition,
     duration,
+    expression,
     flag,
     listed,
     money,
@@ -35,7 +36,7 @@ def _steps(node: Node, at: At) -> Node:
 
 WORKFLOW_KEYS: Final[dict[str, Reader]] = {
     "workflow": text(NAME, example="Letters, digits and _ . - as in support_case"),
-    "version": text(VERSION, 40, example="Write a version such as 1.0.0"),
+    "version": text(VERSION, 40, example="Write a version such as 1.0.0", numbers=True),
     "description": text(longest=2_000),
     "trigger": text(),
     "about": text(),
@@ -66,7 +67,7 @@ STEP_KEYS: Final[dict[str, Reader]] = {
     "ask": text(),
     "required": whole(1, 2),
     "checks": listed(text()),
-    "idempotency_key": condition,
+    "idempotency_key": expression,
     "reconcile_before_retry": flag,
     "compensate_with": text(NAME, example="Write the name of a tool"),
     "allowed_tools": _tools,

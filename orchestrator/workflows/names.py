@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.conditions import BadCondition, Expression, Problem, compile_condition, compile_expression
+from orchestrator.workflows.characters import false_blank_in, name_of
 from orchestrator.workflows.draft import StepDraft
 from orchestrator.workflows.errors import At, Position
 from orchestrator.workflows.schemas import Schema, declared, is_closed
@@ -76,6 +77,10 @@ class Names:
         self.untyped |= names
 
     def _compile(self, compile: Compile, source: str, spot: Spot, scope: Scope) -> Any:
+        if (index := false_blank_in(source)) is not None:
+            said = f"{name_of(source[index])} is not allowed in an expression"
+            spot.refuse(said, "Remove it, or type a space", column=index + 1)
+            return None
         for chain in chains_in(source):
             self._check_chain(chain, spot, scope)
         while True:

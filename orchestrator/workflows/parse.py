@@ -1,6 +1,7 @@
 """A workflow file becomes a WorkflowSpec, or every mistake in it with its place. Nothing else is ever raised."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.workflows.arguments import check_arguments, check_texts, require_inputs
@@ -11,7 +12,8 @@ from orchestrator.workflows.graph import ancestors, ordered, with_fallbacks
 from orchestrator.workflows.keys import fields_of
 from orchestrator.workflows.links import link
 from orchestrator.workflows.names import Names, Spot
-from orchestrator.workflows.schemas import declared, is_open, promised, required
+from orchestrator.workflows.needed import needed_input
+from orchestrator.workflows.schemas import Schema, declared, is_open, promised, required, takes
 from orchestrator.workflows.scope import Scope, output_of, scope_over
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 from orchestrator.workflows.tree import Items, Node, Text, read_tree, to_json
@@ -140,12 +142,14 @@ class _Reading:
                 at.refuse(node, f"There is no tool `{name}`", suggest(name, self.catalogue.tools))
 
     def _build(self) -> WorkflowSpec:
-        return WorkflowSpec(
+        spec = WorkflowSpec(
             **fields_of(self.draft.said),
             steps=tuple(self._build_step(step) for step in self.draft.steps),
             implied_input=tuple(sorted(self.names.implied)),
             variables=self.final.variables(self.names.untyped),
         )
+        contracts = {step.key: step.contract.input_schema for step in self.draft.steps if step.contract}
+        return replace(spec, needed_input=needed_input(spec, self.scopes, self.final, contracts))
 
     def _build_step(self, step: StepDraft) -> StepSpec:
         given = output_of(step, self.steps)
@@ -158,7 +162,7 @@ class _Reading:
         return StepSpec(
             key=step.key,
             kind=step.kind,
-            arguments={name: to_json(node, step.at) for name, (_, node) in step.arguments.items()},
+            arguments={name: to_json(node, step.at.inside(name)) for name, (_, node) in step.arguments.items()},
             stands_in_for=step.stands_in_for,
             variables=self.scopes[step.key].variables(self.names.untyped),
             line=step.name.line,
@@ -176,13 +180,20 @@ def _sources(step: StepDraft, key: str) -> Iterator[tuple[Text, At]]:
 
 def _check_promises(step: StepDraft) -> None:
     """`min_score` needs a score, and `non_empty` names what the step gives."""
-    given = declared(step.output_schema)
-    if step.contract is None or is_open(step.output_schema):
+    if step.contract is None:
         return
-    if "min_score" in step.said and "score" not in given:
-        at = step.at.inside("min_score")
-        at.refuse(step.nodes["min_score"], f"`{step.said.get('agent')}` gives no `score`", suggest("score", given))
+    given, closed = declared(step.output_schema), not is_open(step.output_schema)
+    if "min_score" in step.said:
+        _check_score(step, given, closed=closed)
     for name in step.said.get("non_empty", ()):
-        if name not in given:
+        if closed and name not in given:
             at = step.at.inside("non_empty")
             at.refuse(step.nodes["non_empty"], f"The step gives no `{name}`", suggest(name, given))
+
+
+def _check_score(step: StepDraft, given: dict[str, Schema], *, closed: bool) -> None:
+    where, at, who = step.nodes["min_score"], step.at.inside("min_score"), f"`{step.said.get('agent')}`"
+    if "score" not in given and closed:
+        at.refuse(where, f"{who} gives no `score`", suggest("score", given))
+    elif not takes(given.get("score", {}), "int"):
+        at.refuse(where, f"The `score` that {who} gives is no number", "Correct the schema of its output")

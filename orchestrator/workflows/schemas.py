@@ -16,6 +16,7 @@ Schema = Mapping[str, Any]
 
 # With one of these at its top a schema may declare names that are not seen here.
 _ELSEWHERE: Final = frozenset({"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "patternProperties"})
+_REFERENCES: Final = ("$ref", "$dynamicRef")
 _PROMISES: Final = ("minItems", "minLength", "minProperties")
 _CEL_TYPES: Final = {"string": "string", "boolean": "bool", "array": "list", "object": "map"}
 _JSON_TYPES: Final = {
@@ -36,7 +37,10 @@ def schema_problems(schema: Any) -> list[str]:
         return [f"it is no JSON Schema (draft 2020-12){f' at {where}' if where else ''}: {_short(error.message)}"]
     except RecursionError:
         return ["it is nested too deeply"]
-    return list(_bad_references(schema))
+    try:
+        return list(dict.fromkeys(_bad_references(schema)))
+    except RecursionError:
+        return ["it is nested too deeply"]
 
 
 def declared(schema: Schema | None) -> dict[str, Schema]:
@@ -106,20 +110,50 @@ def _at_least_one(value: Any) -> bool:
     return isinstance(value, int) and value > 0
 
 
-def _bad_references(schema: Schema) -> Iterator[str]:
-    for word, value in _walk(schema):
-        if word in {"$ref", "$dynamicRef"} and isinstance(value, str) and not _resolves(value, schema):
-            yield f"the reference {value!r} leads nowhere; only references inside the schema work"
+def _bad_references(root: Schema) -> Iterator[str]:
+    ends: dict[int, bool] = {}
+    for word, reference in _walk(root):
+        if word not in _REFERENCES or not isinstance(reference, str):
+            continue
+        target = _target(reference, root)
+        if target is None:
+            yield f"the reference {reference!r} leads nowhere; only references inside the schema work"
+        elif not _ends(target, root, ends):
+            yield f"the reference {reference!r} leads round in a circle; judging a value by it would never end"
 
 
-def _resolves(reference: str, schema: Any) -> bool:
+def _target(reference: str, schema: Any) -> Any:
+    """What a reference inside the schema leads to, or None."""
     if reference != "#" and not reference.startswith("#/"):
-        return False
+        return None
     for name in names_in(reference):
         if not isinstance(schema, Mapping) or name not in schema:
-            return False
+            return None
         schema = schema[name]
-    return True
+    return schema
+
+
+def _ends(schema: Any, root: Schema, known: dict[int, bool]) -> bool:
+    """Whether judging a value comes to an end. By way of its properties and items it does, when the value ends."""
+    if id(schema) not in known:
+        known[id(schema)] = False  # while this is under way: whoever comes by again runs in a circle
+        known[id(schema)] = all(_ends(other, root, known) for other in _of_the_same_value(schema, root))
+    return known[id(schema)]
+
+
+def _of_the_same_value(schema: Any, root: Schema) -> Iterator[Any]:
+    """The schemas that the same value has to fit, or is tried against."""
+    if not isinstance(schema, Mapping):
+        return
+    for word, said in schema.items():
+        if word in _REFERENCES and isinstance(said, str):
+            yield _target(said, root)
+        elif word in {"not", "if", "then", "else"}:
+            yield said
+        elif word in {"allOf", "anyOf", "oneOf"} and isinstance(said, list):
+            yield from said
+        elif word == "dependentSchemas" and isinstance(said, Mapping):
+            yield from said.values()
 
 
 def _walk(value: Any) -> Iterator[tuple[str, Any]]:

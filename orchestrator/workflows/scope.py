@@ -69,10 +69,14 @@ def output_of(step: StepDraft, steps: Mapping[str, StepDraft]) -> Schema:
 
 def chains_in(source: str) -> Iterator[Chain]:
     """The paths of an expression. Calls at the end, as in `name.size()`, are no part of one."""
-    blank = _QUOTED.sub(lambda found: "'" + " " * (len(found[0]) - 2) + "'", source)
-    for found in _CHAIN.finditer(blank):
+    for found in _CHAIN.finditer(without_texts(source)):
         rest = [(name[0], found.start(2) + name.start()) for name in re.finditer(r"[A-Za-z_]\w*", found[2])]
         yield Chain(found[1], tuple(rest[:-1] if found[3] else rest))
+
+
+def without_texts(source: str) -> str:
+    """The expression with blanks in place of what stands in quotes: as long as before, and only names are left."""
+    return _QUOTED.sub(lambda found: "'" + " " * (len(found[0]) - 2) + "'", source)
 
 
 def _either(own: Mapping[str, Schema], other: Mapping[str, Schema]) -> dict[str, Schema]:

@@ -112,6 +112,7 @@ class WorkflowSpec:
 
     `about` says in a few words what one execution is about, `${…}` over the input unevaluated.
     `implied_input` are names used but declared nowhere, when the file has no `input:` schema: the trigger brings them.
+    `needed_input` are those of them without which no execution can succeed.
     """
 
     workflow: str
@@ -129,6 +130,7 @@ class WorkflowSpec:
     max_cost: str | None = None
     allowed_tools: tuple[str, ...] | None = None
     implied_input: tuple[str, ...] = ()
+    needed_input: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def step(self, key: str) -> StepSpec:
@@ -186,6 +188,7 @@ class WorkflowSpec:
             "steps": tuple(StepSpec.from_json(step) for step in data["steps"]),
             "allowed_tools": None if allowed is None else tuple(allowed),
             "implied_input": tuple(data.get("implied_input", ())),
+            "needed_input": tuple(data.get("needed_input", ())),
         }
         return cls(**{**data, **more})
 

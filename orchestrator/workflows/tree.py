@@ -1,7 +1,9 @@
 """YAML text as a tree of positions. Only what a workflow file needs: one document, no anchors, tags, merges or surprises."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -18,14 +20,24 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from orchestrator.workflows.characters import is_refused, name_of, refuse_characters, refuse_size
+from orchestrator.workflows.characters import (
+    false_blank_in,
+    is_refused,
+    joiner_in,
+    name_of,
+    refuse_characters,
+    refuse_size,
+)
 from orchestrator.workflows.errors import At, Position, Report, WorkflowErrors
 
 DEEPEST: Final = 40
 # What a browser, a database and Python all read as the same whole number.
 LARGEST_INTEGER: Final = 2**53
+# Keys whose texts only people read.
+_FOR_PEOPLE: Final = frozenset({"description", "about", "ask"})
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS: Final = {
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
@@ -112,10 +124,9 @@ def to_json(node: Node, at: At) -> Any:
         return {name: to_json(value, at.inside(name)) for name, (_, value) in node.entries.items()}
     if isinstance(node, Items):
         return [to_json(item, at.inside(index)) for index, item in enumerate(node.items)]
-    value = node.value if isinstance(node, Text) else None
-    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        at.refuse(node, f"{value} is too large to be exact everywhere", "Put it in quotes, as a text")
-    return value
+    if isinstance(node, Text) and (problem := _inexact(node)):
+        at.refuse(node, f"{node.text[:60]} {problem}", "Put it in quotes, as a text")
+    return node.value if isinstance(node, Text) else None
 
 
 def describe(node: Node) -> str:
@@ -163,9 +174,14 @@ class _Builder:
 
     def _close(self, opened: _Open) -> Node:
         if not opened.mapping:
+            for child in opened.children:
+                self._refuse_hidden(child, joiner_in, "a text that is not for people only")
             return Items(opened.line, opened.column, tuple(opened.children))
         entries: dict[str, tuple[Text, Node]] = {}
         for key, value in zip(opened.children[::2], opened.children[1::2], strict=True):
+            self._refuse_hidden(key, false_blank_in, "a key")
+            if not (isinstance(key, Text) and key.text in _FOR_PEOPLE):
+                self._refuse_hidden(value, joiner_in, "a text that is not for people only")
             if not isinstance(key, Text):
                 self._report.add(key, "", f"A key must be a text, not {describe(key)}", "Write `name: value`")
             elif key.text in entries:
@@ -175,6 +191,11 @@ class _Builder:
             else:
                 entries[key.text] = (key, _at_key(key, value))
         return Entries(opened.line, opened.column, entries)
+
+    def _refuse_hidden(self, node: Node, find: Callable[[str], int | None], inside: str) -> None:
+        if isinstance(node, Text) and (index := find(node.text)) is not None:
+            where = node if node.shift is None else Position(node.line, node.column + node.shift + index)
+            self._report.add(where, "", f"{name_of(node.text[index])} is not allowed in {inside}", "Remove it")
 
     def _refuse_specials(self, event: Event, where: Position) -> None:
         if isinstance(event, DocumentStartEvent):
@@ -225,6 +246,20 @@ def _number(text: str) -> Any:
         number = float(text)
         return number if abs(number) != float("inf") else text
     return text
+
+
+def _inexact(node: Text) -> str:
+    """Why a number would not be kept as it is written, or ""."""
+    value = node.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if _LEADING_ZERO.match(node.text):
+        return f"would be read as {value}"
+    if abs(value) > LARGEST_INTEGER or (isinstance(value, float) and abs(value) == LARGEST_INTEGER):
+        return "is too large to be exact everywhere"
+    if isinstance(value, float) and Decimal(node.text) != Decimal(repr(value)):
+        return f"would be rounded to {value}"
+    return ""
 
 
 def _add_syntax_error(error: Exception, text: str, report: Report) -> None:

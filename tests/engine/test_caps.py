@@ -22,6 +22,10 @@ import os
 import time
 
 
+def pay(arguments, context):
+    return {}
+
+
 def look(arguments, context):
     context.usage(model="tool-model", input_tokens=3)
     return {}
@@ -238,6 +242,13 @@ class TestAScore:
 
         assert attempts(execution, "run") == [("failed", "business")]
         assert execution.status == "failed"
+
+    @pytest.mark.parametrize("score", ["high", True, [1]])
+    def test_that_is_no_number_is_not_what_was_promised(self, world, publish, score):
+        execution = ended(world, publish, step=", min_score: 0.92", score=score)
+
+        assert attempts(execution, "run") == [("failed", "output_schema")]
+        assert execution.status == "dead_lettered"
 
     def test_that_reaches_it_passes(self, world, publish):
         assert ended(world, publish, step=", min_score: 0.92", score=0.92).status == "succeeded"

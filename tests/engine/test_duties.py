@@ -22,6 +22,14 @@ version: 1.0.0
 input: {type: object, required: [amount], properties: {amount: {type: integer}}}
 steps:
 """
+HANDLERS = (
+    make.HANDLERS
+    + """
+
+def work(input, context):
+    raise context.BusinessError("cannot be done")
+"""
+)
 TWO_SIGN = "  - approve: {human_if: [amount > 1], required: 2}\n"
 
 
@@ -31,7 +39,7 @@ def by_clerk(world):
 
 def waiting(publish, steps, by):
     """The request of an execution of these steps that `by` has started."""
-    publish(HEAD + steps)
+    publish(HEAD + steps, HANDLERS)
     execution = executions.start(workflow="signing", input={"amount": 3}, unit="finance", by=by)
     make.work()
     return ApprovalRequest.objects.get(execution_id=execution.pk)

@@ -90,6 +90,38 @@ class TestADeadline:
         assert not Execution.objects.exists()
 
 
+class TestInputThatNobodyDeclares:
+    WORKFLOW = """
+workflow: open
+version: 1.0.0
+about: "${title}"
+steps:
+  - pay: {tool: pay, amount: 5}
+  - again: {tool: pay, amount: "${sum}"}
+"""
+
+    @pytest.mark.parametrize(
+        ("input", "told"),
+        [
+            ({}, "`sum` is missing, and the workflow needs it."),
+            ({"summ": 7}, "`sum` is missing, and the workflow needs it. Did you mean it by `summ`?"),
+        ],
+    )
+    def test_is_asked_for_before_the_first_effect(self, world, publish, input, told):
+        publish(self.WORKFLOW)
+
+        with pytest.raises(Invalid) as refused:
+            make.start(world, "open", **input)
+
+        assert refused.value.errors == [("/input", "required", told)]
+        assert not Execution.objects.exists()
+
+    def test_is_not_asked_for_where_only_people_are_told_of_it(self, world, publish):
+        publish(self.WORKFLOW)
+
+        assert make.start(world, "open", sum=7).status == "queued"
+
+
 class TestExecution:
     def test_is_returned_as_it_is_stored(self, started):
         stored = Execution.objects.get(pk=started.pk)

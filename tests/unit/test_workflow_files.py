@@ -51,12 +51,26 @@ class TestContracts:
             ),
             ('[{"name": "a", "input_schema": 5}]', "`input_schema`: it is not a JSON Schema object"),
             ("[" * 100_000, "Nested too deeply"),
+            (
+                '[{"name": "a"},\n {"name": "b", "effect": "write", "effect": "read"}]',
+                "tools.json:2:2: Item 2: The key 'effect' appears twice in one object. Correct the item.",
+            ),
+            ('[{"name": "a", "owner": NaN}]', "tools.json:1:2: Item 1: NaN is not JSON."),
+            ('[{"name": "a", "owner": 1e400}]', "Item 1: /0/owner: NaN and Infinity are not JSON."),
+            ('[{"name": "a", "owner": ' + "9" * 5_000 + "}]", "Item 1: An integer is beyond 2^53; send it as text."),
+            ('[{"name": "a\\u0000"}]', "Item 1: Text holds the character U+0000, which cannot be stored."),
+            ('[{"name": ' + "[" * 39 + "]" * 39 + "}]", "Item 1: Nested deeper than 40 levels."),
         ],
     )
     def test_are_refused_by_file_and_item(self, tmp_path: Path, text: str, said: str) -> None:
         (tmp_path / "tools.json").write_text(text, encoding="utf-8")
 
         assert said in complaints(tmp_path)
+
+    def test_may_begin_with_one_byte_order_mark(self, tmp_path: Path) -> None:
+        (tmp_path / "tools.json").write_text('\ufeff[{"name": "a"}]', encoding="utf-8")
+
+        assert set(catalogue_from_folder(tmp_path).tools) == {"a"}
 
     def test_are_refused_in_both_files_at_once(self, tmp_path: Path) -> None:
         (tmp_path / "tools.json").write_bytes(b"\xff")
@@ -123,6 +137,56 @@ class TestSchema:
 
         assert not Draft202012Validator(SCHEMA).is_valid(data)
 
+    @pytest.mark.parametrize(
+        ("key", "reader", "schema"),
+        [
+            ("version: v 1", False, False), ("version: -1", False, False), ("version: null", False, False),
+            ("version: true", False, False), ("version: 1.10", True, True), ("version: v1+b", True, True),
+            ("workflow: true", False, False), ("workflow: 5", False, False), ("workflow: '5'", True, True),
+            ("description: null", False, False), ("description: 5", False, False), ("description: ' '", False, False),
+            ("about: ~", False, False), ("trigger: 1e3", False, False), ("trigger: 'null'", True, True),
+            ("deadline: soon", False, False), ("deadline: PT", False, False), ("deadline: P1DT", False, False),
+            ("deadline: 0s", False, False), ("deadline: '0'", False, False), ("deadline: 0.5", True, True),
+            ("deadline: '30'", True, True), ("deadline: 1h30m", True, True), ("deadline: 500ms", True, True),
+            ("deadline: pt1h", True, True), ("deadline: P1WT1.5S", True, True), ("deadline: 9000d", False, True),
+            ("max_cost: '0'", False, False), ("max_cost: '0.00'", False, False), ("max_cost: '0.01'", True, True),
+            ("allowed_tools: ['bad name']", False, False), ("allowed_tools: [kb_serch]", False, True),
+            ("allowed_tools: [null]", False, False), ("allowed_tools: [kb_search]", True, True),
+            ("steps: [fail: {agent: freelancer}]", False, False), ("steps: [a: ]", False, False),
+            ("steps: [route_to_human: {agent: freelancer}]", False, False),
+            ("steps: [a: {agent: freelancer, tool: kb_search}]", False, False),
+            ("steps: [a: {agent: bad name}]", False, False), ("steps: [a: {agent: null}]", False, False),
+            ("steps: [a: {agent: freelancer, timeout: PT}]", False, False),
+            ("steps: [a: {agent: freelancer, on_error: fail}]", True, True),
+            ("steps: [a: {agent: freelancer, when: yes}]", False, False),
+            ("steps: [a: {agent: freelancer, when: 'Off'}]", False, False),
+            ("steps: [a: {agent: freelancer, when: true}]", True, True),
+            ("steps: [a: {agent: freelancer, when: 'on == 1'}]", True, True),
+            ("steps: [a: {human_if: [no]}]", False, False), ("steps: [a: {human_if: [nothing]}]", True, True),
+            ("steps: [a: {required: 1, ask: null}]", False, False), ("steps: [a: {required: 1, ask: 5}]", False, False),
+            ("steps: [a: {required: 1, checks: [null]}]", False, False),
+            ("steps: [a: {required: 1, checks: [true]}]", False, False),
+            ("steps: [a: {tool: crm.revert_case, case_id: C, idempotency_key: 5}]", True, True),
+            ("steps: [a: {tool: crm.revert_case, case_id: C, idempotency_key: no}]", True, True),
+            ("steps: [a: {tool: crm.revert_case, case_id: C, compensate_with: a b}]", False, False),
+            ("steps: [a: {agent: freelancer, non_empty: ['a b']}]", True, True),
+            ("steps: [a: {agent: freelancer, non_empty: [1]}]", False, False),
+        ],
+    )  # fmt: skip
+    def test_agrees_with_the_parser_as_far_as_one_key_tells(self, key: str, reader: bool, schema: bool) -> None:
+        keys = {"workflow": "workflow: w", "version": "version: 1", "steps": "steps: [a: {agent: freelancer}]"}
+        text = "\n".join({**keys, key.partition(":")[0]: key}.values())
+        try:
+            read(text)
+        except WorkflowErrors:
+            reads = False
+        else:
+            reads = True
+
+        fits = Draft202012Validator(SCHEMA).is_valid(YAML(typ="safe", pure=True).load(text))
+
+        assert (reads, fits) == (reader, schema)
+
 
 class TestValidate:
     def run(self, *arguments: str) -> tuple[int, str]:
@@ -138,7 +202,10 @@ class TestValidate:
 
         assert code == 0
         assert "reconciliation/workflow.yaml: ok, reconciliation 1.0.0 with 6 steps\n" in said
-        assert "support_case_resolution/workflow.yaml: ok, support_case_resolution 1.3.2 with 6 steps\n" in said
+        assert (
+            "support_case_resolution/workflow.yaml: ok, support_case_resolution 1.3.2 with 6 steps; "
+            "takes from the trigger: case_id, customer, message\n"
+        ) in said
 
     def test_prints_every_mistake_on_a_line_and_ends_with_one(self, tmp_path: Path) -> None:
         (tmp_path / "workflow.yaml").write_text(SUPPORT_CASE.replace("trigger", "triger"), encoding="utf-8")

@@ -126,6 +126,56 @@ class TestNames:
         assert told == ["w.yaml:5:16: There is no agent `freelanser`. Did you mean `freelancer`?"]
 
 
+class TestNeededInput:
+    """Without an `input:` schema: what no execution can succeed without. In doubt it is none."""
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ["a: {agent: freelancer, note: '${x}'}"],
+            ["a: {agent: freelancer, note: ['a ${x.inner} b']}"],
+            ["a: {agent: freelancer, note: '${input.x}'}"],
+            ["a: {agent: freelancer, note: \"${x.startsWith('a || b')}\"}"],
+            ["a: {agent: freelancer, when: x > 5}"],
+            ["a: {tool: crm.revert_case, case_id: C, idempotency_key: x}"],
+            ["a: {agent: freelancer, when: 1 > 2}", "b: {agent: freelancer, needs: [], note: '${x}'}"],
+            ["a: {agent: freelancer, on_error: r}", "r: {agent: freelancer}", "b: {agent: freelancer, note: '${input.x}'}"],
+        ],
+    )  # fmt: skip
+    def test_is_what_a_step_that_always_runs_cannot_do_without(self, lines: list[str]) -> None:
+        assert workflow(*lines).needed_input == ("x",)
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ["a: {agent: freelancer, note: '${has(input.x)}'}"],
+            ["a: {agent: freelancer, when: has(input.x) && input.x > 5}"],
+            ["a: {agent: freelancer, when: 'true || x'}"],
+            ["a: {agent: freelancer, note: '${1 > 2 ? x : 3}'}"],
+            ["a: {agent: freelancer, note: '${[].exists(i, i == x)}'}"],
+            ["a: {agent: freelancer, when: 1 > 2, note: '${x}'}"],
+            ["a: {agent: freelancer, when: 1 > 2}", "b: {agent: freelancer, note: '${input.x}'}"],
+            ["a: {agent: freelancer, note: '${x}', on_error: route_to_human}"],
+            ["a: {agent: freelancer, on_error: r}", "r: {agent: freelancer, note: '${x}'}"],
+            ["a: {required: 1, ask: 'Pay ${x}?'}"],
+            ["a: {human_if: [x > 5]}", "b: {agent: freelancer}"],
+            ["a: {agent: freelancer}", "b: {agent: freelancer, note: '${x}'}"],
+        ],
+    )
+    def test_is_nothing_that_some_execution_may_do_without(self, lines: list[str]) -> None:
+        assert workflow(*lines).needed_input == ()
+
+    def test_is_what_a_contract_requires_and_what_is_given_back(self) -> None:
+        spec = workflow("a: {agent: intake_classifier}", head=HEAD + "returns: {x: '${x}', y: '${query}'}\n")
+
+        assert spec.needed_input == ("case_id", "x")
+
+    def test_is_for_the_schema_to_say_where_there_is_one(self) -> None:
+        spec = workflow("a: {agent: freelancer, note: '${amount}'}", head=HEAD + INPUT)
+
+        assert (spec.implied_input, spec.needed_input) == ((), ())
+
+
 class TestArguments:
     def test_may_be_expressions_at_any_depth(self) -> None:
         step = workflow(
@@ -155,7 +205,19 @@ class TestArguments:
                 "b: {agent: freelancer, tmeout: 5s}",
                 "5:28: `freelancer` has no argument `tmeout`. Did you mean `timeout`?",
             ),
-            ("b: {tool: kb_search, corpus: 7}", "5:34: `corpus` does not fit its contract: 7 is not of type 'string'."),
+            (
+                "b: {tool: kb_search, corpus: 7}",
+                "5:34: `corpus` does not fit its contract: `7` is not of type 'string'. Put it in quotes.",
+            ),
+            (
+                "b: {tool: kb_search, corpus: true}",
+                "5:34: `corpus` does not fit its contract: `true` is not of type 'string'. Put it in quotes.",
+            ),
+            ("b: {tool: kb_search, corpus: 0123}", "5:34: 0123 would be read as 123. Put it in quotes, as a text."),
+            (
+                "b: {tool: kb_search, corpus: x, max_results: 2.50}",
+                "5:50: `max_results` does not fit its contract: `2.50` is not of type 'integer'. Correct the value.",
+            ),
             (
                 "b: {tool: kb_search, corpus: x, max_results: '${query}'}",
                 "5:50: `max_results` takes integer, and this gives string.",

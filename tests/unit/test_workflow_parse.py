@@ -58,12 +58,12 @@ class TestSupportCase:
             (
                 "max_results: 5",
                 "max_results: five",
-                "w.yaml:6:77: `max_results` does not fit its contract: 'five' is not of type 'integer'. Correct the value.",
+                "w.yaml:6:77: `max_results` does not fit its contract: `five` is not of type 'integer'. Correct the value.",
             ),
             (
                 "max_results: 5",
                 "max_results: 50",
-                "w.yaml:6:77: `max_results` does not fit its contract: 50 is greater than the maximum of 20. Correct the value.",
+                "w.yaml:6:77: `max_results` does not fit its contract: `50` is greater than the maximum of 20.",
             ),
             (
                 "min_score",
@@ -148,6 +148,15 @@ class TestHeader:
                 HEAD + "input: {properties: {a: {pattern: '('}}}\n",
                 "3:8: `input`: it is no JSON Schema (draft 2020-12) at properties/a/pattern",
             ),
+            (
+                HEAD + "input: {$ref: '#'}\n",
+                "3:8: `input`: the reference '#' leads round in a circle; judging a value by it would never end",
+            ),
+            (
+                HEAD
+                + "input: {properties: {a: {$ref: '#/$defs/b'}}, $defs: {b: {anyOf: [{not: {$ref: '#/$defs/b'}}]}}}\n",
+                "3:8: `input`: the reference '#/$defs/b' leads round in a circle",
+            ),
             (HEAD + "output: {required: [sum]}\ninput: {}\n", "3:9: Nothing supplies the output `sum`."),
             (HEAD + "returns: 5\n", "3:10: `returns` must be a mapping, not `5`."),
             (HEAD + INPUT + "returns: {sum: '${amont}'}\n", "4:19: Unknown name `amont`. Did you mean `amount`?"),
@@ -155,6 +164,15 @@ class TestHeader:
     )
     def test_refuses_what_it_cannot_mean(self, head: str, said: str) -> None:
         assert f"w.yaml:{said}" in "\n".join(errors(steps("a: {agent: policy_checker}", head=head)))
+
+
+class TestInput:
+    def test_may_hold_what_is_made_like_itself(self) -> None:
+        schema = "{properties: {part: {$ref: '#'}, parts: {type: array, items: {$ref: '#/properties/part'}}}}"
+
+        spec = workflow("a: {agent: freelancer}", head=HEAD + f"input: {schema}\n")
+
+        assert spec.input_schema is not None
 
 
 class TestErrors:

@@ -46,6 +46,7 @@ class TestJson:
         spec = WorkflowSpec.from_json({"workflow": "w", "version": "1", "steps": [{"key": "a", "kind": "agent"}]})
 
         assert spec.step("a") == StepSpec("a", "agent")
+        assert spec.needed_input == ()
 
     def test_tells_no_tools_from_any_tool(self) -> None:
         spec = WorkflowSpec.from_json(everything().to_json())

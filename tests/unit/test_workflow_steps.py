@@ -58,7 +58,7 @@ class TestStep:
                 "Give the approval a step of its own.",
             ),
             ("a: {required: 1, checks: Is it right?}", "4:30: `checks` must be a list, not `Is it right?`."),
-            ("a: {required: 1, checks: [5 > 3, '']}", "4:38: `1` must be a text, not nothing."),
+            ("a: {required: 1, checks: [5 > 3, '']}", "4:38: An item of `checks` must be a text, not nothing."),
             (
                 "a: {tool: crm.revert_case, case_id: x, min_score: 0.5}",
                 "4:44: `min_score` belongs to an agent step; `a` is a tool step.",
@@ -88,6 +88,15 @@ class TestStep:
             ),
             ("a: {agent: intake_classifier, min_score: 0.5}", "4:46: `intake_classifier` gives no `score`."),
             (
+                "a: {agent: freelancer, min_score: 0.5, output: {properties: {score: {type: string}}}}",
+                "4:39: The `score` that `freelancer` gives is no number. Correct the schema of its output.",
+            ),
+            (
+                "a: {agent: freelancer, min_score: 0.5, output: {properties: {score: {type: [boolean, 'null']}}, "
+                "additionalProperties: true}}",
+                "4:39: The `score` that `freelancer` gives is no number.",
+            ),
+            (
                 "a: {agent: intake_classifier, non_empty: [quey]}",
                 "4:46: The step gives no `quey`. Did you mean `query`?",
             ),
@@ -104,11 +113,34 @@ class TestStep:
                 "a: {agent: freelancer, when: \"'x'\"}",
                 "4:35: this gives a value of type string, and a condition must be true or false.",
             ),
+            (
+                "a: {agent: freelancer, when: yes}",
+                "4:34: `when` cannot be `yes`. Write true or false; a value of that name is `input.yes`.",
+            ),
+            ("a: {human_if: ['On']}", "4:20: An item of `human_if` cannot be `On`. Write true or false"),
+            ("a: {required: 1, ask: null}", "4:27: `ask` must be a text, not `null`. Remove it, or put it in quotes."),
+            ("a: {required: 1, ask: 5}", "4:27: `ask` must be a text, not `5`. Put it in quotes."),
+            ("a: {required: 1, checks: [~]}", "4:31: An item of `checks` must be a text, not `~`. Remove it, or"),
+            (
+                "a: {agent: freelancer, allowed_tools: [bad name]}",
+                "4:44: An item of `allowed_tools` cannot be `bad name`. Write the names of tools: [kb_search].",
+            ),
+            (
+                "a: {agent: freelancer, needs: [a-b]}",
+                "4:36: An item of `needs` cannot be `a-b`. Write the keys of steps",
+            ),
+            ("a: {human_if: [{b: c}]}", "4:20: An item of `human_if` must be a condition such as `amount > 500`"),
             ("a: {agent: freelancer, retry: 5}", "4:35: `retry` must be a mapping, not `5`."),
         ],
     )
     def test_refuses_what_it_cannot_mean(self, line: str, said: str) -> None:
         assert f"w.yaml:{said}" in "\n".join(errors(steps(line)))
+
+    @pytest.mark.parametrize("score", ["{}", "{type: integer}", "{type: [number, 'null']}"])
+    def test_compares_any_number_with_its_least_score(self, score: str) -> None:
+        line = f"a: {{agent: freelancer, min_score: 0.5, output: {{properties: {{score: {score}}}}}}}"
+
+        assert workflow(line).step("a").min_score == 0.5
 
     def test_key_stands_once(self) -> None:
         told = errors(steps("a: {agent: freelancer}", "b: {agent: freelancer}", "a: {agent: freelancer}"))

@@ -13,7 +13,7 @@ from orchestrator.workflows.keys import STEP_KEYS, WORKFLOW_KEYS
 from orchestrator.workflows.parse import WorkflowErrors, parse
 from orchestrator.workflows.spec import WorkflowSpec
 from orchestrator.workflows.tree import DEEPEST, read_tree, to_json
-from tests.unit.workflow_world import CATALOGUE, SUPPORT_CASE, errors
+from tests.unit.workflow_world import CATALOGUE, SUPPORT_CASE, errors, steps, workflow
 
 RECONCILIATION = (Path(__file__).parents[2] / "examples/reconciliation/workflow.yaml").read_text(encoding="utf-8")
 
@@ -36,6 +36,11 @@ class TestTree:
             ("{a: 'b', 1: c, null: d}", {"a": "b", "1": "c", "null": "d"}),
             ("a: |\n  x\n  y\n", {"a": "x\ny\n"}),
             ("\ufeffa: ünï", {"a": "ünï"}),
+            ("a: 10\u202f000\u00a0€ ⚠\ufe0f", {"a": "10\u202f000\u00a0€ ⚠\ufe0f"}),
+            (
+                "{description: a\u200cb, ask: '\u200d', about: \u200c}",
+                {"description": "a\u200cb", "ask": "\u200d", "about": "\u200c"},
+            ),
         ],
     )
     def test_has_the_values_of_yaml_1_2_and_no_others(self, text: str, expected: Any) -> None:
@@ -80,6 +85,27 @@ class TestRefusal:
             ("a: x\x07", "1:5: the character U+0007 is not allowed"),
             ('a: "\\0"', "1:4: The text holds the character U+0000. Remove the escape."),
             ('a: "\\u202e"', "1:4: The text holds the character U+202E (it reverses text)."),
+            (
+                "a: x\u200by",
+                "1:5: the character U+200B (it cannot be seen) is not allowed in a workflow file. Remove it.",
+            ),
+            ("a: 'VIP\u00ad'", "1:8: the character U+00AD (it cannot be seen)"),
+            ("a: x\u2060", "1:5: the character U+2060 (it cannot be seen)"),
+            ("a: x\U000e0041", "1:5: the character U+E0041 (it cannot be seen)"),
+            ("a: x\u3164", "1:5: the character U+3164 (it cannot be seen)"),
+            ("# \u200b", "1:3: the character U+200B"),
+            ('a: "\\u200b"', "1:4: The text holds the character U+200B (it cannot be seen). Remove the escape."),
+            (
+                "ab\u00a0c: 1",
+                "1:3: the character U+00A0 (a blank that is no space) is not allowed in a key. Remove it.",
+            ),
+            ("a: {'b\u202f': 1}", "1:7: the character U+202F (a blank that is no space) is not allowed in a key."),
+            ("a\ufe0f: 1", "1:2: the character U+FE0F (it cannot be seen) is not allowed in a key."),
+            ("a: 'x\u200dy'", "1:6: the character U+200D (it cannot be seen) is not allowed in a text that is not for"),
+            (
+                "a: [x, \u200c]",
+                "1:8: the character U+200C (it cannot be seen) is not allowed in a text that is not for",
+            ),
             ("[" * (DEEPEST + 1), f"1:{DEEPEST + 1}: Nested deeper than {DEEPEST} levels."),
             ("{a: " * 5_000, f"Nested deeper than {DEEPEST} levels."),
             ("a: " + "x" * 300_000, "1:1: The file has 292 KB; the limit is 256 KB."),
@@ -88,6 +114,62 @@ class TestRefusal:
     )
     def test_says_where_and_why(self, text: str, said: str) -> None:
         assert said in errors(text)[0]
+
+
+class TestAnExpression:
+    @pytest.mark.parametrize("character", ["\u00a0", "\u2003", "\u3000", "\ufe0f"])
+    @pytest.mark.parametrize(
+        ("line", "column"),
+        [
+            ("a: {human_if: [\"tier == 'VIP{0}'\"]}", 33),
+            ("a: {human_if: [tier =={0}'VIP']}", 27),
+            ("a: {agent: freelancer, when: \"tier == 'VIP{0}'\"}", 47),
+            ("a: {agent: freelancer, note: \"x ${tier == 'VIP{0}'}\"}", 51),
+            ("a: {tool: crm.revert_case, case_id: x, idempotency_key: \"case_id + 'C{0}'\"}", 74),
+        ],
+    )
+    def test_holds_nothing_that_only_looks_like_a_space(self, line: str, column: int, character: str) -> None:
+        told = errors(steps(line.replace("{0}", character)))
+
+        assert f"w.yaml:4:{column}: the character U+{ord(character):04X} (" in told[0]
+        assert ") is not allowed in an expression. Remove it, or type a space." in told[0]
+
+
+class TestANumber:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("9007199254740993", "is too large to be exact everywhere"),
+            ("1e18", "is too large to be exact everywhere"),
+            ("-9007199254740992.0", "is too large to be exact everywhere"),
+            ("1e21", "is too large to be exact everywhere"),
+            ("12345678901234567890.12", "is too large to be exact everywhere"),
+            ("0.12345678901234567890", "would be rounded to 0.12345678901234568"),
+            ("1e-400", "would be rounded to 0.0"),
+            ("0123", "would be read as 123"),
+            ("-007.50", "would be read as -7.5"),
+        ],
+    )
+    def test_that_would_not_stay_as_it_is_written_belongs_into_quotes(self, text: str, said: str) -> None:
+        assert errors(steps(f"a: {{agent: freelancer, x: {text}}}")) == [
+            f"w.yaml:4:31: {text} {said}. Put it in quotes, as a text."
+        ]
+        assert workflow(f"a: {{agent: freelancer, x: '{text}'}}").step("a").arguments == {"x": text}
+
+    def test_is_looked_at_wherever_it_stands(self) -> None:
+        told = errors(
+            steps(
+                "a: {agent: freelancer, with: {x: [01]}, when: off}",
+                "b: {tool: kb_search, query: x, corpus: y, tags: ['${z}', {deep: 02}]}",
+                head="workflow: w\nversion: 1\nreturns: {n: 03}\ninput: {properties: {z: {default: 04}}}\n",
+            )
+        )
+
+        assert [error.split()[1] for error in told] == ["03", "04", "01", "`when`", "02"]
+
+    @pytest.mark.parametrize("text", ["9007199254740992", "0", "-0.0", "0.10", "1.50", "1e3", "9007199254740991.0"])
+    def test_that_stays_as_it_is_written_needs_none(self, text: str) -> None:
+        assert workflow(f"a: {{agent: freelancer, x: {text}}}").step("a").arguments == {"x": float(text)}
 
 
 # --- fuzz: whatever the text, a spec or WorkflowErrors -----------------------------------------------------------

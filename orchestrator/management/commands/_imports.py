@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.actors import system
-from audit.canonical import BadJSON, read_strict
+from audit.refusals import Invalid
 from orchestrator.operations.registry import Imported, ImportRefused
-
-MAX_FILE_BYTES = 16 * 1024 * 1024
+from orchestrator.releases.files import json_of
 
 
 class ImportCommand(BaseCommand):
@@ -29,12 +28,13 @@ class ImportCommand(BaseCommand):
 
     def _import(self, file: str) -> None:
         try:
-            items = read_strict(Path(file).read_bytes(), max_bytes=MAX_FILE_BYTES)
-            done = type(self).verb(items, by=system("import"), file=file)
-        except (OSError, BadJSON) as error:
+            done = type(self).verb(json_of(Path(file)), by=system("import"), file=file)
+        except OSError as error:
             raise CommandError(f"{file}: {error}") from None
         except ImportRefused as refusal:
             raise CommandError(f"{refusal}\nNothing was imported from {file}.") from None
+        except Invalid as refusal:
+            raise CommandError(f"{refusal} {refusal.remedy}".strip()) from None
         for name in done.created:
             self.stdout.write(f"  + {name}")
         self.stdout.write(f"{file}: {len(done.created)} {self.noun} imported, {len(done.unchanged)} unchanged.")

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actors import system
 from audit.refusals import Refusal
+from orchestrator.releases.bundle import doubtful_env
 from orchestrator.releases.folders import install
 from orchestrator.workflows.parse import WorkflowErrors
 
@@ -25,4 +26,6 @@ class Command(BaseCommand):
                 raise CommandError(f"{refusal} {refusal.remedy}".strip()) from None
             except WorkflowErrors as errors:
                 raise CommandError(str(errors)) from None
+            for doubt in doubtful_env(release):
+                self.stderr.write(f"{folder / 'release.json'}: {doubt}")
             self.stdout.write(f"{release} is in production ({release.digest}).")

@@ -13,7 +13,10 @@ SCHEMA = Path(__file__).parents[2] / "workflows" / "schema.json"
 
 
 class Command(BaseCommand):
-    """Prints `ok` per valid file, `file:line:column: message. remedy` per mistake, and ends with 1 if there is any."""
+    """Prints `ok` per valid file, with the input it declares nowhere; `file:line:column: message. remedy` per mistake.
+
+    Ends with 1 if there is any.
+    """
 
     help = "Check workflow files against the tools and agents beside them."
     requires_system_checks = []
@@ -44,9 +47,9 @@ class Command(BaseCommand):
             for error in errors.errors:
                 self.stdout.write(str(error))
             return False
-        self.stdout.write(
-            f"{file}: ok, {spec.workflow} {spec.version} with {len(spec.steps)} step{'' if len(spec.steps) == 1 else 's'}"
-        )
+        steps = f"{len(spec.steps)} step{'' if len(spec.steps) == 1 else 's'}"
+        taken = f"; takes from the trigger: {', '.join(spec.implied_input)}" if spec.implied_input else ""
+        self.stdout.write(f"{file}: ok, {spec.workflow} {spec.version} with {steps}{taken}")
         return True
 
 

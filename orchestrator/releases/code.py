@@ -1,0 +1,39 @@
+"""The code of a release: which files it holds. Whether a runner can load them stands in loading.py."""
+
+from pathlib import Path
+from typing import Final
+
+from audit.refusals import Invalid
+from orchestrator.releases.files import text_of
+
+CODE_SUFFIXES: Final = {".py", ".json", ".txt", ".md", ".csv"}
+# At the top of the folder, not part of what handlers run: the example's own servers, sample inputs, definitions.
+LEFT_OUT: Final = {"servers", "data", "__pycache__", "tools.json", "agents.json", "policies.json", "release.json"}
+MAX_CODE_BYTES: Final = 4 * 1024 * 1024
+
+
+def code_of(folder: Path) -> dict[str, str]:
+    """The files of a release by their path in the folder. Raises Invalid."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_file() and path.suffix in CODE_SUFFIXES and _belongs(inside):
+            files[inside.as_posix()] = _storable(path)
+    size = sum(len(text) for text in files.values())
+    if size > MAX_CODE_BYTES:
+        raise Invalid(f"The handlers of {folder} are {size:,} bytes; the limit is {MAX_CODE_BYTES:,}.")
+    return files
+
+
+def _belongs(inside: Path) -> bool:
+    """Pages for people do not, and of the rest only what stands at the top is known by its name."""
+    return inside.parts[0] not in LEFT_OUT and inside.name != "README.md"
+
+
+def _storable(path: Path) -> str:
+    text = text_of(path)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        remedy = "Remove it, or keep the file out of the folder."
+        raise Invalid(f"{path}: line {line} holds the character U+0000, which cannot be stored.", remedy=remedy)
+    return text
