@@ -14,7 +14,7 @@ from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
 from budgets.reserving import release
-from orchestrator.engine.letters import end_letters
+from orchestrator.engine.closing import end_letters
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Action, Attempt
 from orchestrator.statuses import EXECUTION, STEP, ActionStatus, AttemptStatus, StepStatus

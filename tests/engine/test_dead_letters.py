@@ -2,14 +2,21 @@
 
 import pytest
 
+from audit.models import AuditEvent
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.redeem import redeem
 from orchestrator.operations import bulk_letters, dead_letters
 from tests import worlds as make
-from tests.engine.driving import actions, attempts, drive, hold, statuses
+from tests.engine.driving import actions, attempts, claim, drive, hold, statuses
 
 SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 2, backoff: 1s}}\n"
+
+TWO_WAYS = """
+  - pay: {tool: send_a, ref: by-wire, on_error: pay2, retry: {max_attempts: 1}}
+  - pay2: {tool: send_b, ref: by-cheque}
+  - tell: {tool: unsafe, needs: [pay], ref: told}
+"""
 
 
 @pytest.fixture
@@ -97,6 +104,39 @@ class TestManyAtOnce:
             assert operation.items.get().why == words
         given_up = bulk_letters.preview(act="discard", group_id=letter.group_id, by=world.ada)
         assert given_up.size == 0
+
+
+class TestAStepThatHasAFallback:
+    @pytest.fixture
+    def replaced(self, world, governed, provider):
+        """Its step was turned away; the fallback is due, and nobody has begun it."""
+        governed(TWO_WAYS)
+        provider.plan("down")
+        execution = make.start(world, "outside")
+        make.run(claim().fence)
+        return execution
+
+    def test_is_not_redriven_beside_it(self, world, replaced, provider):
+        letter = replaced.dead_letters.get()
+
+        operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
+        with pytest.raises(dead_letters.Stale, match="pay2 stands in for it"):
+            dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+        assert operation.size == 0
+        assert "pay2 stands in for it" in operation.items.get().why
+        drive(replaced)
+        assert provider.effects == ["by-cheque"]
+
+    def test_asks_nobody_any_more_once_it_did_the_work(self, replaced):
+        make.run(claim().fence)
+
+        letter = replaced.dead_letters.get()
+        assert statuses(replaced) == {"pay": "dead_letter", "pay2": "success", "tell": "awaiting_approval"}
+        assert (letter.status, AuditEvent.objects.get(event="dead_letter.ended").why) == (
+            "ended",
+            "pay2 stood in for it",
+        )
 
 
 class TestADiscard:
