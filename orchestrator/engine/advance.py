@@ -128,10 +128,15 @@ def _close(view: _View, by: Actor, to: str) -> None:
 
 
 def _end_letters(view: _View, by: Actor, spec: WorkflowSpec) -> None:
-    """A dead letter asks for an act. Where a fallback has done its work there is none left: a redrive would do it again."""
+    """A dead letter asks for an act. There is none left where a fallback did the work, nor once the execution is over."""
     for step in view.steps.values():
-        if step.status == StepStatus.DEAD_LETTER and (fallback := _did_its_work(view, spec, step.key)):
+        if step.status != StepStatus.DEAD_LETTER:
+            continue
+        if fallback := _did_its_work(view, spec, step.key):
             end_letters(view.execution, by=by, why=f"{fallback} stood in for it", step=step)
+        elif view.execution.is_final:
+            why = f"its execution ended: {view.execution.get_status_display().lower()}"
+            end_letters(view.execution, by=by, why=why, step=step)
 
 
 def _did_its_work(view: _View, spec: WorkflowSpec, key: str) -> str | None:

@@ -102,8 +102,9 @@ def lock_open(letter: DeadLetter) -> tuple[Execution, DeadLetter]:
 
 def why_not_again(letters: Sequence[DeadLetter]) -> dict[UUID, str]:
     """Of these, the letters whose step must not run again, and why. `letters` have their step and execution."""
-    found = stand_ins([letter.step for letter in letters])
-    return {letter.pk: _beside(found[letter.step_id]) for letter in letters if letter.step_id in found}
+    fallbacks = stand_ins([letter.step for letter in letters])
+    found = {letter.pk: _over(letter.execution) or _beside(fallbacks.get(letter.step_id)) for letter in letters}
+    return {pk: why for pk, why in found.items() if why}
 
 
 def stand_ins(steps: Iterable[Step]) -> dict[UUID, Step]:
@@ -120,7 +121,14 @@ def _fallback_of(step: Step) -> str | None:
     return StepSpec.from_json(step.spec).fallback
 
 
-def _beside(fallback: Step) -> str:
+def _over(execution: Execution) -> str:
+    """Nothing more is done in an execution that is over."""
+    return f"Its execution is over: {execution.get_status_display().lower()}." if execution.is_final else ""
+
+
+def _beside(fallback: Step | None) -> str:
+    if fallback is None:
+        return ""
     if fallback.status == StepStatus.SUCCESS:
         return f"{fallback.key} stood in for it. Redriven, it would do the same work again."
     return f"{fallback.key} stands in for it. Look after that step: with both the work could be done twice."

@@ -139,6 +139,41 @@ class TestAStepThatHasAFallback:
         )
 
 
+class TestAnExecutionThatFailed:
+    STEPS = "".join(
+        f"  - {key}: {{tool: {tool}, needs: [], ref: {key}, retry: {{max_attempts: 1}}}}\n"
+        for key, tool in (("bad", "send_a"), ("dead", "unsafe"))
+    )
+
+    @pytest.fixture
+    def failed(self, world, governed, provider):
+        """One branch was refused for good; the other one, which needs a signature, could not read its record."""
+        governed(self.STEPS)
+        provider.plan("refuse", "down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        assert statuses(execution) == {"bad": "business_error", "dead": "dead_letter"}
+        return execution
+
+    def test_leaves_no_letter_that_asks_for_an_act(self, failed):
+        assert failed.status == "failed"
+        assert failed.dead_letters.get().status == "ended"
+        assert AuditEvent.objects.get(event="dead_letter.ended").why == "its execution ended: failed"
+
+    def test_does_nothing_more(self, world, failed, provider):
+        letter = failed.dead_letters.get()
+
+        chosen = {"act": "redrive", "group_id": letter.group_id, "by": world.ada, "letter_ids": [letter.pk]}
+        operation = bulk_letters.preview(**chosen)
+        with pytest.raises(dead_letters.Stale):
+            dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+        drive(failed)
+        assert operation.size == 0
+        assert statuses(failed)["dead"] == "dead_letter"
+        assert provider.effects == []
+
+
 class TestADiscard:
     def test_ends_the_execution_with_its_reason(self, world, dead, provider):
         dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, code="done_by_hand")
