@@ -1,6 +1,7 @@
 """Dead letters: written when trying ends, closed only when the step was seen to succeed."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.actors import Actor
-from audit.lifecycle import born, move
+from audit.lifecycle import born, database_now, move
 from audit.refusals import Stale
 from orchestrator.engine.advance import wake
 from orchestrator.engine.causes import fingerprint_of, pattern_of
@@ -103,7 +104,8 @@ def lock_open(letter: DeadLetter) -> tuple[Execution, DeadLetter]:
 def why_not_again(letters: Sequence[DeadLetter]) -> dict[UUID, str]:
     """Of these, the letters whose step must not run again, and why. `letters` have their step and execution."""
     fallbacks = stand_ins([letter.step for letter in letters])
-    found = {letter.pk: _over(letter.execution) or _beside(fallbacks.get(letter.step_id)) for letter in letters}
+    now = database_now()
+    found = {letter.pk: _over(letter.execution, now) or _beside(fallbacks.get(letter.step_id)) for letter in letters}
     return {pk: why for pk, why in found.items() if why}
 
 
@@ -121,9 +123,12 @@ def _fallback_of(step: Step) -> str | None:
     return StepSpec.from_json(step.spec).fallback
 
 
-def _over(execution: Execution) -> str:
-    """Nothing more is done in an execution that is over."""
-    return f"Its execution is over: {execution.get_status_display().lower()}." if execution.is_final else ""
+def _over(execution: Execution, now: datetime) -> str:
+    """Nothing more is done in an execution that is over, or would be ended before its step has begun."""
+    if execution.is_final:
+        return f"Its execution is over: {execution.get_status_display().lower()}."
+    is_late = execution.deadline_at is not None and execution.deadline_at <= now
+    return "The deadline of its execution has passed. Start it anew." if is_late else ""
 
 
 def _beside(fallback: Step | None) -> str:

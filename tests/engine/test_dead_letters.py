@@ -8,7 +8,7 @@ from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.redeem import redeem
 from orchestrator.operations import bulk_letters, dead_letters
 from tests import worlds as make
-from tests.engine.driving import actions, attempts, claim, drive, hold, statuses
+from tests.engine.driving import actions, attempts, claim, drive, hold, statuses, two_hours_pass
 
 SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 2, backoff: 1s}}\n"
 
@@ -172,6 +172,38 @@ class TestAnExecutionThatFailed:
         assert operation.size == 0
         assert statuses(failed)["dead"] == "dead_letter"
         assert provider.effects == []
+
+
+class TestAnExecutionThatIsLate:
+    @pytest.fixture
+    def late(self, world, governed, provider):
+        """Dead-lettered in time; nobody looked at it before its deadline."""
+        governed(SEND, head="deadline: 2h\n")
+        provider.plan("down", "down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        two_hours_pass(execution)
+        return execution
+
+    def test_is_not_redriven_and_keeps_its_letter(self, world, late, provider):
+        letter = late.dead_letters.get()
+
+        operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
+        with pytest.raises(dead_letters.Stale, match="deadline of its execution has passed"):
+            dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+        assert (operation.size, operation.items.get().why) == (
+            0,
+            "The deadline of its execution has passed. Start it anew.",
+        )
+        drive(late)
+        letter.refresh_from_db()
+        assert (late.status, letter.status, len(provider.sends)) == ("dead_lettered", "open", 2)
+
+    def test_can_be_given_up(self, world, late):
+        letter = late.dead_letters.get()
+        given_up = bulk_letters.preview(act="discard", group_id=letter.group_id, by=world.ada)
+        assert given_up.size == 1
 
 
 class TestADiscard:
