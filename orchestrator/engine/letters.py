@@ -15,7 +15,6 @@ from audit.refusals import Stale
 from orchestrator.engine.advance import wake
 from orchestrator.engine.causes import fingerprint_of, pattern_of
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.closing import end_letters
 from orchestrator.engine.filing import Cause, group_for, values_of
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
@@ -162,17 +161,6 @@ def redrive_step(execution: Execution, letter: DeadLetter, *, by: Actor, why: st
         move(execution, to=ExecutionStatus.RUNNING, by=by, why=f"redrive of {step.key}", finished_at=None)
     wake(execution.pk)
     return int(letter.redrives)
-
-
-def discard_step(execution: Execution, letter: DeadLetter, *, by: Actor, code: str, why: str) -> None:
-    """Give the work of a locked letter up for good: its execution is cancelled."""
-    move(letter, to=DeadLetterStatus.DISCARDED, by=by, why=why[:1000], discard_code=code, data={"code": code})
-    for step in execution.steps.select_for_update().filter(status__in=[StepStatus.DEAD_LETTER, StepStatus.PENDING]):
-        move(step, to=StepStatus.CANCELLED, by=by, why="discarded", finished_at=Now(), due_at=None)
-    if execution.status == ExecutionStatus.DEAD_LETTERED:
-        move(execution, to=ExecutionStatus.CANCELLED, by=by, why=f"dead letter discarded: {why}"[:1000])
-    if execution.is_final:
-        end_letters(execution, by=by, why="another dead letter of its execution was discarded")
 
 
 # --- What the sweep finds ----------------------------------------------------------------------------------------

@@ -3,15 +3,18 @@
 import pytest
 
 from audit.models import AuditEvent
+from audit.refusals import Refusal
+from orchestrator.engine.claims import claim_due
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.redeem import redeem
 from orchestrator.operations import bulk_letters, dead_letters
 from tests import worlds as make
-from tests.engine.driving import actions, attempts, claim, drive, hold, statuses, two_hours_pass
+from tests.engine.driving import actions, approve, asked, attempts, claim, drive, hold, statuses, two_hours_pass
 
 SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 2, backoff: 1s}}\n"
 
+BRANCH = "  - {key}: {{tool: {tool}, needs: [], ref: {key}, retry: {{max_attempts: 1}}}}\n"
 TWO_WAYS = """
   - pay: {tool: send_a, ref: by-wire, on_error: pay2, retry: {max_attempts: 1}}
   - pay2: {tool: send_b, ref: by-cheque}
@@ -140,15 +143,10 @@ class TestAStepThatHasAFallback:
 
 
 class TestAnExecutionThatFailed:
-    STEPS = "".join(
-        f"  - {key}: {{tool: {tool}, needs: [], ref: {key}, retry: {{max_attempts: 1}}}}\n"
-        for key, tool in (("bad", "send_a"), ("dead", "unsafe"))
-    )
-
     @pytest.fixture
     def failed(self, world, governed, provider):
         """One branch was refused for good; the other one, which needs a signature, could not read its record."""
-        governed(self.STEPS)
+        governed(BRANCH.format(key="bad", tool="send_a") + BRANCH.format(key="dead", tool="unsafe"))
         provider.plan("refuse", "down")
         execution = make.start(world, "outside")
         drive(execution)
@@ -207,6 +205,17 @@ class TestAnExecutionThatIsLate:
 
 
 class TestADiscard:
+    @pytest.fixture
+    def branches(self, world, governed, provider):
+        """Two branches are dead letters, the third one waits for a signature."""
+        tools = {"a": "send_a", "b": "send_b", "c": "unsafe"}
+        governed("".join(BRANCH.format(key=key, tool=tool) for key, tool in tools.items()))
+        provider.plan("down", "down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        assert statuses(execution) == {"a": "dead_letter", "b": "dead_letter", "c": "awaiting_approval"}
+        return execution
+
     def test_ends_the_execution_with_its_reason(self, world, dead, provider):
         dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, code="done_by_hand")
 
@@ -215,3 +224,37 @@ class TestADiscard:
         assert dead.status == "cancelled"
         assert statuses(dead) == {"send": "cancelled"}
         assert actions(dead)[0].status == "failed"
+
+    def test_cancels_what_else_its_execution_would_do(self, world, branches, provider):
+        waits = asked(branches)
+        dead_letters.discard(letter_id=branches.dead_letters.get(step__key="a").pk, by=world.ada, code="done_by_hand")
+
+        with pytest.raises(Refusal):
+            approve(waits, world.grace)
+        drive(branches)
+
+        assert branches.status == "cancelled"
+        assert statuses(branches) == dict.fromkeys("abc", "cancelled")
+        assert provider.effects == []
+
+    def test_leaves_no_other_letter_that_nobody_can_redrive(self, world, branches):
+        dead_letters.discard(letter_id=branches.dead_letters.get(step__key="a").pk, by=world.ada, code="done_by_hand")
+
+        drive(branches)
+
+        assert dict(branches.dead_letters.values_list("step__key", "status")) == {"a": "discarded", "b": "ended"}
+
+    def test_takes_the_lease_from_a_branch_that_is_at_work(self, world, governed, provider):
+        governed("".join(BRANCH.format(key=key, tool=tool) for key, tool in (("a", "send_a"), ("send", "send_b"))))
+        provider.plan("down")
+        execution = make.start(world, "outside")
+        make.run(claim_due(limit=1, worker="one")[0].fence)
+        segment, action = hold(world, execution, "send_b")
+
+        dead_letters.discard(letter_id=execution.dead_letters.get().pk, by=world.ada, code="done_by_hand")
+
+        with pytest.raises(Refusal):
+            redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        drive(execution)
+        assert (execution.status, actions(execution)[-1].status) == ("cancelled", "withdrawn")
+        assert provider.effects == []
