@@ -90,8 +90,9 @@ class LetterPage:
 
     @property
     def may_patch(self) -> bool:
-        """A person's decision has no input; everything else is judged when it is patched."""
-        return self.is_open and self.may_operate and not self.against and self.letter.step.kind != "approval"
+        """A person's decision has no input, and a compensation is given no other one; the rest is judged when it is patched."""
+        has_input = self.letter.step.kind != "approval" and not self.letter.execution.is_undo
+        return self.is_open and self.may_operate and not self.against and has_input
 
     @property
     def version(self) -> str:
