@@ -39,7 +39,11 @@ def refused_tool(segment: Segment, tool: str) -> str | None:
 def over_calls(segment: Segment) -> Failure | None:
     """No further call is left of those that whoever started this allows. Asked before a call that was not made before."""
     most = segment.execution.envelope.get("tool_budget")
-    if most is None or Action.objects.filter(execution_id=segment.execution.pk, revision=1).count() < most:
+    if most is None:
+        return None
+    # A call is a place in a step, however often it was edited, read anew or asked again.
+    made = Action.objects.filter(execution_id=segment.execution.pk, step_id__isnull=False)
+    if made.order_by().values("step_id", "occurrence").distinct().count() < most:
         return None
     return Failure("budget", f"{most} tool calls were made; whoever started this allows no more.")
 

@@ -10,12 +10,13 @@ from orchestrator.engine.claims import claim_due
 from orchestrator.engine.crew import run_to_its_end
 from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
+from orchestrator.gate.edit import edit
 from orchestrator.gate.redeem import void_granted
 from orchestrator.models import Action, Attempt
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
-from tests.engine.driving import approve, asked, attempts, drive, lapse, statuses
+from tests.engine.driving import actions, approve, asked, attempts, drive, lapse, statuses
 
 HANDLERS = """
 import os
@@ -42,6 +43,11 @@ def work(input, context):
     if input.get("fails"):
         raise context.SystemError("down")
     return {"score": input.get("score", 1)}
+"""
+PAY = """
+
+def pay(arguments, context):
+    return {"paid": arguments["amount"]}
 """
 CHEAP = {"model": "small", "input_tokens": 60, "output_tokens": 40, "cost": "0.25", "currency": "EUR"}
 ANYTHING = {
@@ -70,8 +76,8 @@ def books():
 
 
 class TestWhoeverStarts:
-    def begun(self, world, publish, envelope, **input):
-        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE)
+    def begun(self, world, publish, envelope, handlers=HANDLERS, **input):
+        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", handlers, agents=FREE)
         execution = executions.start(
             workflow="capped", input=input, unit=world.unit.name, by=world.ada, envelope=envelope
         )
@@ -99,6 +105,17 @@ class TestWhoeverStarts:
         drive(execution)
 
         assert [one.status for one in Action.objects.order_by("created_at")] == ["void", "held"]
+
+    def test_counts_a_call_that_a_reviewer_edited(self, world, publish):
+        execution = self.begun(world, publish, {"tool_budget": 1}, HANDLERS + PAY, tools=["pay", "look"])
+        request = asked(execution)
+        edit(request_id=request.pk, by=world.grace, digest=request.digest, revision=request.revision,
+             arguments={"amount": 2})  # fmt: skip
+        approve(asked(execution), world.linus)
+
+        drive(execution)
+
+        assert [(one.tool, one.status) for one in actions(execution)] == [("pay", "succeeded")]
 
 
 class TestMoney:
