@@ -237,6 +237,18 @@ class TestACap:
 
         assert statuses(execution) == {"one": "success", "two": "success", "three": "dead_letter"}
 
+    @pytest.mark.parametrize("handed_out", [slice(None), slice(None, None, -1)])
+    def test_on_steps_lets_that_many_run_of_those_that_are_claimed_together(self, world, publish, handed_out):
+        two = "".join(f"  - {key}: {{agent: clerk, needs: []}}\n" for key in ("one", "two"))
+        publish(f"workflow: capped\nversion: 1.0.0\nmax_steps: 1\nsteps:\n{two}", HANDLERS, agents=FREE)
+        execution = make.start(world, "capped")
+
+        segments = [begin(claimed.fence) for claimed in claim_due(limit=2, worker="one")]
+        for segment in sorted(segments, key=lambda one: one.key)[handed_out]:
+            run_to_its_end(segment)
+
+        assert statuses(execution) == {"one": "success", "two": "dead_letter"}
+
     def test_on_tools_of_the_workflow_refuses_the_agents_call(self, world, publish):
         execution = ended(world, publish, head="allowed_tools: [pay]\n", tools=["look"])
 
