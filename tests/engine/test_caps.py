@@ -6,6 +6,7 @@ import pytest
 
 from budgets.models import LedgerEntry
 from budgets.operations import correct, spent
+from orchestrator.engine import calls
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.crew import run_to_its_end
 from orchestrator.engine.segment import begin
@@ -105,6 +106,32 @@ class TestWhoeverStarts:
         drive(execution)
 
         assert [one.status for one in Action.objects.order_by("created_at")] == ["void", "held"]
+
+    def test_may_allow_one_call_that_two_branches_want_at_once(self, world, publish, monkeypatch):
+        two = "".join(f"  - {key}: {{agent: clerk, needs: []}}\n" for key in ("one", "two"))
+        publish(f"workflow: capped\nversion: 1.0.0\nsteps:\n{two}", HANDLERS, agents=FREE)
+        execution = executions.start(
+            workflow="capped",
+            input={"tools": ["look"]},
+            unit=world.unit.name,
+            by=world.ada,
+            envelope={"tool_budget": 1},
+        )
+        fences = [claimed.fence for claimed in claim_due(limit=2, worker="one")]
+        judge = calls.judge
+
+        def judge_slowly(**given):
+            """Meanwhile the other branch has its whole turn."""
+            while fences:
+                make.run(fences.pop())
+            return judge(**given)
+
+        monkeypatch.setattr(calls, "judge", judge_slowly)
+        make.run(fences.pop())
+        drive(execution)
+
+        assert Action.objects.filter(execution_id=execution.pk).count() == 1
+        assert sorted(statuses(execution).values()) == ["dead_letter", "success"]
 
     def test_counts_a_call_that_a_reviewer_edited(self, world, publish):
         execution = self.begun(world, publish, {"tool_budget": 1}, HANDLERS + PAY, tools=["pay", "look"])
