@@ -124,6 +124,14 @@ class TestWhen:
         assert statuses(execution)["often"] == "business_error"
         assert execution.status == "failed"
 
+    def test_cannot_be_evaluated_so_no_person_is_asked_to_do_what_perhaps_nobody_should(self, ended):
+        head = "input: {type: object, properties: {amount: {type: integer}}}\n"
+        steps = agent("first") + agent("often", "when: amount > 10", "on_error: route_to_human")
+        execution = ended(steps, head)
+
+        assert statuses(execution)["often"] == "business_error"
+        assert (execution.status, ApprovalRequest.objects.exists()) == ("failed", False)
+
 
 class TestOnError:
     def test_a_named_step_stands_in_and_what_follows_runs(self, ended):
