@@ -41,7 +41,9 @@ def _of_the_end(request: ApprovalRequest) -> list[Consequence]:
     if request.is_test:
         return []
     match request.status:
-        case RequestStatus.APPROVED:
+        case RequestStatus.APPROVED | RequestStatus.USED if not (
+            request.is_call and request.status == RequestStatus.USED
+        ):
             return [Consequence(act, _released(request))]
         case RequestStatus.REJECTED:
             return [_refused(act, request)]

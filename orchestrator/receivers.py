@@ -99,14 +99,12 @@ def _resolve_step(request: ApprovalRequest) -> None:
         )
     elif request.status == RequestStatus.APPROVED:
         names = [voice.person_name for voice in request.decisions.all()]
-        finish_parked_step(
-            step_id=request.subject_id,
-            to=StepStatus.SUCCESS,
-            by=APPROVALS,
-            why=why,
-            output={"approved_by": names},
-            failure_class="",
-        )
+        output = {"approved_by": names}
+        # It let the execution go on: from now on neither its time runs out nor is it withdrawn.
+        if finish_parked_step(
+            step_id=request.subject_id, to=StepStatus.SUCCESS, by=APPROVALS, why=why, output=output, failure_class=""
+        ):
+            move(request, to=RequestStatus.USED, by=APPROVALS, data={"digest": request.digest})
     else:
         finish_parked_step(
             step_id=request.subject_id, to=StepStatus.BUSINESS_ERROR, by=APPROVALS, why=why, failure_class="business"

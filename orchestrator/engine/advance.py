@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from audit.actors import Actor
 from audit.lifecycle import move, note
 from orchestrator.engine.claims import WAKE_CHANNEL
+from orchestrator.engine.closing import end_letters
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
@@ -62,6 +63,7 @@ def advance(execution: Execution, *, by: Actor) -> None:
         if not _apply(view, following, by, spec):
             break
     _follow(view, following, by, spec)
+    _end_letters(view, by, spec)
 
 
 def _apply(view: _View, following: Plan, by: Actor, spec: WorkflowSpec) -> bool:
@@ -123,6 +125,26 @@ def _close(view: _View, by: Actor, to: str) -> None:
             if step.status == StepStatus.PENDING:
                 move(step, to=StepStatus.SKIPPED, by=by, why="not reached", finished_at=Now(), due_at=None)
     move(view.execution, to=to, by=by, why=why, finished_at=Now())
+
+
+def _end_letters(view: _View, by: Actor, spec: WorkflowSpec) -> None:
+    """A dead letter asks for an act. There is none left where a fallback did the work, nor once the execution is over."""
+    for step in view.steps.values():
+        if step.status != StepStatus.DEAD_LETTER:
+            continue
+        if fallback := _did_its_work(view, spec, step.key):
+            end_letters(view.execution, by=by, why=f"{fallback} stood in for it", step=step)
+        elif view.execution.is_final:
+            why = f"its execution ended: {view.execution.get_status_display().lower()}"
+            end_letters(view.execution, by=by, why=why, step=step)
+
+
+def _did_its_work(view: _View, spec: WorkflowSpec, key: str) -> str | None:
+    """The fallback of this step, or the fallback's own, that succeeded."""
+    fallback = spec.step(key).fallback
+    while fallback is not None and view.steps[fallback].status != StepStatus.SUCCESS:
+        fallback = spec.step(fallback).fallback
+    return fallback
 
 
 def _live_status(view: _View, states: set[str]) -> str | None:

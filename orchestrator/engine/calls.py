@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from approvals.models import Decision, Verdict
 from approvals.stopped import Stopped
 from audit import failpoints
@@ -29,6 +31,7 @@ from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
 from orchestrator.gate.limits import Limited
+from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import Outcome as Reported
@@ -132,7 +135,9 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     business_key = _business_key(segment)
     if isinstance(business_key, Failure):
         return business_key
-    return propose(
+    return _propose_within_budget(
+        segment,
+        is_new=not voided,
         tool=tool,
         arguments=arguments,
         agent=agent,
@@ -155,6 +160,15 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
             sent_under=next((action.idempotency_key for action in voided if action.redeemed_at), ""),
         ),
     )
+
+
+def _propose_within_budget(segment: Segment, *, is_new: bool, **call: Any) -> Action | Failure:
+    """A call that counts is counted again under the lock it is proposed under: of two branches one takes the last."""
+    if not is_new or segment.execution.envelope.get("tool_budget") is None:
+        return propose(**call)
+    with transaction.atomic():
+        lock_execution(segment.execution.pk)
+        return caps.over_calls(segment) or propose(**call)
 
 
 def _undone(segment: Segment) -> Action | None:

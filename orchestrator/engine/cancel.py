@@ -1,4 +1,4 @@
-"""Ending an execution from outside: by a person (cancelled) or by its deadline (timed out).
+"""Ending an execution from outside: by a person (cancelled, a dead letter given up) or by its deadline (timed out).
 
 Attempts in flight lose their lease; what they had sent stays recorded.
 """
@@ -14,33 +14,64 @@ from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
 from budgets.reserving import release
-from orchestrator.engine.letters import end_letters
+from orchestrator.engine.closing import end_letters
+from orchestrator.engine.letters import lock_open
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.reconcile import back_in_doubt
-from orchestrator.models import Action, Attempt
-from orchestrator.statuses import EXECUTION, STEP, ActionStatus, AttemptStatus, StepStatus
+from orchestrator.models import Action, Attempt, DeadLetter, Execution
+from orchestrator.statuses import (
+    EXECUTION,
+    STEP,
+    ActionStatus,
+    AttemptStatus,
+    DeadLetterStatus,
+    ExecutionStatus,
+    StepStatus,
+)
 
 LIVE_REQUESTS = [*UNDECIDED, RequestStatus.APPROVED]
 
 
 def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> bool:
     """Inside a transaction. Raises Stale when it is already over. What was already sent stays recorded."""
-    # Requests are locked before the execution: the same order in which a decision takes them.
+    _withdraw_requests(execution_id, by, why)
+    _end(lock_execution(execution_id), to, by, why)
+    return True
+
+
+def discard(letter: DeadLetter, *, by: Actor, code: str, why: str) -> DeadLetter:
+    """Give the work of a letter up for good: its execution is cancelled, its other branches too.
+
+    Inside a transaction. Raises Stale when the letter is not open any more.
+    """
+    words = f"dead letter discarded: {why}"[:1000]
+    _withdraw_requests(letter.execution_id, by, words)
+    execution, letter = lock_open(letter)
+    move(letter, to=DeadLetterStatus.DISCARDED, by=by, why=why[:1000], discard_code=code, data={"code": code})
+    # Older versions left letters open in executions that had failed.
+    if not execution.is_final:
+        _end(execution, ExecutionStatus.CANCELLED, by, words)
+    return letter
+
+
+def _withdraw_requests(execution_id: UUID, by: Actor, why: str) -> None:
+    """Requests are locked before the execution: the same order in which a decision takes them."""
     for subject in ApprovalRequest.objects.filter(execution_id=execution_id, status__in=LIVE_REQUESTS).values_list(
         "subject_id", flat=True
     ):
         approvals.withdraw(subject_id=subject, by=by, why=why)
-    execution = lock_execution(execution_id)
+
+
+def _end(execution: Execution, to: str, by: Actor, why: str) -> None:
     if to not in EXECUTION.edges[execution.status]:
         raise Stale(f"This execution is already {execution.status.replace('_', ' ')}.")
-    _end_attempts(execution_id, by, why)
+    _end_attempts(execution.pk, by, why)
     for step in execution.steps.select_for_update().in_order():
         if StepStatus.CANCELLED in STEP.edges[step.status]:
             move(step, to=StepStatus.CANCELLED, by=by, why=why, finished_at=Now(), due_at=None)
-    _end_actions(execution_id, by, why)
+    _end_actions(execution.pk, by, why)
     end_letters(execution, by=by, why=why)
     move(execution, to=to, by=by, why=why[:1000], finished_at=Now())
-    return True
 
 
 def _end_attempts(execution_id: UUID, by: Actor, why: str) -> None:

@@ -17,6 +17,7 @@ from orchestrator.models import Action
 from orchestrator.statuses import StepStatus
 
 _NEVER_RAN = {StepStatus.PENDING, StepStatus.SKIPPED, StepStatus.CANCELLED}
+_HAS_RUN = {StepStatus.SUCCESS, StepStatus.BUSINESS_ERROR}
 
 
 def refused_tool(segment: Segment, tool: str) -> str | None:
@@ -39,7 +40,11 @@ def refused_tool(segment: Segment, tool: str) -> str | None:
 def over_calls(segment: Segment) -> Failure | None:
     """No further call is left of those that whoever started this allows. Asked before a call that was not made before."""
     most = segment.execution.envelope.get("tool_budget")
-    if most is None or Action.objects.filter(execution_id=segment.execution.pk, revision=1).count() < most:
+    if most is None:
+        return None
+    # A call is a place in a step, however often it was edited, read anew or asked again.
+    made = Action.objects.filter(execution_id=segment.execution.pk, step_id__isnull=False)
+    if made.order_by().values("step_id", "occurrence").distinct().count() < most:
         return None
     return Failure("budget", f"{most} tool calls were made; whoever started this allows no more.")
 
@@ -47,10 +52,19 @@ def over_calls(segment: Segment) -> Failure | None:
 def over_before(segment: Segment) -> Failure | None:
     """No head-room for this step, or for one more call of it."""
     spec = segment.released.spec
-    ran = sum(step.status not in _NEVER_RAN for step in segment.steps.values())
-    if spec.max_steps is not None and ran > spec.max_steps:
+    if spec.max_steps is not None and _before(segment) >= spec.max_steps:
         return Failure("budget", f"{spec.max_steps} steps have run; that is the workflow's cap.")
     return _over_total(segment, used_up=True)
+
+
+def _before(segment: Segment) -> int:
+    """The steps that have run, and those under way that stand before this one in order: of branches that were claimed together
+    it is always the same one that goes beyond the cap, and never each because of the other.
+    """
+    order = segment.released.spec.order
+    first = set(order[: order.index(segment.key)])
+    others = [(key, step.status) for key, step in segment.steps.items() if key != segment.key]
+    return sum(status in _HAS_RUN or (key in first and status not in _NEVER_RAN) for key, status in others)
 
 
 def over_after(segment: Segment) -> Failure | None:

@@ -20,8 +20,9 @@ from audit import rounds, scope
 from audit.actors import Actor, person
 from audit.lifecycle import database_now, move
 from audit.refusals import Refusal
+from orchestrator.engine.cancel import discard
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.letters import discard_step, lock_open, redrive_step
+from orchestrator.engine.letters import lock_open, redrive_step
 from orchestrator.models import Operation, OperationAct, OperationItem
 from orchestrator.statuses import DeadLetterStatus, ItemStatus, OperationStatus
 
@@ -194,13 +195,12 @@ def _try(operation: Operation, item: OperationItem, by: Actor) -> None:
     """The letter and its item move together, or neither does."""
     try:
         with transaction.atomic():
-            execution, letter = lock_open(item.letter)
             if operation.act == OperationAct.DISCARD:
                 why = operation.note or operation.get_reason_code_display()
-                discard_step(execution, letter, by=by, code=operation.reason_code, why=why)
+                discard(item.letter, by=by, code=operation.reason_code, why=why)
                 move(item, to=ItemStatus.DISCARDED, by=by, finished_at=Now(), started_at=Now())
             else:
-                number = redrive_step(execution, letter, by=by)
+                number = redrive_step(*lock_open(item.letter), by=by)
                 move(item, to=ItemStatus.UNDER_WAY, by=by, redrive=number, started_at=Now())
     except Refusal as refusal:
         move(item, to=ItemStatus.REFUSED, by=by, why=refusal.message, finished_at=Now())

@@ -1,5 +1,7 @@
 """Dead letters: written when trying ends, closed only when the step was seen to succeed."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.actors import Actor
-from audit.lifecycle import born, move
+from audit.lifecycle import born, database_now, move
 from audit.refusals import Stale
 from orchestrator.engine.advance import wake
 from orchestrator.engine.causes import fingerprint_of, pattern_of
@@ -21,8 +23,6 @@ from orchestrator.gate.locks import lock_execution
 from orchestrator.models import DeadLetter, Execution, Step
 from orchestrator.statuses import STEP, DeadLetterStatus, ExecutionStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
-
-OPEN_ENDED = [DeadLetterStatus.OPEN, DeadLetterStatus.REDRIVEN]
 
 
 def close_letter(segment: Segment) -> None:
@@ -100,6 +100,44 @@ def lock_open(letter: DeadLetter) -> tuple[Execution, DeadLetter]:
     return execution, locked
 
 
+def why_not_again(letters: Sequence[DeadLetter]) -> dict[UUID, str]:
+    """Of these, the letters whose step must not run again, and why. `letters` have their step and execution."""
+    fallbacks = stand_ins([letter.step for letter in letters])
+    now = database_now()
+    found = {letter.pk: _over(letter.execution, now) or _beside(fallbacks.get(letter.step_id)) for letter in letters}
+    return {pk: why for pk, why in found.items() if why}
+
+
+def stand_ins(steps: Iterable[Step]) -> dict[UUID, Step]:
+    """By the id of a step the fallback that has begun, or is about to: with a redrive both would do the work."""
+    named = {(step.execution_id, key): step.pk for step in steps if (key := _fallback_of(step))}
+    if not named:
+        return {}
+    rows = Step.objects.filter(execution_id__in={pk for pk, _ in named}, key__in={key for _, key in named})
+    begun = rows.exclude(status=StepStatus.PENDING, due_at=None)
+    return {named[at]: step for step in begun if (at := (step.execution_id, step.key)) in named}
+
+
+def _fallback_of(step: Step) -> str | None:
+    return StepSpec.from_json(step.spec).fallback
+
+
+def _over(execution: Execution, now: datetime) -> str:
+    """Nothing more is done in an execution that is over, or would be ended before its step has begun."""
+    if execution.is_final:
+        return f"Its execution is over: {execution.get_status_display().lower()}."
+    is_late = execution.deadline_at is not None and execution.deadline_at <= now
+    return "The deadline of its execution has passed. Start it anew." if is_late else ""
+
+
+def _beside(fallback: Step | None) -> str:
+    if fallback is None:
+        return ""
+    if fallback.status == StepStatus.SUCCESS:
+        return f"{fallback.key} stood in for it. Redriven, it would do the same work again."
+    return f"{fallback.key} stands in for it. Look after that step: with both the work could be done twice."
+
+
 def redrive_step(execution: Execution, letter: DeadLetter, *, by: Actor, why: str = "") -> int:
     """Queue the step of a locked letter for a fresh set of tries under its old keys. Answers which redrive this is.
 
@@ -108,6 +146,9 @@ def redrive_step(execution: Execution, letter: DeadLetter, *, by: Actor, why: st
     step = Step.objects.select_for_update().get(pk=letter.step_id)
     if step.status != StepStatus.DEAD_LETTER:
         raise Stale("The step is already being tried again, or over.")
+    letter.execution, letter.step = execution, step
+    if why_not := why_not_again([letter]):
+        raise Stale(why_not[letter.pk])
     move(
         letter,
         to=DeadLetterStatus.REDRIVEN,
@@ -120,23 +161,6 @@ def redrive_step(execution: Execution, letter: DeadLetter, *, by: Actor, why: st
         move(execution, to=ExecutionStatus.RUNNING, by=by, why=f"redrive of {step.key}", finished_at=None)
     wake(execution.pk)
     return int(letter.redrives)
-
-
-def discard_step(execution: Execution, letter: DeadLetter, *, by: Actor, code: str, why: str) -> None:
-    """Give the work of a locked letter up for good: its execution is cancelled."""
-    move(letter, to=DeadLetterStatus.DISCARDED, by=by, why=why[:1000], discard_code=code, data={"code": code})
-    for step in execution.steps.select_for_update().filter(status__in=[StepStatus.DEAD_LETTER, StepStatus.PENDING]):
-        move(step, to=StepStatus.CANCELLED, by=by, why="discarded", finished_at=Now(), due_at=None)
-    if execution.status == ExecutionStatus.DEAD_LETTERED:
-        move(execution, to=ExecutionStatus.CANCELLED, by=by, why=f"dead letter discarded: {why}"[:1000])
-    if execution.is_final:
-        end_letters(execution, by=by, why="another dead letter of its execution was discarded")
-
-
-def end_letters(execution: Execution, *, by: Actor, why: str) -> None:
-    """The locked execution was ended from outside: its letters ask nobody any more."""
-    for letter in DeadLetter.objects.filter(execution=execution, status__in=OPEN_ENDED):
-        move(letter, to=DeadLetterStatus.ENDED, by=by, why=why[:1000])
 
 
 # --- What the sweep finds ----------------------------------------------------------------------------------------

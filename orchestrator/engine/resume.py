@@ -24,10 +24,12 @@ def resume_step(*, step_id: UUID, by: Actor, why: str) -> None:
         wake(execution_id)
 
 
-def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns: Any) -> None:
-    """A person's decision is the step's outcome: an approval step, or a failure routed to a human."""
+def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns: Any) -> bool:
+    """A person's decision is the step's outcome: an approval step, or a failure routed to a human. Whether it waited."""
     execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
     step = Step.objects.select_for_update().get(pk=step_id)
-    if step.status == StepStatus.AWAITING_APPROVAL and not execution.is_final:
-        move(step, to=to, by=by, why=why, finished_at=Now(), **columns)
-        advance(execution, by=by)
+    if step.status != StepStatus.AWAITING_APPROVAL or execution.is_final:
+        return False
+    move(step, to=to, by=by, why=why, finished_at=Now(), **columns)
+    advance(execution, by=by)
+    return True

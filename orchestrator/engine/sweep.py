@@ -128,8 +128,10 @@ def _decided_but_parked() -> Any:
     still_open = [ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.UNKNOWN]
     waiting = Action.objects.filter(step_id=OuterRef("pk"), status__in=still_open)
     asked = ApprovalRequest.objects.undecided().filter(subject_id=OuterRef("pk"))
-    return Step.objects.filter(
-        ~Exists(waiting), ~Exists(asked), status__in=[StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME]
+    parked = [StepStatus.AWAITING_APPROVAL, StepStatus.UNKNOWN_OUTCOME]
+    # One of an execution that is over waits for nothing, and would be found in every round.
+    return Step.objects.filter(~Exists(waiting), ~Exists(asked), status__in=parked).exclude(
+        execution__status__in=EXECUTION.final
     )
 
 

@@ -7,8 +7,9 @@ from django.db import transaction
 from audit import scope
 from audit.actors import Actor
 from audit.refusals import Invalid, NotVisible, Stale
-from orchestrator.engine.letters import discard_step, lock_open, redrive_step
-from orchestrator.models import DeadLetter, DiscardCode, Execution
+from orchestrator.engine import cancel
+from orchestrator.engine.letters import lock_open, redrive_step
+from orchestrator.models import DeadLetter, DiscardCode
 from orchestrator.operations.executions import refuse_unless_operator
 
 
@@ -18,7 +19,7 @@ def requeue(*, letter_id: UUID, by: Actor) -> DeadLetter:
 
     Raises NotVisible, Forbidden, Stale.
     """
-    execution, letter = _open_letter(letter_id, by)
+    execution, letter = lock_open(_letter(letter_id, by))
     redrive_step(execution, letter, by=by)
     return letter
 
@@ -27,9 +28,7 @@ def requeue(*, letter_id: UUID, by: Actor) -> DeadLetter:
 def discard(*, letter_id: UUID, by: Actor, code: str, note: str = "") -> DeadLetter:
     """Give the work up for good, with a reason: the execution is cancelled. Raises Invalid, NotVisible, Forbidden, Stale."""
     refuse_without_reason(code, note)
-    execution, letter = _open_letter(letter_id, by)
-    discard_step(execution, letter, by=by, code=code, why=note.strip() or DiscardCode(code).label)
-    return letter
+    return cancel.discard(_letter(letter_id, by), by=by, code=code, why=note.strip() or DiscardCode(code).label)
 
 
 def refuse_without_reason(code: str, note: str) -> None:
@@ -40,12 +39,12 @@ def refuse_without_reason(code: str, note: str) -> None:
         raise Invalid("A note is needed.", errors=[("/note", "required", "The reason “other” needs a note.")])
 
 
-def _open_letter(letter_id: UUID, by: Actor) -> tuple[Execution, DeadLetter]:
-    found = DeadLetter.objects.filter(pk=letter_id).first()
+def _letter(letter_id: UUID, by: Actor) -> DeadLetter:
+    found: DeadLetter | None = DeadLetter.objects.filter(pk=letter_id).first()
     if found is None or found.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such dead letter.")
     refuse_unless_operator(by, found.unit_id, found.unit_title)
-    return lock_open(found)
+    return found
 
 
 __all__ = ["Stale", "discard", "refuse_without_reason", "requeue"]

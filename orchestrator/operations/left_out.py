@@ -5,6 +5,7 @@ from uuid import UUID
 
 from approvals import stopped
 from approvals.models import Stop
+from orchestrator.engine.letters import why_not_again
 from orchestrator.engine.released import released
 from orchestrator.models import Action, DeadLetter, OperationAct
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, StepStatus
@@ -16,6 +17,8 @@ def reasons_against(letters: Iterable[DeadLetter], *, act: str) -> dict[UUID, st
     """The reason for every letter that the act cannot, or must not, be done to. `letters` have their step and execution."""
     letters = list(letters)
     found = {letter.pk: why for letter in letters if (why := _by_itself(letter))}
+    if act == OperationAct.REDRIVE:
+        found |= why_not_again([letter for letter in letters if letter.pk not in found])
     found |= _in_doubt([letter for letter in letters if letter.pk not in found], act)
     if act == OperationAct.REDRIVE and Stop.objects.engaged().exists():
         found |= _stopped([letter for letter in letters if letter.pk not in found])

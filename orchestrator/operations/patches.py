@@ -94,6 +94,11 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
 
 def refuse_unfit(letter: DeadLetter, step: Step, *, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Judged by the contract that the execution's release holds: the one the step is run under."""
+    if letter.execution.is_undo:
+        raise NotPatchable(
+            "It takes back what was done, to the letter.",
+            remedy="Redrive it as it is, or take the effect back by hand.",
+        )
     contracts = released(letter.execution.release_id)
     tool, agent = step.spec.get("tool"), step.spec.get("agent")
     if not tool and not agent:

@@ -11,6 +11,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
+from orchestrator.engine.letters import why_not_again
 from orchestrator.models import Attempt, DeadLetter, StepPatch
 from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.operations.patches import current_input
@@ -80,6 +81,8 @@ class LetterPage:
     alike: int
     may_operate: bool
     record: FailureRecord
+    # Why the step must not run again, or empty.
+    against: str
 
     @property
     def is_open(self) -> bool:
@@ -87,8 +90,9 @@ class LetterPage:
 
     @property
     def may_patch(self) -> bool:
-        """A person's decision has no input; everything else is judged when it is patched."""
-        return self.is_open and self.may_operate and self.letter.step.kind != "approval"
+        """A person's decision has no input, and a compensation is given no other one; the rest is judged when it is patched."""
+        has_input = self.letter.step.kind != "approval" and not self.letter.execution.is_undo
+        return self.is_open and self.may_operate and not self.against and has_input
 
     @property
     def version(self) -> str:
@@ -129,4 +133,5 @@ def letter_page(actor: Actor, letter_id: UUID) -> LetterPage:
         alike=alike.count(),
         may_operate=letter.unit_id in scope.unit_ids(actor, "operate"),
         record=record_of(letter),
+        against=why_not_again([letter]).get(letter.pk, ""),
     )

@@ -68,6 +68,18 @@ def an_hour_passes(fence: object) -> None:
     _run("UPDATE orchestrator_attempt SET finished_at = finished_at - interval '61 minutes' WHERE id = %s", fence)
 
 
+def two_hours_pass(execution: Execution) -> None:
+    """Since that execution was given its deadline."""
+    _run("UPDATE orchestrator_execution SET deadline_at = deadline_at - interval '2 hours' WHERE id = %s", execution.pk)
+
+
+def approvals_lapse() -> None:
+    """Whatever was approved is past its time of use."""
+    _run(
+        "UPDATE approvals_approvalrequest SET use_by = clock_timestamp() - interval '1 second' WHERE use_by IS NOT NULL"
+    )
+
+
 def step(execution: Execution, key: str) -> Step:
     return execution.steps.get(key=key)
 

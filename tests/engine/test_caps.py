@@ -6,16 +6,18 @@ import pytest
 
 from budgets.models import LedgerEntry
 from budgets.operations import correct, spent
+from orchestrator.engine import calls
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.crew import run_to_its_end
 from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
+from orchestrator.gate.edit import edit
 from orchestrator.gate.redeem import void_granted
 from orchestrator.models import Action, Attempt
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
-from tests.engine.driving import approve, asked, attempts, drive, lapse, statuses
+from tests.engine.driving import actions, approve, asked, attempts, drive, lapse, statuses
 
 HANDLERS = """
 import os
@@ -47,6 +49,11 @@ def work(input, context):
         raise context.SystemError("down")
     return {"score": input.get("score", 1)}
 """
+PAY = """
+
+def pay(arguments, context):
+    return {"paid": arguments["amount"]}
+"""
 CHEAP = {"model": "small", "input_tokens": 60, "output_tokens": 40, "cost": "0.25", "currency": "EUR"}
 ANYTHING = {
     "type": "object",
@@ -74,8 +81,8 @@ def books():
 
 
 class TestWhoeverStarts:
-    def begun(self, world, publish, envelope, **input):
-        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE)
+    def begun(self, world, publish, envelope, handlers=HANDLERS, **input):
+        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", handlers, agents=FREE)
         execution = executions.start(
             workflow="capped", input=input, unit=world.unit.name, by=world.ada, envelope=envelope
         )
@@ -103,6 +110,43 @@ class TestWhoeverStarts:
         drive(execution)
 
         assert [one.status for one in Action.objects.order_by("created_at")] == ["void", "held"]
+
+    def test_may_allow_one_call_that_two_branches_want_at_once(self, world, publish, monkeypatch):
+        two = "".join(f"  - {key}: {{agent: clerk, needs: []}}\n" for key in ("one", "two"))
+        publish(f"workflow: capped\nversion: 1.0.0\nsteps:\n{two}", HANDLERS, agents=FREE)
+        execution = executions.start(
+            workflow="capped",
+            input={"tools": ["look"]},
+            unit=world.unit.name,
+            by=world.ada,
+            envelope={"tool_budget": 1},
+        )
+        fences = [claimed.fence for claimed in claim_due(limit=2, worker="one")]
+        judge = calls.judge
+
+        def judge_slowly(**given):
+            """Meanwhile the other branch has its whole turn."""
+            while fences:
+                make.run(fences.pop())
+            return judge(**given)
+
+        monkeypatch.setattr(calls, "judge", judge_slowly)
+        make.run(fences.pop())
+        drive(execution)
+
+        assert Action.objects.filter(execution_id=execution.pk).count() == 1
+        assert sorted(statuses(execution).values()) == ["dead_letter", "success"]
+
+    def test_counts_a_call_that_a_reviewer_edited(self, world, publish):
+        execution = self.begun(world, publish, {"tool_budget": 1}, HANDLERS + PAY, tools=["pay", "look"])
+        request = asked(execution)
+        edit(request_id=request.pk, by=world.grace, digest=request.digest, revision=request.revision,
+             arguments={"amount": 2})  # fmt: skip
+        approve(asked(execution), world.linus)
+
+        drive(execution)
+
+        assert [(one.tool, one.status) for one in actions(execution)] == [("pay", "succeeded")]
 
 
 class TestMoney:
@@ -223,6 +267,18 @@ class TestACap:
         execution = ended(world, publish, head="max_steps: 2\n", steps=three)
 
         assert statuses(execution) == {"one": "success", "two": "success", "three": "dead_letter"}
+
+    @pytest.mark.parametrize("handed_out", [slice(None), slice(None, None, -1)])
+    def test_on_steps_lets_that_many_run_of_those_that_are_claimed_together(self, world, publish, handed_out):
+        two = "".join(f"  - {key}: {{agent: clerk, needs: []}}\n" for key in ("one", "two"))
+        publish(f"workflow: capped\nversion: 1.0.0\nmax_steps: 1\nsteps:\n{two}", HANDLERS, agents=FREE)
+        execution = make.start(world, "capped")
+
+        segments = [begin(claimed.fence) for claimed in claim_due(limit=2, worker="one")]
+        for segment in sorted(segments, key=lambda one: one.key)[handed_out]:
+            run_to_its_end(segment)
+
+        assert statuses(execution) == {"one": "success", "two": "dead_letter"}
 
     def test_on_tools_of_the_workflow_refuses_the_agents_call(self, world, publish):
         execution = ended(world, publish, head="allowed_tools: [pay]\n", tools=["look"])

@@ -2,14 +2,24 @@
 
 import pytest
 
+from audit.models import AuditEvent
+from audit.refusals import Refusal
+from orchestrator.engine.claims import claim_due
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.redeem import redeem
 from orchestrator.operations import bulk_letters, dead_letters
 from tests import worlds as make
-from tests.engine.driving import actions, attempts, drive, hold, statuses
+from tests.engine.driving import actions, approve, asked, attempts, claim, drive, hold, statuses, two_hours_pass
 
 SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 2, backoff: 1s}}\n"
+
+BRANCH = "  - {key}: {{tool: {tool}, needs: [], ref: {key}, retry: {{max_attempts: 1}}}}\n"
+TWO_WAYS = """
+  - pay: {tool: send_a, ref: by-wire, on_error: pay2, retry: {max_attempts: 1}}
+  - pay2: {tool: send_b, ref: by-cheque}
+  - tell: {tool: unsafe, needs: [pay], ref: told}
+"""
 
 
 @pytest.fixture
@@ -99,7 +109,113 @@ class TestManyAtOnce:
         assert given_up.size == 0
 
 
+class TestAStepThatHasAFallback:
+    @pytest.fixture
+    def replaced(self, world, governed, provider):
+        """Its step was turned away; the fallback is due, and nobody has begun it."""
+        governed(TWO_WAYS)
+        provider.plan("down")
+        execution = make.start(world, "outside")
+        make.run(claim().fence)
+        return execution
+
+    def test_is_not_redriven_beside_it(self, world, replaced, provider):
+        letter = replaced.dead_letters.get()
+
+        operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
+        with pytest.raises(dead_letters.Stale, match="pay2 stands in for it"):
+            dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+        assert operation.size == 0
+        assert "pay2 stands in for it" in operation.items.get().why
+        drive(replaced)
+        assert provider.effects == ["by-cheque"]
+
+    def test_asks_nobody_any_more_once_it_did_the_work(self, replaced):
+        make.run(claim().fence)
+
+        letter = replaced.dead_letters.get()
+        assert statuses(replaced) == {"pay": "dead_letter", "pay2": "success", "tell": "awaiting_approval"}
+        assert (letter.status, AuditEvent.objects.get(event="dead_letter.ended").why) == (
+            "ended",
+            "pay2 stood in for it",
+        )
+
+
+class TestAnExecutionThatFailed:
+    @pytest.fixture
+    def failed(self, world, governed, provider):
+        """One branch was refused for good; the other one, which needs a signature, could not read its record."""
+        governed(BRANCH.format(key="bad", tool="send_a") + BRANCH.format(key="dead", tool="unsafe"))
+        provider.plan("refuse", "down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        assert statuses(execution) == {"bad": "business_error", "dead": "dead_letter"}
+        return execution
+
+    def test_leaves_no_letter_that_asks_for_an_act(self, failed):
+        assert failed.status == "failed"
+        assert failed.dead_letters.get().status == "ended"
+        assert AuditEvent.objects.get(event="dead_letter.ended").why == "its execution ended: failed"
+
+    def test_does_nothing_more(self, world, failed, provider):
+        letter = failed.dead_letters.get()
+
+        chosen = {"act": "redrive", "group_id": letter.group_id, "by": world.ada, "letter_ids": [letter.pk]}
+        operation = bulk_letters.preview(**chosen)
+        with pytest.raises(dead_letters.Stale):
+            dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+        drive(failed)
+        assert operation.size == 0
+        assert statuses(failed)["dead"] == "dead_letter"
+        assert provider.effects == []
+
+
+class TestAnExecutionThatIsLate:
+    @pytest.fixture
+    def late(self, world, governed, provider):
+        """Dead-lettered in time; nobody looked at it before its deadline."""
+        governed(SEND, head="deadline: 2h\n")
+        provider.plan("down", "down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        two_hours_pass(execution)
+        return execution
+
+    def test_is_not_redriven_and_keeps_its_letter(self, world, late, provider):
+        letter = late.dead_letters.get()
+
+        operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
+        with pytest.raises(dead_letters.Stale, match="deadline of its execution has passed"):
+            dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+
+        assert (operation.size, operation.items.get().why) == (
+            0,
+            "The deadline of its execution has passed. Start it anew.",
+        )
+        drive(late)
+        letter.refresh_from_db()
+        assert (late.status, letter.status, len(provider.sends)) == ("dead_lettered", "open", 2)
+
+    def test_can_be_given_up(self, world, late):
+        letter = late.dead_letters.get()
+        given_up = bulk_letters.preview(act="discard", group_id=letter.group_id, by=world.ada)
+        assert given_up.size == 1
+
+
 class TestADiscard:
+    @pytest.fixture
+    def branches(self, world, governed, provider):
+        """Two branches are dead letters, the third one waits for a signature."""
+        tools = {"a": "send_a", "b": "send_b", "c": "unsafe"}
+        governed("".join(BRANCH.format(key=key, tool=tool) for key, tool in tools.items()))
+        provider.plan("down", "down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        assert statuses(execution) == {"a": "dead_letter", "b": "dead_letter", "c": "awaiting_approval"}
+        return execution
+
     def test_ends_the_execution_with_its_reason(self, world, dead, provider):
         dead_letters.discard(letter_id=dead.dead_letters.get().pk, by=world.ada, code="done_by_hand")
 
@@ -108,3 +224,37 @@ class TestADiscard:
         assert dead.status == "cancelled"
         assert statuses(dead) == {"send": "cancelled"}
         assert actions(dead)[0].status == "failed"
+
+    def test_cancels_what_else_its_execution_would_do(self, world, branches, provider):
+        waits = asked(branches)
+        dead_letters.discard(letter_id=branches.dead_letters.get(step__key="a").pk, by=world.ada, code="done_by_hand")
+
+        with pytest.raises(Refusal):
+            approve(waits, world.grace)
+        drive(branches)
+
+        assert branches.status == "cancelled"
+        assert statuses(branches) == dict.fromkeys("abc", "cancelled")
+        assert provider.effects == []
+
+    def test_leaves_no_other_letter_that_nobody_can_redrive(self, world, branches):
+        dead_letters.discard(letter_id=branches.dead_letters.get(step__key="a").pk, by=world.ada, code="done_by_hand")
+
+        drive(branches)
+
+        assert dict(branches.dead_letters.values_list("step__key", "status")) == {"a": "discarded", "b": "ended"}
+
+    def test_takes_the_lease_from_a_branch_that_is_at_work(self, world, governed, provider):
+        governed("".join(BRANCH.format(key=key, tool=tool) for key, tool in (("a", "send_a"), ("send", "send_b"))))
+        provider.plan("down")
+        execution = make.start(world, "outside")
+        make.run(claim_due(limit=1, worker="one")[0].fence)
+        segment, action = hold(world, execution, "send_b")
+
+        dead_letters.discard(letter_id=execution.dead_letters.get().pk, by=world.ada, code="done_by_hand")
+
+        with pytest.raises(Refusal):
+            redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        drive(execution)
+        assert (execution.status, actions(execution)[-1].status) == ("cancelled", "withdrawn")
+        assert provider.effects == []

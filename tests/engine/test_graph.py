@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Notice
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_success
@@ -15,6 +15,7 @@ from tests import worlds as make
 from tests.engine.driving import (
     actions,
     an_hour_passes,
+    approvals_lapse,
     approve,
     asked,
     attempts,
@@ -123,6 +124,14 @@ class TestWhen:
         assert statuses(execution)["often"] == "business_error"
         assert execution.status == "failed"
 
+    def test_cannot_be_evaluated_so_no_person_is_asked_to_do_what_perhaps_nobody_should(self, ended):
+        head = "input: {type: object, properties: {amount: {type: integer}}}\n"
+        steps = agent("first") + agent("often", "when: amount > 10", "on_error: route_to_human")
+        execution = ended(steps, head)
+
+        assert statuses(execution)["often"] == "business_error"
+        assert (execution.status, ApprovalRequest.objects.exists()) == ("failed", False)
+
 
 class TestOnError:
     def test_a_named_step_stands_in_and_what_follows_runs(self, ended):
@@ -191,6 +200,34 @@ class TestHumanIf:
 
         assert execution.status == "failed"
         assert statuses(execution) == {"approve": "business_error", "go": "skipped"}
+
+
+class TestAnApprovalOfAStep:
+    @pytest.fixture
+    def signed(self, ended, world):
+        """The first of two signatures was given; the execution waits for the second one."""
+        execution = ended("  - first: {human_if: ['true']}\n  - second: {human_if: ['true'], needs: [first]}\n")
+        request = asked(execution)
+        approve(request, world.grace)
+        drive(execution)
+        return execution, request
+
+    def test_is_used_by_letting_the_execution_go_on(self, signed):
+        execution, request = signed
+
+        request.refresh_from_db()
+        assert statuses(execution) == {"first": "success", "second": "awaiting_approval"}
+        assert request.status == "used"
+
+    def test_neither_lapses_nor_is_withdrawn_with_what_follows(self, world, signed):
+        execution, request = signed
+        approvals_lapse()
+        drive(execution)
+        executions.cancel(execution_id=execution.pk, by=world.ada, why="not needed")
+
+        request.refresh_from_db()
+        assert request.status == "used"
+        assert Notice.objects.filter(request=request, kind="decided").count() == 1
 
 
 class TestATimeOut:

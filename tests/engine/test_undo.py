@@ -8,14 +8,17 @@ from approvals import stops
 from approvals.models import StopScope
 from approvals.stops import Target
 from audit.actors import agent
+from audit.canonical import digest
 from audit.refusals import Forbidden, Invalid, NotVisible
 from orchestrator.engine import calls
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone, undo
 from orchestrator.models import Action, Execution
 from orchestrator.operations import dead_letters, executions, unknown_outcomes
+from orchestrator.operations.patches import NotPatchable, current_input, patch
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.operations.unknown_outcomes import Said
+from orchestrator.queries.dead_letters import letter_page
 from orchestrator.queries.undoing import rollback_rates, undoings_of
 from orchestrator.releases.undoing import StillRunning, undo_execution
 from tests import worlds as make
@@ -330,6 +333,22 @@ class TestEveryEffectAnswers:
 
         (why,) = self.why(execution).values()
         assert why.startswith("Cannot be undone: take_back cannot be given what it needs")
+
+    def test_and_no_patch_changes_what_is_taken_back(self, world, done, provider):
+        execution = done(THREE.splitlines()[1])
+        provider.plan(*["down"] * 5)
+        run = back(execution, world.ada)
+        drive(run)
+        letter = run.dead_letters.get()
+        before = current_input(letter.step)
+
+        with pytest.raises(NotPatchable, match="to the letter"):
+            patch(letter_id=letter.pk, by=world.ada, before_digest=digest(before), after={"ref": "R-9"}, why="a typo")
+
+        assert not letter_page(world.ada, letter.pk).may_patch
+        dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+        drive(run)
+        assert provider.effects == ["R-1", "-R-1"]
 
 
 class TestTheRate:
