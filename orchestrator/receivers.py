@@ -11,7 +11,7 @@ from approvals.statuses import RequestStatus
 from audit.actors import system
 from audit.lifecycle import move
 from budgets.operations import Place, charge_review
-from orchestrator.engine.resume import finish_parked_step, resume_step
+from orchestrator.engine.resume import finish_parked_step, give_up_parked_step, resume_step
 from orchestrator.gate.announce import announce
 from orchestrator.gate.budgeting import run_of
 from orchestrator.gate.compensation import mark_undone
@@ -105,6 +105,8 @@ def _resolve_step(request: ApprovalRequest) -> None:
             step_id=request.subject_id, to=StepStatus.SUCCESS, by=APPROVALS, why=why, output=output, failure_class=""
         ):
             move(request, to=RequestStatus.USED, by=APPROVALS, data={"digest": request.digest})
+    elif request.status == RequestStatus.EXPIRED and request.is_by_hand:
+        give_up_parked_step(step_id=request.subject_id, by=APPROVALS, why="Nobody did it in time.")
     else:
         finish_parked_step(
             step_id=request.subject_id, to=StepStatus.BUSINESS_ERROR, by=APPROVALS, why=why, failure_class="business"

@@ -8,8 +8,11 @@ from django.db.models.functions import Now
 from audit.actors import Actor
 from audit.lifecycle import move
 from orchestrator.engine.advance import PARKED, advance, wake
+from orchestrator.engine.letters import write_letter
+from orchestrator.engine.released import released
+from orchestrator.engine.retries import Failure
 from orchestrator.gate.locks import lock_execution
-from orchestrator.models import Step
+from orchestrator.models import Attempt, Step
 from orchestrator.statuses import StepStatus
 
 
@@ -33,3 +36,18 @@ def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns
     move(step, to=to, by=by, why=why, finished_at=Now(), **columns)
     advance(execution, by=by)
     return True
+
+
+def give_up_parked_step(*, step_id: UUID, by: Actor, why: str) -> None:
+    """Nobody stood in for the failed step: it is what it would have been without asking. What trying again may mend is kept."""
+    execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
+    step = Step.objects.select_for_update().get(pk=step_id)
+    if step.status != StepStatus.AWAITING_APPROVAL or execution.is_final:
+        return
+    last = Attempt.objects.filter(step=step).order_by("-number").first()
+    failure = Failure(step.failure_class, last.message if last else why, last.evidence if last else {})
+    to = StepStatus.BUSINESS_ERROR if failure.is_business else StepStatus.DEAD_LETTER
+    move(step, to=to, by=by, why=why, finished_at=Now())
+    if to == StepStatus.DEAD_LETTER:
+        write_letter(execution, step, released(execution.release_id).spec.step(step.key), failure)
+    advance(execution, by=by)

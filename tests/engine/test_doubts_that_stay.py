@@ -193,3 +193,27 @@ class TestWhatStandsInForAFailure:
         assert statuses(execution) == {"send": "awaiting_approval"}
         with pytest.raises(Stale):
             found_missing(execution, world.ada)
+
+
+class TestAPersonWhoDoesNotCome:
+    def test_loses_nothing_that_trying_again_may_mend(self, world, rested, provider):
+        execution = rested(
+            "  - send: {tool: send_a, ref: R-1, on_error: route_to_human, retry: {max_attempts: 1}}\n", "down"
+        )
+        assert statuses(execution) == {"send": "awaiting_approval"}
+        _run("UPDATE approvals_approvalrequest SET decide_by = clock_timestamp() - interval '1 second'")
+        drive(execution)
+        assert execution.status == "dead_lettered"
+
+        dead_letters.requeue(letter_id=execution.dead_letters.get().pk, by=world.ada)
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
+        assert execution.dead_letters.get().status == "fixed"
+
+    def test_leaves_what_cannot_be_mended_a_business_error(self, rested):
+        execution = rested("  - send: {tool: send_a, ref: R-1, on_error: route_to_human}\n", "refuse")
+        _run("UPDATE approvals_approvalrequest SET decide_by = clock_timestamp() - interval '1 second'")
+        drive(execution)
+
+        assert (execution.status, execution.dead_letters.count()) == ("failed", 0)
