@@ -5,6 +5,7 @@ import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from io import BytesIO
 from uuid import UUID, uuid4
 
 import pytest
@@ -96,6 +97,20 @@ class TestARealExporter:
 
         assert Span.objects.count() == 10_001
         assert Span.objects.filter(parent_id=None).count() == 1
+
+
+def in_chunks(api, body, **more):
+    """As the server hands on a body that came without its length."""
+    extra = {"wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_TYPE": "application/x-protobuf", **more}
+    headers = {**api.headers, "Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
+    return api.client.generic("POST", "/v1/traces", headers=headers, **extra)
+
+
+class BrokenOff(BytesIO):
+    """The caller hung up in the middle of a chunk; gunicorn's error for it is no OSError."""
+
+    def read(self, size=-1):
+        raise Exception("no chunk")
 
 
 @pytest.fixture
@@ -448,6 +463,24 @@ class TestTheDoor:
         answer = browser.client.post("/v1/traces", batch(span(1)), "application/x-protobuf", headers=browser.headers)
 
         assert answer.status_code == 401
+
+    def test_takes_a_body_in_chunks_as_exporters_in_go_send_it(self, api):
+        answer = in_chunks(api, BytesIO(gzip.compress(batch(span(1)))))
+
+        assert answer.status_code == 200
+        assert Span.objects.count() == 1
+
+    def test_reads_no_more_of_its_chunks_than_a_body_may_have(self, api):
+        body = BytesIO(b"\0" * 5 * 1_048_576)
+
+        assert in_chunks(api, body).status_code == 413
+        assert body.tell() == 4 * 1_048_576 + 1
+
+    def test_says_so_when_chunks_break_off(self, api):
+        assert in_chunks(api, BrokenOff()).status_code == 400
+
+    def test_asks_for_the_length_where_the_server_does_not_say_when_chunks_end(self, api):
+        assert in_chunks(api, BytesIO(), **{"wsgi.input_terminated": False}).status_code == 411
 
     def test_takes_no_other_encoding(self, live_server, token):
         assert post(live_server, token, b"<x/>", "text/xml")[0] == 415
