@@ -27,6 +27,7 @@ from orchestrator.gate.propose import propose
 from orchestrator.models import Action
 from orchestrator.operations import spans as verbs
 from orchestrator.queries.traces import trace
+from orchestrator.telemetry import wire
 from orchestrator.telemetry.reading import read
 from tests.api.conftest import make_person, make_token, signed_in
 from tests.api.exporters import SECOND, START, JSONExporter, as_json, batch, post, sdk, span
@@ -123,6 +124,21 @@ def sent(world):
         reported, refused = read(request)
         by = agent_actor(agent, unit_ids=frozenset({unit.pk}), scopes=frozenset(scopes))
         return verbs.take(reported=reported, refused=refused, size=request.ByteSize(), by=by)
+
+    return send
+
+
+@pytest.fixture
+def sent_as_json(world):
+    """What a request of spans with these fields of their own would bring."""
+
+    def send(*told):
+        found = as_json(ExportTraceServiceRequest.FromString(batch(*map(span, range(1, len(told) + 1)))))
+        for one, fields in zip(found["resourceSpans"][0]["scopeSpans"][0]["spans"], told, strict=True):
+            one.update(fields)
+        reported, refused = read(wire.decode(json.dumps(found).encode(), wire.JSON))
+        by = agent_actor("triage", unit_ids=frozenset({world.pk}), scopes=frozenset())
+        return verbs.take(reported=reported, refused=refused, size=1, by=by)
 
     return send
 
@@ -228,6 +244,13 @@ class TestRefused:
         assert (taken.accepted, taken.refused) == (1, {reason: 1})
         assert parents() == {9: 0}
         assert json.loads(AuditEvent.objects.get(event="spans.refused").data) == {"count": 1, reason: 1}
+
+    @pytest.mark.parametrize("field", ["traceId", "spanId", "parentSpanId"])
+    @pytest.mark.parametrize("said", ["zz", "abc", "\u00e9", 7, ["a"], {}, True])
+    def test_is_a_span_whose_id_is_no_hex_and_no_other_one(self, sent_as_json, field, said):
+        taken = sent_as_json({field: said}, {})
+
+        assert (taken.accepted, taken.refused) == (1, {"bad_id": 1})
 
     @pytest.mark.parametrize("requests", [[(1, 2), (2, 1)], [(1, 3), (2, 1), (3, 2)], [(3, 2), (1, 3), (2, 1)]])
     @pytest.mark.parametrize("together", [True, False])
@@ -493,9 +516,18 @@ class TestTheDoor:
         assert (status, len(bomb) < 100_000) == (413, True)
         assert "when it is unpacked" in Status.FromString(body).message
 
-    @pytest.mark.parametrize("broken", [b"junk", gzip.compress(b"x" * 9999, mtime=0)[:-20]], ids=["junk", "cut"])
+    @pytest.mark.parametrize("broken", [b"junk", gzip.compress(b"x" * 9999, mtime=0)[:-20], b"", gzip.compress(b"x") + b"y"],
+                             ids=["junk", "cut", "empty", "more"])  # fmt: skip
     def test_refuses_broken_gzip(self, live_server, token, broken):
         assert post(live_server, token, broken, **{"Content-Encoding": "gzip"})[0] == 400
+
+    def test_unpacks_every_member_of_a_gzip_and_not_thousands_of_them(self, live_server, token):
+        members = [gzip.compress(batch(span(number))) for number in (1, 2)]
+        gzipped = {"Content-Encoding": "gzip"}
+
+        assert post(live_server, token, b"".join(members), **gzipped)[0] == 200
+        assert Span.objects.count() == 2
+        assert post(live_server, token, gzip.compress(b"") * 101, **gzipped)[0] == 400
 
     def test_ignores_fields_it_does_not_know(self, live_server, token):
         request = ExportTraceServiceRequest.FromString(batch(span(1)))
