@@ -110,6 +110,28 @@ class TestExecutions:
         assert all(len(event["hash"]) == 64 for event in pack["events"])
         assert pack["complete"] is True
 
+    def test_evidence_shows_an_agent_its_own_calls_and_not_those_of_its_neighbours(self, finance):
+        path = f"executions/{make.execution('waiting').pk}/evidence/"
+        proposer = Caller(tokens.issue("poster", "finance", ["executions:read"], 1)[0])
+
+        own, theirs = proposer.get(path)[1], finance.get(path)[1]
+
+        assert [call["agent"] for call in [*own["actions"], *own["approvals"]]] == ["poster", "poster"]
+        assert (theirs["actions"], theirs["approvals"]) == ([], [])
+        assert (own["complete"], theirs["complete"]) == (True, False)
+
+    def test_evidence_lists_nobody_who_gave_the_claim_back(self, finance):
+        execution = make.execution("waiting")
+        browser = signed_in(make.person("grace", "view", "review"))
+        path = f"executions/{execution.pk}/evidence/"
+        approval = browser.get(path)[1]["approvals"][0]["id"]
+
+        browser.post(f"approvals/{approval}/claims/")
+        assert browser.get(path)[1]["approvals"][0]["claims"][0]["person_name"]
+        browser.post(f"approvals/{approval}/releases/")
+
+        assert browser.get(path)[1]["approvals"][0]["claims"] == []
+
 
 class TestApprovals:
     def test_show_the_digested_bytes_and_an_etag(self, api):
