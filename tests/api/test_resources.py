@@ -180,6 +180,26 @@ class TestApprovals:
         assert (old[0], old[1]["code"]) == (409, "changed_since_viewed")
         assert current[0] == 201
 
+    @pytest.mark.parametrize("form", ["W/{}", '"x", {}', " * "])
+    def test_take_every_legal_form_of_an_etag(self, api, grace, form):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+        _, read, headers = browser.get(path)
+        sent = {"If-Match": form.format(headers["ETag"]), "Idempotency-Key": "k"}
+
+        first, again = (browser.post(f"{path}decisions/", voice(read), **sent) for _ in range(2))
+
+        assert (first[0], again[0], again[2]["Idempotency-Replayed"]) == (201, 201, "true")
+        assert first[2]["ETag"] == again[2]["ETag"] == headers["ETag"]
+
+    def test_refuse_what_is_no_etag(self, api, grace):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+
+        answer = browser.post(f"{path}decisions/", voice(browser.get(path)[1]), **{"If-Match": "1-abc"})
+
+        assert (answer[0], answer[1]["code"]) == (400, "bad_parameter")
+
     def test_say_whose_signatures_and_which_answers_are_asked_and_take_nothing_less(self, api, grace):
         check = "Order found in the shop / ERP?"
         policy = {"name": "checked", "tool": "orders.cancel", "required": 1, "reason": "checked", "checks": [check],
