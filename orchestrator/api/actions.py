@@ -120,9 +120,11 @@ class OneAction(ApiView):
     )
     def get(self, request: Request, action_id: UUID) -> Response:
         refuse_unknown_parameters(request, "wait")
-        rows = visible_to(actor_of(request))
-        action = until_changed(lambda: visible_or_refuse(rows.all(), action_id, "action"), _seconds(request))
-        return Response(show_actions([action], request)[0])
+        by = actor_of(request)
+        rows = visible_to(by)
+        found = until_changed(lambda: visible_or_refuse(rows.all(), action_id, "action"), _seconds(request), by)
+        headers = {} if found.had_a_place else {"Retry-After": "1"}
+        return Response(show_actions([found.action], request)[0], headers=headers)
 
 
 def _seconds(request: Request) -> int:
