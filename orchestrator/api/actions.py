@@ -114,7 +114,10 @@ class OneAction(ApiView):
     doors = {"GET": FOLLOW}
 
     @extend_schema(
-        parameters=[OpenApiParameter("wait", int, description=f"Seconds to wait for a change, at most {MAX_SECONDS}")],
+        parameters=[
+            OpenApiParameter("wait", int, description=f"Seconds to wait for a change, at most {MAX_SECONDS}"),
+            OpenApiParameter("Retry-After", int, "header", response=[200], description="No place to wait in was free"),
+        ],
         responses=ActionShape,
         summary="Read an action; with `wait`, as soon as its status changes",
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
@@ -150,6 +150,7 @@ class Approvals(ApiView):
 
 
 class OneApproval(ApiView):
+    has_etag = True
     doors = {"GET": READ}
 
     @extend_schema(responses=ApprovalShape, summary="Read an approval request")
@@ -160,6 +161,7 @@ class OneApproval(ApiView):
 
 
 class Decisions(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -195,6 +197,7 @@ class Confirmations(ApiView):
     """Outside the replies that are kept per key: a wrong code is counted each time, and a right one is good once."""
 
     doors = {"POST": PEOPLE}
+    keeps_replies = False
 
     @extend_schema(
         request=ConfirmationBody, responses={201: ConfirmationShape},
@@ -210,6 +213,7 @@ class Confirmations(ApiView):
 
 
 class Edits(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -221,6 +225,7 @@ class Edits(ApiView):
 
 
 class Questions(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(request=QuestionBody, responses={201: ApprovalShape}, summary="Send it back with a question")
@@ -230,6 +235,7 @@ class Questions(ApiView):
 
 
 class Replies(ApiView):
+    has_etag = True
     doors = {"POST": either("actions:propose")}
 
     @extend_schema(request=ReplyBody, responses={201: ApprovalShape}, summary="Answer the question that sent it back")
@@ -242,6 +248,7 @@ class Replies(ApiView):
 
 
 class Results(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -260,6 +267,7 @@ class Results(ApiView):
 
 
 class Readings(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -273,6 +281,7 @@ class Readings(ApiView):
 
 
 class Claims(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -287,6 +296,7 @@ class Claims(ApiView):
 
 
 class Releases(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(request=Nothing, responses={201: ApprovalShape}, summary="Give one's own claim back")
@@ -312,7 +322,7 @@ def _now(request: Request, request_id: UUID) -> dict[str, Any]:
     found = visible_to(actor_of(request)).filter(pk=request_id).first()
     if found is None:
         return {}
-    changes = difference_from(found, request.data["digest"])
+    changes = difference_from(found, cast(Any, request.data).get("digest", ""))
     changed = [pointer_to(change.path) for change in changes]
     return {"current": {"revision": found.revision, "digest": found.digest, "changed": changed}}
 

@@ -88,6 +88,9 @@ class ApiView(APIView):
     doors: ClassVar[Mapping[str, Door]] = {}
     # What a list can be narrowed by; None for addresses that are no lists.
     filters: ClassVar[Mapping[str, Any] | None] = None
+    # What the contract says of its answers: an ETag, and that a POST's is kept for its Idempotency-Key.
+    has_etag: ClassVar[bool] = False
+    keeps_replies: ClassVar[bool] = True
     # Whether the view reads a body in chunks by itself, where the server says when it ends.
     reads_chunks: ClassVar[bool] = False
     schema = ContractSchema()
