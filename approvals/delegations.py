@@ -40,7 +40,7 @@ def delegate(*, unit_id: UUID, to: int, starts_at: datetime, ends_at: datetime, 
             f"{other.name} may not look into this unit.",
             remedy="An administrator can give them the view permission first.",
         )
-    _refuse_dates(starts_at, ends_at)
+    _refuse_dates(starts_at, ends_at, "/ends_at")
     row = Delegation.objects.create(
         unit_id=unit_id, unit_title=BusinessUnit.objects.get(pk=unit_id).title, delegator_id=person_id(by),
         delegator_name=by.name, delegate_id=to, delegate_name=other.name, starts_at=starts_at, ends_at=ends_at,
@@ -69,7 +69,7 @@ def revoke(*, delegation_id: UUID, by: Actor) -> Delegation:
 def go_away(*, away_from: datetime, away_until: datetime, stand_in: int | None, by: Actor) -> Absence:
     """Say that one is away, and who looks after what one is asked. It gives the stand-in no right to sign."""
     other = _person(stand_in, by) if stand_in is not None else None
-    _refuse_dates(away_from, away_until)
+    _refuse_dates(away_from, away_until, "/away_until")
     row = Absence.objects.create(
         person_id=person_id(by), person_name=by.name, stand_in_id=stand_in, stand_in_name=other.name if other else "",
         away_from=away_from, away_until=away_until,
@@ -107,10 +107,10 @@ def _person(user_id: int, by: Actor) -> Actor:
     return actors.person(user.pk, user.get_full_name() or user.get_username())
 
 
-def _refuse_dates(starts_at: datetime, ends_at: datetime) -> None:
+def _refuse_dates(starts_at: datetime, ends_at: datetime, pointer: str) -> None:
     if ends_at <= starts_at or ends_at <= lifecycle.database_now():
         raise Invalid("The end must lie after the beginning, and in the future.",
-                      errors=[("/until", "too_early", "Choose a later end.")])  # fmt: skip
+                      errors=[(pointer, "too_early", "Choose a later end.")])  # fmt: skip
     if ends_at - starts_at > LENT_AT_MOST:
         raise Invalid(f"At most {LENT_AT_MOST.days} days at a time.",
-                      errors=[("/until", "too_late", "Choose an earlier end.")])  # fmt: skip
+                      errors=[(pointer, "too_late", "Choose an earlier end.")])  # fmt: skip

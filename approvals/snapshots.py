@@ -6,7 +6,7 @@ signed is missing from the page. `rebuilt` puts the rows together again: what co
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -53,6 +53,7 @@ class Change:
     before: str | None
     after: str
     origin: str = "agent"
+    path: Path = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def difference(before: str, after: str) -> list[Change]:
     """What differs between two snapshots: the one somebody read and the one that waits now."""
     old, new = _flat(before), _flat(after)
     return [
-        Change(label_of(path), old.get(path), new.get(path, ""), origin="")
+        Change(label_of(path), old.get(path), new.get(path, ""), origin="", path=path)
         for path in [*old, *(path for path in new if path not in old)]
         if old.get(path) != new.get(path)
     ]

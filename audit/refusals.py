@@ -1,5 +1,8 @@
 """A "no" written for the person who asked. Special refusals live beside the verb that raises them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class Refusal(Exception):
     """Understood and turned down: shown to the asker (409 unless said otherwise) and recorded in the audit trail."""
@@ -8,6 +11,8 @@ class Refusal(Exception):
     code = "refused"
     # Seconds after which asking again makes sense, where somebody knows.
     retry_after: float | None = None
+    # What a program needs beside the words to go on from here, by name.
+    members: Mapping[str, Any] = {}
 
     def __init__(self, message: str, *, code: str | None = None, remedy: str = "") -> None:
         super().__init__(message)

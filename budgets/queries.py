@@ -99,6 +99,14 @@ def standings(actor: Actor) -> list[Standing]:
     return sorted(found, key=lambda one: (STATES.index(one.state), -one.used_percent))
 
 
+def is_shown(window: BudgetWindow, actor: Actor) -> bool:
+    """Whether the reader finds the window's budget among the standings."""
+    seen = scope.unit_ids(actor, "view")
+    if window.unit_id:
+        return window.unit_id in seen
+    return not BusinessUnit.objects.filter(status=DefinitionStatus.ACTIVE).exclude(pk__in=seen).exists()
+
+
 def blocks(actor: Actor, within: frozenset[UUID] | None = None) -> list[Block]:
     """What waits for room in the reader's units, or in those of them that are within these, in turn."""
     seen = scope.unit_ids(actor, "view")

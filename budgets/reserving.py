@@ -65,9 +65,10 @@ class OverBudget(Refusal):
 
     code = "over_budget"
 
-    def __init__(self, window: BudgetWindow, needed: Decimal) -> None:
-        super().__init__(explanation(window, needed), remedy=_remedy(window))
-        self.window_id, self.needed = window.pk, needed
+    def __init__(self, window: BudgetWindow, needed: Decimal, *, figures: bool = True) -> None:
+        said = explanation(window, needed) if figures else outline(window)
+        super().__init__(said, remedy=_remedy(window))
+        self.window, self.needed = window, needed
         if window.ends_at is not None:
             self.retry_after = max((window.ends_at - database_now()).total_seconds(), 1)
 
@@ -135,7 +136,7 @@ def block(over: OverBudget, *, step_id: UUID, unit_id: UUID, execution_id: UUID)
     Block.objects.update_or_create(
         pk=step_id,
         defaults={
-            "window_id": over.window_id,
+            "window_id": over.window.pk,
             "unit_id": unit_id,
             "execution_id": execution_id,
             "needed": over.needed,
@@ -172,11 +173,20 @@ def explanation(window: BudgetWindow, needed: Decimal) -> str:
     parts = [
         f"The budget {window.budget} has no room: {plain(needed)} {unit} may be needed, "
         f"{plain(window.spent)} of {plain(window.limit)} is spent and {plain(window.reserved)} reserved{by}",
-        "It never begins anew" if window.ends_at is None else f"It begins anew {_moment(window.ends_at)}",
+        _anew(window),
     ]
     if needed > window.limit:
         parts.append("Even unused it would have no room for this")
     return ". ".join(parts) + f". {_remedy(window)}"
+
+
+def outline(window: BudgetWindow) -> str:
+    """What somebody may know of a budget whose unit they do not see: neither its name nor what others use there."""
+    return f"A budget of a unit above has no room. {_anew(window)}. {_remedy(window)}"
+
+
+def _anew(window: BudgetWindow) -> str:
+    return "It never begins anew" if window.ends_at is None else f"It begins anew {_moment(window.ends_at)}"
 
 
 def _remedy(window: BudgetWindow) -> str:

@@ -249,6 +249,10 @@ SPECTACULAR_SETTINGS = {
         "BulkActEnum": "approvals.models.BulkAct.choices",
         "OperationActEnum": "orchestrator.models.OperationAct.choices",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "orchestrator.api.contract.let_anything_be_null",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -114,15 +114,20 @@ class OneAction(ApiView):
     doors = {"GET": FOLLOW}
 
     @extend_schema(
-        parameters=[OpenApiParameter("wait", int, description=f"Seconds to wait for a change, at most {MAX_SECONDS}")],
+        parameters=[
+            OpenApiParameter("wait", int, description=f"Seconds to wait for a change, at most {MAX_SECONDS}"),
+            OpenApiParameter("Retry-After", int, "header", response=[200], description="No place to wait in was free"),
+        ],
         responses=ActionShape,
         summary="Read an action; with `wait`, as soon as its status changes",
     )
     def get(self, request: Request, action_id: UUID) -> Response:
         refuse_unknown_parameters(request, "wait")
-        rows = visible_to(actor_of(request))
-        action = until_changed(lambda: visible_or_refuse(rows.all(), action_id, "action"), _seconds(request))
-        return Response(show_actions([action], request)[0])
+        by = actor_of(request)
+        rows = visible_to(by)
+        found = until_changed(lambda: visible_or_refuse(rows.all(), action_id, "action"), _seconds(request), by)
+        headers = {} if found.had_a_place else {"Retry-After": "1"}
+        return Response(show_actions([found.action], request)[0], headers=headers)
 
 
 def _seconds(request: Request) -> int:

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from approvals import showing, snapshots
-from approvals.models import ApprovalRequest, Claim, Decision, Edit, Remark
+from approvals.models import ApprovalRequest, Claim, Decision, Edit, Found, Remark
 from approvals.permissions import told
 from orchestrator.api.base import actor_of
 from orchestrator.api.shapes import OBJECT, Shape
@@ -24,8 +24,8 @@ class ConfirmationShape(serializers.Serializer[Any]):
 
 
 class DecisionShape(serializers.ModelSerializer[Decision]):
-    factor = serializers.CharField(source="confirmation.kind", default=None)
-    confirmed_at = serializers.DateTimeField(source="confirmation.at", default=None)
+    factor = serializers.CharField(source="confirmation.kind", default=None, allow_null=True)
+    confirmed_at = serializers.DateTimeField(source="confirmation.at", default=None, allow_null=True)
 
     class Meta:
         model = Decision
@@ -65,6 +65,7 @@ class ApprovalShape(Shape):
     must_view = serializers.SerializerMethodField()
     must_type = serializers.SerializerMethodField()
     must_confirm = serializers.BooleanField(source="asks_step_up")
+    record_found = serializers.ChoiceField(Found.choices, allow_blank=True, help_text="Empty: it was never read again")
     lock = serializers.SerializerMethodField()
 
     class Meta:

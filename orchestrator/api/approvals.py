@@ -1,11 +1,14 @@
 """`approvals/`: anybody who may see them reads; only people decide, by the same verbs as on the page."""
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
+from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,9 +17,11 @@ from rest_framework.response import Response
 from approvals import claims, operations, readings, step_up
 from approvals.factors import FRESH_SECONDS, Given
 from approvals.models import ApprovalRequest, Claim, ReasonCode
+from approvals.queries import difference_from
 from approvals.questions import reply, send_back
 from approvals.statuses import RequestStatus
 from audit.actors import Actor
+from audit.pointers import pointer_to
 from audit.queries import visible_or_refuse
 from orchestrator.api.approval_shapes import ApprovalShape, ConfirmationShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
@@ -24,7 +29,18 @@ from orchestrator.api.bodies import Nothing
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import Body, Id, Object, Text, Whole, read
 from orchestrator.api.idempotency import Answer, once
-from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
+from orchestrator.api.lists import (
+    BadParameter,
+    Cursors,
+    Filter,
+    choice,
+    page_of,
+    refuse_unknown_parameters,
+    text,
+    unit,
+    uuid,
+    when,
+)
 from orchestrator.api.shapes import show, show_one
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit
@@ -134,6 +150,7 @@ class Approvals(ApiView):
 
 
 class OneApproval(ApiView):
+    has_etag = True
     doors = {"GET": READ}
 
     @extend_schema(responses=ApprovalShape, summary="Read an approval request")
@@ -144,6 +161,7 @@ class OneApproval(ApiView):
 
 
 class Decisions(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -154,23 +172,32 @@ class Decisions(ApiView):
     )
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         body = read(DecisionBody, request.data)
-        return once(request, lambda: _decide(request, request_id, body))
+        return _once(request, request_id, lambda: _decide(request, request_id, body))
 
 
 def _decide(request: Request, request_id: UUID, body: dict[str, Any]) -> Answer:
     by = actor_of(request)
     seen = visible_or_refuse(visible_to(by), request_id, "approval request")
-    if request.headers.get("If-Match", "*") not in {"*", etag(seen)}:
+    if not _matches(request.headers.get("If-Match", "*"), etag(seen)):
         raise operations.Changed("The request changed after you read it. Nothing was recorded; please read it again.")
     decide = {"approve": operations.approve, "reject": operations.reject}[body.pop("verdict")]
     decide(request_id=request_id, by=by, voice=operations.Voice(**body))
     return Answer(201, show_one(ApprovalShape, visible_to(by).get(pk=request_id), request))
 
 
+def _matches(said: str, current: str) -> bool:
+    """Any of several tags, and a weak one too: proxies that compress weaken ours, which names what is decided on."""
+    tags = parse_etags(said)
+    if not tags:
+        raise BadParameter(f"If-Match: Send an ETag in its quotes, as {current}.")
+    return tags == ["*"] or current in {tag.removeprefix("W/") for tag in tags}
+
+
 class Confirmations(ApiView):
     """Outside the replies that are kept per key: a wrong code is counted each time, and a right one is good once."""
 
     doors = {"POST": PEOPLE}
+    keeps_replies = False
 
     @extend_schema(
         request=ConfirmationBody, responses={201: ConfirmationShape},
@@ -186,6 +213,7 @@ class Confirmations(ApiView):
 
 
 class Edits(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -193,29 +221,34 @@ class Edits(ApiView):
     )
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         body, by = read(EditBody, request.data), actor_of(request)
-        return once(request, lambda: _then_show(request, edit(request_id=request_id, by=by, **body)))
+        return _once(request, request_id, lambda: _then_show(request, edit(request_id=request_id, by=by, **body)))
 
 
 class Questions(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(request=QuestionBody, responses={201: ApprovalShape}, summary="Send it back with a question")
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         body, by = read(QuestionBody, request.data), actor_of(request)
-        return once(request, lambda: _then_show(request, send_back(request_id=request_id, by=by, **body)))
+        return _once(request, request_id, lambda: _then_show(request, send_back(request_id=request_id, by=by, **body)))
 
 
 class Replies(ApiView):
+    has_etag = True
     doors = {"POST": either("actions:propose")}
 
     @extend_schema(request=ReplyBody, responses={201: ApprovalShape}, summary="Answer the question that sent it back")
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         body, by = read(ReplyBody, request.data), actor_of(request)
         visible_or_refuse(visible_to(by), request_id, "approval request")
-        return once(request, lambda: _then_show(request, reply(request_id=request_id, by=by, text=body["reply"])))
+        return _once(
+            request, request_id, lambda: _then_show(request, reply(request_id=request_id, by=by, text=body["reply"]))
+        )
 
 
 class Results(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -226,12 +259,15 @@ class Results(ApiView):
         found = visible_or_refuse(visible_to(by), request_id, "approval request")
         result, give = body.pop("result"), hand_in if found.is_by_hand else answer_instead
         voice = operations.Voice(**body)
-        return once(
-            request, lambda: _then_show(request, give(request_id=request_id, by=by, voice=voice, result=result))
+        return _once(
+            request,
+            request_id,
+            lambda: _then_show(request, give(request_id=request_id, by=by, voice=voice, result=result)),
         )
 
 
 class Readings(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -241,10 +277,11 @@ class Readings(ApiView):
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         by = actor_of(request)
         read(Nothing, request.data)
-        return once(request, lambda: _then_show(request, readings.ask(request_id=request_id, by=by)))
+        return _once(request, request_id, lambda: _then_show(request, readings.ask(request_id=request_id, by=by)))
 
 
 class Claims(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(
@@ -253,17 +290,41 @@ class Claims(ApiView):
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         by = actor_of(request)
         read(Nothing, request.data)
-        return once(request, lambda: _then_show(request, claims.claim(request_id=request_id, by=by).request))
+        return _once(
+            request, request_id, lambda: _then_show(request, claims.claim(request_id=request_id, by=by).request)
+        )
 
 
 class Releases(ApiView):
+    has_etag = True
     doors = {"POST": PEOPLE}
 
     @extend_schema(request=Nothing, responses={201: ApprovalShape}, summary="Give one's own claim back")
     def post(self, request: Request, request_id: UUID) -> HttpResponse:
         by = actor_of(request)
         read(Nothing, request.data)
-        return once(request, lambda: _then_show(request, claims.release(request_id=request_id, by=by)))
+        return _once(request, request_id, lambda: _then_show(request, claims.release(request_id=request_id, by=by)))
+
+
+def _once(request: Request, request_id: UUID, act: Callable[[], Answer]) -> HttpResponse:
+    """As everywhere, with the ETag of what is shown; whoever read something else is told what has changed since."""
+    try:
+        answer = once(request, act)
+    except operations.Changed as refusal:
+        refusal.members = _now(request, request_id)
+        raise
+    shown = json.loads(answer.content)
+    answer["ETag"] = _tag(shown["revision"], shown["digest"])
+    return answer
+
+
+def _now(request: Request, request_id: UUID) -> dict[str, Any]:
+    found = visible_to(actor_of(request)).filter(pk=request_id).first()
+    if found is None:
+        return {}
+    changes = difference_from(found, cast(Any, request.data).get("digest", ""))
+    changed = [pointer_to(change.path) for change in changes]
+    return {"current": {"revision": found.revision, "digest": found.digest, "changed": changed}}
 
 
 def _then_show(request: Request, changed: ApprovalRequest) -> Answer:
@@ -273,4 +334,8 @@ def _then_show(request: Request, changed: ApprovalRequest) -> Answer:
 
 def etag(request: ApprovalRequest) -> str:
     """Changes with what is decided on, not with who has signed so far."""
-    return f'"{request.revision}-{request.digest[:16]}"'
+    return _tag(request.revision, request.digest)
+
+
+def _tag(revision: int, digest: str) -> str:
+    return f'"{revision}-{digest[:16]}"'

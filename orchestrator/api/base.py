@@ -78,12 +78,21 @@ class LengthRequired(APIException):
     default_code = "length_required"
 
 
+def is_chunked(request: Request) -> bool:
+    return "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers
+
+
 class ApiView(APIView):
     """One address. `doors` says per method who may come in; a method without a door does not exist."""
 
     doors: ClassVar[Mapping[str, Door]] = {}
     # What a list can be narrowed by; None for addresses that are no lists.
     filters: ClassVar[Mapping[str, Any] | None] = None
+    # What the contract says of its answers: an ETag, and that a POST's is kept for its Idempotency-Key.
+    has_etag: ClassVar[bool] = False
+    keeps_replies: ClassVar[bool] = True
+    # Whether the view reads a body in chunks by itself, where the server says when it ends.
+    reads_chunks: ClassVar[bool] = False
     schema = ContractSchema()
     permission_classes = (IsAuthenticated, ThroughItsDoor)
     content_negotiation_class = AlwaysJSON
@@ -91,7 +100,7 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Django reads no chunked body: taking it for an empty one would blame the sender for missing fields.
-        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+        if is_chunked(request) and not (self.reads_chunks and request.META.get("wsgi.input_terminated")):
             raise LengthRequired
         super().initial(request, *args, **kwargs)
 

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from audit.queries import visible_or_refuse
+from orchestrator.api import actions, approvals
 from orchestrator.api.approval_shapes import ApprovalShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
 from orchestrator.api.bodies import Reason
@@ -166,7 +167,7 @@ class EvidencePack(serializers.Serializer[Any]):
     actions = ActionShape(many=True)
     approvals = ApprovalShape(many=True)
     events = EventShape(many=True, help_text="The audit chain of the execution, oldest first, with each event's hash")
-    complete = serializers.BooleanField()
+    complete = serializers.BooleanField(help_text="False where events were cut, or calls are not the reader's to see")
 
 
 class Evidence(ApiView):
@@ -175,21 +176,25 @@ class Evidence(ApiView):
     @extend_schema(responses=EvidencePack, summary="The evidence of an execution, in one document")
     def get(self, request: Request, execution_id: UUID) -> Response:
         refuse_unknown_parameters(request)
-        execution = _visible(request, execution_id)
+        execution, by = _visible(request, execution_id), actor_of(request)
         events = list(AuditEvent.objects.filter(stream=execution.stream).oldest_first()[: MOST_EVENTS + 1])
-        actions = Action.objects.filter(execution_id=execution.pk).order_by("created_at", "id")
-        approvals = ApprovalRequest.objects.filter(execution_id=execution.pk).prefetch_related(
-            "decisions", "remarks", "edits"
-        )
+        # An agent reads its own calls and no neighbour's, here as at their own addresses.
+        calls = list(_of(execution, actions.visible_to(by)))
+        asked = list(_of(execution, approvals.visible_to(by)))
+        there = _of(execution, Action.objects).count() + _of(execution, ApprovalRequest.objects).count()
         pack = {
             "execution": show_one(ExecutionShape, execution, request),
             "steps": _steps(execution, request),
-            "actions": show_actions(actions, request),
-            "approvals": show(ApprovalShape, approvals.order_by("created_at", "id"), request),
+            "actions": show_actions(calls, request),
+            "approvals": show(ApprovalShape, asked, request),
             "events": show(EventShape, events[:MOST_EVENTS], request),
-            "complete": len(events) <= MOST_EVENTS,
+            "complete": len(events) <= MOST_EVENTS and there == len(calls) + len(asked),
         }
         return Response(pack)
+
+
+def _of(execution: Execution, rows: Any) -> Any:
+    return rows.filter(execution_id=execution.pk).order_by("created_at", "id")
 
 
 def _visible(request: Request, execution_id: UUID) -> Execution:

@@ -111,7 +111,7 @@ class Levels(ApiView):
             "by": by,
             "exact": whole.is_exact,
             "ranges": [asdict(one) for one in judged(whole, Ranges().of(span.units))],
-            "refused": [asdict(one) for one in refused(span)],
+            "refused": [asdict(one) for one in refused(span, to_a_machine=not actor_of(request).is_person)],
             "resolution": [asdict(one) for one in resolutions(span)],
             "all": _line(whole),
             "results": [_line(one) for one in groups],

@@ -14,7 +14,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from orchestrator.api.auth import TokenAuthentication
-from orchestrator.api.base import AlwaysJSON, ApiView, actor_of, machines
+from orchestrator.api.base import AlwaysJSON, ApiView, actor_of, is_chunked, machines
 from orchestrator.api.parsers import BodyTooLarge
 from orchestrator.api.problems import problem_response
 from orchestrator.operations import spans
@@ -43,14 +43,13 @@ class Traces(ApiView):
     authentication_classes = (TokenAuthentication,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = _AsBytes
+    reads_chunks = True
 
     def post(self, request: Request) -> HttpResponse:
         kind = _media_type(request)
         if kind not in {wire.PROTOBUF, wire.JSON}:
             raise UnsupportedMediaType(kind or "nothing", f"Send {wire.PROTOBUF} or {wire.JSON}.")
-        raw = request.stream.read(MOST_PACKED + 1) if request.stream else b""
-        if len(raw) > MOST_PACKED:
-            raise BodyTooLarge(f"The body is larger than {MOST_PACKED:,} bytes.")
+        raw = _body(request)
         reported, refused = read(_decoded(raw, request, kind))
         if len(reported) + refused.total() > MOST_SPANS:
             raise BodyTooLarge(f"One request holds {MOST_SPANS:,} spans at most.")
@@ -59,6 +58,19 @@ class Traces(ApiView):
 
     def get_exception_handler(self) -> Any:
         return _status_response
+
+
+def _body(request: Request) -> bytes:
+    """Exporters in Go send what they compress in chunks, without its length: Django takes that for no body at all."""
+    stream = request.META["wsgi.input"] if is_chunked(request) else request.stream
+    try:
+        raw: bytes = stream.read(MOST_PACKED + 1) if stream else b""
+    except Exception:
+        # Each server has errors of its own for what breaks off, or is no chunk.
+        raise ParseError("The body could not be read to its end.", "bad_message") from None
+    if len(raw) > MOST_PACKED:
+        raise BodyTooLarge(f"The body is larger than {MOST_PACKED:,} bytes.")
+    return raw
 
 
 def _decoded(raw: bytes, request: Request, kind: str) -> Any:

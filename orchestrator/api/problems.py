@@ -5,7 +5,7 @@ A refused request is recorded in the audit trail here, after everything it began
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -64,6 +64,7 @@ def problem(
     remedy: str = "",
     errors: Errors | None = None,
     headers: dict[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """One problem document. `code` is stable and for programs; `detail` and `remedy` are for people."""
     body: dict[str, Any] = {
@@ -73,6 +74,7 @@ def problem(
         "detail": detail,
         "instance": escape_uri_path(instance),
         "code": code,
+        **(members or {}),
     }
     if remedy:
         body["remedy"] = remedy
@@ -108,7 +110,7 @@ def _refused(refusal: Refusal, request: Any, context: dict[str, Any]) -> HttpRes
     return problem(
         refusal.status_code, refusal.code, refusal.message, instance=_recorded(refusal.code, request, context),
         remedy=refusal.remedy, errors=errors,
-        headers=_ask_again(refusal),
+        headers=_ask_again(refusal), members=refusal.members,
     )  # fmt: skip
 
 

@@ -70,9 +70,17 @@ class Delegations(ApiView):
 
     @extend_schema(request=DelegationBody, responses={201: DelegationShape}, summary="Lend one's right to sign")
     def post(self, request: Request) -> HttpResponse:
-        body, by = read(DelegationBody, request.data), actor_of(request)
-        unit, to = unit_named(body.pop("unit"), by), _colleague(body.pop("to"), by, "/to")
-        return once(request, lambda: _shown(request, delegations.delegate(unit_id=unit.pk, to=to, by=by, **body)))
+        body = read(DelegationBody, request.data)
+        return once(request, lambda: _delegate(request, body))
+
+
+def _delegate(request: Request, body: dict[str, Any]) -> Answer:
+    # Units and colleagues are looked up inside: what was answered once is answered again, whoever has left since.
+    by = actor_of(request)
+    unit, to = unit_named(body["unit"], by), _colleague(body["to"], by, "/to")
+    starts_at, ends_at = body["starts_at"], body["ends_at"]
+    row = delegations.delegate(unit_id=unit.pk, to=to, starts_at=starts_at, ends_at=ends_at, by=by)
+    return _shown(request, row)
 
 
 class Revocations(ApiView):
@@ -96,10 +104,15 @@ class Absences(ApiView):
 
     @extend_schema(request=AbsenceBody, responses={201: AbsenceShape}, summary="Announce an absence")
     def post(self, request: Request) -> HttpResponse:
-        body, by = read(AbsenceBody, request.data), actor_of(request)
-        name = body.pop("stand_in", None)
-        body["stand_in"] = _colleague(name, by, "/stand_in") if name else None
-        return once(request, lambda: Answer(201, AbsenceShape(delegations.go_away(by=by, **body)).data))
+        body = read(AbsenceBody, request.data)
+        return once(request, lambda: _go_away(request, body))
+
+
+def _go_away(request: Request, body: dict[str, Any]) -> Answer:
+    by, name = actor_of(request), body.get("stand_in")
+    stand_in = _colleague(name, by, "/stand_in") if name else None
+    row = delegations.go_away(away_from=body["away_from"], away_until=body["away_until"], stand_in=stand_in, by=by)
+    return Answer(201, AbsenceShape(row).data)
 
 
 class Returns(ApiView):

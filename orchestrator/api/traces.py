@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.actors import Actor
+from audit.queries import visible_or_refuse
 from budgets.models import BusinessUnit, LedgerEntry
 from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.contract import listing
@@ -33,7 +34,7 @@ from orchestrator.models import Execution
 from orchestrator.queries.costs import Cost
 from orchestrator.queries.trace_conditions import CONDITIONS
 from orchestrator.queries.trace_search import began, costs_of
-from orchestrator.queries.traces import Node, Trace, trace, trace_id_of
+from orchestrator.queries.traces import Node, Trace, trace
 from orchestrator.statuses import ExecutionStatus
 
 READ = either("executions:read")
@@ -173,7 +174,9 @@ class TraceOfExecution(ApiView):
 
     @extend_schema(responses=TraceShape, parameters=PARAMETERS, summary="The trace that an execution belongs to")
     def get(self, request: Request, execution_id: UUID) -> Response:
-        return _answer(request, trace_id_of(execution_id) or execution_id)
+        # Asked of the execution itself: a caller may have joined the trace of one that is not theirs to know of.
+        found = visible_or_refuse(Execution.objects.visible_to(actor_of(request)), execution_id, "execution")
+        return _answer(request, found.trace_id)
 
 
 def _answer(request: Request, trace_id: UUID) -> Response:

@@ -1,18 +1,21 @@
 """`?wait=SECONDS`: answer when an action's status changes. Holds a web thread, and no transaction.
 
 The gate notifies on every change; the answer is also looked up every few seconds, so a lost notification delays it
-and nothing worse. Waiters are limited per process, so that they never use up the threads that decisions come in on.
+and nothing worse. Waiters are limited per process, so that they never use up the threads that decisions come in on,
+and those of one agent to half of that, so that others find a place.
 """
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
+from audit.actors import Actor
 from config import env
 from orchestrator.gate.announce import CHANNEL
 from orchestrator.models import Action
@@ -23,22 +26,53 @@ LOOK_EVERY_SECONDS = 2.0
 # In these the caller can do nothing but wait: a person, or a probe, has the next word.
 WAITING = {ActionStatus.PROPOSED, ActionStatus.HELD, ActionStatus.UNKNOWN}
 SPARE_THREADS = 4
-_places = threading.BoundedSemaphore(max(1, env.integer("WEB_THREADS", 16) - SPARE_THREADS))
+Who = tuple[str, frozenset[UUID]]
 
 
-def until_changed(look: Callable[[], Action], seconds: float) -> Action:
+class Places:
+    """Where this process lets callers wait: so many in all, and half of them for one agent in one unit."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.most_of_one = most, max(1, most // 2)
+        self._taken: Counter[Who] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, who: Who) -> bool:
+        with self._lock:
+            free = self._taken.total() < self.most and self._taken[who] < self.most_of_one
+            self._taken[who] += free
+            return free
+
+    def give_back(self, who: Who) -> None:
+        with self._lock:
+            self._taken -= Counter([who])  # leaves nothing behind of whoever has none
+
+
+_places = Places(max(1, env.integer("WEB_THREADS", 16) - SPARE_THREADS))
+
+
+class Waited(NamedTuple):
+    """The action as it is now. Without a place it is answered at once, and asking again soon makes sense."""
+
+    action: Action
+    had_a_place: bool = True
+
+
+def until_changed(look: Callable[[], Action], seconds: float, by: Actor) -> Waited:
     """The action as soon as it is no longer in the status it waits in, or as it is when the time is up.
 
     With no place left it answers at once: the caller asks again, which is all that waiting spares it.
     """
-    action = look()
-    if seconds <= 0 or action.status not in WAITING or not _places.acquire(blocking=False):
-        return action
+    action, who = look(), (by.key, by.unit_ids)
+    if seconds <= 0 or action.status not in WAITING:
+        return Waited(action)
+    if not _places.take(who):
+        return Waited(action, had_a_place=False)
     try:
         with _listening() as raw:
-            return _wait(look, raw, action.status, time.monotonic() + seconds)
+            return Waited(_wait(look, raw, action.status, time.monotonic() + seconds))
     finally:
-        _places.release()
+        _places.give_back(who)
 
 
 def _wait(look: Callable[[], Action], raw: Any, status: str, deadline: float) -> Action:

@@ -2,31 +2,37 @@
 
 from uuid import UUID
 
+from audit.actors import Actor
 from budgets import reserving
 from budgets.pricing import cost_of_tool_call
-from budgets.reserving import NOBODY, Spot, Whose, Worst, anything_is_budgeted
+from budgets.queries import is_shown
+from budgets.reserving import NOBODY, OverBudget, Spot, Whose, Worst, anything_is_budgeted
 from orchestrator.gate.propose import WORKFLOW
 from orchestrator.models import Action, Execution
 
 
-def reserve_for(action: Action) -> None:
+def reserve_for(action: Action, by: Actor) -> None:
     """Take room for what the call costs at most. Raises OverBudget. The step of our own that makes it may have done so.
 
     A step that is nothing but this call has. An agent's step has for its model calls, so its tools take their price.
+    An agent is told no figures of a budget that it cannot read: they are what other units use.
     """
     if not anything_is_budgeted() or (action.step_id and action.agent.startswith(WORKFLOW)):
         return
     priced = cost_of_tool_call(action.tool, unit_id=action.unit_id)
     is_foreign = action.step_id is None
-    reserving.reserve(
-        spot_of(action),
-        Worst(
-            money=priced.amount if priced else None,
-            currency=priced.currency if priced else "",
-            runs=int(is_foreign),
-            assume=is_foreign,
-        ),
+    worst = Worst(
+        money=priced.amount if priced else None,
+        currency=priced.currency if priced else "",
+        runs=int(is_foreign),
+        assume=is_foreign,
     )
+    try:
+        reserving.reserve(spot_of(action), worst)
+    except OverBudget as over:
+        if by.kind != "agent" or is_shown(over.window, by):
+            raise
+        raise OverBudget(over.window, over.needed, figures=False) from None
 
 
 def release(action: Action, *, ran: bool) -> None:

@@ -86,7 +86,7 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
     admit(action)
     use_by = _consume_approval(action, by)
     action.fence = fence = fence or new_id()
-    reserve_for(action)
+    reserve_for(action, by)
     move(
         action,
         to=ActionStatus.REDEEMED,

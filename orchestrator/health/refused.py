@@ -20,7 +20,8 @@ KINDS: Mapping[str, str] = {
 
 _REFUSED = f"""
 WITH refused AS (
-  SELECT COALESCE(NULLIF(denial, ''), '{UNTOLD}') AS kind, agent AS who FROM orchestrator_action
+  SELECT CASE WHEN denial = '' THEN '{UNTOLD}' WHEN denial = '{Denial.BOUNDARY}' AND NOT %(apart)s THEN '{Denial.TOOL}'
+    ELSE denial END AS kind, agent AS who FROM orchestrator_action
   WHERE status = 'denied' AND unit_id = ANY (%(units)s) AND created_at >= %(since)s AND created_at < %(until)s
   UNION ALL SELECT '{REQUESTS}', actor_name FROM audit_auditevent
   WHERE event = 'request.refused' AND unit_id = ANY (%(units)s) AND at >= %(since)s AND at < %(until)s
@@ -47,7 +48,11 @@ class Refused:
         return KINDS[self.kind]
 
 
-def refused(span: Span) -> list[Refused]:
-    """One of each kind, whether there was any or not; the last only where there are such."""
-    found = {row["kind"]: Refused(**row) for row in rows_of(_REFUSED, span.values)}
-    return [found.get(kind, Refused(kind)) for kind in KINDS if kind != UNTOLD or kind in found]
+def refused(span: Span, *, to_a_machine: bool = False) -> list[Refused]:
+    """One of each kind, whether there was any or not; the last only where there are such.
+
+    A machine is answered the same about another unit's agents as about nobody's, so it finds both in one count.
+    """
+    found = {row["kind"]: Refused(**row) for row in rows_of(_REFUSED, {**span.values, "apart": not to_a_machine})}
+    kinds = [kind for kind in KINDS if kind != UNTOLD and not (to_a_machine and kind == Denial.BOUNDARY)]
+    return [found.get(kind, Refused(kind)) for kind in kinds] + [found[kind] for kind in (UNTOLD,) if kind in found]

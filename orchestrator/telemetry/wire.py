@@ -15,6 +15,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 IDS = {"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"}
 MOST_DEPTH = 40
+# Each member costs a copy of what follows it, however little it holds.
+MOST_MEMBERS = 100
+# What stands for text that is no id. Of one byte it is refused wherever it stands; an empty parent would be none.
+NO_ID = b"\0"
 
 
 class BadMessage(ValueError):
@@ -31,16 +35,27 @@ def unpacked(body: bytes, encoding: str, *, most: int) -> bytes:
         return body
     if encoding != "gzip":
         raise BadMessage("The body may be compressed with gzip, or not at all.")
+    found = b""
+    for _ in range(MOST_MEMBERS):
+        member, body = _first_member(body, most + 1 - len(found))
+        found += member
+        if len(found) > most:
+            raise TooLarge(f"The body is larger than {most:,} bytes when it is unpacked.")
+        if not body:
+            return found
+    raise BadMessage(f"The body is made of more than {MOST_MEMBERS} gzip members.")
+
+
+def _first_member(body: bytes, most: int) -> tuple[bytes, bytes]:
+    """What the first gzip member holds, and the bytes after it: a body may be several, one after the other."""
     reader = zlib.decompressobj(wbits=31)
     try:
-        found = reader.decompress(body, most + 1)
+        found = reader.decompress(body, most)
     except zlib.error:
         raise BadMessage("The body is not gzip, although its headers say so.") from None
-    if len(found) > most:
-        raise TooLarge(f"The body is larger than {most:,} bytes when it is unpacked.")
-    if not reader.eof:
+    if len(found) < most and not reader.eof:
         raise BadMessage("The body ends in the middle of its compression.")
-    return found
+    return found, reader.unused_data
 
 
 def decode(body: bytes, media_type: str) -> ExportTraceServiceRequest:
@@ -72,8 +87,14 @@ def _with_ids(value: Any, depth: int = 0) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: b64encode(bytes.fromhex(one)).decode()
-        if key in IDS and isinstance(one, str)
-        else _with_ids(one, depth + 1)
+        key: b64encode(_id(one)).decode() if key in IDS and one is not None else _with_ids(one, depth + 1)
         for key, one in value.items()
     }
+
+
+def _id(said: Any) -> bytes:
+    """One that cannot be read costs its own span, never the others of the request."""
+    try:
+        return bytes.fromhex(said)
+    except (TypeError, ValueError):
+        return NO_ID

@@ -96,6 +96,21 @@ class TestEditing:
         assert api.post(path(action, "edits/"), body)[0] == 403
         assert viewer.post(path(action, "edits/"), body)[1]["code"] == "not_a_reviewer"
 
+    def test_tells_whoever_decides_on_what_they_had_read_where_it_differs_now(self, browser, action):
+        before = read(browser, action)
+        _, edited, headers = browser.post(path(action, "edits/"), over(before, arguments={"order": "B2"}))
+
+        late = [
+            browser.post(path(action, "decisions/"), voice(before)),
+            browser.post(path(action, "decisions/"), voice(before), **{"If-Match": f'"1-{before["digest"][:16]}"'}),
+            browser.post(path(action, "questions/"), over(before, question="Why?")),
+        ]
+
+        assert headers["ETag"] == browser.get(path(action))[2]["ETag"] == f'"2-{edited["digest"][:16]}"'
+        assert [(status, problem["code"]) for status, problem, _ in late] == [(409, "changed_since_viewed")] * 3
+        current = {"revision": 2, "digest": edited["digest"], "changed": ["/arguments/order", "/revision"]}
+        assert [problem["current"] for _, problem, _ in late] == [current] * 3
+
     def test_twice_is_once(self, browser, action):
         body = over(read(browser, action), arguments={"order": "B2"})
 

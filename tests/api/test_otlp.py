@@ -5,6 +5,7 @@ import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from io import BytesIO
 from uuid import UUID, uuid4
 
 import pytest
@@ -26,6 +27,7 @@ from orchestrator.gate.propose import propose
 from orchestrator.models import Action
 from orchestrator.operations import spans as verbs
 from orchestrator.queries.traces import trace
+from orchestrator.telemetry import wire
 from orchestrator.telemetry.reading import read
 from tests.api.conftest import make_person, make_token, signed_in
 from tests.api.exporters import SECOND, START, JSONExporter, as_json, batch, post, sdk, span
@@ -98,6 +100,20 @@ class TestARealExporter:
         assert Span.objects.filter(parent_id=None).count() == 1
 
 
+def in_chunks(api, body, **more):
+    """As the server hands on a body that came without its length."""
+    extra = {"wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_TYPE": "application/x-protobuf", **more}
+    headers = {**api.headers, "Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
+    return api.client.generic("POST", "/v1/traces", headers=headers, **extra)
+
+
+class BrokenOff(BytesIO):
+    """The caller hung up in the middle of a chunk; gunicorn's error for it is no OSError."""
+
+    def read(self, size=-1):
+        raise Exception("no chunk")
+
+
 @pytest.fixture
 def sent(world):
     """What one request would bring, without a socket. Returns the verb's answer."""
@@ -108,6 +124,21 @@ def sent(world):
         reported, refused = read(request)
         by = agent_actor(agent, unit_ids=frozenset({unit.pk}), scopes=frozenset(scopes))
         return verbs.take(reported=reported, refused=refused, size=request.ByteSize(), by=by)
+
+    return send
+
+
+@pytest.fixture
+def sent_as_json(world):
+    """What a request of spans with these fields of their own would bring."""
+
+    def send(*told):
+        found = as_json(ExportTraceServiceRequest.FromString(batch(*map(span, range(1, len(told) + 1)))))
+        for one, fields in zip(found["resourceSpans"][0]["scopeSpans"][0]["spans"], told, strict=True):
+            one.update(fields)
+        reported, refused = read(wire.decode(json.dumps(found).encode(), wire.JSON))
+        by = agent_actor("triage", unit_ids=frozenset({world.pk}), scopes=frozenset())
+        return verbs.take(reported=reported, refused=refused, size=1, by=by)
 
     return send
 
@@ -213,6 +244,13 @@ class TestRefused:
         assert (taken.accepted, taken.refused) == (1, {reason: 1})
         assert parents() == {9: 0}
         assert json.loads(AuditEvent.objects.get(event="spans.refused").data) == {"count": 1, reason: 1}
+
+    @pytest.mark.parametrize("field", ["traceId", "spanId", "parentSpanId"])
+    @pytest.mark.parametrize("said", ["zz", "abc", "\u00e9", 7, ["a"], {}, True])
+    def test_is_a_span_whose_id_is_no_hex_and_no_other_one(self, sent_as_json, field, said):
+        taken = sent_as_json({field: said}, {})
+
+        assert (taken.accepted, taken.refused) == (1, {"bad_id": 1})
 
     @pytest.mark.parametrize("requests", [[(1, 2), (2, 1)], [(1, 3), (2, 1), (3, 2)], [(3, 2), (1, 3), (2, 1)]])
     @pytest.mark.parametrize("together", [True, False])
@@ -449,6 +487,24 @@ class TestTheDoor:
 
         assert answer.status_code == 401
 
+    def test_takes_a_body_in_chunks_as_exporters_in_go_send_it(self, api):
+        answer = in_chunks(api, BytesIO(gzip.compress(batch(span(1)))))
+
+        assert answer.status_code == 200
+        assert Span.objects.count() == 1
+
+    def test_reads_no_more_of_its_chunks_than_a_body_may_have(self, api):
+        body = BytesIO(b"\0" * 5 * 1_048_576)
+
+        assert in_chunks(api, body).status_code == 413
+        assert body.tell() == 4 * 1_048_576 + 1
+
+    def test_says_so_when_chunks_break_off(self, api):
+        assert in_chunks(api, BrokenOff()).status_code == 400
+
+    def test_asks_for_the_length_where_the_server_does_not_say_when_chunks_end(self, api):
+        assert in_chunks(api, BytesIO(), **{"wsgi.input_terminated": False}).status_code == 411
+
     def test_takes_no_other_encoding(self, live_server, token):
         assert post(live_server, token, b"<x/>", "text/xml")[0] == 415
         assert post(live_server, token, b"x", **{"Content-Encoding": "br"})[0] == 400
@@ -460,9 +516,18 @@ class TestTheDoor:
         assert (status, len(bomb) < 100_000) == (413, True)
         assert "when it is unpacked" in Status.FromString(body).message
 
-    @pytest.mark.parametrize("broken", [b"junk", gzip.compress(b"x" * 9999, mtime=0)[:-20]], ids=["junk", "cut"])
+    @pytest.mark.parametrize("broken", [b"junk", gzip.compress(b"x" * 9999, mtime=0)[:-20], b"", gzip.compress(b"x") + b"y"],
+                             ids=["junk", "cut", "empty", "more"])  # fmt: skip
     def test_refuses_broken_gzip(self, live_server, token, broken):
         assert post(live_server, token, broken, **{"Content-Encoding": "gzip"})[0] == 400
+
+    def test_unpacks_every_member_of_a_gzip_and_not_thousands_of_them(self, live_server, token):
+        members = [gzip.compress(batch(span(number))) for number in (1, 2)]
+        gzipped = {"Content-Encoding": "gzip"}
+
+        assert post(live_server, token, b"".join(members), **gzipped)[0] == 200
+        assert Span.objects.count() == 2
+        assert post(live_server, token, gzip.compress(b"") * 101, **gzipped)[0] == 400
 
     def test_ignores_fields_it_does_not_know(self, live_server, token):
         request = ExportTraceServiceRequest.FromString(batch(span(1)))

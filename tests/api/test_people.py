@@ -111,8 +111,21 @@ class TestADelegation:
         assert stranger.get("delegations/")[1]["results"] == []
         assert stranger.post(f"delegations/{row['id']}/revocations/")[0] == 404
 
-    def test_that_ends_before_it_begins_is_refused(self, browser, linus):
-        assert self.lend(browser, starts_at=LATER, ends_at=SOON)[0] == 422
+    def test_that_ends_before_it_begins_is_refused_with_the_field_that_is_wrong(self, browser, linus):
+        status, problem, _ = self.lend(browser, starts_at=LATER, ends_at=SOON)
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/ends_at")
+
+    def test_under_one_key_is_answered_alike_also_when_the_colleague_has_left(self, browser, vera):
+        body, key = {"unit": "support", "to": "vera", "starts_at": SOON, "ends_at": LATER}, {"Idempotency-Key": "k"}
+        first = browser.post("delegations/", body, **key)
+        vera.is_active = False
+        vera.save()
+
+        again = browser.post("delegations/", body, **key)
+
+        assert (first[0], again[0], again[1]) == (201, 201, first[1])
+        assert self.lend(browser, to="vera")[0] == 422
 
 
 class TestAnAbsence:
@@ -131,6 +144,19 @@ class TestAnAbsence:
         assert signed_in(linus).get("absences/")[1]["results"] == []
         assert signed_in(linus).post(f"absences/{row['id']}/returns/")[0] == 404
         assert Absence.objects.get().revoked_at is None
+
+    def test_that_ends_before_it_begins_is_refused_with_the_field_that_is_wrong(self, browser):
+        status, problem, _ = browser.post("absences/", {"away_from": LATER, "away_until": SOON})
+
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/away_until")
+
+    def test_under_one_key_is_answered_alike_also_when_the_stand_in_has_left(self, browser, linus):
+        body, key = {"away_from": SOON, "away_until": LATER, "stand_in": "linus"}, {"Idempotency-Key": "k"}
+        first = browser.post("absences/", body, **key)
+        linus.is_active = False
+        linus.save()
+
+        assert browser.post("absences/", body, **key)[:2] == (201, first[1])
 
 
 class TestABulkOperation:

@@ -11,7 +11,9 @@ from http.client import HTTPConnection
 
 import pytest
 from django.db import DataError, IntegrityError, OperationalError
+from django.test import RequestFactory
 
+from config.wsgi import application
 from orchestrator.models import Action
 from tests.api.conftest import Caller, signed_in
 
@@ -213,3 +215,16 @@ class TestProblems:
         answer = signed_in(grace).send("POST", "executions/", b"a=b", content_type="application/x-www-form-urlencoded")
 
         assert is_problem(*answer)
+
+
+# Python counts these among its codecs, and none of them reads every text.
+@pytest.mark.parametrize("parameter", [
+    "charset=base64", "charset=hex", "charset=undefined", "charset=idna", "charset=punycode", "x*=base64''a%41",
+])  # fmt: skip
+def test_a_charset_that_decodes_no_text_gets_the_answer_of_utf_8(parameter):
+    said = []
+    kind = f"application/json; {parameter}"
+    environ = RequestFactory().get("/api/v1/nothing/?tool=a%ff").environ | {"CONTENT_TYPE": kind}
+    application(environ, lambda status, headers: said.append((status, dict(headers)["Content-Type"])))
+
+    assert said == [("404 Not Found", "application/problem+json")]

@@ -124,6 +124,28 @@ class TestExecutions:
         assert all(len(event["hash"]) == 64 for event in pack["events"])
         assert pack["complete"] is True
 
+    def test_evidence_shows_an_agent_its_own_calls_and_not_those_of_its_neighbours(self, finance):
+        path = f"executions/{make.execution('waiting').pk}/evidence/"
+        proposer = Caller(tokens.issue("poster", "finance", ["executions:read"], 1)[0])
+
+        own, theirs = proposer.get(path)[1], finance.get(path)[1]
+
+        assert [call["agent"] for call in [*own["actions"], *own["approvals"]]] == ["poster", "poster"]
+        assert (theirs["actions"], theirs["approvals"]) == ([], [])
+        assert (own["complete"], theirs["complete"]) == (True, False)
+
+    def test_evidence_lists_nobody_who_gave_the_claim_back(self, finance):
+        execution = make.execution("waiting")
+        browser = signed_in(make.person("grace", "view", "review"))
+        path = f"executions/{execution.pk}/evidence/"
+        approval = browser.get(path)[1]["approvals"][0]["id"]
+
+        browser.post(f"approvals/{approval}/claims/")
+        assert browser.get(path)[1]["approvals"][0]["claims"][0]["person_name"]
+        browser.post(f"approvals/{approval}/releases/")
+
+        assert browser.get(path)[1]["approvals"][0]["claims"] == []
+
 
 class TestApprovals:
     def test_show_the_digested_bytes_and_an_etag(self, api):
@@ -171,6 +193,26 @@ class TestApprovals:
 
         assert (old[0], old[1]["code"]) == (409, "changed_since_viewed")
         assert current[0] == 201
+
+    @pytest.mark.parametrize("form", ["W/{}", '"x", {}', " * "])
+    def test_take_every_legal_form_of_an_etag(self, api, grace, form):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+        _, read, headers = browser.get(path)
+        sent = {"If-Match": form.format(headers["ETag"]), "Idempotency-Key": "k"}
+
+        first, again = (browser.post(f"{path}decisions/", voice(read), **sent) for _ in range(2))
+
+        assert (first[0], again[0], again[2]["Idempotency-Replayed"]) == (201, 201, "true")
+        assert first[2]["ETag"] == again[2]["ETag"] == headers["ETag"]
+
+    def test_refuse_what_is_no_etag(self, api, grace):
+        action = api.post("actions/", cancel_order())[1]
+        browser, path = signed_in(grace), f"approvals/{action['approval']['id']}/"
+
+        answer = browser.post(f"{path}decisions/", voice(browser.get(path)[1]), **{"If-Match": "1-abc"})
+
+        assert (answer[0], answer[1]["code"]) == (400, "bad_parameter")
 
     def test_say_whose_signatures_and_which_answers_are_asked_and_take_nothing_less(self, api, grace):
         check = "Order found in the shop / ERP?"

@@ -44,3 +44,9 @@ class TestATrace:
         stranger = signed_in(make.person("stranger", "view", of=make.unit("elsewhere", "Elsewhere")))
 
         assert stranger.get(f"traces/{execution.trace_id}/")[0] == 404
+
+    def test_that_was_joined_from_another_unit_tells_nobody_there_of_the_execution(self, execution, api):
+        header = f"00-{execution.trace_id.hex}-00f067aa0ba902b7-01"
+        assert api.post("actions/", {"tool": "orders.get", "arguments": {}}, traceparent=header)[0] == 201
+
+        assert api.get(f"executions/{execution.pk}/trace/")[1]["code"] == "not_found"

@@ -10,7 +10,8 @@ from django.db import connection
 from approvals import operations
 from approvals.models import ApprovalRequest
 from audit.actors import person
-from tests.api.conftest import cancel_order
+from orchestrator.api.waiting import Places
+from tests.api.conftest import HttpCaller, cancel_order, make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,7 +89,7 @@ def test_holds_no_transaction(http, grace):
 
 
 def test_leaves_room_for_the_decision(http, grace, monkeypatch):
-    monkeypatch.setattr("orchestrator.api.waiting._places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr("orchestrator.api.waiting._places", Places(1))
     action = http.post("actions/", cancel_order())[1]
     first = threading.Thread(target=waiting, args=(http, action["id"], 30, []))
     first.start()
@@ -101,3 +102,30 @@ def test_leaves_room_for_the_decision(http, grace, monkeypatch):
 
     assert answers[0][0] == "held"
     assert answers[0][1] < 5
+
+
+def test_leaves_room_for_another_agent_and_says_when_to_ask_again(http, live_server, grace, monkeypatch):
+    monkeypatch.setattr("orchestrator.api.waiting._places", Places(2))
+    neighbour = HttpCaller(live_server, make_token("other"))
+    mine, theirs = (caller.post("actions/", cancel_order())[1] for caller in (http, neighbour))
+    first = threading.Thread(target=waiting, args=(http, mine["id"], 30, []))
+    first.start()
+    time.sleep(0.5)
+
+    turned_away = http.get(f"actions/{mine['id']}/?wait=30")
+    answers = []
+    waiting(neighbour, theirs["id"], 1, answers)
+    approve(mine["approval"]["id"], grace.pk)
+    first.join()
+
+    assert (turned_away[1]["status"], turned_away[2]["Retry-After"]) == ("held", "1")
+    assert answers[0][1] > 0.9
+    assert "Retry-After" not in http.get(f"actions/{mine['id']}/?wait=1")[2]
+
+
+def test_gives_every_place_back():
+    places, ada, bob = Places(3), ("agent:ada", frozenset()), ("agent:bob", frozenset())
+
+    assert [places.take(who) for who in (ada, ada, bob)] == [True, False, True]
+    places.give_back(ada)
+    assert [places.take(who) for who in (bob, ada)] == [False, True]

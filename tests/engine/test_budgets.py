@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
 
+from audit.actors import agent as agent_actor
 from audit.definitions import NeedsTwo, SamePerson, activate, draft, retire
 from audit.ids import new_id
 from audit.lifecycle import database_now
@@ -384,6 +385,20 @@ class TestAForeignAgent:
         assert Action.objects.get(pk=waiting.pk).status == "granted"
         report(action_id=ticket.action.pk, fence=ticket.fence, outcome="success", by=make.SETUP)
         assert (window().spent, window().reserved) == (1, 0)
+
+    @pytest.mark.parametrize("of_a_unit", [True, False])
+    def test_is_told_no_figures_of_a_budget_it_cannot_read(self, world, of_a_unit):
+        desk = more.unit("desk", parent=world.unit)
+        budget("secret", unit_id=world.unit.pk if of_a_unit else None)
+        by = agent_actor("clerk", unit_ids=frozenset({desk.pk}), scopes=frozenset())
+        redeem(action_id=called(world).pk, by=make.SETUP)
+        waiting = propose(tool="look", arguments={}, agent="clerk", unit_id=desk.pk, by=by)
+        with pytest.raises(OverBudget) as refused:
+            redeem(action_id=waiting.pk, by=by)
+
+        assert refused.value.message.startswith("A budget of a unit above has no room. It begins anew ")
+        assert "secret" not in refused.value.message
+        assert refused.value.retry_after
 
     def test_that_pays_for_a_call_reserves_its_price(self, world):
         price = Price(name="look", kind="tool", subject="look", currency="EUR", per_call=Decimal("0.4"),
