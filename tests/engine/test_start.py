@@ -96,7 +96,7 @@ workflow: open
 version: 1.0.0
 about: "${title}"
 steps:
-  - pay: {tool: pay, amount: 5}
+  - pay: {tool: pay, amount: 5, output: {properties: {paid: {type: integer}}}}
   - again: {tool: pay, amount: "${sum}"}
 """
 
