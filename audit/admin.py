@@ -64,7 +64,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.status == DefinitionStatus.DRAFT)
+        return allowed and (obj is None or (obj.status == DefinitionStatus.DRAFT and not _why_not_at_all(obj, request)))
 
     def may_configure(self, request: HttpRequest) -> bool:
         return super().has_change_permission(request)
@@ -100,12 +100,18 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         row = kwargs.get("obj")
         if row is not None and self.may_configure(request):
-            why_not = _why_not_activate(row, actor_of(request))
-            context |= {"verbs": self._verbs_on(row, why_not), "pages": self.further_pages(row), "why_not": why_not}
+            context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row)}
             context |= _as_read(row)
         if row is not None and row.status == DefinitionStatus.DRAFT:
             context |= self._against_the_one_in_force(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _what_may_be_done(self, request: HttpRequest, row: Definition) -> dict[str, Any]:
+        """The verbs that are offered, and why one that could be is not."""
+        if why_not := _why_not_at_all(row, request):
+            return {"verbs": [], "why_not": why_not}
+        why_not = _why_not_activate(row, actor_of(request))
+        return {"verbs": self._verbs_on(row, why_not), "why_not": why_not}
 
     def further_pages(self, row: Definition) -> list[dict[str, str]]:
         """Pages about this row beside its form: links of a word and an address."""
@@ -236,12 +242,19 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         return reverse(f"admin:{self._url_name(name)}", args=[pk])
 
 
+def _why_not_at_all(row: Definition, request: HttpRequest) -> str:
+    """The verbs' own words for whoever they would all refuse; "" for everybody else."""
+    return _words_of(definitions.refuse_out_of_reach, row, actor_of(request))
+
+
 def _why_not_activate(row: Definition, by: Actor) -> str:
-    """The verb's own words for whoever it would refuse; "" for everybody else."""
-    if row.status != DefinitionStatus.DRAFT:
-        return ""
+    """The same of whoever may do anything but this."""
+    return _words_of(definitions.refuse_editor, row, by) if row.status == DefinitionStatus.DRAFT else ""
+
+
+def _words_of(rule: Callable[[Definition, Actor], None], row: Definition, by: Actor) -> str:
     try:
-        definitions.refuse_editor(row, by)
+        rule(row, by)
     except Refusal as refusal:
         return refusal.message
     return ""

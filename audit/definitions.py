@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from audit import lifecycle, people
+from audit import lifecycle, people, scope
 from audit.actors import Actor
 from audit.canonical import canonical, digest
 from audit.lifecycle import Governed, Lifecycle, move
@@ -70,6 +70,11 @@ class Definition(Governed):
             ),
         ]
 
+    @property
+    def holds_everywhere(self) -> bool:
+        """It could be one unit's, and is every unit's."""
+        return hasattr(self, "unit_id") and self.unit_id is None
+
     def came_into_force(self) -> None:
         """What follows for rows that exist already, in the transaction that activates it. Usually nothing."""
 
@@ -90,6 +95,12 @@ class NeedsTwo(Forbidden):
     """Four eyes: what protects is loosened by a draft and its activation, never by one person."""
 
     code = "needs_two"
+
+
+class HoldsEverywhere(Forbidden):
+    """What holds in every business unit is changed by people who see every one of them."""
+
+    code = "holds_everywhere"
 
 
 def content(row: Definition) -> dict[str, Any]:
@@ -141,6 +152,7 @@ def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if row.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {row.status}: only a draft can be activated.")
+    refuse_out_of_reach(row, by)
     refuse_editor(row, by)
     if digest_of(row) != read:
         raise ChangedSinceRead(
@@ -170,9 +182,19 @@ def refuse_editor(row: Definition, by: Actor) -> None:
         )
 
 
+def refuse_out_of_reach(row: Definition, by: Actor) -> None:
+    """Raises HoldsEverywhere: whoever configures one unit would otherwise loosen the rules of all the others."""
+    if by.is_person and row.holds_everywhere and not scope.sees_every_unit(by):
+        raise HoldsEverywhere(
+            f"This {row.lifecycle.noun} holds in every business unit, and you do not see every one of them.",
+            remedy="Make one for a unit of yours, or ask an administrator who sees every unit.",
+        )
+
+
 @transaction.atomic
 def draft(row: Definition, *, by: Actor, why: str = "") -> None:
     """Store a new draft under its author's name."""
+    refuse_out_of_reach(row, by)
     row.edited_by_id, row.editors = by.user_id, _with_editor([], by)
     lifecycle.born(row, by=by, why=why, data={"digest": digest_of(row)})
 
@@ -183,6 +205,9 @@ def edit(row: Definition, *, by: Actor, changed: list[str]) -> None:
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if stored.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {stored.status}: only a draft can be edited.")
+    # Neither is what holds everywhere made one unit's, nor the other way round.
+    for version in (stored, row):
+        refuse_out_of_reach(version, by)
     row.edited_by_id, row.editors = by.user_id, _with_editor(stored.editors, by)
     row.save()
     event = f"{row.lifecycle.noun.replace(' ', '_')}.edited"
@@ -196,6 +221,7 @@ def _with_editor(editors: list[int], by: Actor) -> list[int]:
 @transaction.atomic
 def retire(row: Definition, *, by: Actor, why: str = "") -> None:
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    refuse_out_of_reach(row, by)
     if row.protects and by.is_person and row.status == DefinitionStatus.ACTIVE:
         raise NeedsTwo(
             f"One person alone cannot take this {row.lifecycle.noun} out of force.",
