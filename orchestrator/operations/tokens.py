@@ -9,6 +9,8 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -19,6 +21,7 @@ from audit.definitions import DefinitionStatus
 from audit.lifecycle import database_now
 from audit.refusals import Invalid, NotVisible
 from budgets.models import BusinessUnit
+from budgets.units import lineage
 from orchestrator.models import Agent, ServiceToken
 
 # What a token may be allowed to do. Deciding, configuring, raising limits and activating are not on the list:
@@ -48,10 +51,11 @@ def issue(
 ) -> tuple[str, ServiceToken]:
     """A new token for an active agent in one unit. The text is returned here and is nowhere afterwards."""
     wanted = sorted(set(scopes))
-    _refuse_unusable(agent, wanted, days)
+    _refuse_unusable(wanted, days)
     home = BusinessUnit.objects.filter(name=unit).exclude(status=DefinitionStatus.RETIRED).first()
     if home is None:
         raise Invalid(f"There is no business unit {unit!r}.", errors=[("/unit", "unknown", "No such unit.")])
+    _refuse_stranger(agent, home)
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     token = ServiceToken.objects.create(
         prefix=prefix,
@@ -82,20 +86,25 @@ def revoke(prefix: str, *, by: Actor = COMMAND_LINE, why: str = "") -> ServiceTo
 
 
 def owner_of(text: str) -> ServiceToken | None:
-    """The token in force with this text, whose agent is still active; None for anything else."""
+    """The token in force with this text, whose agent is still active and of its unit; None for anything else."""
     parts = _TEXT.fullmatch(text)
     if parts is None:
         return None
-    token = ServiceToken.objects.filter(
-        prefix=parts[1],
-        expires_at__gt=Now(),
-        agent__in=Agent.objects.active().values("name"),
-        revoked_at=None,
-    ).first()
+    token = ServiceToken.objects.filter(prefix=parts[1], expires_at__gt=Now(), revoked_at=None).first()
     # Compared even when there is no such token: the time taken must say nothing about prefixes.
     stored = token.secret_hash if token else _hash("")
     same = hmac.compare_digest(stored, _hash(parts[2]))
-    return token if same else None
+    return token if token and same and _is_at_home(token) else None
+
+
+def _is_at_home(token: ServiceToken) -> bool:
+    """The rule of the gate: an agent acts in its unit and below. Whoever moved away, or whose unit ended, reads nothing of it."""
+    ended = BusinessUnit.objects.filter(pk=token.unit_id, status=DefinitionStatus.RETIRED)
+    return _agents_in(token.unit_id).filter(name=token.agent).exists() and not ended.exists()
+
+
+def _agents_in(unit_id: UUID) -> Any:
+    return Agent.objects.active().filter(unit_id__in=lineage(unit_id))
 
 
 def _hash(secret: str) -> str:
@@ -103,13 +112,17 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _refuse_unusable(agent: str, scopes: list[str], days: int) -> None:
-    if not Agent.objects.active().filter(name=agent).exists():
+def _refuse_stranger(agent: str, unit: BusinessUnit) -> None:
+    if not _agents_in(unit.pk).filter(name=agent).exists():
         raise Invalid(
-            f"There is no active agent {agent!r}.",
-            errors=[("/agent", "unknown", "No such active agent.")],
-            remedy="Register it with import_agents, or have its draft activated.",
+            f"There is no active agent {agent!r} in the unit {unit.name!r}.",
+            errors=[("/agent", "unknown", "No such active agent in this unit or above it.")],
+            remedy="Name the unit the agent is registered in, or one below it; or register it there with import_agents, "
+            "or have its draft activated.",
         )
+
+
+def _refuse_unusable(scopes: list[str], days: int) -> None:
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise Invalid(
