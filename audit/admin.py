@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from audit import definitions
+from audit import definitions, people
 from audit.actors import Actor
 from audit.canonical import canonical, digest_text
 from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
@@ -281,7 +281,8 @@ def _ends(row: Definition, by: Actor) -> list[str]:
         return []
     if definitions.wish_of_another(row, by):
         return ["retire"]
-    return [] if definitions.wishes(row) else ["ask"]
+    own = people.keys_of(by)
+    return [] if any(wish.actor in own for wish in definitions.wishes(row)) else ["ask"]
 
 
 def _as_read(row: Definition) -> dict[str, str]:

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from audit import lifecycle, people, scope
+from audit import actors, lifecycle, people, scope
 from audit.actors import Actor
 from audit.canonical import canonical, digest
 from audit.lifecycle import Governed, Lifecycle, move
@@ -244,8 +244,10 @@ def retire(row: Definition, *, by: Actor, why: str = "") -> None:
 def ask_to_retire(row: Definition, *, by: Actor, why: str) -> None:
     """Ask for the end of what has no versions and is ended by two people. It stays in force until the other one retires it."""
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    if not by.is_person:
+        raise Forbidden("Only people ask for an end.", code="people_only")
     if not row.ends_by_two or row.status != DefinitionStatus.ACTIVE:
-        raise Refusal(f"This {row.lifecycle.noun} does not wait for anybody to ask: {row.status}.")
+        raise Refusal(f"This {row.lifecycle.noun} is {row.status}: its end is not asked for.")
     refuse_out_of_reach(row, by)
     _refuse_silent(row, why)
     lifecycle.note(row, _end_asked(row), by=by, why=why.strip()[:1000])
@@ -258,9 +260,14 @@ def wishes(row: Definition) -> list[AuditEvent]:
 
 
 def wish_of_another(row: Definition, by: Actor) -> AuditEvent | None:
-    """Another account of the same person is the same person."""
+    """Another account of the same person is the same person, and who does not see the unit any more wishes nothing there."""
     own = people.keys_of(by)
-    return next((wish for wish in wishes(row) if wish.actor not in own), None)
+    return next((wish for wish in wishes(row) if wish.actor not in own and _still_sees(wish, row)), None)
+
+
+def _still_sees(wish: AuditEvent, row: Definition) -> bool:
+    author = actors.person(int(wish.actor.removeprefix("user:")), wish.actor_name)
+    return row.stream_unit in scope.unit_ids(author, "view")
 
 
 def _end_asked(row: Definition) -> str:

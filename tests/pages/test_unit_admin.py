@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from guardian.shortcuts import remove_perm
 
 from approvals.models import Bypass
 from audit import definitions
@@ -87,6 +88,14 @@ class TestAUnit:
         ann, bob = (make.person(name, "view", of=unit) for name in ("ann", "bob"))
         ask_to_retire(unit, by=make.actor(ann), why="the team is dissolved")
         monkeypatch.setattr(definitions, "WISH_STANDS", timedelta(0))
+
+        with pytest.raises(NeedsTwo):
+            retire(unit, by=make.actor(bob), why="so it is")
+
+    def test_is_not_retired_by_the_wish_of_somebody_who_does_not_see_it_any_more(self, unit):
+        ann, bob = (make.person(name, "view", of=unit) for name in ("ann", "bob"))
+        ask_to_retire(unit, by=make.actor(ann), why="the team is dissolved")
+        remove_perm("budgets.view_businessunit", ann, unit)
 
         with pytest.raises(NeedsTwo):
             retire(unit, by=make.actor(bob), why="so it is")
