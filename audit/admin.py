@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from audit import definitions
+from audit import definitions, people
 from audit.actors import Actor
 from audit.canonical import canonical, digest_text
 from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
@@ -28,6 +28,8 @@ from audit.templatetags._status import pill
 from audit.web import actor_of, record_refusal
 
 Verb = Callable[[HttpRequest, Any, Actor], Any]
+WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire", "retire": "Retire"}
+NEED_A_REASON = {"ask", "retire"}
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
@@ -64,7 +66,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.status == DefinitionStatus.DRAFT)
+        return allowed and (obj is None or (obj.status == DefinitionStatus.DRAFT and not _why_not_at_all(obj, request)))
 
     def may_configure(self, request: HttpRequest) -> bool:
         return super().has_change_permission(request)
@@ -100,12 +102,26 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         row = kwargs.get("obj")
         if row is not None and self.may_configure(request):
-            why_not = _why_not_activate(row, actor_of(request))
-            context |= {"verbs": self._verbs_on(row, why_not), "pages": self.further_pages(row), "why_not": why_not}
+            context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row)}
             context |= _as_read(row)
         if row is not None and row.status == DefinitionStatus.DRAFT:
             context |= self._against_the_one_in_force(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _what_may_be_done(self, request: HttpRequest, row: Definition) -> dict[str, Any]:
+        """The verbs that are offered, and why one that could be is not."""
+        if why_not := _why_not_at_all(row, request):
+            return {"verbs": [], "why_not": why_not}
+        by = actor_of(request)
+        why_not = _why_not_activate(row, by)
+        names = self._verbs_on(row, by)
+        if why_not:
+            names.remove("activate")
+        verbs = [
+            {"name": name, "word": WORDS[name], "why": name in NEED_A_REASON, "url": self._url(name, row.pk)}
+            for name in names
+        ]
+        return {"verbs": verbs, "why_not": why_not, "wishes": definitions.wishes(row) if _may_end(row) else []}
 
     def further_pages(self, row: Definition) -> list[dict[str, str]]:
         """Pages about this row beside its form: links of a word and an address."""
@@ -119,19 +135,13 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         changes = self._differences(definitions.content(in_force), definitions.content(row))
         return {"in_force": in_force, "changes": [change for change in changes if change.label != "version"]}
 
-    def _verbs_on(self, row: Definition, why_not: str) -> list[dict[str, str]]:
-        words = {"activate": "Activate", "version": "New version", "retire": "Retire"}
+    def _verbs_on(self, row: Definition, by: Actor) -> list[str]:
         offered = {
             DefinitionStatus.DRAFT: ["activate", "retire"],
-            DefinitionStatus.ACTIVE: ["version", "retire"],
+            DefinitionStatus.ACTIVE: ["version", *_ends(row, by)],
             DefinitionStatus.RETIRED: ["version"],
         }[DefinitionStatus(row.status)]
-        names = [name for name in offered if name != "version" or self.versioned]
-        if row.protects and row.status == DefinitionStatus.ACTIVE:
-            names.remove("retire")
-        if why_not:
-            names.remove("activate")
-        return [{"name": name, "word": words[name], "url": self._url(name, row.pk)} for name in names]
+        return [name for name in offered if name != "version" or self.versioned]
 
     # --- What is done -------------------------------------------------------------------------------------------
 
@@ -157,7 +167,12 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         return redirect(f"{reverse('audit')}?object={object_id}")
 
     def get_urls(self) -> list[URLPattern]:
-        verbs: dict[str, Verb] = {"activate": _activate, "retire": _retire, "version": self.copy_as_draft}
+        verbs: dict[str, Verb] = {
+            "activate": _activate,
+            "ask": _ask_to_retire,
+            "retire": _retire,
+            "version": self.copy_as_draft,
+        }
         own = [
             path(f"<uuid:pk>/{name}/", self.admin_site.admin_view(self._view(verb)), name=self._url_name(name))
             for name, verb in verbs.items()
@@ -236,15 +251,38 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         return reverse(f"admin:{self._url_name(name)}", args=[pk])
 
 
+def _why_not_at_all(row: Definition, request: HttpRequest) -> str:
+    """The verbs' own words for whoever they would all refuse; "" for everybody else."""
+    return _words_of(definitions.refuse_out_of_reach, row, actor_of(request))
+
+
 def _why_not_activate(row: Definition, by: Actor) -> str:
-    """The verb's own words for whoever it would refuse; "" for everybody else."""
-    if row.status != DefinitionStatus.DRAFT:
-        return ""
+    """The same of whoever may do anything but this."""
+    return _words_of(definitions.refuse_editor, row, by) if row.status == DefinitionStatus.DRAFT else ""
+
+
+def _words_of(rule: Callable[[Definition, Actor], None], row: Definition, by: Actor) -> str:
     try:
-        definitions.refuse_editor(row, by)
+        rule(row, by)
     except Refusal as refusal:
         return refusal.message
     return ""
+
+
+def _may_end(row: Definition) -> bool:
+    return row.ends_by_two and row.status == DefinitionStatus.ACTIVE
+
+
+def _ends(row: Definition, by: Actor) -> list[str]:
+    """How this person may take it out of force: alone, by asking for it, as the second one, or by a new version only."""
+    if not row.protects:
+        return ["retire"]
+    if not row.ends_by_two:
+        return []
+    if definitions.wish_of_another(row, by):
+        return ["retire"]
+    own = people.keys_of(by)
+    return [] if any(wish.actor in own for wish in definitions.wishes(row)) else ["ask"]
 
 
 def _as_read(row: Definition) -> dict[str, str]:
@@ -269,5 +307,11 @@ def _activate(request: HttpRequest, row: Definition, by: Actor) -> None:
 
 
 def _retire(request: HttpRequest, row: Definition, by: Actor) -> None:
-    definitions.retire(row, by=by, why="retired in the admin")
+    definitions.retire(row, by=by, why=request.POST.get("why", ""))
     messages.success(request, f"{row} is retired.")
+
+
+def _ask_to_retire(request: HttpRequest, row: Definition, by: Actor) -> None:
+    definitions.ask_to_retire(row, by=by, why=request.POST.get("why", ""))
+    days = definitions.WISH_STANDS.days
+    messages.success(request, f"{row} stays in force until another administrator retires it, in the next {days} days.")

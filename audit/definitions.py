@@ -1,5 +1,6 @@
 """What people configure is drafted by one person and activated by another: policies, tools, agents, business units."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,11 +10,15 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from audit import lifecycle, people
+from audit import actors, lifecycle, people, scope
 from audit.actors import Actor
 from audit.canonical import canonical, digest
 from audit.lifecycle import Governed, Lifecycle, move
-from audit.refusals import Forbidden, Refusal, Stale
+from audit.models import AuditEvent
+from audit.refusals import Forbidden, Invalid, Refusal, Stale
+
+# For so long somebody's wish to take a definition out of force stands, and another may follow it.
+WISH_STANDS = timedelta(days=7)
 
 
 class DefinitionStatus(models.TextChoices):
@@ -70,6 +75,16 @@ class Definition(Governed):
             ),
         ]
 
+    @property
+    def holds_everywhere(self) -> bool:
+        """It could be one unit's, and is every unit's."""
+        return hasattr(self, "unit_id") and self.unit_id is None
+
+    @property
+    def ends_by_two(self) -> bool:
+        """It protects, and no next version could say what holds instead: one person asks for its end, another ends it."""
+        return self.protects and not hasattr(self, "version")
+
     def came_into_force(self) -> None:
         """What follows for rows that exist already, in the transaction that activates it. Usually nothing."""
 
@@ -90,6 +105,12 @@ class NeedsTwo(Forbidden):
     """Four eyes: what protects is loosened by a draft and its activation, never by one person."""
 
     code = "needs_two"
+
+
+class HoldsEverywhere(Forbidden):
+    """What holds in every business unit is changed by people who see every one of them."""
+
+    code = "holds_everywhere"
 
 
 def content(row: Definition) -> dict[str, Any]:
@@ -141,6 +162,7 @@ def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if row.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {row.status}: only a draft can be activated.")
+    refuse_out_of_reach(row, by)
     refuse_editor(row, by)
     if digest_of(row) != read:
         raise ChangedSinceRead(
@@ -170,9 +192,19 @@ def refuse_editor(row: Definition, by: Actor) -> None:
         )
 
 
+def refuse_out_of_reach(row: Definition, by: Actor) -> None:
+    """Raises HoldsEverywhere: whoever configures one unit would otherwise loosen the rules of all the others."""
+    if by.is_person and row.holds_everywhere and not scope.sees_every_unit(by):
+        raise HoldsEverywhere(
+            f"This {row.lifecycle.noun} holds in every business unit, and you do not see every one of them.",
+            remedy="Make one for a unit of yours, or ask an administrator who sees every unit.",
+        )
+
+
 @transaction.atomic
 def draft(row: Definition, *, by: Actor, why: str = "") -> None:
     """Store a new draft under its author's name."""
+    refuse_out_of_reach(row, by)
     row.edited_by_id, row.editors = by.user_id, _with_editor([], by)
     lifecycle.born(row, by=by, why=why, data={"digest": digest_of(row)})
 
@@ -183,6 +215,9 @@ def edit(row: Definition, *, by: Actor, changed: list[str]) -> None:
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if stored.status != DefinitionStatus.DRAFT:
         raise Refusal(f"This {row.lifecycle.noun} is {stored.status}: only a draft can be edited.")
+    # Neither is what holds everywhere made one unit's, nor the other way round.
+    for version in (stored, row):
+        refuse_out_of_reach(version, by)
     row.edited_by_id, row.editors = by.user_id, _with_editor(stored.editors, by)
     row.save()
     event = f"{row.lifecycle.noun.replace(' ', '_')}.edited"
@@ -195,10 +230,63 @@ def _with_editor(editors: list[int], by: Actor) -> list[int]:
 
 @transaction.atomic
 def retire(row: Definition, *, by: Actor, why: str = "") -> None:
+    """Take it out of force for good. A person says why, and where it protects is not alone in wanting it."""
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    refuse_out_of_reach(row, by)
     if row.protects and by.is_person and row.status == DefinitionStatus.ACTIVE:
-        raise NeedsTwo(
-            f"One person alone cannot take this {row.lifecycle.noun} out of force.",
-            remedy="Draft a new version that asks for less; another administrator activates it.",
+        _refuse_alone(row, by)
+    if by.is_person:
+        _refuse_silent(row, why)
+    move(row, to=DefinitionStatus.RETIRED, by=by, why=why.strip()[:1000])
+
+
+@transaction.atomic
+def ask_to_retire(row: Definition, *, by: Actor, why: str) -> None:
+    """Ask for the end of what has no versions and is ended by two people. It stays in force until the other one retires it."""
+    row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    if not by.is_person:
+        raise Forbidden("Only people ask for an end.", code="people_only")
+    if not row.ends_by_two or row.status != DefinitionStatus.ACTIVE:
+        raise Refusal(f"This {row.lifecycle.noun} is {row.status}: its end is not asked for.")
+    refuse_out_of_reach(row, by)
+    _refuse_silent(row, why)
+    lifecycle.note(row, _end_asked(row), by=by, why=why.strip()[:1000])
+
+
+def wishes(row: Definition) -> list[AuditEvent]:
+    """Who asked for its end lately, oldest first: with their reason, from the trail."""
+    rows = AuditEvent.objects.filter(stream=row.stream, event=_end_asked(row), at__gt=Now() - WISH_STANDS)
+    return list(rows.oldest_first())
+
+
+def wish_of_another(row: Definition, by: Actor) -> AuditEvent | None:
+    """Another account of the same person is the same person, and who does not see the unit any more wishes nothing there."""
+    own = people.keys_of(by)
+    return next((wish for wish in wishes(row) if wish.actor not in own and _still_sees(wish, row)), None)
+
+
+def _still_sees(wish: AuditEvent, row: Definition) -> bool:
+    author = actors.person(int(wish.actor.removeprefix("user:")), wish.actor_name)
+    return row.stream_unit in scope.unit_ids(author, "view")
+
+
+def _end_asked(row: Definition) -> str:
+    return f"{row.lifecycle.noun.replace(' ', '_')}.end_asked"
+
+
+def _refuse_alone(row: Definition, by: Actor) -> None:
+    if row.ends_by_two and wish_of_another(row, by):
+        return
+    raise NeedsTwo(
+        f"One person alone cannot take this {row.lifecycle.noun} out of force.",
+        remedy="Ask for its end and say why; another administrator retires it."
+        if row.ends_by_two
+        else "Draft a new version that says what holds instead; another administrator activates it.",
+    )
+
+
+def _refuse_silent(row: Definition, why: str) -> None:
+    if not why.strip():
+        raise Invalid(
+            f"Say why this {row.lifecycle.noun} is retired.", errors=[("/why", "required", "Retiring needs a reason.")]
         )
-    move(row, to=DefinitionStatus.RETIRED, by=by, why=why)

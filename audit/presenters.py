@@ -269,6 +269,7 @@ LINES: dict[str, Line] = {
     "business_unit.draft": Line("Drafted a business unit", "neutral", "pencil"),
     "business_unit.active": Line("Activated a business unit", "ok", "check"),
     "business_unit.retired": Line("Retired a business unit", "neutral", "box"),
+    "business_unit.end_asked": Line("{actor} asked to retire a business unit", "wait", "hourglass"),
     "business_unit.edited": Line("Edited a business unit draft", "neutral", "pencil"),
     "release.built": Line("A release was built", "info", "box"),
     "release.promoted": Line("A release went into production", "ok", "arrow"),

@@ -8,11 +8,13 @@ from audit.actors import Actor
 
 Permission = Literal["view", "operate", "review", "audit"]
 _Resolver = Callable[[Actor, Permission], frozenset[UUID]]
+_Everywhere = Callable[[Actor], bool]
 _resolver: list[_Resolver] = []
+_everywhere: list[_Everywhere] = []
 
 
-def answer_with(resolver: _Resolver) -> None:
-    _resolver[:] = [resolver]
+def answer_with(resolver: _Resolver, *, everywhere: _Everywhere) -> None:
+    _resolver[:], _everywhere[:] = [resolver], [everywhere]
 
 
 def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
@@ -22,6 +24,11 @@ def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
     if permission not in actor.answers:
         actor.answers[permission] = _ask(actor, permission)
     return actor.answers[permission]
+
+
+def sees_every_unit(actor: Actor) -> bool:
+    """Is there no unit that they do not see? What holds everywhere is theirs to change, and nobody else's."""
+    return bool(_everywhere) and _everywhere[0](actor)
 
 
 def _ask(actor: Actor, permission: Permission) -> frozenset[UUID]:

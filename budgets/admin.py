@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from audit import scope
+from audit.actors import Actor
 from audit.admin import DefinitionAdmin
 from audit.web import actor_of
 from budgets.models import Block, Budget, BudgetException, BusinessUnit, Measure, Price, PriceKind
@@ -36,6 +37,9 @@ class BusinessUnitAdmin(DefinitionAdmin):
         return rows.filter(pk__in=scope.unit_ids(actor_of(request), "view")) | rows.filter(status="draft")
 
 
+NOT_EVERY_UNIT = "Choose a business unit. What holds in every unit is configured by administrators who see every one."
+
+
 class UnitChoiceField(forms.TypedChoiceField):
     """A unit by its id, among those the administrator sees."""
 
@@ -46,17 +50,28 @@ class UnitChoiceField(forms.TypedChoiceField):
         super().__init__(choices=options, coerce=lambda value: value, empty_value=None, **kwargs)
 
 
+def unit_or_all(actor: Actor) -> UnitChoiceField:
+    """One of the units they see, or all of them for whoever sees all of them."""
+    return UnitChoiceField(
+        seen=scope.unit_ids(actor, "view"),
+        label="Business unit",
+        required=not scope.sees_every_unit(actor),
+        error_messages={"required": NOT_EVERY_UNIT},
+    )
+
+
 class InUnitAdmin(DefinitionAdmin):
     """Definitions that belong to a unit by id."""
 
-    unit_is_required = True
     in_words: ClassVar[dict[str, str]] = {"unit_id": "unit"}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "unit_id":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
-        seen = scope.unit_ids(actor_of(request), "view")
-        return UnitChoiceField(seen=seen, label="Business unit", required=self.unit_is_required)
+        return self.unit_field(actor_of(request))
+
+    def unit_field(self, actor: Actor) -> UnitChoiceField:
+        return UnitChoiceField(seen=scope.unit_ids(actor, "view"), label="Business unit")
 
     @admin.display(description="Unit")
     def unit(self, row: Any) -> str:
@@ -74,9 +89,13 @@ class InUnitAdmin(DefinitionAdmin):
 
 
 class OptionalUnitAdmin(InUnitAdmin):
-    """Definitions of one unit or of all: an administrator sees those of their units and those that cover every one."""
+    """Definitions of one unit or of all: an administrator sees those of their units and those that cover every one.
 
-    unit_is_required = False
+    The latter are changed by administrators who see every unit.
+    """
+
+    def unit_field(self, actor: Actor) -> UnitChoiceField:
+        return unit_or_all(actor)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         seen = scope.unit_ids(actor_of(request), "view")
@@ -218,7 +237,9 @@ class BudgetExceptionAdmin(OptionalUnitAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name not in ("budget", "execution_id"):
             return super().formfield_for_dbfield(db_field, request, **kwargs)
-        waiting = blocks(actor_of(request))
+        actor = actor_of(request)
+        everywhere = scope.sees_every_unit(actor)
+        waiting = [one for one in blocks(actor) if everywhere or one.window.unit_id is not None]
         names = {one.window.budget if db_field.name == "budget" else str(one.execution_id) for one in waiting}
         label = "Budget" if db_field.name == "budget" else "Execution"
         return forms.ChoiceField(label=label, choices=[(name, name) for name in sorted(names)])

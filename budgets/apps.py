@@ -6,6 +6,6 @@ class BudgetsConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import scope  # noqa: PLC0415
-        from budgets.permissions import unit_ids  # noqa: PLC0415
+        from budgets.permissions import sees_every_unit, unit_ids  # noqa: PLC0415
 
-        scope.answer_with(unit_ids)
+        scope.answer_with(unit_ids, everywhere=sees_every_unit)

@@ -10,7 +10,9 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from guardian.shortcuts import assign_perm
 
+from audit import scope
 from audit.actors import Actor
+from audit.definitions import DefinitionStatus
 from audit.scope import Permission
 from budgets.models import BusinessUnit
 from budgets.units import lineage
@@ -48,6 +50,12 @@ def unit_ids(actor: Actor, permission: Permission) -> frozenset[UUID]:
     if actor.answers is not None:
         actor.answers.update(found)
     return found[permission]
+
+
+def sees_every_unit(actor: Actor) -> bool:
+    """Every unit in force: a draft has nothing in it yet, and in a retired one nothing begins any more."""
+    others = BusinessUnit.objects.exclude(pk__in=scope.unit_ids(actor, "view"))
+    return not others.filter(status=DefinitionStatus.ACTIVE).exists()
 
 
 def grant(to: object, permission: Permission, unit: BusinessUnit) -> None:

@@ -12,10 +12,8 @@ from approvals.models import Delivery, WebhookEndpoint
 from approvals.notifying import webhooks
 from audit import events, scope
 from audit.admin import ReadOnlyAdmin
-from audit.definitions import DefinitionStatus
 from audit.web import actor_of
-from budgets.admin import UnitChoiceField
-from budgets.models import BusinessUnit
+from budgets.admin import unit_or_all
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -58,13 +56,12 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "unit_id":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
-        seen = scope.unit_ids(actor_of(request), "view")
-        return UnitChoiceField(seen=seen, label="Business unit", required=not _sees_every_unit(request))
+        return unit_or_all(actor_of(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What is sent of every unit is pointed elsewhere only by somebody who sees every unit."""
         may = super().has_change_permission(request, obj)
-        return may and (obj is None or obj.unit_id is not None or _sees_every_unit(request))
+        return may and (obj is None or obj.unit_id is not None or scope.sees_every_unit(actor_of(request)))
 
     @admin.display(description="Not yet taken")
     def waiting(self, row: Any) -> int:
@@ -91,11 +88,6 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """The audit trail records it; the admin's own log would be a second book."""
 
     log_change = log_addition
-
-
-def _sees_every_unit(request: HttpRequest) -> bool:
-    others = BusinessUnit.objects.exclude(pk__in=scope.unit_ids(actor_of(request), "view"))
-    return not others.exclude(status=DefinitionStatus.RETIRED).exists()
 
 
 def _place(url: str) -> str:

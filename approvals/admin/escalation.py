@@ -4,13 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 
 from approvals.models import EscalationLevel
-from audit import scope
-from audit.web import actor_of
-from budgets.admin import InUnitAdmin
+from budgets.admin import OptionalUnitAdmin
 from budgets.permissions import people_with
 
 FIELDS = ["name", "unit_id", "after_percent", "group", "person"]
@@ -35,15 +31,10 @@ class LevelForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(EscalationLevel)
-class EscalationLevelAdmin(InUnitAdmin):
+class EscalationLevelAdmin(OptionalUnitAdmin):
     form = LevelForm
-    unit_is_required = False
     list_display = ["name", "version", "state", "unit", "after_percent", "group", "person"]
     fields = (*FIELDS,)
     readonly_fields = ["version"]
     search_fields = ["name"]
     autocomplete_fields = ["person"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        seen = scope.unit_ids(actor_of(request), "view")
-        return super().get_queryset(request).filter(Q(unit_id=None) | Q(unit_id__in=seen))

@@ -29,6 +29,8 @@ class Price(Definition):
     """One price. What it priced keeps the rates it was priced with, whatever becomes of it."""
 
     lifecycle: ClassVar[Lifecycle] = PRICE
+    # Without it, what it priced would cost nothing that a budget knows of.
+    protects: ClassVar[bool] = True
     name = models.SlugField(max_length=80, help_text="Short name of this price: gpt-4-1-frame-2026")
     version = models.PositiveIntegerField(default=1)
     kind = models.CharField(max_length=10, choices=PriceKind.choices, default=PriceKind.MODEL)

@@ -25,6 +25,7 @@ class BusinessUnit(Definition):
     """A node of the organisation tree. A permission on a unit covers every unit below it."""
 
     lifecycle: ClassVar[Lifecycle] = UNIT
+    protects: ClassVar[bool] = True
     name = models.SlugField(max_length=80, unique=True, help_text="Short name used in files and commands: nordics")
     title = models.CharField(max_length=200)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from audit import events
 from audit.actors import Actor, system
@@ -19,6 +18,7 @@ from audit.definitions import DefinitionStatus
 from audit.lifecycle import database_now
 from audit.refusals import Invalid, NotVisible
 from budgets.models import BusinessUnit
+from budgets.units import lineage
 from orchestrator.models import Agent, ServiceToken
 
 # What a token may be allowed to do. Deciding, configuring, raising limits and activating are not on the list:
@@ -40,6 +40,22 @@ SCOPES = {
 LONGEST_DAYS = 366
 COMMAND_LINE = system("command line")
 _TEXT = re.compile(r"hp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+# Asked at every request, so in one statement. The rule of the gate: an agent acts in its unit and below. Of one that has moved
+# away, and in a unit that has ended, a token opens nothing.
+IN_FORCE = """
+WITH RECURSIVE token AS (
+  SELECT * FROM orchestrator_servicetoken WHERE prefix = %s AND expires_at > statement_timestamp() AND revoked_at IS NULL
+), lineage (id, parent_id) AS (
+  SELECT unit.id, unit.parent_id FROM budgets_businessunit AS unit JOIN token ON token.unit_id = unit.id
+  WHERE unit.status <> 'retired'
+  UNION
+  SELECT unit.id, unit.parent_id FROM budgets_businessunit AS unit JOIN lineage ON lineage.parent_id = unit.id
+)
+SELECT token.* FROM token WHERE EXISTS (
+  SELECT 1 FROM orchestrator_agent AS agent JOIN lineage ON lineage.id = agent.unit_id
+  WHERE agent.name = token.agent AND agent.status = 'active'
+)
+"""
 
 
 @transaction.atomic
@@ -48,10 +64,11 @@ def issue(
 ) -> tuple[str, ServiceToken]:
     """A new token for an active agent in one unit. The text is returned here and is nowhere afterwards."""
     wanted = sorted(set(scopes))
-    _refuse_unusable(agent, wanted, days)
+    _refuse_unusable(wanted, days)
     home = BusinessUnit.objects.filter(name=unit).exclude(status=DefinitionStatus.RETIRED).first()
     if home is None:
         raise Invalid(f"There is no business unit {unit!r}.", errors=[("/unit", "unknown", "No such unit.")])
+    _refuse_stranger(agent, home)
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     token = ServiceToken.objects.create(
         prefix=prefix,
@@ -82,16 +99,11 @@ def revoke(prefix: str, *, by: Actor = COMMAND_LINE, why: str = "") -> ServiceTo
 
 
 def owner_of(text: str) -> ServiceToken | None:
-    """The token in force with this text, whose agent is still active; None for anything else."""
+    """The token in force with this text, whose agent is still active and of its unit; None for anything else."""
     parts = _TEXT.fullmatch(text)
     if parts is None:
         return None
-    token = ServiceToken.objects.filter(
-        prefix=parts[1],
-        expires_at__gt=Now(),
-        agent__in=Agent.objects.active().values("name"),
-        revoked_at=None,
-    ).first()
+    token: ServiceToken | None = next(iter(ServiceToken.objects.raw(IN_FORCE, [parts[1]])), None)
     # Compared even when there is no such token: the time taken must say nothing about prefixes.
     stored = token.secret_hash if token else _hash("")
     same = hmac.compare_digest(stored, _hash(parts[2]))
@@ -103,13 +115,17 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _refuse_unusable(agent: str, scopes: list[str], days: int) -> None:
-    if not Agent.objects.active().filter(name=agent).exists():
+def _refuse_stranger(agent: str, unit: BusinessUnit) -> None:
+    if not Agent.objects.active().filter(name=agent, unit_id__in=lineage(unit.pk)).exists():
         raise Invalid(
-            f"There is no active agent {agent!r}.",
-            errors=[("/agent", "unknown", "No such active agent.")],
-            remedy="Register it with import_agents, or have its draft activated.",
+            f"There is no active agent {agent!r} in the unit {unit.name!r}.",
+            errors=[("/agent", "unknown", "No such active agent in this unit or above it.")],
+            remedy="Name the unit the agent is registered in, or one below it; or register it there with import_agents, "
+            "or have its draft activated.",
         )
+
+
+def _refuse_unusable(scopes: list[str], days: int) -> None:
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise Invalid(

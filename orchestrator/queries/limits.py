@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db.models import Count, Min, Q
 
+from approvals.administrators import is_administrator
 from audit import scope
 from audit.actors import Actor
-from audit.refusals import NotVisible
+from audit.refusals import Forbidden, NotVisible
 from budgets.models import BusinessUnit
 from budgets.units import above, lineages
 from orchestrator.models import Action, Breaker, Step
@@ -47,17 +48,25 @@ def limits(actor: Actor) -> list[Standing]:
 
 
 def breaker_to_close(actor: Actor, limit_id: UUID) -> Breaker:
-    """Raises NotVisible where the reader operates nothing it covers."""
+    """Raises NotVisible where the reader does not operate its unit, Forbidden where it takes an administrator."""
     breaker = Breaker.objects.in_force().select_related("limit").filter(limit_id=limit_id).first()
-    if breaker is None or not may_close(actor, breaker):
+    if breaker is None or breaker.limit.unit_id not in {None, *scope.unit_ids(actor, "operate")}:
         raise NotVisible("There is no such limit.")
+    if not closable(actor, [breaker]):
+        raise Forbidden(
+            f"{breaker.limit.name} protects every business unit, so closing it takes an administrator.",
+            code="not_an_administrator",
+            remedy="Ask an administrator; it is tried again by itself once its pause is over.",
+        )
     return breaker
 
 
-def may_close(actor: Actor, breaker: Breaker) -> bool:
-    """An operator of the limit's unit; of one for every unit, an operator of any."""
-    operated = scope.unit_ids(actor, "operate")
-    return bool(operated) if breaker.limit.unit_id is None else breaker.limit.unit_id in operated
+def closable(actor: Actor, breakers: list[Breaker]) -> set[UUID]:
+    """The limits whose breaker they may close: as operator of the unit; of every unit, as administrator, as for stops."""
+    places: set[UUID | None] = {*scope.unit_ids(actor, "operate")}
+    if any(breaker.limit.unit_id is None for breaker in breakers) and is_administrator(actor):
+        places.add(None)
+    return {breaker.limit_id for breaker in breakers if breaker.limit.unit_id in places}
 
 
 def _waiting(limit_ids: list[UUID], seen: frozenset[UUID]) -> dict[UUID, dict[str, Any]]:

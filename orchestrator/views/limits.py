@@ -35,6 +35,6 @@ def closings(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _page(request: HttpRequest, form: CloseForm, *, refused: UUID | None = None, status: int = 200) -> HttpResponse:
     actor = actor_of(request)
     found = queries.limits(actor)
-    closable = {one.breaker.limit_id for one in found if queries.may_close(actor, one.breaker)}
+    closable = queries.closable(actor, [one.breaker for one in found])
     context = {"limits": found, "form": form, "refused": refused, "closable": closable}
     return render(request, "orchestrator/limit_list.html", context, status=status)

@@ -5,7 +5,8 @@ from uuid import uuid4
 import pytest
 
 from orchestrator.models import Action, Tool
-from tests.api.conftest import Caller, cancel_order, make_token, make_unit, signed_in, voice
+from orchestrator.operations.registry import import_agents
+from tests.api.conftest import IMPORTER, Caller, cancel_order, make_token, make_unit, signed_in, voice
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +105,9 @@ class TestFollow:
     def test_a_token_of_another_unit_does_not_see_it(self, api):
         action = api.post("actions/", LOOK)[1]
         make_unit("elsewhere", "Elsewhere")
-        away = Caller(make_token("triage", "elsewhere"))
+        stranger = {"name": "stranger", "owner": "owner", "unit": "elsewhere", "allowed_tools": ["*"]}
+        import_agents([stranger], by=IMPORTER, file="agents.json")
+        away = Caller(make_token("stranger", "elsewhere"))
 
         assert away.get(f"actions/{action['id']}/")[0] == 404
 

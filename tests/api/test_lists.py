@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.api.conftest import Caller, cancel_order, make_token, signed_in
+from orchestrator.operations.registry import import_agents
+from tests.api.conftest import IMPORTER, Caller, cancel_order, make_token, signed_in
 
 pytestmark = pytest.mark.django_db
 LISTS = ["actions/", "executions/", "approvals/", "dead-letters/", "failure-groups/", "audit/events/", "traces/"]
@@ -98,7 +99,9 @@ class TestUnits:
     @pytest.mark.parametrize("path", LISTS)
     def test_a_stranger_sees_nothing(self, api, other_unit, path):
         propose(api, 2)
-        stranger = Caller(make_token("other", "elsewhere"))
+        alien = {"name": "alien", "owner": "owner", "unit": "elsewhere", "allowed_tools": ["*"]}
+        import_agents([alien], by=IMPORTER, file="agents.json")
+        stranger = Caller(make_token("alien", "elsewhere"))
 
         assert [row for row in stranger.get(path)[1]["results"] if row["unit"] != "elsewhere"] == []
 

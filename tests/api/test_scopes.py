@@ -8,13 +8,15 @@ import pytest
 from django.utils import timezone
 
 from audit.actors import system
-from audit.definitions import retire
+from audit.definitions import activate, draft, retire
 from audit.models import AuditEvent
+from budgets.models import BusinessUnit
 from orchestrator.api.base import ApiView
 from orchestrator.api.urls import urlpatterns
 from orchestrator.models import Agent, ServiceToken
 from orchestrator.operations import tokens
-from tests.api.conftest import Caller, make_person, make_token, signed_in
+from orchestrator.operations.registry import import_agents
+from tests.api.conftest import IMPORTER, Caller, make_person, make_token, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +121,35 @@ class TestToken:
         retire(Agent.objects.active().get(name="triage"), by=system("test"))
 
         assert api.get("actions/")[0] == 401
+
+    def test_stops_when_its_agent_moves_to_another_unit(self, api, other_unit):
+        assert api.get("audit/events/")[0] == 200
+        moved = {"name": "triage", "owner": "owner", "unit": "elsewhere", "allowed_tools": ["*"]}
+        import_agents([moved], by=IMPORTER, file="agents.json")
+
+        assert api.get("audit/events/")[0] == 401
+
+    def test_goes_on_when_its_agent_moves_to_the_unit_above(self, world, api):
+        top = BusinessUnit(name="top", title="Top")
+        draft(top, by=IMPORTER)
+        activate(top, by=IMPORTER)
+        BusinessUnit.objects.filter(pk=world.pk).update(parent=top)
+        moved = {"name": "triage", "owner": "owner", "unit": "top", "allowed_tools": ["*"]}
+        import_agents([moved], by=IMPORTER, file="agents.json")
+
+        assert api.get("audit/events/")[0] == 200
+
+    def test_stops_when_its_unit_is_retired(self, world, api):
+        retire(world, by=IMPORTER)
+
+        assert api.get("actions/")[0] == 401
+
+    def test_is_not_issued_for_a_unit_its_agent_is_not_of(self, world, other_unit):
+        with pytest.raises(tokens.Invalid) as no:
+            tokens.issue("triage", "elsewhere", ["read:audit"], 1)
+
+        assert "no active agent 'triage' in the unit 'elsewhere'" in str(no.value)
+        assert not ServiceToken.objects.exists()
 
     def test_stops_when_it_expires(self, api, token):
         ServiceToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))

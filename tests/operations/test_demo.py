@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from approvals.models import ApprovalPolicy
 from approvals.notifying.deliver import one_round
+from audit import scope
 from audit.actors import system
 from budgets.models import Budget, BusinessUnit, LedgerEntry
 from config import run
@@ -20,6 +21,7 @@ from orchestrator.operations.registry import import_policies
 from orchestrator.queries.cost_changes import changes
 from orchestrator.queries.cost_report import Span
 from orchestrator.queries.cost_words import sentence
+from tests import make
 
 ARGUMENTS = {
     "reference": "ADJ-1", "account": "4010", "counter_account": "1920", "amount": "1500.00", "currency": "EUR",
@@ -43,6 +45,14 @@ class TestTheDemo:
 
         in_force = ApprovalPolicy.objects.active().get(name="adjustment-large")
         assert in_force.condition == "double(args.amount) > 50.0"
+
+    def test_has_administrators_who_may_configure_what_holds_everywhere(self):
+        call_command("demo")
+
+        people = get_user_model().objects.filter(groups__name="administrators")
+        assert {user.username: scope.sees_every_unit(make.actor(user)) for user in people} == {
+            "admin": True, "admin2": True,
+        }  # fmt: skip
 
     def test_tells_its_reviewers_of_what_waits_by_a_file_and_sends_nothing(self, settings, tmp_path):
         settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

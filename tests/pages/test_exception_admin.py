@@ -13,9 +13,9 @@ ADD = "admin:budgets_budgetexception_add"
 pytestmark = pytest.mark.usefixtures("looks_at_once")
 
 
-def waiting(unit, name="tight"):
-    """The id of an execution that waits for a budget of this unit."""
-    make._activated(Budget(name=name, unit_id=unit.pk, measure="tokens", limit=10))
+def waiting(unit, name="tight", everywhere=False):
+    """The id of an execution that waits for a budget of this unit, or of every one."""
+    make._activated(Budget(name=name, unit_id=None if everywhere else unit.pk, measure="tokens", limit=10))
     anything_is_budgeted.again()
     execution_id = new_id()
     with pytest.raises(OverBudget) as over:
@@ -45,6 +45,16 @@ class TestAnException:
         assert str(held) not in ann.get(reverse(ADD)).content.decode()
 
         ann.post(reverse(ADD), {"name": "once", "budget": "theirs", "execution_id": held, "why": "month end"})
+        assert not BudgetException.objects.exists()
+
+    def test_from_a_budget_of_every_unit_is_for_whoever_sees_every_unit(self, unit):
+        held = waiting(unit, everywhere=True)
+        ann = administrator("ann", unit)
+        assert str(held) in ann.get(reverse(ADD)).content.decode()
+        make.unit("elsewhere")
+
+        assert str(held) not in ann.get(reverse(ADD)).content.decode()
+        ann.post(reverse(ADD), {"name": "once", "budget": "tight", "execution_id": held, "why": "month end"})
         assert not BudgetException.objects.exists()
 
     def test_is_refused_for_a_budget_that_it_does_not_wait_for(self, unit):

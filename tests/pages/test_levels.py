@@ -157,6 +157,7 @@ class TestTheAPI:
 
     def test_tells_nothing_of_other_units(self, three):
         make.unit("sales", "Sales")
-        status, body, _ = Caller(make_token("poster", "sales")).get("kpis/?unit=finance")
+        make.agent("seller", of=make.unit("sales"))
+        status, body, _ = Caller(make_token("seller", "sales")).get("kpis/?unit=finance")
 
         assert (status, body["all"]["counts"]["asked"]) == (200, 0)

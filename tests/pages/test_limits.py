@@ -1,6 +1,7 @@
 """The page of limits: where each stands, for whom it is there, and who may close an open breaker."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from audit.models import AuditEvent
@@ -28,6 +29,15 @@ def broken(unit):
     row = make._activated(
         Limit(name="erp", unit_id=unit.pk, tool="erp.post_adjustment", breaks_after=1, at_once=4, why="the ERP is old")
     )
+    limits.anything_is_limited.again()
+    make.carried_out(Action.objects.get(pk=granted(unit)), "system_error", message="no answer")
+    return Breaker.objects.get(limit=row)
+
+
+@pytest.fixture
+def everywhere(unit):
+    """The same, of a limit that protects every unit."""
+    row = make._activated(Limit(name="erp-of-all", tool="erp.post_adjustment", breaks_after=1))
     limits.anything_is_limited.again()
     make.carried_out(Action.objects.get(pk=granted(unit)), "system_error", message="no answer")
     return Breaker.objects.get(limit=row)
@@ -90,6 +100,21 @@ class TestClosing:
         assert broken.status == "closed"
         assert AuditEvent.objects.filter(event="breaker.closed", why="the vendor says it is back").exists()
         assert close(as_ada, broken).status_code == 409
+
+    def test_of_a_limit_of_every_unit_takes_an_administrator(self, everywhere, as_ada):
+        page = as_ada.get("/limits/").content.decode()
+        refused = close(as_ada, everywhere)
+        everywhere.refresh_from_db()
+        assert ("Close now" in page, "an administrator closes it" in page) == (False, True)
+        assert (refused.status_code, everywhere.status) == (403, "open")
+        assert "closing it takes an administrator" in refused.content.decode()
+
+        root = make.person("root", "view", staff=True)
+        root.user_permissions.add(Permission.objects.get(codename="change_approvalpolicy"))
+        assert "Close now" in browser_of(root).get("/limits/").content.decode()
+        assert close(browser_of(root), everywhere).status_code == 302
+        everywhere.refresh_from_db()
+        assert everywhere.status == "closed"
 
     def test_is_not_offered_to_a_reviewer_and_refused(self, broken, as_grace):
         assert "Close now" not in as_grace.get("/limits/").content.decode()

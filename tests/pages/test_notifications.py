@@ -98,7 +98,7 @@ class TestAWebhookEndpoint:
         added = root.post(reverse("admin:approvals_webhookendpoint_add"), typed)
         changed = root.post(reverse("admin:approvals_webhookendpoint_change", args=[hook.pk]), typed)
 
-        assert "This field is required" in text(added)
+        assert "What holds in every unit is configured by administrators who see every one" in text(added)
         assert changed.status_code == 403
         assert [row.url for row in WebhookEndpoint.objects.all()] == [hook.url]
 

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from budgets.models import Price
 from tests import make
-from tests.pages.test_admin import administrator, verb
+from tests.pages.test_admin import address, administrator, verb
 
 ADD = "admin:budgets_price_add"
 MODEL = {
@@ -37,6 +37,24 @@ class TestAPrice:
 
         draft.refresh_from_db()
         assert (draft.status, draft.rates["batch_percent"]) == ("active", 50)
+
+    def test_is_taken_out_of_force_by_two_with_a_version_that_ends_and_not_by_one(self, first, second):
+        first.post(reverse(ADD), MODEL)
+        price = Price.objects.get()
+        verb(second, price, "activate")
+
+        page = second.post(address(price, "retire"), {"why": "too dear"}, follow=True).content.decode()
+        price.refresh_from_db()
+        assert price.status == "active"
+        assert "One person alone cannot take this price out of force." in page
+        assert 'data-verb="retire"' not in second.get(address(price, "change")).content.decode()
+
+        verb(first, price, "version")
+        ends = {**MODEL, "valid_until_0": "2026-06-01", "valid_until_1": "00:00"}
+        first.post(address(Price.objects.get(version=2), "change"), ends)
+        verb(second, Price.objects.get(version=2), "activate")
+
+        assert list(Price.objects.order_by("version").values_list("status", flat=True)) == ["retired", "active"]
 
     @pytest.mark.parametrize(
         ("wrong", "says"),
