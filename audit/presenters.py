@@ -287,6 +287,7 @@ LINES: dict[str, Line] = {
     "person.signed_out": Line("Signed out", "neutral", "person"),
     "person.sign_in_failed": Line("Failed to sign in", "danger", "warning"),
     "person.sign_in_locked": Line("Signing in was locked: too many wrong tries", "critical", "lock"),
+    "person.password_changed": Line("Changed their password", "wait", "lock"),
     "person.confirmed": Line("Confirmed with a second factor", "neutral", "lock"),
     "person.factor_added": Line("Added a second factor", "info", "plus"),
     "person.factor_removed": Line("Removed a second factor", "wait", "bin"),

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
+from approvals.factor_views import password
 from approvals.notification_views import notifications
 from approvals.sign_in_views import SignIn
 from orchestrator.api.metrics import Metrics
@@ -19,6 +20,7 @@ urlpatterns = [
     path("metrics", Metrics.as_view(), name="metrics"),
     path("approvals/", include("approvals.urls")),
     path("preferences/notifications/", notifications, name="notifications"),
+    path("preferences/password/", password, name="password"),
     path("preferences/factors/", include("approvals.factor_urls")),
     path("", include("audit.urls")),
     path("", include("budgets.urls")),
