@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from approvals import sign_ins
 from approvals.sign_ins import TooManyTries
+from audit.web import record_refusal
 
 
 class SignInForm(AuthenticationForm):
@@ -31,6 +32,7 @@ class SignInForm(AuthenticationForm):
         try:
             return sign_ins.judge(origin, lambda: authenticate(self.request, username=name, password=password))
         except TooManyTries as refusal:
+            record_refusal(self.request, refusal)
             raise ValidationError(refusal.message, code=refusal.code) from None
 
 

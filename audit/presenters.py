@@ -298,6 +298,7 @@ LINES: dict[str, Line] = {
     "audit_chain.verified": Line("Verified the trail: all of {streams} chains held", "ok", "link-check"),
     "audit_chain.broken": Line("Verified the trail: a chain is broken", "critical", "broken-link"),
     "backup.reported": Line("Reported a backup", "ok", "box"),
+    "strangers.left_out": Line("{count} {what} of nobody signed in are only counted here", "wait", "gate"),
     "request.refused": Line("Was refused: {route}", "wait", "gate"),
 }
 
