@@ -1,4 +1,4 @@
-"""What people give to show that it is they, and the forms with which they change their own second factors."""
+"""What people give to show that it is they, and the forms with which they change their own second factors and password."""
 
 import json
 from typing import Any
@@ -67,11 +67,16 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _new_password(*, error: str, **more: Any) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    return forms.CharField(max_length=500, strip=False, widget=widget, error_messages={"required": error}, **more)
+
+
 class FactorForm(forms.Form):
     """A change of one's own factors: with one of them, or with the password while there is none."""
 
     password = forms.CharField(
-        required=False, max_length=500, label="Your password",
+        required=False, max_length=500, label="Your password", strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )  # fmt: skip
     code = code_field(label="Code from your authenticator app, or a recovery code")
@@ -134,6 +139,23 @@ class PasskeyForm(FactorForm):
 
     def made(self) -> dict[str, Any]:
         return _object(self.cleaned_data["credential"]) or {}
+
+
+class PasswordForm(FactorForm):
+    """A new password, typed twice because nobody sees it."""
+
+    new = _new_password(
+        label="New password",
+        help_text="At least eight characters, and none of the common ones.",
+        error="Type the password you want.",
+    )
+    again = _new_password(label="New password, once more", error="Type the new password once more.")
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if "new" in given and "again" in given and given["new"] != given["again"]:
+            self.add_error("again", "This is not the same as above. Type both once more.")
+        return given
 
 
 class ResetForm(forms.Form):

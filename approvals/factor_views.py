@@ -1,4 +1,4 @@
-"""The pages of one's own second factors, and what a browser asks a passkey to sign."""
+"""The pages of one's own second factors and password, and what a browser asks a passkey to sign."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,14 +6,15 @@ from uuid import UUID
 
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
-from approvals import factor_secrets, factors, own_factors
-from approvals.factor_forms import AppForm, FactorForm, PasskeyForm
+from approvals import factor_secrets, factors, own_factors, own_password
+from approvals.factor_forms import AppForm, FactorForm, PasskeyForm, PasswordForm
 from approvals.factors import OWN_FACTORS, Binding
 from approvals.models import ApprovalRequest
 from audit.queries import visible_or_refuse
@@ -91,6 +92,20 @@ def removal(request: HttpRequest, pk: int) -> HttpResponse:
         if _done(request, form, lambda: own_factors.remove(by=by, factor_id=pk, proof=proof)):
             return _back(request, form, "The factor is removed.")
     return _page(request, "approvals/factor_removal.html", form, "Remove", factor=factor)
+
+
+@READ_OR_SEND
+def password(request: HttpRequest) -> HttpResponse:
+    """Change one's password. This sign-in goes on; all others of the person end, because a session belongs to a password."""
+    form, changed = _form(PasswordForm, request), []
+    if request.method == "POST" and form.is_valid():
+        by, new, proof = actor_of(request), form.cleaned_data["new"], form.proof()
+        if _done(request, form, lambda: changed.append(own_password.change(by=by, new=new, proof=proof))):
+            update_session_auth_hash(request, changed[0])
+            messages.success(request, "Your password is changed.")
+            return redirect("preferences")
+    way = crumbs("Preferences", "preferences", "Password")
+    return _page(request, "approvals/password.html", form, "Password", crumbs=way)
 
 
 # --- What a browser asks for -------------------------------------------------------------------------------------

@@ -17,6 +17,14 @@ FIRST_LOCK = timedelta(minutes=15)
 LONGEST_LOCK = timedelta(days=1)
 
 
+def pause_after(wrong: int) -> timedelta | None:
+    """How long the latest of so many wrong ones in a row locks; None: it does not."""
+    if wrong == 0 or wrong % IN_A_ROW:
+        return None
+    pause: timedelta = FIRST_LOCK * 2 ** min(wrong // IN_A_ROW - 1, 10)
+    return min(pause, LONGEST_LOCK)
+
+
 class TooManyGuesses(Refusal):
     """Locked for a while: nothing is even looked at."""
 
@@ -41,13 +49,12 @@ def take_turn(by: Actor) -> Guesses:
 def wrong(guesses: Guesses, by: Actor, what: str) -> None:
     """Count a wrong one, and lock after every fifth in a row."""
     guesses.wrong += 1
-    locks = guesses.wrong % IN_A_ROW == 0
-    if locks:
-        pause = min(FIRST_LOCK * 2 ** min(guesses.wrong // IN_A_ROW - 1, 10), LONGEST_LOCK)
+    pause = pause_after(guesses.wrong)
+    if pause:
         guesses.locked_until = lifecycle.database_now() + pause
     guesses.save(update_fields=["wrong", "locked_until"])
     events.record("person.factor_refused", by=by, why=what, data={"in_a_row": guesses.wrong})
-    if locks and guesses.locked_until:
+    if pause and guesses.locked_until:
         events.record("person.factor_locked", by=by, data={"until": guesses.locked_until.isoformat()})
 
 

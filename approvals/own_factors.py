@@ -54,7 +54,7 @@ def add_app(*, by: Actor, secret: str, code: str, proof: Proof) -> Authenticator
         words = "This is not the code the app shows now. Is the clock of your device right?"
         raise Invalid(words, errors=[("/app_code", "wrong", words)])
     _refuse_second_app(factors.of_person(by))
-    _prove(by, proof)
+    prove(by, proof)
     with transaction.atomic():
         guessing.take_turn(by)
         _refuse_second_app(factors.of_person(by))
@@ -73,7 +73,7 @@ def add_passkey(*, by: Actor, name: str, credential: Mapping[str, Any], note: st
     if not factors.is_created(credential, note, by=by):
         words = "The device's answer does not fit what it was asked. Try again."
         raise Invalid(words, errors=[("/name", "wrong", words)])
-    _prove(by, proof)
+    prove(by, proof)
     with transaction.atomic():
         guessing.take_turn(by)
         if len(factors.of_person(by).passkeys) >= MOST_PASSKEYS:
@@ -86,7 +86,7 @@ def make_recovery_codes(*, by: Actor, proof: Proof) -> list[str]:
     """New codes; the old ones stop working. They are the way back to one's factors, and sign nothing."""
     if not factors.of_person(by).signing:
         raise Stale("Recovery codes stand in for a lost factor: add an authenticator app or a passkey first.")
-    _prove(by, proof)
+    prove(by, proof)
     with transaction.atomic():
         guessing.take_turn(by)
         Authenticator.objects.filter(user_id=by.user_id, type=FactorKind.RECOVERY_CODES).delete()
@@ -99,7 +99,7 @@ def make_recovery_codes(*, by: Actor, proof: Proof) -> list[str]:
 def remove(*, by: Actor, factor_id: int, proof: Proof) -> None:
     """Take one away. The last one stays while its owner reviews. Raises NotVisible, LastFactor, NotConfirmed."""
     _refuse_removing(factors.of_person(by), factor_id, by)
-    _prove(by, proof)
+    prove(by, proof)
     with transaction.atomic():
         guessing.take_turn(by)
         found = factors.of_person(by)
@@ -142,8 +142,11 @@ def reset(*, user_id: int, by: Actor, why: str) -> int:
     return len(kinds)
 
 
-def _prove(by: Actor, proof: Proof) -> None:
-    """Raises NotConfirmed or TooManyGuesses, with the wrong try counted."""
+def prove(by: Actor, proof: Proof) -> None:
+    """That it is they: with one of their factors, or with the password while they have none.
+
+    Raises Invalid, NotConfirmed or TooManyGuesses, with the wrong try counted.
+    """
     judged = (
         step_up.used_for(OWN_FACTORS, by=by, given=proof.given)
         if factors.of_person(by).rows

@@ -287,6 +287,8 @@ LINES: dict[str, Line] = {
     "person.signed_in": Line("Signed in", "neutral", "person"),
     "person.signed_out": Line("Signed out", "neutral", "person"),
     "person.sign_in_failed": Line("Failed to sign in", "danger", "warning"),
+    "person.sign_in_locked": Line("Signing in was locked: too many wrong tries", "critical", "lock"),
+    "person.password_changed": Line("Changed their password", "wait", "lock"),
     "person.confirmed": Line("Confirmed with a second factor", "neutral", "lock"),
     "person.factor_added": Line("Added a second factor", "info", "plus"),
     "person.factor_removed": Line("Removed a second factor", "wait", "bin"),
@@ -297,6 +299,7 @@ LINES: dict[str, Line] = {
     "audit_chain.verified": Line("Verified the trail: all of {streams} chains held", "ok", "link-check"),
     "audit_chain.broken": Line("Verified the trail: a chain is broken", "critical", "broken-link"),
     "backup.reported": Line("Reported a backup", "ok", "box"),
+    "strangers.left_out": Line("{count} {what} of nobody signed in are only counted here", "wait", "gate"),
     "request.refused": Line("Was refused: {route}", "wait", "gate"),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 
-from audit import actors, events
+from audit import actors, events, strangers
 
 
 @receiver(user_logged_in)
@@ -22,4 +22,5 @@ def record_sign_out(user: Any, **_: Any) -> None:
 @receiver(user_login_failed)
 def record_failed_sign_in(credentials: dict[str, Any], **_: Any) -> None:
     # The typed name is cut: people sometimes type their password into the name field.
-    events.record("person.sign_in_failed", by=actors.ANYONE, why=f"name {str(credentials.get('username', ''))[:3]}...")
+    why = f"name {str(credentials.get('username', ''))[:3]}..."
+    strangers.recorded(events.fact("person.sign_in_failed", by=actors.ANYONE, why=why))

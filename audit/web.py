@@ -15,7 +15,7 @@ from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
-from audit import actors, events
+from audit import actors, events, strangers
 from audit.actors import Actor
 from audit.refusals import Refusal
 from audit.sheets import as_csv
@@ -106,7 +106,10 @@ def chips(request: HttpRequest, form: BaseForm) -> list[dict[str, Any]]:
 
 
 def record_refusal(request: HttpRequest, refusal: Refusal) -> str:
-    """Leave a trace of a "no" with the address's pattern and the code, never with what was typed. Returns its id."""
+    """Leave a trace of a "no" with the address's pattern and the code, never with what was typed.
+
+    Returns its id, "" where a stranger's is one of too many.
+    """
     match = request.resolver_match
     route = match.route if match else "?"
     fact = events.fact(
@@ -115,8 +118,7 @@ def record_refusal(request: HttpRequest, refusal: Refusal) -> str:
         why=refusal.code,
         data={"route": f"{request.method} /{route}", "code": refusal.code, "status": refusal.status_code},
     )
-    events.append(events.SECURITY_STREAM, fact)
-    return str(fact["id"])
+    return str(fact["id"]) if strangers.recorded(fact) else ""
 
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:

@@ -6,6 +6,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 
 from audit.refusals import Forbidden
@@ -32,3 +33,9 @@ class HoldpointAdmin(AdminSite):
                 remedy="Ask an administrator of your business unit.",
             )
         return redirect_to_login(request.GET.get("next", "/admin/"))
+
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One page for everybody's password, where guesses at the old one are counted."""
+        return redirect("password")

@@ -115,7 +115,11 @@ SESSION_COOKIE_AGE = env.seconds("SESSION_SECONDS", 8 * 3600)
 # One switch: where the site is reached by HTTPS, it is reached by nothing else.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = env.flag("HTTPS", False)
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000, at_least=0) if SECURE_SSL_REDIRECT else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY", False) else None
+BEHIND_PROXY = env.flag("BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+# With BEHIND_PROXY: how many proxies of ours a request passes. Each adds to X-Forwarded-For where it came from; what
+# stands further left, anybody may have written.
+PROXY_COUNT = env.integer("PROXY_COUNT", 1, at_least=1)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -1,16 +1,18 @@
 """Every address of the site. URLs are nouns; an act is a sub-resource one creates by POST."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
+from approvals.factor_views import password
 from approvals.notification_views import notifications
+from approvals.sign_in_views import SignIn
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.otlp import Traces
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("login/", LoginView.as_view(), name="login"),
+    path("login/", SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("api/v1/", include("orchestrator.api.urls")),
     # Where exporters send to and scrapers ask: OpenTelemetry and Prometheus say the address, not we.
@@ -18,6 +20,7 @@ urlpatterns = [
     path("metrics", Metrics.as_view(), name="metrics"),
     path("approvals/", include("approvals.urls")),
     path("preferences/notifications/", notifications, name="notifications"),
+    path("preferences/password/", password, name="password"),
     path("preferences/factors/", include("approvals.factor_urls")),
     path("", include("audit.urls")),
     path("", include("budgets.urls")),

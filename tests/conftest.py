@@ -11,6 +11,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as drawn
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from audit import strangers
 from budgets.reserving import anything_is_budgeted
 from orchestrator.gate import limits
 
@@ -102,6 +103,12 @@ def quick_static() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", remember)
         yield
+
+
+@pytest.fixture(autouse=True)
+def strangers_begin_anew() -> None:
+    """Tests run faster than strangers may knock: what one of them left out is none of the next one's business."""
+    strangers.few.update({event: strangers.Few() for event in strangers.MANY})
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from approvals.models.request import ApprovalRequest, Found
 from approvals.models.saved_view import DefaultView, SavedView
 from approvals.models.second_look import DrawSeed, SecondLook
 from approvals.models.seeded_item import Expected, SeededItem
+from approvals.models.sign_in import SignInTries
 from approvals.models.standing_in import Absence, Delegation
 from approvals.models.stop import Stop, StopScope
 
@@ -65,6 +66,7 @@ __all__ = [
     "SavedView",
     "SecondLook",
     "SeededItem",
+    "SignInTries",
     "StepUp",
     "Stop",
     "StopScope",

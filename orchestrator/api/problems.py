@@ -23,7 +23,7 @@ from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions
 from rest_framework.views import APIView
 
-from audit import actors, events
+from audit import actors, events, strangers
 from audit.pointers import pointer_to
 from audit.refusals import Invalid, Refusal
 
@@ -137,7 +137,10 @@ def _code(error: exceptions.APIException) -> str:
 
 
 def _recorded(code: str, request: Any, context: dict[str, Any]) -> str:
-    """Leave a trace of the "no": who, which route, which code; never what was sent. A reference to it, as a URN."""
+    """Leave a trace of the "no": who, which route, which code; never what was sent. A reference to it, as a URN.
+
+    What a stranger is refused leaves only its number where it is one of too many: then the address stands for it.
+    """
     actor = getattr(request, "_auth", None) or actors.ANYONE
     match = request.resolver_match
     fact = events.fact(
@@ -145,11 +148,11 @@ def _recorded(code: str, request: Any, context: dict[str, Any]) -> str:
         data={"route": f"{request.method} /{match.route if match else '?'}", "code": code},
     )  # fmt: skip
     try:
-        events.append(events.SECURITY_STREAM, fact)
+        told = strangers.recorded(fact)
     except (OperationalError, DataError):
         logger.exception("A refusal could not be recorded")
-        return str(request.path)
-    return f"urn:uuid:{fact['id']}"
+        told = False
+    return f"urn:uuid:{fact['id']}" if told else str(request.path)
 
 
 def _unit_of(actor: actors.Actor) -> UUID | None:

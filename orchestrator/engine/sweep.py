@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from approvals import bypasses, claims, clocks, draws, second_looks
+from approvals import bypasses, claims, clocks, draws, second_looks, sign_ins
 from approvals import operations as approvals
 from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest
@@ -46,6 +46,7 @@ BATCH = 200
 look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
 look_at_alerts = Every(alerting.LOOK_EVERY_SECONDS, alerting.judge_all)
 look_at_levels = Every(alerting.SLOWLY_EVERY_SECONDS, alerting.judge_slowly)
+forget_sign_ins = Every(60, sign_ins.forget_old)
 
 
 def sweep() -> int:
@@ -84,6 +85,7 @@ def _duties() -> list[Callable[[], int]]:
         drives.drive,
         rollups.fold,
         retention.forget,
+        forget_sign_ins,
         look_at_alerts,
         look_at_levels,
     ]

@@ -55,7 +55,7 @@ def addresses(unit, people):
             "health",
         )
     ]
-    own = [reverse(name) for name in ("preferences", "help", "gallery")]
+    own = [reverse(name) for name in ("preferences", "password", "help", "gallery")]
     details = [row.get_absolute_url() for row in (failed, waiting, letter, request, unknown)]
     group = letter.group
     chosen = bulk_letters.preview(act="redrive", group_id=group.pk, by=make.actor(people))

@@ -27,7 +27,7 @@ LISTS = [
     "cost_lines",
     "traces",
 ]
-OWN = ["preferences", "help", "gallery", "go", "nav"]
+OWN = ["preferences", "password", "help", "gallery", "go", "nav"]
 
 
 @pytest.fixture

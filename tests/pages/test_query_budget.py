@@ -95,6 +95,9 @@ class TestDetail:
         assert [cost(as_everyone, address) for address in addresses] == few
         assert max(few) <= MOST["detail"]
 
+    def test_of_ones_own_password_stays_inside_its_budget(self, as_everyone):
+        assert cost(as_everyone, reverse("password")) <= MOST["detail"]
+
     def test_of_a_request_that_three_of_four_have_signed_stays_inside_its_budget(self, as_everyone):
         signers = [make.person(name, "view", "review") for name in ("grace", "linus", "ken", "joan")]
         make.group("finance", *signers)
