@@ -296,6 +296,13 @@ LINES: dict[str, Line] = {
     "person.factors_reset": Line("Reset the second factors of {name}", "critical", "warning"),
     "person.factor_refused": Line("Gave a wrong or used second factor or password", "danger", "warning"),
     "person.factor_locked": Line("Was locked for too many wrong tries", "critical", "lock"),
+    "person.account_made": Line("Made an account for {name}", "info", "plus"),
+    "person.account_changed": Line("Changed the account of {name}: {changed}", "wait", "pencil"),
+    "person.account_removed": Line("Removed the account of {name}", "wait", "bin"),
+    "person.role_given": Line("Gave {name} a role: {role}", "wait", "plus"),
+    "person.role_taken": Line("Took a role from {name}: {role}", "wait", "bin"),
+    "group.role_given": Line("Gave the group {name} a role: {role}", "wait", "plus"),
+    "group.role_taken": Line("Took a role from the group {name}: {role}", "wait", "bin"),
     "audit_chain.verified": Line("Verified the trail: all of {streams} chains held", "ok", "link-check"),
     "audit_chain.broken": Line("Verified the trail: a chain is broken", "critical", "broken-link"),
     "backup.reported": Line("Reported a backup", "ok", "box"),
@@ -309,9 +316,8 @@ def tell(event: AuditEvent, names: Mapping[UUID, str]) -> Told:
     line = LINES.get(f"{event.event}<{event.before}") or LINES.get(event.event) or _unknown(event)
     facts = facts_of(event)
     name = names.get(event.object_id, "") if event.object_id else ""
-    words = _Words(
-        {**facts, "name": name or facts.get("tool") or facts.get("step") or _kind(event), "actor": event.actor_name}
-    )
+    called = name or facts.get("name") or facts.get("tool") or facts.get("step") or _kind(event)
+    words = _Words({**facts, "name": called, "actor": event.actor_name})
     return Told(
         at=event.at,
         title=line.sentence.format_map(words),

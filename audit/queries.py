@@ -231,7 +231,7 @@ def event_kinds(reader: Actor, *, site: bool) -> list[str]:
     nouns = ["execution", "step", "attempt", "action", "approval_request", "dead_letter", "failure_group", "operation",
              "approval_policy", "reviewer_group", "business_calendar", "linked_accounts", "tool", "agent", "business_unit",
              "stop", "break_glass", "bypass", "second_look", "seeded_item", "evaluation_case"]  # fmt: skip
-    return [*nouns, "person", "request", "audit_chain", "backup"] if site else nouns
+    return [*nouns, "person", "group", "request", "audit_chain", "backup"] if site else nouns
 
 
 def neighbours(event: AuditEvent) -> tuple[AuditEvent | None, AuditEvent | None]:

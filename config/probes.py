@@ -5,13 +5,12 @@ host name, no redirect to HTTPS. What they say is made of fixed words: no name, 
 """
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from os import dup, getpid
+from os import getpid
 
 import psycopg
 from django.db import connections
@@ -20,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from psycopg.types.json import Jsonb
 
 from audit import actors, events
+from audit.wires import cut
 
 WITHIN_SECONDS = 1.0
 # However often it is asked, the database is asked once in this time by each web process.
@@ -145,8 +145,8 @@ class Line:
         """Whoever reads from it reads its end. Only the socket is touched: libpq's own state belongs to its thread."""
         found = self._connection
         if found is not None:
-            with suppress(OSError, psycopg.Error), socket.socket(fileno=dup(found.fileno())) as wire:
-                wire.shutdown(socket.SHUT_RDWR)
+            with suppress(psycopg.Error):
+                cut(found.fileno())
 
 
 def check(line: Line) -> Components:

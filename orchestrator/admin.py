@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
@@ -15,6 +16,11 @@ from audit.web import actor_of
 from budgets.admin import InUnitAdmin, OptionalUnitAdmin
 from orchestrator.models import Agent, Figure, Limit, ServiceLevel, ServiceToken, Tool
 from orchestrator.queries.stops import engaged
+
+# What its own pages would add runs any function by its name, and what they delete leaves no trace.
+admin.site.unregister(
+    [model for model in apps.get_app_config("django_q").get_models() if admin.site.is_registered(model)]
+)
 
 
 class Stoppable:

@@ -12,12 +12,15 @@ import ipaddress
 import secrets
 import socket
 import ssl
+import time
+from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
 from audit import failpoints
+from audit.wires import within
 
 # Of a path and a query, RFC 3986 section 3.3; a letter of another alphabet is sent as its bytes.
 _PLAIN = "/?%:@!$&'()*+,;=~-._"
@@ -101,26 +104,22 @@ def call(url: str, *, salt: str, message_id: str, timestamp: int, body: bytes) -
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature(salt, message_id, timestamp, body),
     }
-    connection = _connection(place)
     try:
-        connection.request("POST", place.path, body, headers)
-        failpoints.hit("notify.under_way")
-        status = connection.getresponse().status
+        status = _status_of(place, body, headers)
     except (OSError, http.client.HTTPException) as error:
         raise NotTaken(type(error).__name__) from None
-    finally:
-        connection.close()
     if not 200 <= status < 300:
         raise NotTaken(f"HTTP {status}")
 
 
-def _connection(place: Place) -> http.client.HTTPConnection:
-    """To the judged address, under the name that was asked for."""
+def _status_of(place: Place, body: bytes, headers: dict[str, str]) -> int:
+    """To the judged address, under the name that was asked for. TLS, sending and the answer share one time-out."""
     connection = http.client.HTTPConnection(place.host, place.port, timeout=TIMEOUT_SECONDS)
-    try:
-        raw = socket.create_connection((place.address, place.port), timeout=TIMEOUT_SECONDS)
+    ends = time.monotonic() + TIMEOUT_SECONDS
+    raw = socket.create_connection((place.address, place.port), timeout=TIMEOUT_SECONDS)
+    with closing(raw), closing(connection), within(max(0.0, ends - time.monotonic()), raw):
         secured = ssl.create_default_context().wrap_socket(raw, server_hostname=place.host) if place.secure else raw
-    except OSError as error:
-        raise NotTaken(type(error).__name__) from None
-    connection.sock = secured
-    return connection
+        connection.sock = secured
+        connection.request("POST", place.path, body, headers)
+        failpoints.hit("notify.under_way")
+        return connection.getresponse().status

@@ -1,7 +1,8 @@
-"""A system outside that takes webhooks: a real HTTP server on a port of its own. It can be down, slow to agree, or redirect."""
+"""A system outside that takes webhooks: a real HTTP server on a port of its own. It can be down, slow, redirect, or drip."""
 
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -39,3 +40,33 @@ def running():
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def dripping(beginning, *, every):
+    """A receiver that begins its answer and goes on with a byte at a time, each sooner than a time-out, for ever."""
+    over = threading.Event()
+
+    def serve(peer):
+        with peer, suppress(OSError):
+            peer.recv(65_536)
+            peer.sendall(beginning)
+            while not over.wait(every):
+                peer.sendall(b"x")
+
+    def listen():
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=[door.accept()[0]], daemon=True).start()
+
+    door = socket.create_server(("127.0.0.1", 0))
+    receiver = Receiver(door.getsockname()[1])
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        over.set()
+        door.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        door.close()

@@ -8,6 +8,7 @@ import json
 import socket
 from datetime import UTC, datetime, time, timedelta
 from email import policy
+from time import monotonic
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -354,6 +355,34 @@ class TestAWebhook:
         time_passes()
         deliver()
         assert len({headers["webhook-id"] for headers, _ in receiver.arrived}) == 3
+
+    @pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nX-Slow: "])
+    def test_that_drips_is_cut_off_and_keeps_no_other_receiver_waiting(self, world, receiver, monkeypatch, beginning):
+        """A byte before each time-out: what had come when the time was over is no answer, though it begins like a yes."""
+        monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.5)
+        with receivers.dripping(beginning, every=0.1) as slow:
+            hook = endpoint(slow)
+            endpoint(receiver)
+            make.request(world)
+            began = monotonic()
+            deliver()
+
+        assert monotonic() - began < 10
+        assert len(receiver.arrived) == 1
+        row = Delivery.objects.get(endpoint=hook)
+        assert (row.sent_at, row.last_error) == (None, "TimeoutError")
+
+    def test_that_drips_while_it_agrees_on_tls_is_cut_off(self, world, settings, monkeypatch):
+        monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.5)
+        settings.WEBHOOK_PRIVATE_TARGETS = True
+        with receivers.dripping(b"\x16\x03\x03\x40\x00", every=0.1) as slow:
+            hook = endpoint(slow, url=slow.url.replace("http:", "https:"))
+            make.request(world)
+            began = monotonic()
+            deliver()
+
+        assert monotonic() - began < 10
+        assert Delivery.objects.get(endpoint=hook).last_error == "TimeoutError"
 
     def test_follows_no_redirect(self, world, receiver):
         endpoint(receiver)

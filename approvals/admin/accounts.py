@@ -1,0 +1,45 @@
+"""Accounts and their groups, on Django's own pages: what is changed there is recorded, and by whom."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest, HttpResponse
+
+from audit.acting import acting
+from audit.web import READING, actor_of
+
+View = Callable[..., HttpResponse]
+
+admin.site.unregister([User, Group])
+
+
+def _told(view: View) -> View:
+    """The database writes the entries itself; it is told whose they are."""
+
+    @wraps(view)
+    def told(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method in READING:
+            return view(self, request, *args, **kwargs)
+        with acting(actor_of(request)):
+            return view(self, request, *args, **kwargs)
+
+    return told
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+    changeform_view = _told(UserAdmin.changeform_view)
+    changelist_view = _told(UserAdmin.changelist_view)
+    delete_view = _told(UserAdmin.delete_view)
+    user_change_password = _told(UserAdmin.user_change_password)
+
+
+@admin.register(Group)
+class AccountGroupAdmin(GroupAdmin):
+    changeform_view = _told(GroupAdmin.changeform_view)
+    changelist_view = _told(GroupAdmin.changelist_view)
+    delete_view = _told(GroupAdmin.delete_view)

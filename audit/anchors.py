@@ -1,0 +1,78 @@
+"""An anchor: where every stream of the trail ended at one moment, to be kept where the database's owner cannot write.
+
+The chain has no key: whoever may switch triggers off can cut it or compute it anew, and it holds. What they cannot change is
+a copy of its ends on another host: a stream that has another hash at that place, or never gets there, was rewritten.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from audit.canonical import NotCanonical, digest
+from audit.lifecycle import run
+
+# Stream -> how many events it had, and the hash of the last of them in hex.
+Places = Mapping[str, tuple[int, str]]
+NAMED = 5
+
+_ELSEWHERE = """
+SELECT told.stream, told.seq, event.seq IS NULL
+FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS told (stream, seq, hash)
+LEFT JOIN audit_auditevent AS event ON event.stream = told.stream AND event.seq = told.seq
+WHERE encode(event.hash, 'hex') IS DISTINCT FROM told.hash ORDER BY told.stream
+"""
+
+
+class NotAnAnchor(ValueError):
+    """The file cannot be read, or is not as it was written. The message says what and where."""
+
+
+def write(path: Path, places: Places, *, at: str) -> str:
+    """All of the file or nothing of it, sorted. Returns the digest that it carries."""
+    told = {"at": at, "streams": {stream: [*place] for stream, place in places.items()}}
+    name = digest(told)
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("w") as file:
+        json.dump({**told, "digest": name}, file, sort_keys=True, indent=0)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    return name
+
+
+def read(path: Path) -> Places:
+    """Where the streams were. Raises NotAnAnchor."""
+    try:
+        told = json.loads(path.read_text())
+        name = told.pop("digest")
+        places = {stream: (int(seq), str(hash_)) for stream, (seq, hash_) in told["streams"].items()}
+    except OSError as error:
+        raise NotAnAnchor(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise NotAnAnchor(f"{path} is no anchor: it was not written by verify_audit --anchor.") from None
+    if name != _digest_of(told):
+        raise NotAnAnchor(f"{path} is not as it was written: its digest is another. Take the copy of another host.")
+    return places
+
+
+def _digest_of(told: object) -> str:
+    try:
+        return digest(told)
+    except NotCanonical:
+        return ""
+
+
+def first_differences(places: Places) -> str:
+    """The streams that no longer hold at these places what they held there, in words; "" when all do.
+
+    Only spans are ever removed by the product itself, and they are no events: a stream that is shorter was cut.
+    """
+    streams = list(places)
+    found = run(_ELSEWHERE, [streams, *([places[one][part] for one in streams] for part in (0, 1))])
+    words = [
+        f"{stream} ends before event {seq}" if is_gone else f"{stream} has another event {seq}, or another before it"
+        for stream, seq, is_gone in found[:NAMED]
+    ]
+    more = [f"{len(found) - NAMED} more streams differ"] if len(found) > NAMED else []
+    return f"Not as the anchor says: {'; '.join([*words, *more])}." if found else ""
