@@ -9,6 +9,7 @@ from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.redeem import redeem
 from orchestrator.operations import bulk_letters, dead_letters
+from orchestrator.queries.dead_letters import letter_page
 from tests import worlds as make
 from tests.engine.driving import actions, approve, asked, attempts, claim, drive, hold, statuses, two_hours_pass
 
@@ -128,6 +129,7 @@ class TestAStepThatHasAFallback:
 
         assert operation.size == 0
         assert "pay2 stands in for it" in operation.items.get().why
+        assert "pay2 stands in for it" in letter_page(world.ada, letter.pk).against
         drive(replaced)
         assert provider.effects == ["by-cheque"]
 
