@@ -29,7 +29,7 @@ NEVER_EMPTIED = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0042_fields_for_people"),
+        ("orchestrator", "0043_doubts_stay"),
         ("approvals", "0045_done_by_hand"),
         ("audit", "0002_append_only"),
     ]
