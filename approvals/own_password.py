@@ -5,12 +5,12 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from approvals import guessing, own_factors
 from approvals.own_factors import Proof
 from approvals.permissions import person_id
 from audit import events
+from audit.acting import acting
 from audit.actors import Actor
 from audit.refusals import Invalid
 
@@ -22,7 +22,7 @@ def change(*, by: Actor, new: str, proof: Proof) -> Any:
     """
     _refuse_weak(new)
     own_factors.prove(by, proof)
-    with transaction.atomic():
+    with acting(by):
         guessing.take_turn(by)
         user: Any = get_user_model().objects.select_for_update().get(pk=person_id(by))
         user.set_password(new)

@@ -9,7 +9,8 @@ from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import Void, redeem
 from orchestrator.operations.registry import import_agents, import_policies
 from tests import worlds as make
-from tests.engine.driving import approve, asked, drive
+from tests.engine.driving import approve, asked, drive, statuses
+from tests.engine.test_unknown_outcomes import say
 
 UNSAFE = "  - send: {tool: unsafe, ref: R-1, retry: {max_attempts: 3, backoff: 1s}}\n"
 
@@ -33,6 +34,9 @@ class TestASendWithoutAnAnswer:
             [{"name": "one", "tool": "send_a", "required": 1, "reason": "one"}], by=make.SETUP, file="policies"
         )
         drive(execution)
+        assert statuses(execution) == {"send": "unknown_outcome"}
+        say(execution, world.ada, "did_not")
+        drive(execution)
         approve(asked(execution), world.grace)
 
         drive(execution)
@@ -41,9 +45,7 @@ class TestASendWithoutAnAnswer:
         assert len({key for key, _ in provider.sends}) == 1
         assert provider.effects == ["R-1"]
 
-    def test_keeps_its_key_when_its_own_effect_changed_the_record_and_people_are_asked_again(
-        self, world, governed, provider
-    ):
+    def test_is_not_asked_for_again_when_its_own_effect_changed_the_record(self, world, governed, provider):
         governed(UNSAFE)
         execution = make.start(world, "outside")
         make.work()
@@ -52,11 +54,12 @@ class TestASendWithoutAnAnswer:
         make.work()
         provider.record = {"revision": 2}
         drive(execution)
-        approve(asked(execution), world.grace)
+        assert statuses(execution) == {"send": "unknown_outcome"}
 
+        say(execution, world.ada, "happened", result={"ref": "R-1"})
         drive(execution)
 
-        assert len(provider.sends) == 2
+        assert (execution.status, len(provider.sends)) == ("succeeded", 1)
         assert provider.effects == ["R-1"]
 
 

@@ -10,16 +10,16 @@ from audit.definitions import activate, draft
 from audit.refusals import Refusal, Stale
 from orchestrator.gate import limits
 from orchestrator.models import Limit
-from orchestrator.operations import dead_letters, executions, patches, unknown_outcomes
+from orchestrator.operations import dead_letters, executions, patches
 from orchestrator.operations.by_hand import hand_in
 from orchestrator.operations.patches import NotPatchable, current_input
 from orchestrator.operations.undo_plan import plan_of
-from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.releases.undoing import undo_execution
 from tests import signing
 from tests import worlds as make
 from tests.engine import provider as providers
 from tests.engine.driving import _run, actions, approve, asked, drive, statuses
+from tests.engine.test_unknown_outcomes import say
 
 HANDLERS = (
     providers.HANDLERS
@@ -54,13 +54,8 @@ def rested(world, governed, provider):
     return rested
 
 
-def say(execution, by, verdict, code):
-    said = Said(verdict=verdict, code=code, note="looked into their books", result={"ref": "R-1"})
-    unknown_outcomes.answer(action_id=actions(execution)[0].pk, said=said, by=by)
-
-
 def found_missing(execution, by):
-    say(execution, by, "did_not", "not_in_their_books")
+    say(execution, by, "did_not")
     drive(execution)
 
 
@@ -116,7 +111,7 @@ class TestASendThatWasNeverAnswered:
         drive(execution)
         assert (statuses(execution), actions(execution)[0].status) == ({"send": "unknown_outcome"}, "unknown")
 
-        say(execution, world.ada, "happened", "in_their_books")
+        say(execution, world.ada, "happened", result={"ref": "R-1"})
         drive(execution)
 
         assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
