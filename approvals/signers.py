@@ -172,6 +172,8 @@ def group_title(name: str) -> str:
 
 def silence_of(request: ApprovalRequest) -> str:
     """What follows when nobody decides in time, in words that go before the moment."""
+    if request.is_by_hand:
+        return "The step ends as it would have without people, a dead letter where another try may help, at"
     if request.on_timeout == OnTimeout.REJECT:
         return "The act is refused at"
     if request.on_timeout == OnTimeout.ESCALATE:
