@@ -1,8 +1,8 @@
 """How often may somebody be wrong who is not signed in yet? Counted on the database, as guesses are (approvals.guessing).
 
 A try counts for the name from its address, for the address, and for the name. The first locks like any other guessing;
-the other two bear so many an hour, against one who tries a list of names, and against many who try one name. So that these
-do not lock its owner out, a device they signed in with before counts for itself in place of the name.
+the other two bear so many an hour, against one who tries a list of names, and against many who try one name. So that nobody
+locks people out by their name, nor everybody behind one address, a device they signed in with before counts for itself alone.
 
 Names that nobody has count like others, and while something is locked everybody hears the same, so that no answer says
 who works here.
@@ -29,7 +29,7 @@ from audit import actors, events, lifecycle
 from audit.refusals import Refusal
 
 HOUR = timedelta(hours=1)
-MOST_AN_HOUR = {"address": 100, "name": 50, "device": 50}
+MOST_AN_HOUR = {"address": 100, "name": 50}
 # Longer than the longest lock.
 KEPT_FOR = timedelta(days=2)
 FORGOTTEN_AT_ONCE = 1_000
@@ -58,8 +58,8 @@ class Origin:
     @property
     def keys(self) -> dict[str, str]:
         """What is counted, by the word for it."""
-        same_device = ("device", self.device) if self.device else ("name", self.name)
-        counted = (("name and address", f"{self.address} {self.name}"), ("address", self.address), same_device)
+        anywhere = (("name and address", f"{self.address} {self.name}"), ("address", self.address), ("name", self.name))
+        counted = (("device", self.device),) if self.device else anywhere
         return {kind: salted_hmac(f"sign-in {kind}", what, algorithm="sha256").hexdigest() for kind, what in counted}
 
 
@@ -134,7 +134,7 @@ def judge(origin: Origin, prove: Callable[[], Any]) -> Any:
         for kind, row in tries.items():
             _wrong(row, kind, origin)
     else:
-        _right(tries["name and address"])
+        _right(tries)
     return user
 
 
@@ -168,11 +168,12 @@ def _locked_until(row: SignInTries, kind: str, now: datetime) -> datetime | None
     return now + pause if pause else None
 
 
-def _right(row: SignInTries) -> None:
+def _right(tries: dict[str, SignInTries]) -> None:
     """Who was right may mistype again. What is counted by the hour is not set back: other people's tries are in it."""
-    if row.wrong:
-        row.wrong, row.locked_until = 0, None
-        row.save(update_fields=["wrong", "locked_until"])
+    for kind, row in tries.items():
+        if row.wrong and kind not in MOST_AN_HOUR:
+            row.wrong, row.locked_until = 0, None
+            row.save(update_fields=["wrong", "locked_until"])
 
 
 @transaction.atomic
