@@ -28,7 +28,7 @@ from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action
 from orchestrator.operations import executions
 from tests import worlds as make
-from tests.races.racing import AT_LEAST, endings_of, race, races, unexpected
+from tests.races.racing import AT_LEAST, endings_of, race, unexpected
 from tests.signing import voice
 
 CLOCK = system("test")
