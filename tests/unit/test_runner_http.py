@@ -51,13 +51,14 @@ class Server:
 
 
 def _request(connection: socket.socket) -> bytes:
+    """What was sent, whole or cut off. Where the other side is gone there is no more: asking again would never end."""
     received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
+    while b"\r\n\r\n" not in received and (more := connection.recv(65536)):
+        received += more
     head, _, body = received.partition(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
+    while len(body) < length and (more := connection.recv(65536)):
+        body += more
     return head + b"\r\n\r\n" + body
 
 
