@@ -23,6 +23,7 @@ from orchestrator.engine import caps, probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt, wait_for_a_person
 from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.patched import asked_anew
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Outcome
