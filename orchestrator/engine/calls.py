@@ -23,6 +23,7 @@ from orchestrator.engine import caps, probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt, wait_for_a_person
 from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.patched import asked_anew
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Outcome
@@ -121,6 +122,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     arguments, proposed = _as_edited(voided, tool, arguments)
     facts = facts_of(execution, segment.key)
     judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)
+    judged = asked_anew(segment, judged)
     pinned = segment.released.tools[tool]["version"]
     if judged.tool is not None and judged.tool.version != pinned:
         message = f"{tool} {pinned} of this release was replaced by {judged.tool.version}; publish the workflow again."
@@ -310,8 +312,8 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     return outcome
 
 
-def _report(ticket: Ticket, outcome: Reported, **more: Any) -> None:
-    report(action_id=ticket.action.pk, fence=ticket.fence, outcome=outcome, by=ENGINE, **more)
+def _report(ticket: Ticket, outcome: Reported, **more: Any) -> Action:
+    return report(action_id=ticket.action.pk, fence=ticket.fence, outcome=outcome, by=ENGINE, **more)
 
 
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:
@@ -366,8 +368,9 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     action = ticket.action
     evidence = {"tool": action.tool, "action": str(action.pk), "detail": ran.detail, "logs": ran.logs[-2000:]}
     if ran.failure_class == "business" or (ran.failure_class == "policy" and ran.detail["nothing_was_sent"]):
-        _report(ticket, "business_error", message=ran.message, failure_class=ran.failure_class)
-        return Refused(ran.failure_class, ran.message)
+        told = _report(ticket, "business_error", message=ran.message, failure_class=ran.failure_class)
+        # What an earlier send did is still open: the handler is not told no, it could do the work in another way.
+        return wait_for_a_person(segment, told) if told.in_doubt else Refused(ran.failure_class, ran.message)
     if ran.failure_class == "system" or action.effect == "read":
         kind = failure_class_of(ran)
         kind = "system" if kind in {"unknown_outcome", "protocol"} else kind

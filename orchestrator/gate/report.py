@@ -54,7 +54,7 @@ def report(
         raise Stale("This call belongs to a step that runs here: its worker reports it. Nothing was recorded.")
     if action.status != ActionStatus.REDEEMED or action.fence != fence:
         raise Stale(f"This fence no longer counts: the action is {action.status}. Nothing was recorded.")
-    to = _ends_as(action, outcome)
+    to = _ends_as(action, outcome, failure_class)
     is_open = to == ActionStatus.UNKNOWN
     move(
         action,
@@ -82,9 +82,12 @@ def report(
     return action
 
 
-def _ends_as(action: Action, outcome: Outcome) -> ActionStatus:
-    """That this send did nothing says nothing of an earlier one. Where the other side answers, it answers for its key."""
-    return ActionStatus.UNKNOWN if outcome == "system_error" and action.in_doubt else ENDS_AS[outcome]
+def _ends_as(action: Action, outcome: Outcome, failure_class: str) -> ActionStatus:
+    """That this send did nothing says nothing of an earlier one. Where the other side answers, it answers for its key;
+    a handler that was kept from reaching a stranger was answered by nobody.
+    """
+    did_nothing = outcome == "system_error" or failure_class == "policy"
+    return ActionStatus.UNKNOWN if did_nothing and action.in_doubt else ENDS_AS[outcome]
 
 
 def place_of(action: Action) -> budgets.Place:

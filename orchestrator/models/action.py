@@ -40,6 +40,10 @@ class ActionQuerySet(models.QuerySet["Action"]):
         """Sent, and nobody knows whether it happened."""
         return self.filter(status=ActionStatus.UNKNOWN)
 
+    def took_effect(self) -> "ActionQuerySet":
+        """Known to have done something to the world, or said to have been done by a person."""
+        return self.filter(status__in=[ActionStatus.SUCCEEDED, ActionStatus.ANSWERED]).exclude(effect="read")
+
     def sent_under_key_of(self, action: "Action") -> "ActionQuerySet":
         """Calls that went out to its tool under its business key, its own among them; none where it has no such key."""
         sent = self.filter(tool=action.tool, business_key=action.business_key, redeemed_at__isnull=False)
