@@ -21,6 +21,7 @@ from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
 
 Happened = Literal["yes", "no", "partly", "unknown"]
+NOT_REPORTED = "its agent redeemed it, and no report came"
 
 
 @dataclass(frozen=True, slots=True)
