@@ -15,7 +15,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
-from orchestrator.gate.budgeting import release, run_of
+from orchestrator.gate.budgeting import place_of, release
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
@@ -85,22 +85,6 @@ def report(
 def _ends_as(action: Action, outcome: Outcome) -> ActionStatus:
     """That this send did nothing says nothing of an earlier one. Where the other side answers, it answers for its key."""
     return ActionStatus.UNKNOWN if outcome == "system_error" and action.in_doubt else ENDS_AS[outcome]
-
-
-def place_of(action: Action) -> budgets.Place:
-    """Where the cost of a call belongs."""
-    run = run_of(action.execution_id, action.unit_id)
-    return budgets.Place(
-        unit_id=action.unit_id,
-        execution_id=action.execution_id,
-        action_id=action.pk,
-        agent=action.agent,
-        tool=action.tool,
-        workflow=run.workflow,
-        release=run.release,
-        requester=action.requester,
-        holder=action.fence,
-    )
 
 
 def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: datetime | None) -> None:
