@@ -31,12 +31,13 @@ from orchestrator.engine.runners import Failure as Failed
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
+from orchestrator.gate.budgeting import place_of
 from orchestrator.gate.limits import Limited
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import Outcome as Reported
-from orchestrator.gate.report import place_of, report
+from orchestrator.gate.report import report
 from orchestrator.models import Action
 from orchestrator.models.action import ENDED_UNUSED
 from orchestrator.runner.jobs import Used

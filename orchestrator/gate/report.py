@@ -15,7 +15,7 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
-from orchestrator.gate.budgeting import release, run_of
+from orchestrator.gate.budgeting import place_of, release
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
@@ -98,22 +98,6 @@ def _comes_late(action: Action, to: ActionStatus) -> bool:
     """
     forgotten = action.step_id is None and action.status == ActionStatus.UNKNOWN and action.message == NOT_REPORTED
     return forgotten and to != ActionStatus.UNKNOWN
-
-
-def place_of(action: Action) -> budgets.Place:
-    """Where the cost of a call belongs."""
-    run = run_of(action.execution_id, action.unit_id)
-    return budgets.Place(
-        unit_id=action.unit_id,
-        execution_id=action.execution_id,
-        action_id=action.pk,
-        agent=action.agent,
-        tool=action.tool,
-        workflow=run.workflow,
-        release=run.release,
-        requester=action.requester,
-        holder=action.fence,
-    )
 
 
 def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: datetime | None) -> None:
