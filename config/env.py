@@ -4,22 +4,16 @@ Every reader returns a usable value or raises `ImproperlyConfigured` with a para
 says what is wrong with it and shows what a right one looks like. What a value is for stands in settings.
 """
 
+import logging
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
-
-
-def required(name: str, help: str) -> str:
-    """The variable's text; `help` tells somebody who has not set it what it is for and where to get it."""
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise ImproperlyConfigured(f"The environment variable {name} is not set. {help}")
-    return value
 
 
 def text(name: str, default: str) -> str:
@@ -53,10 +47,34 @@ def integer(name: str, default: int, *, at_least: int | None = None, at_most: in
     return number
 
 
+def port(name: str, default: int) -> int:
+    return integer(name, default, at_least=1, at_most=65_535)
+
+
+def log_level(name: str, default: str) -> str:
+    word = text(name, default).upper()
+    if word not in logging.getLevelNamesMapping():
+        raise _wrong(name, "is no log level", f"{name}={default}")
+    return word
+
+
+def site(name: str, default: str) -> str:
+    """Where a site is reached: what links begin with, and whose host name passkeys belong to."""
+    address = text(name, default)
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise _wrong(name, "is no address of a site", f"{name}=https://holdpoint.example")
+    return address
+
+
 def noted(name: str, default: str) -> str:
-    """What `make run` has written down under that name in VAR_DIR, or `default` where it never ran."""
+    """What `make run` has written down under that name in VAR_DIR, or `default` where it never did; a full disk leaves nothing."""
     path = var_dir() / name
-    return path.read_text().strip() if path.is_file() else default
+    return path.read_text().strip() if path.is_file() and path.stat().st_size else default
 
 
 def seconds(name: str, default: float) -> float:
@@ -114,10 +132,16 @@ def secret_key(path: Path) -> str:
 
 def kept_secret(path: Path) -> str:
     """A secret nobody has to choose: made up on first use, kept in `path`, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _write_once(path, secrets.token_urlsafe(48))
-    return path.read_text().strip()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(48))
+        return path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{path} can neither be read nor made ({error.strerror}). VAR_DIR must name a folder that belongs to the user "
+            "this process runs as, on a disk with room: VAR_DIR=/var/lib/holdpoint."
+        ) from None
 
 
 def var_dir() -> Path:
@@ -141,10 +165,10 @@ def _write_once(path: Path, value: str) -> None:
 def _read_secret(name: str, path: Path) -> str:
     try:
         value = path.read_text().strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ImproperlyConfigured(
             f"The environment variable {name}_FILE points to {path}, which cannot be read "
-            f"({error.strerror}). It must name a file that holds nothing but the secret, "
+            f"({getattr(error, 'strerror', 'it is not text')}). It must name a file that holds nothing but the secret, "
             f"readable by the user this process runs as."
         ) from None
     if not value:
