@@ -4,22 +4,16 @@ Every reader returns a usable value or raises `ImproperlyConfigured` with a para
 says what is wrong with it and shows what a right one looks like. What a value is for stands in settings.
 """
 
+import logging
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
-
-
-def required(name: str, help: str) -> str:
-    """The variable's text; `help` tells somebody who has not set it what it is for and where to get it."""
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise ImproperlyConfigured(f"The environment variable {name} is not set. {help}")
-    return value
 
 
 def text(name: str, default: str) -> str:
@@ -51,6 +45,30 @@ def integer(name: str, default: int, *, at_least: int | None = None, at_most: in
     if at_most is not None and number > at_most:
         raise _wrong(name, f"is above {at_most}, the most that makes sense", f"{name}={default}")
     return number
+
+
+def port(name: str, default: int) -> int:
+    return integer(name, default, at_least=1, at_most=65_535)
+
+
+def log_level(name: str, default: str) -> str:
+    word = text(name, default)
+    if word not in logging.getLevelNamesMapping():
+        raise _wrong(name, "is no log level", f"{name}={default}")
+    return word
+
+
+def site(name: str, default: str) -> str:
+    """Where a site is reached: what links begin with, and whose host name passkeys belong to."""
+    address = text(name, default)
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise _wrong(name, "is no address of a site", f"{name}=https://holdpoint.example")
+    return address
 
 
 def noted(name: str, default: str) -> str:

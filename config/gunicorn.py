@@ -11,7 +11,7 @@ from config import env
 # Threads, because clients that wait for a decision (?wait=30) hold a request open and do nothing meanwhile.
 worker_class = "gthread"
 try:
-    bind = f"{env.text('HOST', '127.0.0.1')}:{env.integer('PORT', 8000)}"
+    bind = f"{env.text('HOST', '127.0.0.1')}:{env.port('PORT', 8000)}"
     workers = env.integer("WEB_WORKERS", 2, at_least=1)
     threads = env.integer("WEB_THREADS", 16, at_least=1)
     # The site's own settings: here a bad one is a sentence, in a worker a traceback. Not as `import config.settings`,

@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def _run(follow: Callable[[int], None]) -> None:
-    host, port = env.text("HOST", "127.0.0.1"), env.integer("PORT", 8000)
+    host, port = env.text("HOST", "127.0.0.1"), env.port("PORT", 8000)
     if not _is_free(host, port):
         raise CannotStart(f"Port {port} is taken by another program. Use another one: PORT={port + 80} make run")
     (env.var_dir() / "port").write_text(str(port))

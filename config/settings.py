@@ -89,7 +89,8 @@ TEMPLATES = [
 # Unset DATABASE_URL means the embedded PostgreSQL under VAR_DIR; there is no second engine.
 DATABASES = {
     "default": database.settings_of(
-        env.text("DATABASE_URL", "") or postgres.dsn(VAR_DIR), kept_seconds=env.integer("DATABASE_CONN_MAX_AGE", 60)
+        env.text("DATABASE_URL", "") or postgres.dsn(VAR_DIR),
+        kept_seconds=env.integer("DATABASE_CONN_MAX_AGE", 60, at_least=0),
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -127,8 +128,8 @@ X_FRAME_OPTIONS = "DENY"
 # --- Second factors --------------------------------------------------------------------------------------------
 # Where people reach the site: the links in messages begin with it, and passkeys are bound to its host name.
 # Where `make run` answers is written down for commands in another shell, which know nothing of its PORT.
-_port = env.integer("PORT", int(env.noted("port", "8000")))
-SITE_URL = env.text("SITE_URL", f"http://localhost:{_port}")
+_port = env.port("PORT", int(env.noted("port", "8000")))
+SITE_URL = env.site("SITE_URL", f"http://localhost:{_port}")
 # What encrypts the secrets of authenticator apps and recovery codes. The first key writes, every key reads.
 FACTOR_KEYS = [key.strip() for key in env.secret("FACTOR_KEYS").split(",") if key.strip()] or [SECRET_KEY]
 MFA_ADAPTER = "approvals.factor_secrets.Adapter"
@@ -200,7 +201,7 @@ BREAK_GLASS = env.flag("BREAK_GLASS", True)
 # Of a hundred decided requests, how many are judged again by somebody else, where no policy says otherwise.
 SECOND_LOOK_PERCENT = env.integer("SECOND_LOOK_PERCENT", 5, at_least=0, at_most=100)
 # A review page opened on a record that was read longer ago than this, in seconds, asks for it to be read again.
-RECORD_READ_AGAIN_AFTER = env.integer("RECORD_READ_AGAIN_AFTER", 60)
+RECORD_READ_AGAIN_AFTER = env.integer("RECORD_READ_AGAIN_AFTER", 60, at_least=0)
 RUNS_DIR = VAR_DIR / "runs"
 RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]
@@ -266,7 +267,7 @@ SPECTACULAR_SETTINGS = {
 EMAIL_HOST = env.text("EMAIL_HOST", "")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
-EMAIL_PORT = env.integer("EMAIL_PORT", 587)
+EMAIL_PORT = env.port("EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.text("EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("EMAIL_TLS", True)
@@ -278,7 +279,8 @@ WEBHOOK_PRIVATE_TARGETS = env.flag("WEBHOOK_PRIVATE_TARGETS", False)
 
 # --- Language, time, files -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+# Of whoever has chosen none: Preferences says UTC there.
+TIME_ZONE = "UTC"
 USE_I18N = True
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
@@ -293,7 +295,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", "INFO")},
     "loggers": {"django-q": {"level": "WARNING"}, "django.request": {"level": "ERROR"}, "fido2": {"level": "WARNING"}},
 }
 

@@ -4,7 +4,9 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -66,17 +68,36 @@ class TestHttps:
         assert run("-c", self.ASK, VAR_DIR=str(tmp_path), **environment).stdout.strip() == said
 
 
-class TestRequired:
-    def test_returns_the_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("LEDGER_URL", " http://ledger ")
+class TestAWord:
+    @pytest.mark.parametrize(
+        ("read", "name", "word"),
+        [
+            (env.log_level, "LOG_LEVEL", "loud"),
+            (env.site, "SITE_URL", "holdpoint.example"),
+            (env.site, "SITE_URL", "ftp://holdpoint.example"),
+            (env.site, "SITE_URL", "https://"),
+            (env.port, "PORT", "99999"),
+            (env.port, "PORT", "0"),
+        ],
+    )
+    def test_that_means_nothing_is_refused_beside_one_that_does(
+        self, monkeypatch: pytest.MonkeyPatch, read: Callable[[str, Any], Any], name: str, word: str
+    ) -> None:
+        monkeypatch.setenv(name, word)
 
-        assert env.required("LEDGER_URL", "Where the ledger answers.") == "http://ledger"
+        with pytest.raises(ImproperlyConfigured, match=rf"{name} is '{word}', which .* looks like {name}="):
+            read(name, "")
 
-    def test_explains_a_missing_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("LEDGER_URL", "  ")
+    @pytest.mark.parametrize(
+        ("read", "word"),
+        [(env.log_level, "DEBUG"), (env.site, "https://holdpoint.example:8443/")],
+    )
+    def test_that_means_something_is_taken_as_it_is(
+        self, monkeypatch: pytest.MonkeyPatch, read: Callable[[str, str], str], word: str
+    ) -> None:
+        monkeypatch.setenv("A_SETTING", word)
 
-        with pytest.raises(ImproperlyConfigured, match=r"LEDGER_URL is not set\. Where the ledger answers\."):
-            env.required("LEDGER_URL", "Where the ledger answers.")
+        assert read("A_SETTING", "") == word
 
 
 class TestFlag:
