@@ -128,7 +128,7 @@
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   });
 
-  // --- Typed text outlives a sign-in and a reload -------------------------------------------------------------------
+  // --- Typed text outlives a sign-in --------------------------------------------------------------------------------
   const draftKey = `draft ${location.pathname}`;
   const typed = () => all("form[data-keep] :is(textarea, select, input:is([type=text], [type=number], [type=search], :not([type])):not([data-once]))");
 
@@ -255,7 +255,6 @@
     const opener = event.target.closest("[data-open]");
     if (opener) document.getElementById(opener.dataset.open).showModal();
     if (event.target.matches("dialog")) event.target.close();
-    if (event.target.closest("[data-keep-reload]")) { event.preventDefault(); saveDrafts(); location.reload(); }
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
