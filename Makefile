@@ -9,7 +9,7 @@ JOBS    ?= 3
 SEED    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos relays acknowledged disturbances clocks drain defects load races soak bench lock diagrams clean
+.PHONY: help run test lint types chaos relays acknowledged disturbances clocks drain defects load races bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -63,9 +63,6 @@ load: $(READY)  ## measure throughput
 races: $(READY)  ## 500 races of every two things that can happen to one request, and all of the other races
 	$(BIN)/python -m pytest tests/races/test_matrix.py -m load --durable --timeout 0
 	SHARE_OF_RACES=1 $(BIN)/python -m pytest tests/races --durable --timeout 0
-
-soak: $(READY)  ## run for a long time
-	$(BIN)/python -m pytest -m soak --durable --timeout 0
 
 bench: $(READY)  ## compare with another engine on the same PostgreSQL, as ratios
 	$(BIN)/python bench/run.py

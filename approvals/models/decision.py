@@ -1,7 +1,5 @@
 """A decision: one person's voice on exactly one digest and revision, and the coded reasons it may give."""
 
-from datetime import datetime
-
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -112,7 +110,3 @@ class Decision(models.Model):
         said = self.viewed.get("seconds")
         is_number = isinstance(said, (int, float)) and not isinstance(said, bool)
         return int(min(said, MOST_SECONDS_READ)) if is_number and said > 0 else 0
-
-    @property
-    def decided_at(self) -> datetime:
-        return self.at

@@ -138,11 +138,6 @@ def spelling(character: str, times: int = 1) -> str:
     return f"[U+{ord(character):04X} {name}{f' x{times}' if times > 1 else ''}]"
 
 
-def is_plain(text: str) -> bool:
-    """Whether nothing in the text had to be spelled out."""
-    return not any(piece.spelled for piece in pieces(text))
-
-
 def _strange_positions(text: str) -> set[int]:
     strange = {index for index, character in enumerate(text) if _always_strange(character)}
     strange |= _piled_marks(text)

@@ -16,8 +16,6 @@ from orchestrator.gate.propose import WORKFLOW
 from orchestrator.models import Step
 from orchestrator.statuses import StepStatus
 
-MOST = 200
-
 
 def spot_of(segment: Segment) -> Spot:
     """Whose use a step's is."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -155,7 +155,7 @@ def execution_page(
     elif tab == "cost":
         entries = LedgerEntry.objects.of_executions([execution.pk])
         more["cost_lines"] = {name: costs_by(entries, name) for name in ("agent", "tool", "model")}
-    return reading.page(version, selected, more)
+    return reading.page(version, more)
 
 
 def _selected(steps: list[Step], key: str) -> Step | None:
@@ -195,7 +195,7 @@ class _Reading:
     def signed(self) -> set[UUID]:
         return signed_by(self.actor, self.requests, self.decisions)
 
-    def page(self, version: str, selected: Step | None, more: Mapping[str, Any]) -> ExecutionPage:
+    def page(self, version: str, more: Mapping[str, Any]) -> ExecutionPage:
         execution = self.execution
         return ExecutionPage(
             execution=execution,
@@ -243,8 +243,7 @@ class _Reading:
 
     def _waited(self) -> timedelta:
         """People's time: between asking and the answer, never counted as work."""
-        spans = [(request.resolved_at or self.now) - request.created_at for request in self.requests]
-        return max(spans, default=timedelta())
+        return covered((request.created_at, request.resolved_at or self.now) for request in self.requests)
 
     def names(self) -> dict[UUID, str]:
         """What the objects of the story are called."""
@@ -323,6 +322,15 @@ def told_once(rows: list[tuple[str, datetime]]) -> list[tuple[str, datetime]]:
         if len(told) >= 4 and [state for state, _ in told[-4:-2]] == [state for state, _ in told[-2:]]:
             del told[-4:-2]
     return told
+
+
+def covered(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
+    """How long at least one of these lasted, told in the order they began: what overlaps counts once."""
+    whole, reached = timedelta(), datetime.min.replace(tzinfo=UTC)
+    for begun, ended in spans:
+        whole += max(ended - max(begun, reached), timedelta())
+        reached = max(reached, ended)
+    return whole
 
 
 def _word(status: str) -> str:

@@ -14,8 +14,6 @@ VIEWS = {"tree": "Tree", "hot": "Hot path", "errors": "Errors only", "tools": "B
 # A thousandth of the drawing's width: thinner bars cannot be seen.
 WIDTH = 1000
 DEEPEST = 12
-# What no tool, model or person was asked for.
-NOT_CALLED = {"execution", "step", "policy", "decision"}
 
 
 @dataclass(frozen=True, slots=True)

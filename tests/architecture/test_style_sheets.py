@@ -28,6 +28,16 @@ def test_a_chosen_theme_changes_the_colour_scheme_alone():
     assert {line for line in lines_with("[data-theme=", "{") if not line.startswith("html")} == BY_CHOICE
 
 
+def test_every_class_that_is_styled_is_given_to_something():
+    code = [path for app in ("audit", "budgets", "approvals", "orchestrator") for path in (ROOT / app).rglob("*.py")]
+    given = "".join(path.read_text() for path in [*OURS, *code] if path.suffix != ".css")
+    styled = set(re.findall(r"\.([a-z][\w-]*)", (ROOT / "static/app.css").read_text()))
+    assert len(styled) > 100
+    # The first comes from htmx while it asks, the others from a template that knows their number only.
+    known = {"htmx-request", *(f"series-{number}" for number in range(1, 9))}
+    assert {name for name in styled - known if not re.search(rf"(?<![\w-]){name}(?![\w-])", given)} == set()
+
+
 def test_no_attribute_holds_markup_of_a_text_that_is_spelled_out():
     """`visible` and `exact` answer markup: inside of an attribute it would end the attribute. There `striptags` follows."""
     inside = re.compile(r'="[^"<>]*\{\{[^}]*\|(?:visible|exact)(?!\|striptags)[^}]*\}\}[^"<>]*"')

@@ -1,8 +1,10 @@
-"""The line of states: what repeats itself is told once."""
+"""The head of an execution's page: what repeats itself is told once, and so is time in which several people were asked."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.queries.execution import told_once
+from orchestrator.queries.execution import covered, told_once
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,22 @@ def test_back_and_forth_is_told_once_with_its_last_times(happened, told):
 
     assert "".join(state for state, _ in rows) == told
     assert [at for _, at in rows][-1:] == [len(happened) - 1][: len(rows)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "hours"),
+    [
+        ([], 0),
+        ([(8, 9)], 1),
+        ([(8, 9), (12, 14)], 3),
+        ([(8, 12), (9, 10)], 4),
+        ([(8, 12), (9, 10), (11, 13)], 5),
+    ],
+    ids=["nobody", "one", "one after the other", "side by side", "in part side by side"],
+)
+def test_people_are_waited_for_once_however_many_are_asked_at_the_same_time(asked, hours):
+    day = datetime(2026, 11, 29, tzinfo=UTC)
+
+    waited = covered((day + timedelta(hours=begun), day + timedelta(hours=ended)) for begun, ended in asked)
+
+    assert waited == timedelta(hours=hours)

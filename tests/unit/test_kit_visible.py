@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from audit.templatetags._visible import LOOKALIKES, is_plain, pieces, spelling
+from audit.templatetags._visible import LOOKALIKES, pieces, spelling
 
 
 def shown(text: str) -> str:
@@ -57,14 +57,14 @@ class TestLookAlikes:
         assert shown("p\u0430ypal") == "p[U+0430 CYRILLIC SMALL LETTER A]ypal"
 
     def test_are_named_when_a_whole_word_imitates_latin(self):
-        assert not is_plain("Send to \u0441\u043e\u0440\u0435 today")
+        assert "CYRILLIC SMALL LETTER O" in shown("Send to \u0441\u043e\u0440\u0435 today")
 
     def test_are_all_foreign_letters(self):
         assert [letter for letter in LOOKALIKES if unicodedata.name(letter).startswith("LATIN")] == []
 
     @pytest.mark.parametrize("disguised", ["\uff11", "\U0001d400", "\uff0f", "\u2044", "\u201a", "\u037e", "\u0261o"])
     def test_are_named_when_they_are_styled_or_false_signs(self, disguised):
-        assert not is_plain(f"a{disguised}")
+        assert f"[U+{ord(disguised[0]):04X} " in shown(f"a{disguised}")
 
     def test_are_named_when_a_foreign_digit_sits_in_an_account_number(self):
         assert shown("GB2\u0669") == "GB2[U+0669 ARABIC-INDIC DIGIT NINE]"
@@ -86,5 +86,4 @@ class TestHonestText:
         ],
     )
     def test_stays_exactly_as_it_is(self, text):
-        assert is_plain(text)
         assert shown(text) == text
