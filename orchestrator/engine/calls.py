@@ -308,7 +308,7 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     failpoints.hit("send.answered")
     _charge(segment, action, ran)
     failpoints.hit("send.charged")
-    outcome = _done(segment, ticket, contract, ran) if isinstance(ran, Done) else _not_done(ticket, ran)
+    outcome = _done(segment, ticket, contract, ran) if isinstance(ran, Done) else _not_done(segment, ticket, ran)
     failpoints.hit("send.reported")
     return outcome
 
@@ -364,7 +364,7 @@ def _charge(segment: Segment, action: Action, ran: Outcome) -> None:
         budgets.charge(usage, place_of(action))
 
 
-def _not_done(ticket: Ticket, ran: Failed) -> CallOutcome:
+def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     """A declared failure says whether anything happened; for everything else a send may have happened: unknown."""
     action = ticket.action
     evidence = {"tool": action.tool, "action": str(action.pk), "detail": ran.detail, "logs": ran.logs[-2000:]}

@@ -7,7 +7,7 @@ import pytest
 
 from approvals.models import ApprovalRequest
 from audit.models import Span
-from budgets.models import LedgerEntry
+from budgets.models import LedgerEntry, Price
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import Action, Tool
 from orchestrator.operations.registry import import_agents
@@ -263,6 +263,23 @@ class TestWhatIsNeverReported:
         assert (late[0], row.status, row.in_doubt, row.next_look_at) == (200, status, False, None)
         assert LedgerEntry.objects.get(action_id=pk).amount == Decimal("0.5")
         assert api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": outcome})[0] == 409
+
+    def test_costs_what_its_contract_says_once_when_the_report_comes_late(self, api):
+        make._activated(
+            Price(
+                name="restore",
+                kind="tool",
+                subject="orders.restore",
+                currency="EUR",
+                per_call=2,
+                valid_from="2020-01-01T00:00Z",
+            )
+        )
+        pk, fence = self.redeemed(api, RESTORE)
+
+        api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "success"})
+
+        assert [line.amount for line in LedgerEntry.objects.filter(action_id=pk)] == [2]
 
     def test_stays_what_a_person_has_said_meanwhile(self, api, world):
         pk, fence = self.redeemed(api, RESTORE)
