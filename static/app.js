@@ -280,6 +280,7 @@
     const opener = event.target.closest("[data-open]");
     if (opener) document.getElementById(opener.dataset.open).showModal();
     if (event.target.matches("dialog")) event.target.close();
+    if (event.target.closest("[data-keep-reload]")) { event.preventDefault(); saveDrafts(); location.reload(); }
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
