@@ -16,8 +16,8 @@ from orchestrator.statuses import ACTION, ActionStatus
 
 # An action in one of these no longer stands for its place in the step: the next proposal there is a new action.
 ENDED_UNUSED = [ActionStatus.VOID, ActionStatus.WITHDRAWN]
-# A compensation that ended so took nothing back: another one may be proposed.
-NO_COMPENSATION = [*ENDED_UNUSED, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED]
+# Nothing was sent, and nothing will be: of a compensation that ended so, another one may be proposed.
+CAME_TO_NOTHING = [*ENDED_UNUSED, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED]
 
 
 class Denial(models.TextChoices):
