@@ -31,7 +31,7 @@ from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
 from orchestrator.engine.stopped import go_on, going_on, release
 from orchestrator.gate import stopped as gate
-from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.locks import lock_action, lock_execution
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.statuses import EXECUTION, ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
@@ -42,6 +42,7 @@ LAST_WORD_WITHIN = timedelta(hours=1)
 IDLE_AFTER = timedelta(minutes=1)
 
 BATCH = 200
+OVER = "the execution is over"
 # Every few seconds is enough for people.
 look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
 look_at_alerts = Every(alerting.LOOK_EVERY_SECONDS, alerting.judge_all)
@@ -208,7 +209,11 @@ def _orphaned_requests() -> Any:
 @transaction.atomic
 def _withdraw(request_id: Any) -> bool:
     subject = ApprovalRequest.objects.values_list("subject_id", flat=True).get(pk=request_id)
-    approvals.withdraw(subject_id=subject, by=ENGINE, why="the execution is over")
+    approvals.withdraw(subject_id=subject, by=ENGINE, why=OVER)
+    if Action.objects.filter(pk=subject).exists():
+        action = lock_action(subject)
+        if action.status in {ActionStatus.HELD, ActionStatus.SENT_BACK}:
+            move(action, to=ActionStatus.WITHDRAWN, by=ENGINE, why=OVER, finished_at=Now())
     return True
 
 
