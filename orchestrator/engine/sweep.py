@@ -34,10 +34,9 @@ from orchestrator.gate import stopped as gate
 from orchestrator.gate.locks import lock_action, lock_execution
 from orchestrator.gate.reconcile import mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
+from orchestrator.models.action import LAST_WORD_WITHIN
 from orchestrator.statuses import EXECUTION, ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
 
-# How long a worker whose execution was ended may still come back with the answer to what it had sent.
-LAST_WORD_WITHIN = timedelta(hours=1)
 # Longer than it takes from reserving to the commit of what it was reserved for.
 IDLE_AFTER = timedelta(minutes=1)
 
@@ -165,9 +164,7 @@ def _go_on_in_turn() -> int:
 def _idle_reservations() -> Any:
     """Held for nobody: no attempt runs under that fence, and what a foreign agent sent is past its hour."""
     running = Attempt.objects.filter(pk=OuterRef("holder"), status=AttemptStatus.RUNNING)
-    sent = Action.objects.filter(
-        fence=OuterRef("holder"), step_id=None, status=ActionStatus.REDEEMED, redeemed_at__gt=Now() - LAST_WORD_WITHIN
-    )
+    sent = Action.objects.under_way().filter(fence=OuterRef("holder"), step_id=None)
     return Reservation.objects.filter(~Exists(running), ~Exists(sent), at__lte=Now() - IDLE_AFTER).order_by("at")
 
 

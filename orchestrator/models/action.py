@@ -1,5 +1,6 @@
 """A tool call as a proposal: exact bytes, digest, verdict, approval, key, outcome. Also the idempotency-key registry."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import models
@@ -18,6 +19,10 @@ from orchestrator.statuses import ACTION, ActionStatus
 ENDED_UNUSED = [ActionStatus.VOID, ActionStatus.WITHDRAWN]
 # Nothing was sent, and nothing will be: of a compensation that ended so, another one may be proposed.
 CAME_TO_NOTHING = [*ENDED_UNUSED, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED]
+
+
+# How long whoever sent something may still come back with the answer, where nothing else tells that they are gone.
+LAST_WORD_WITHIN = timedelta(hours=1)
 
 
 class Denial(models.TextChoices):
@@ -39,6 +44,11 @@ class ActionQuerySet(models.QuerySet["Action"]):
     def unknown(self) -> "ActionQuerySet":
         """Sent, and nobody knows whether it happened."""
         return self.filter(status=ActionStatus.UNKNOWN)
+
+    def under_way(self) -> "ActionQuerySet":
+        """Sent, and not reported. A foreign agent that is gone tells nobody: what it sent is under way for so long at most."""
+        gone = Q(step_id=None, redeemed_at__lte=Now() - LAST_WORD_WITHIN)
+        return self.filter(~gone, status=ActionStatus.REDEEMED)
 
     def took_effect(self) -> "ActionQuerySet":
         """Known to have done something to the world, or said to have been done by a person."""
