@@ -9,6 +9,7 @@ from approvals.models import ApprovalRequest
 from audit.models import Span
 from budgets.models import LedgerEntry
 from orchestrator.engine.sweep import sweep
+from orchestrator.gate.edit import edit
 from orchestrator.models import Action, Tool
 from orchestrator.operations.registry import import_agents
 from tests import make
@@ -307,6 +308,36 @@ class TestDecisionsReachTheProposer:
         assert rejected["approval"]["reason_code"] == "wrong_target"
         assert "Wrong account or recipient: That order is not theirs" in rejected["reasons"][-1]
         assert api.post(f"actions/{action['id']}/redemptions/")[1]["code"] == "action_rejected"
+
+
+class TestTheBusinessKey:
+    def test_is_the_tools_own_so_that_reviewers_see_what_was_sent_before(self, db):
+        make.tool(), make.agent()
+        poster = Caller(make_token("poster", "finance"))
+        call = {"tool": "erp.post_adjustment", "arguments": make.arguments(reference="ADJ-9")}
+        first = poster.post("actions/", call)[1]
+        make.approved(ApprovalRequest.objects.get(pk=first["approval"]["id"]), make.person("gail", "view", "review"))
+        make.carried_out(Action.objects.get(pk=first["id"]))
+
+        again = poster.post("actions/", call | {"business_key": "another one"})[1]
+
+        assert again["business_key"] == "ADJ-9"
+        assert [one["label"] for one in ApprovalRequest.objects.get(pk=again["approval"]["id"]).found] == [
+            "sent before"
+        ]
+
+    def test_is_that_of_the_edited_call_once_a_reviewer_edited_it(self, db):
+        gail = make.person("gail", "view", "review")
+        make.carried_out(Action.objects.get(pk=make.approved(make.request(reference="ADJ-9"), gail).subject_id))
+        asked = make.request(reference="ADJ-8")
+        assert asked.found == []
+
+        now = edit(
+            request_id=asked.pk, by=make.actor(gail), digest=asked.digest, revision=asked.revision,
+            arguments=make.arguments(reference="ADJ-9"),
+        )  # fmt: skip
+
+        assert [one["label"] for one in now.found] == ["sent before"]
 
 
 class TestAboutAnExecutionThatIsOver:
