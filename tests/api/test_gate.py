@@ -8,9 +8,10 @@ import pytest
 from approvals.models import ApprovalRequest
 from audit.models import Span
 from budgets.models import LedgerEntry
+from orchestrator.engine.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.edit import edit
-from orchestrator.models import Action, Tool
+from orchestrator.models import Action, Alert, Tool
 from orchestrator.operations.registry import import_agents
 from tests import make
 from tests.api.conftest import IMPORTER, Caller, cancel_order, make_person, make_token, make_unit, signed_in, voice
@@ -244,6 +245,20 @@ class TestWhatIsNeverReported:
 
         assert [one["id"] for one in lane] == [pk]
         assert "no report came" in api.get(f"actions/{pk}/")[1]["error"]["message"]
+
+    @pytest.mark.parametrize("reported", [[], ["unknown"]])
+    def test_is_told_to_the_owner_of_the_tool_as_is_an_outcome_the_agent_does_not_know(self, api, reported):
+        pk, fence = self.redeemed(api, RESTORE, seconds_ago=0 if reported else 3_700)
+        for outcome in reported:
+            api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": outcome})
+        Tool.objects.filter(name="orders.restore").update(owner="owner", runbook="Ask the shop")
+
+        sweep()
+        judge_all()
+
+        alert = Alert.objects.get(kind="unknown_outcome")
+        assert (alert.evidence, alert.owner_name, alert.runbook) == (f"/actions/{pk}/", "owner", "Ask the shop")
+        assert alert.severity == "critical"
 
     def test_is_under_way_before_the_hour_is_over(self, api):
         pk, _ = self.redeemed(api, RESTORE, seconds_ago=3_000)
