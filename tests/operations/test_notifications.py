@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.db import transaction
 from django.db.models import F
@@ -116,6 +116,18 @@ class TestWhoIsTold:
         deliver()
 
         assert sorted(name for name, subject in told() if "one person alone" in subject) == ["linus", "olga"]
+
+    def test_of_an_emergency_is_no_administrator_of_another_unit(self, world):
+        user = people.person("boss", "view", of=people.unit("elsewhere"), staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="change_approvalpolicy"))
+        get_user_model().objects.filter(pk=user.pk).update(email="boss@example.com")
+        request = make.request(world, tool="wire")
+
+        said = voice(request, by=world.grace)
+        emergencies.break_glass(request_id=request.pk, by=world.grace, voice=said, reason="nobody else answers in time")
+        deliver()
+
+        assert "boss" not in dict(told())
 
     def test_of_a_stop_and_its_end_is_whoever_works_in_the_unit(self, world):
         target = stops.Target(scope=StopScope.UNIT, unit_id=world.unit.pk)
