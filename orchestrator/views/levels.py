@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from audit import scope
 from audit.templatetags._format import UNKNOWN, duration, money, percentage
 from audit.web import actor_of, csv_file
 from budgets.units import below
-from orchestrator.forms import LATEST, LevelsForm, midnight
+from orchestrator.forms import LevelsForm, midnight
 from orchestrator.health.level_rows import EXACT_UP_TO
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges
@@ -26,6 +25,7 @@ from orchestrator.health.resolution import resolutions
 from orchestrator.health.stages import STAGES
 from orchestrator.queries.alerts import about_quality
 from orchestrator.queries.behind import Behind
+from orchestrator.queries.days import DAY, asked_days
 from orchestrator.queries.work import units
 from orchestrator.views.drill import list_behind
 from orchestrator.views.level_panels import (
@@ -143,6 +143,7 @@ def show(request: HttpRequest) -> HttpResponse:
     query = request.GET.urlencode()
     context = {
         "form": form,
+        "changed": form.changed,
         "span": span,
         "by": by,
         "columns": COLUMNS,
@@ -263,13 +264,11 @@ def _asked(request: HttpRequest) -> tuple[LevelsForm, Span, str]:
     """The form and what it asks for; where nothing is said, a week of every unit this person sees, by workflow."""
     seen = scope.unit_ids(actor_of(request), "view")
     offered = [(str(unit.pk), unit.title) for unit in units(seen)]
-    today = timezone.localdate()
-    given = {"since": today - timedelta(days=DAYS - 1), "until": today, "by": "workflow"} | request.GET.dict()
-    form = LevelsForm(given, offered={"unit": offered})
-    form.is_valid()
-    chosen = form.cleaned_data
-    until = midnight(min(chosen.get("until") or today, LATEST) + timedelta(days=1))
-    since = max(midnight(chosen.get("since") or today - timedelta(days=DAYS - 1)), until - timedelta(days=MOST_DAYS))
-    unit = chosen.get("unit")
+    given = {"by": "workflow"} | request.GET.dict()
+    days = asked_days(given, today=timezone.localdate(), most=MOST_DAYS, usual=DAYS)
+    shown = {"since": days.since, "until": days.until}
+    form = LevelsForm(given, days=shown, notes=days.notes, offered={"unit": offered})
+    unit = form.cleaned_data.get("unit")
     reached = below(UUID(unit)) & seen if unit else seen
-    return form, Span(units=reached, since=since, until=until), chosen.get("by") or "workflow"
+    span = Span(units=reached, since=midnight(days.since), until=midnight(days.until + DAY))
+    return form, span, form.cleaned_data.get("by") or "workflow"
