@@ -169,8 +169,10 @@ def _idle_reservations() -> Any:
 
 
 def _release(reservation_id: Any) -> bool:
+    """A call of a foreign agent was sent, whether it ever reports or not: in a budget of runs it is one."""
     holder = Reservation.objects.filter(pk=reservation_id).values_list("holder", flat=True).first()
-    return holder is not None and release_room(holder, ran=False)
+    was_sent = Action.objects.filter(fence=holder, step_id=None, status=ActionStatus.REDEEMED).exists()
+    return holder is not None and release_room(holder, ran=was_sent)
 
 
 def _throttled() -> Any:
