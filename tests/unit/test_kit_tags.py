@@ -117,6 +117,13 @@ class TestFrames:
         assert "<i>" not in html
         assert html.count("&lt;i&gt;A &amp; B&lt;/i&gt;") == 2
 
+    @pytest.mark.parametrize("frame", ["panel title", "fold title", "table title"])
+    def test_spell_out_what_cannot_be_seen_in_a_name_from_elsewhere(self, frame):
+        html = rendered(f"{{% {frame} %}}x{{% end{frame.split()[0]} %}}", title="pay\u202etol")
+
+        assert "[U+202E RIGHT-TO-LEFT OVERRIDE]" in html
+        assert "\u202e" not in html
+
     def test_name_their_heading(self):
         html = rendered('{% panel "What will happen" section="act" %}x{% endpanel %}')
 
