@@ -336,4 +336,6 @@
   edges();
   sayNewMessages();
   keepSent();
+  // What the address points at has the focus: a chosen step or part lies far below its list.
+  if (location.hash) focusOn(document.getElementById(location.hash.slice(1)));
 })();
