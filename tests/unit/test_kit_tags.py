@@ -166,6 +166,14 @@ class TestTimeline:
 
         assert "10:42:07.000" in html
         assert "+5.0 s" in html
+        assert 'class="day"' not in html
+
+    def test_names_the_day_wherever_it_changes(self):
+        times = [NOW - timedelta(days=3), NOW - timedelta(days=3, minutes=-1), NOW]
+
+        html = rendered("{% timeline entries %}", entries=[{"at": at, "title": "tried"} for at in times])
+
+        assert re.findall(r'class="day">([^<]+)<', html) == ["18 Nov", "21 Nov"]
 
 
 class TestStepGraph:
