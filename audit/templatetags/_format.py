@@ -104,8 +104,11 @@ def clock(local: datetime, now: datetime, *, seconds: bool = True) -> str:
     """The shortest absolute time that is still unambiguous: today's need no date, this year's no year."""
     if local.date() == now.date():
         return local.strftime("%H:%M:%S" if seconds else "%H:%M")
-    day = f"{local.day} {local:%b}"
-    return f"{day} {local:%H:%M}" if local.year == now.year else f"{day} {local:%Y %H:%M}"
+    return f"{day(local, now)} {local:%H:%M}"
+
+
+def day(local: datetime, now: datetime) -> str:
+    return f"{local.day} {local:%b}" if local.year == now.year else f"{local.day} {local:%b %Y}"
 
 
 def _decimal(amount: Decimal | int | str | None) -> Decimal | None:

@@ -35,6 +35,7 @@ PRESENT = (
     StepStatus.IN_PROGRESS,
 )
 SHOWN_ACTIONS = 100
+WORDS = {"succeeded": "Done", "dead_lettered": "Dead-lettered"}
 SMOOTH = {ActionStatus.SUCCEEDED, ActionStatus.UNDONE}
 
 
@@ -235,7 +236,9 @@ class _Reading:
         span = took(step.started_at, step.finished_at, self.now) if step.finished_at else None
         if span is not None:
             parts.append(_short(span))
-        return Node(step.key, step.status, f"?step={step.key}", tuple(step.spec.get("needs") or ()), ", ".join(parts))
+        return Node(
+            step.key, step.status, f"?step={step.key}#step", tuple(step.spec.get("needs") or ()), ", ".join(parts)
+        )
 
     def _worked(self) -> timedelta:
         spans = [took(one.started_at or one.claimed_at, one.finished_at, self.now) for one in self.attempts]
@@ -334,7 +337,7 @@ def covered(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
 
 
 def _word(status: str) -> str:
-    return status.replace("_", " ").capitalize().replace("Succeeded", "Done")
+    return WORDS.get(status, status.replace("_", " ").capitalize())
 
 
 def _tone(status: str) -> str:
