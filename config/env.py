@@ -72,7 +72,7 @@ def site(name: str, default: str) -> str:
 
 
 def noted(name: str, default: str) -> str:
-    """What `make run` has written down under that name in VAR_DIR, or `default` where it never did; a full disk leaves nothing."""
+    """What `make run` has written down under that name in VAR_DIR, or `default`: a full disk leaves an empty file."""
     path = var_dir() / name
     return path.read_text().strip() if path.is_file() and path.stat().st_size else default
 
