@@ -9,6 +9,7 @@ import socket
 from datetime import UTC, datetime, time, timedelta
 from email import policy
 from time import monotonic
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -20,6 +21,7 @@ from django.db.models import F
 from approvals import emergencies, stops
 from approvals import operations as approvals
 from approvals.models import Delivery, Notice, NotificationChoice, StopScope, WebhookEndpoint
+from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
 from approvals.notifying.deliver import forget, one_round
 from approvals.notifying.pace import told_at
@@ -272,6 +274,25 @@ class TestAMessage:
         time_passes()
         deliver()
         assert sorted(name for name, _ in told()) == ["grace", "linus"]
+
+    def test_to_a_mail_server_that_drips_is_cut_off_once_and_keeps_no_webhook_waiting(
+        self, world, receiver, settings, monkeypatch
+    ):
+        """It never ends its greeting. Each of two people would wait for it, and both for as long as it goes on."""
+        monkeypatch.setattr(letters, "TALK_SECONDS", 0.5)
+        settings.EMAIL_BACKEND = "approvals.notifying.mail.EmailBackend"
+        endpoint(receiver)
+        make.request(world)
+        with receivers.dripping(b"220 ", every=0.1, greets=True) as slow:
+            settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", urlsplit(slow.url).port
+            began = monotonic()
+            deliver()
+
+        assert monotonic() - began < 10
+        assert len(receiver.arrived) == 1
+        waiting = Delivery.objects.open().filter(person__isnull=False)
+        assert set(waiting.values_list("tries", "last_error")) == {(1, "TimeoutError")}
+        assert len(slow.arrived) == 1
 
     def test_is_forgotten_a_month_after_it_arrived(self, world):
         make.request(world)
