@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -15,9 +16,10 @@ from django.utils.dateparse import parse_datetime
 
 from audit import scope, sealing
 from audit.actors import Actor
+from audit.lifecycle import Governed
 from audit.models import AuditEvent
 from audit.naming import names_of
-from audit.presenters import Told, tell
+from audit.presenters import LINES, Told, tell
 from audit.refusals import NotVisible
 
 # A key of the longest names there are, written as a cursor.
@@ -226,12 +228,10 @@ def _narrowed(rows: QuerySet[AuditEvent], filters: TrailFilters) -> QuerySet[Aud
     return rows
 
 
-def event_kinds(reader: Actor, *, site: bool) -> list[str]:
-    """Nouns that can be filtered by: the first words of the events' names."""
-    nouns = ["execution", "step", "attempt", "action", "approval_request", "dead_letter", "failure_group", "operation",
-             "approval_policy", "reviewer_group", "business_calendar", "linked_accounts", "tool", "agent", "business_unit",
-             "stop", "break_glass", "bypass", "second_look", "seeded_item", "evaluation_case"]  # fmt: skip
-    return [*nouns, "person", "group", "request", "audit_chain", "backup"] if site else nouns
+def event_kinds() -> list[str]:
+    """What an event can be about, by the first word of its name: all that has a lifecycle, and what else has a sentence."""
+    nouns = {model.lifecycle.noun.replace(" ", "_") for model in apps.get_models() if issubclass(model, Governed)}
+    return sorted(nouns | {event.partition(".")[0] for event in LINES})
 
 
 def neighbours(event: AuditEvent) -> tuple[AuditEvent | None, AuditEvent | None]:
