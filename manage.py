@@ -12,8 +12,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError
 
-    from config import postgres
+    from config import database, postgres
 
     try:
         if not NEEDS_NO_DATABASE & set(sys.argv[1:2]):
@@ -22,6 +23,11 @@ def main() -> None:
     except ImproperlyConfigured as problem:
         # The sentence says all there is to know; where it was raised helps nobody.
         sys.exit(str(problem))
+    except DatabaseError as problem:
+        said = database.in_a_sentence(problem)
+        if not said or "--traceback" in sys.argv:
+            raise
+        sys.exit(said)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,12 @@ LEAD = {
     "because": "What the conditions looked at",
     "comes_next": "What comes next",
 }
-SECOND = {"message": "What went wrong", "failure_class": "How it failed", "input": "What it was started with"}
+SECOND = {
+    "message": "What went wrong",
+    "took_effect": "What it did before that",
+    "failure_class": "How it failed",
+    "input": "What it was started with",
+}
 FOLDED = "steps"
 IN_A_SUMMARY = 3
 LONGEST_IN_A_SUMMARY = 40

@@ -128,6 +128,14 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     return page(request, full, "_refusal.html", context, status=refusal.status_code)
 
 
+def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form without the token of this sign-in, and the way back to where it stands.
+
+    Every tab that was open before somebody signed in again in another one holds such forms.
+    """
+    return render(request, "403_csrf.html", {"back": came_from(request)}, status=403)
+
+
 def csv_file(name: str, header: Iterable[str], lines: Iterable[Iterable[object]]) -> HttpResponse:
     """These rows to be kept under that name."""
     answer = HttpResponse(as_csv(header, lines), content_type="text/csv; charset=utf-8")

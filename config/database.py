@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from psycopg import ProgrammingError
+from django.db import DatabaseError, OperationalError
+from psycopg import ProgrammingError, errors
 from psycopg.conninfo import conninfo_to_dict
 
 _PLACES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
@@ -40,3 +41,21 @@ def settings_of(dsn: str, *, kept_seconds: int) -> dict[str, Any]:
             "options": options,
         },
     }
+
+
+def in_a_sentence(error: DatabaseError) -> str:
+    """What keeps a command from its work, and what to do about it; "" where that is a mistake of ours. Its first line only:
+    the others may quote what was to be stored.
+    """
+    cause, said = error.__cause__, str(error).strip().partition("\n")[0]
+    if isinstance(cause, (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)):
+        return (
+            f"The database is not as this code needs it ({said}). Run `manage.py migrate` as the owner of its tables."
+        )
+    if isinstance(cause, errors.InsufficientPrivilege):
+        return f"The database refuses it ({said}). Give its role the privileges anew that docs/production.md lists."
+    if isinstance(cause, errors.ReadOnlySqlTransaction):
+        return f"The database takes nothing in ({said}). Is it a standby? DATABASE_URL must lead to the primary."
+    if isinstance(error, OperationalError):
+        return f"The database did not do it: {said}. See that it runs, and that DATABASE_URL leads to it."
+    return ""

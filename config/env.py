@@ -52,7 +52,7 @@ def port(name: str, default: int) -> int:
 
 
 def log_level(name: str, default: str) -> str:
-    word = text(name, default)
+    word = text(name, default).upper()
     if word not in logging.getLevelNamesMapping():
         raise _wrong(name, "is no log level", f"{name}={default}")
     return word
@@ -72,9 +72,9 @@ def site(name: str, default: str) -> str:
 
 
 def noted(name: str, default: str) -> str:
-    """What `make run` has written down under that name in VAR_DIR, or `default` where it never ran."""
+    """What `make run` has written down under that name in VAR_DIR, or `default`: a full disk leaves an empty file."""
     path = var_dir() / name
-    return path.read_text().strip() if path.is_file() else default
+    return path.read_text().strip() if path.is_file() and path.stat().st_size else default
 
 
 def seconds(name: str, default: float) -> float:
@@ -132,10 +132,16 @@ def secret_key(path: Path) -> str:
 
 def kept_secret(path: Path) -> str:
     """A secret nobody has to choose: made up on first use, kept in `path`, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _write_once(path, secrets.token_urlsafe(48))
-    return path.read_text().strip()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(48))
+        return path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{path} can neither be read nor made ({error.strerror}). VAR_DIR must name a folder that belongs to the user "
+            "this process runs as, on a disk with room: VAR_DIR=/var/lib/holdpoint."
+        ) from None
 
 
 def var_dir() -> Path:
@@ -159,10 +165,10 @@ def _write_once(path: Path, value: str) -> None:
 def _read_secret(name: str, path: Path) -> str:
     try:
         value = path.read_text().strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ImproperlyConfigured(
             f"The environment variable {name}_FILE points to {path}, which cannot be read "
-            f"({error.strerror}). It must name a file that holds nothing but the secret, "
+            f"({getattr(error, 'strerror', 'it is not text')}). It must name a file that holds nothing but the secret, "
             f"readable by the user this process runs as."
         ) from None
     if not value:

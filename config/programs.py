@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,14 +61,20 @@ class Program:
         self._pause_seconds = min(self._pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
     def _relay(self, process: subprocess.Popen[str]) -> None:
+        """Until it ends, also where the log cannot be written: with nobody listening it would wait for ever at its next line."""
         assert process.stdout is not None
+        for line in process.stdout:
+            with suppress(OSError):
+                self._keep(line)
+            say(self.name, line.rstrip("\n"))
+
+    def _keep(self, line: str) -> None:
+        """Opened for each line, so that it is never longer than it may be, and a full disk keeps nothing back for later."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
             self.log.replace(self.log.with_suffix(".old.log"))
-        with self.log.open("a", buffering=1) as log:
-            for line in process.stdout:
-                log.write(line)
-                say(self.name, line.rstrip("\n"))
+        with self.log.open("a") as log:
+            log.write(line)
 
 
 def say(name: str, text: str) -> None:

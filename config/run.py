@@ -5,6 +5,7 @@ the systems the examples talk to, the worker and the web server. What dies is st
 honoured; an example's system is not started when its address (ERP_URL, say) is given.
 """
 
+import errno
 import fcntl
 import http.client
 import os
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -58,13 +59,18 @@ def main() -> int:
         return 0
     except (CannotStart, ImproperlyConfigured, PostgresError) as problem:
         print(problem, file=sys.stderr)
+    except OSError as problem:
+        print(
+            f"The site cannot keep its data: {problem}. {env.var_dir()} must be a folder of the user who starts it, on a disk "
+            "with room; VAR_DIR names another.",
+            file=sys.stderr,
+        )
     return 1
 
 
 def _run(follow: Callable[[int], None]) -> None:
     host, port = env.text("HOST", "127.0.0.1"), env.port("PORT", 8000)
-    if not _is_free(host, port):
-        raise CannotStart(f"Port {port} is taken by another program. Use another one: PORT={port + 80} make run")
+    _refuse_unless_free(host, port)
     (env.var_dir() / "port").write_text(str(port))
     server = _database()
     systems, addresses = _systems(port)
@@ -219,19 +225,32 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped
 
 
-def _is_free(host: str, port: int) -> bool:
+def _refuse_unless_free(host: str, port: int) -> None:
+    try:
+        _bind(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            other = port + 80 if port < 65_000 else port - 80
+            raise CannotStart(
+                f"Port {port} is taken by another program. Use another one: PORT={other} make run"
+            ) from None
+        raise CannotStart(
+            f"Nothing can listen at {host}, port {port}: {error.strerror}. HOST is an IPv4 address of this machine, and a port "
+            "below 1024 is for root: HOST=127.0.0.1 PORT=8080 make run"
+        ) from None
+
+
+def _bind(host: str, port: int) -> None:
+    """Raises OSError where a server could not listen there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
+        probe.bind((host, port))
 
 
 def _free_port_near(port: int) -> int:
-    """`port` if nobody has it, otherwise one the system chooses."""
-    if _is_free("127.0.0.1", port):
+    """`port` if there is one and nobody has it, otherwise one the system chooses."""
+    with suppress(OSError, OverflowError):
+        _bind("127.0.0.1", port)
         return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

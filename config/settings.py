@@ -18,6 +18,7 @@ DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS", "")
+CSRF_FAILURE_VIEW = "audit.web.form_too_old"
 ENVIRONMENT = env.text("ENVIRONMENT", "demo")
 
 # --- Applications ----------------------------------------------------------------------------------------------

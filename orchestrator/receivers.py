@@ -48,9 +48,11 @@ def charge_reading(request: ApprovalRequest, **_: Any) -> None:
     if seconds:
         agent, tool = request.agent, request.tool if request.is_call else ""
         action_id = request.subject_id if request.is_call else None
+        # Whoever asked for the call, as for all else that it costs.
+        whose = run_of(request.execution_id, request.unit_id)._replace(requester=request.requester)
         place = Place(
             unit_id=request.unit_id, execution_id=request.execution_id, action_id=action_id, agent=agent, tool=tool,
-            **run_of(request.execution_id, request.unit_id)._asdict(),
+            **whose._asdict(),
         )  # fmt: skip
         charge_review(seconds, place)
 

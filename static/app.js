@@ -19,11 +19,12 @@
     unsaid.push(text);
   }
 
-  function alarm(text, detail = "") {
+  function alarm(text, detail = "", ...remedies) {
     const close = element("button", "Close", { type: "button", className: "button" });
     close.onclick = () => { toast.replaceChildren(); };
     const toast = document.getElementById("alert");
-    toast.replaceChildren(element("p", text, { className: "strong" }), ...(detail ? [element("p", detail)] : []), close);
+    toast.replaceChildren(element("p", text, { className: "strong" }), ...(detail ? [element("p", detail)] : []), ...remedies, close);
+    remedies[0]?.focus();
   }
 
   const element = (name, text, properties = {}) => Object.assign(document.createElement(name), { textContent: text, ...properties });
@@ -118,6 +119,7 @@
     if (sending.has(form)) return refuse(event, "");
     if (whyLocked(pressed)) return refuse(event, whyLocked(pressed));
     if (form.getAttribute("method")?.toLowerCase() === "post" || form.matches("[hx-post]")) hold(form, pressed);
+    saveSent(form);
   }, true);
 
   // The browser may show a page again as it was left: nothing on it is being sent any more.
@@ -128,12 +130,14 @@
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   });
 
-  // --- Typed text outlives a sign-in --------------------------------------------------------------------------------
-  const draftKey = `draft ${location.pathname}`;
-  const typed = () => all("form[data-keep] :is(textarea, select, input:is([type=text], [type=number], [type=search], :not([type])):not([data-once]))");
+  // --- Typed text outlives a sign-in, a reload and a refusal: in this tab, for the same person ------------------------
+  const person = document.querySelector(".person .name")?.textContent ?? "";
+  const draftKey = `draft ${person} ${location.pathname}`;
+  const typed = () => all("form[data-keep] :is(textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [data-once]))");
+  const filled = () => typed().filter((field) => field.name && field.value).map((field) => [field.form.id, field.name, field.value]);
 
   function saveDrafts() {
-    const texts = typed().filter((field) => field.name && field.value).map((field) => [field.form.id, field.name, field.value]);
+    const texts = filled();
     if (texts.length) sessionStorage.setItem(draftKey, JSON.stringify(texts));
   }
 
@@ -150,6 +154,21 @@
       return !field;
     });
     if (texts.length > lost.length) say("What you had typed is back.");
+  }
+
+  // A form that loads a page is gone before its answer comes. Where that is a sign-in or a refusal, its text waits for it.
+  function saveSent(form) {
+    if (form.matches("[data-keep]:not([hx-post])")) sessionStorage.setItem("sent", JSON.stringify([draftKey, JSON.stringify(filled())]));
+  }
+
+  function keepSent() {
+    const sent = sessionStorage.getItem("sent");
+    sessionStorage.removeItem("sent");
+    const refused = document.querySelector("[data-keeps-text]");
+    if (!refused) return restoreDrafts();
+    if (sent) sessionStorage.setItem(...JSON.parse(sent));
+    const kept = Object.keys(sessionStorage).some((key) => key.startsWith("draft "));
+    for (const promise of all("[data-kept]", refused)) promise.hidden = !kept;
   }
 
   // --- Requests of htmx ---------------------------------------------------------------------------------------------
@@ -189,8 +208,14 @@
     const reason = new DOMParser().parseFromString(ctx.text, "text/html").querySelector("[data-refusal]");
     const reference = ctx.response.headers.get("X-Request-ID");
     const text = status >= 500 ? "Something went wrong on our side. Nothing was half done." : PLAIN[status] || "That did not work.";
-    alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`);
+    const detail = `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`;
+    alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, detail, ...(reason?.matches("[data-too-old]") ? [reload()] : []));
   });
+  function reload() {
+    const button = element("button", "Reload, keeping what you typed", { type: "button", className: "button primary" });
+    button.dataset.keepReload = "";
+    return button;
+  }
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
     if (ctx && !ctx.response && !isPoll(ctx)) alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
   });
@@ -255,6 +280,7 @@
     const opener = event.target.closest("[data-open]");
     if (opener) document.getElementById(opener.dataset.open).showModal();
     if (event.target.matches("dialog")) event.target.close();
+    if (event.target.closest("[data-keep-reload]")) { event.preventDefault(); saveDrafts(); location.reload(); }
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
@@ -309,5 +335,5 @@
   all(".nav [aria-current]").forEach((here) => here.scrollIntoView({ inline: "center", block: "nearest" }));
   edges();
   sayNewMessages();
-  restoreDrafts();
+  keepSent();
 })();

@@ -21,7 +21,7 @@ from typing import IO
 import psycopg
 import pytest
 
-from config import env, postgres
+from config import env, postgres, postgres_root
 from config.postgres import Server
 
 HERE = Path(__file__).resolve().parent.parent
@@ -65,7 +65,10 @@ def postgres_server(pytestconfig: pytest.Config) -> Server:
 
 @pytest.fixture(scope="session")
 def migrated(postgres_server: Server) -> str:
-    """The name of a database that all migrations were applied to, to be copied: one for each state of the code."""
+    """The name of a database that all migrations were applied to, to be copied: one for each state of the code.
+
+    Migrating takes a minute of a busy machine. It is done once, whatever the number of servers: the others read what it gave.
+    """
     name = f"migrated_{_state_of_the_code()}"
     with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as door:
         made = [row[0] for row in door.execute("SELECT datname FROM pg_database WHERE datname ^@ 'migrated_'")]
@@ -73,12 +76,30 @@ def migrated(postgres_server: Server) -> str:
             for old in made:
                 door.execute(f'DROP DATABASE "{old}" WITH (FORCE)')
             door.execute("CREATE DATABASE migrated_half")
-            environment = os.environ | {"DATABASE_URL": postgres_server.dsn("migrated_half")}
-            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(command, cwd=HERE, env=environment, check=True)
+            _fill(postgres_server.dsn("migrated_half"), ROOT / f"{name}.sql")
             # Whoever is killed before this leaves nothing that is taken for whole.
             door.execute(f'ALTER DATABASE migrated_half RENAME TO "{name}"')
     return name
+
+
+def _fill(dsn: str, dump: Path) -> None:
+    """Migrate this empty database, or read what the first of several sessions to do so has written down."""
+    with (ROOT / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if dump.exists():
+            _postgres("psql", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={dump}", dsn)
+            return
+        for old in ROOT.glob("migrated_*.sql*"):
+            old.unlink()
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=HERE, env=os.environ | {"DATABASE_URL": dsn}, check=True)
+        half = dump.with_suffix(".sql.half")
+        _postgres("pg_dump", f"--file={half}", dsn)
+        half.rename(dump)
+
+
+def _postgres(program: str, *arguments: str) -> None:
+    subprocess.run([postgres_root.programs() / program, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 def _state_of_the_code() -> str:

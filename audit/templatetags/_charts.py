@@ -51,7 +51,7 @@ class Mark:
 
 def marks(chart: Chart) -> list[Mark]:
     """Bar by bar, from the line outwards in the order of the series."""
-    above, below = _extent(chart)
+    above, below = extent(chart.series)
     scale = Decimal(HEIGHT) / ((above - below) or 1)
     names = ["".join(piece.text for piece in pieces(series.name)) for series in chart.series]
     found = []
@@ -70,12 +70,13 @@ def marks(chart: Chart) -> list[Mark]:
 
 
 def line_of_nought(chart: Chart) -> float:
-    above, below = _extent(chart)
+    above, below = extent(chart.series)
     return _short(above * Decimal(HEIGHT) / ((above - below) or 1)) if above - below else HEIGHT
 
 
-def _extent(chart: Chart) -> tuple[Decimal, Decimal]:
-    columns: Sequence[tuple[Cell, ...]] = list(zip(*(series.cells for series in chart.series), strict=True))
+def extent(drawn: Sequence[Series]) -> tuple[Decimal, Decimal]:
+    """How far the bars reach above nought and below it."""
+    columns: Sequence[tuple[Cell, ...]] = list(zip(*(series.cells for series in drawn), strict=True))
     above = max((sum(max(cell.amount, Decimal(0)) for cell in column) for column in columns), default=Decimal(0))
     below = min((sum(min(cell.amount, Decimal(0)) for cell in column) for column in columns), default=Decimal(0))
     return Decimal(above), Decimal(below)

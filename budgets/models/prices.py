@@ -7,7 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from audit.definitions import Definition, DefinitionStatus, definition_lifecycle
-from audit.lifecycle import Lifecycle
+from audit.lifecycle import Lifecycle, database_now
+from audit.refusals import Refusal
 
 PRICE = definition_lifecycle("price")
 RATES = ("input", "cached_input", "cache_write", "output", "batch_percent", "per_call", "per_hour")
@@ -73,6 +74,18 @@ class Price(Definition):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    def came_into_force(self) -> None:
+        """The version before ends at once. Raises Refusal where it holds now and this one does not yet: nothing would."""
+        now = database_now()
+        before = Price.objects.filter(name=self.name).exclude(activated_at=None).exclude(pk=self.pk)
+        for old in before.order_by("-version")[:1]:
+            if self.valid_from > now and old.valid_from <= now and (old.valid_until is None or old.valid_until > now):
+                raise Refusal(
+                    f"{old} would end at once, and until {self.valid_from:%Y-%m-%d %H:%M} UTC no price would be known.",
+                    remedy=f"Draft it under another name: {old} counts until the later one begins.",
+                    code="begins_later",
+                )
 
     @property
     def rates(self) -> dict[str, Any]:

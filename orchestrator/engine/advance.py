@@ -14,9 +14,9 @@ from orchestrator.engine.closing import end_letters
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
-from orchestrator.models import Execution, Step
+from orchestrator.models import Action, Execution, Step
 from orchestrator.statuses import ExecutionStatus, StepStatus
-from orchestrator.workflows.plan import Plan, plan
+from orchestrator.workflows.plan import FAILED, Plan, plan
 from orchestrator.workflows.spec import WorkflowSpec
 
 BUSY = {StepStatus.IN_PROGRESS, StepStatus.SCHEDULED, StepStatus.SYSTEM_ERROR}
@@ -58,12 +58,25 @@ def advance(execution: Execution, *, by: Actor) -> None:
         return
     view = _View(execution, {step.key: step for step in execution.steps.in_order()})
     spec = released(execution.release_id).spec
+    acted = _acted(view, spec)
     while True:
-        following = plan(spec, view.states, view.outputs, execution.input)
+        following = plan(spec, view.states, view.outputs, execution.input, acted=acted)
         if not _apply(view, following, by, spec):
             break
     _follow(view, following, by, spec)
     _end_letters(view, by, spec)
+
+
+def _acted(view: _View, spec: WorkflowSpec) -> set[str]:
+    """The failed steps that something would stand in for, and of whose calls some took effect."""
+    failed: dict[UUID | None, str] = {
+        step.pk: key for key, step in view.steps.items() if step.status in FAILED and spec.step(key).fallback
+    }
+    if not failed:
+        return set()
+    return {
+        failed[pk] for pk in Action.objects.took_effect().filter(step_id__in=failed).values_list("step_id", flat=True)
+    }
 
 
 def _apply(view: _View, following: Plan, by: Actor, spec: WorkflowSpec) -> bool:

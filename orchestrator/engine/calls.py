@@ -23,6 +23,7 @@ from orchestrator.engine import caps, probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt, wait_for_a_person
 from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.patched import asked_anew
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done, Outcome
@@ -30,12 +31,13 @@ from orchestrator.engine.runners import Failure as Failed
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
+from orchestrator.gate.budgeting import place_of
 from orchestrator.gate.limits import Limited
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import Outcome as Reported
-from orchestrator.gate.report import place_of, report
+from orchestrator.gate.report import report
 from orchestrator.models import Action
 from orchestrator.models.action import ENDED_UNUSED
 from orchestrator.runner.jobs import Used
@@ -121,6 +123,7 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     arguments, proposed = _as_edited(voided, tool, arguments)
     facts = facts_of(execution, segment.key)
     judged = judge(tool=tool, arguments=arguments, agent=agent, unit_id=execution.unit_id, facts=facts)
+    judged = asked_anew(segment, judged)
     pinned = segment.released.tools[tool]["version"]
     if judged.tool is not None and judged.tool.version != pinned:
         message = f"{tool} {pinned} of this release was replaced by {judged.tool.version}; publish the workflow again."
@@ -305,13 +308,13 @@ def _dispatch(segment: Segment, ticket: Ticket) -> CallOutcome:
     failpoints.hit("send.answered")
     _charge(segment, action, ran)
     failpoints.hit("send.charged")
-    outcome = _done(segment, ticket, contract, ran) if isinstance(ran, Done) else _not_done(ticket, ran)
+    outcome = _done(segment, ticket, contract, ran) if isinstance(ran, Done) else _not_done(segment, ticket, ran)
     failpoints.hit("send.reported")
     return outcome
 
 
-def _report(ticket: Ticket, outcome: Reported, **more: Any) -> None:
-    report(action_id=ticket.action.pk, fence=ticket.fence, outcome=outcome, by=ENGINE, **more)
+def _report(ticket: Ticket, outcome: Reported, **more: Any) -> Action:
+    return report(action_id=ticket.action.pk, fence=ticket.fence, outcome=outcome, by=ENGINE, **more)
 
 
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:
@@ -361,13 +364,14 @@ def _charge(segment: Segment, action: Action, ran: Outcome) -> None:
         budgets.charge(usage, place_of(action))
 
 
-def _not_done(ticket: Ticket, ran: Failed) -> CallOutcome:
+def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     """A declared failure says whether anything happened; for everything else a send may have happened: unknown."""
     action = ticket.action
     evidence = {"tool": action.tool, "action": str(action.pk), "detail": ran.detail, "logs": ran.logs[-2000:]}
     if ran.failure_class == "business" or (ran.failure_class == "policy" and ran.detail["nothing_was_sent"]):
-        _report(ticket, "business_error", message=ran.message, failure_class=ran.failure_class)
-        return Refused(ran.failure_class, ran.message)
+        told = _report(ticket, "business_error", message=ran.message, failure_class=ran.failure_class)
+        # What an earlier send did is still open: the handler is not told no, it could do the work in another way.
+        return wait_for_a_person(segment, told) if told.in_doubt else Refused(ran.failure_class, ran.message)
     if ran.failure_class == "system" or action.effect == "read":
         # Reading again does no harm, however the answer was lost.
         kind = "system" if ran.failure_class in {"unknown_outcome", "protocol"} else failure_class_of(ran)

@@ -114,7 +114,7 @@ def stand_ins(steps: Iterable[Step]) -> dict[UUID, Step]:
     if not named:
         return {}
     rows = Step.objects.filter(execution_id__in={pk for pk, _ in named}, key__in={key for _, key in named})
-    begun = rows.exclude(status=StepStatus.PENDING, due_at=None)
+    begun = rows.exclude(status=StepStatus.PENDING, due_at=None).exclude(status=StepStatus.SKIPPED)
     return {named[at]: step for step in begun if (at := (step.execution_id, step.key)) in named}
 
 

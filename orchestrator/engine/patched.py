@@ -1,9 +1,13 @@
-"""The input a person gave a step that had failed, instead of what the workflow gives it."""
+"""The input a person gave a step that had failed, instead of what the workflow gives it; and who is asked about it then."""
 
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.engine.segment import Segment
+from orchestrator.gate.propose import Judged
 from orchestrator.models import StepPatch
+from orchestrator.models.definition import Effect
+from orchestrator.workflows.spec import StepSpec
 
 
 def patched_input(segment: Segment) -> dict[str, Any] | None:
@@ -13,3 +17,28 @@ def patched_input(segment: Segment) -> dict[str, Any] | None:
     versions = StepPatch.objects.filter(step_id=segment.step_id).order_by("-number")
     found: dict[str, Any] | None = versions.values_list("after", flat=True).first()
     return found
+
+
+def asked_anew(segment: Segment, judged: Judged) -> Judged:
+    """Whoever let the execution go on had read what this step was to be given. With another input as many are asked again
+    about what it does, whatever its tool's tier; what only reads does nothing.
+    """
+    signed = _signed(segment)
+    if not signed or judged.tool is None or judged.tool.effect == Effect.READ or patched_input(segment) is None:
+        return judged
+    need, names = judged.requirement, " and ".join(step.key for step in signed)
+    why = f"People let it go on at {names} with the input it had then; that was patched since."
+    more = replace(
+        need,
+        required=max(need.required, 1, *(step.required for step in signed)),
+        reasons=(why, *need.reasons) if need.required else (why,),
+        checks=tuple(dict.fromkeys([*need.checks, *(check for step in signed for check in step.checks)])),
+    )
+    return replace(judged, requirement=more)
+
+
+def _signed(segment: Segment) -> list[StepSpec]:
+    """The `approve` steps above this one that people signed, and not only passed because no condition asked for them."""
+    spec, outputs = segment.released.spec, segment.outputs
+    above = [spec.step(key) for key in spec.ancestors(segment.key)]
+    return [step for step in above if step.kind == "approval" and outputs.get(step.key, {}).get("approved_by")]

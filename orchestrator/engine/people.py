@@ -1,5 +1,6 @@
 """Steps that people decide: `approve` steps, and failures the workflow routes to a human. The step is the subject."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from orchestrator.engine.outputs import promised
 from orchestrator.engine.released import Released, released
 from orchestrator.engine.retries import Failure
 from orchestrator.gate.duties import Duties, Given, duties_of_step, results_of_people
-from orchestrator.models import Execution, Step
+from orchestrator.models import Action, Execution, Step
 from orchestrator.workflows.binding import ROOTS, BindingError, bind
 from orchestrator.workflows.spec import StepSpec
 from orchestrator.workflows.templates import NoValue, say
@@ -115,24 +116,36 @@ def _given(one: Released, after: StepSpec, scope: dict[str, Any]) -> dict[str, A
 
 def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Failure) -> None:
     """Put a failed step in front of a person, who does it and gives its result; rejecting fails the step."""
+    done = _took_effect(step)
+    tools = " and ".join(sorted({one["tool"] for one in done}))
     _open(
         execution,
         step,
         required=1,
         title=f"Take over “{step.key}” of {execution.workflow}{_about(execution)}"[:200],
         effect="take over by hand",
-        reasons=[f"The step failed and the workflow routes its failures to a person: {failure.message[:300]}"],
+        reasons=[
+            *([f"Before it failed, {tools} took effect. Do not do that again: do what is left."] if done else []),
+            f"The step failed and the workflow routes its failures to a person: {failure.message[:300]}",
+        ],
         reversible="A person does this step and gives its result, with which the execution goes on; rejecting fails it.",
         result_schema=promised(released(execution.release_id), spec),
         facts={
             "failure_class": failure.failure_class,
             "message": failure.message,
+            **({"took_effect": done} if done else {}),
             # What a person needs to do the step themselves; of a step that failed before its input was kept, the whole.
             "input": execution.input if step.input is None else step.input,
             **_follows(execution, spec),
         },
         given=results_of_people(execution.pk),
     )
+
+
+def _took_effect(step: Step) -> list[dict[str, Any]]:
+    """What the step did before it failed: whoever does it by hand would do it a second time."""
+    done = Action.objects.took_effect().filter(step_id=step.pk).order_by("occurrence")
+    return [{"tool": one.tool, "with": json.loads(one.arguments), "gave": one.result} for one in done]
 
 
 def _duties(execution: Execution, given: list[Given]) -> Duties:

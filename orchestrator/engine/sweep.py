@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from approvals import bypasses, claims, clocks, draws, second_looks, sign_ins
@@ -32,12 +32,11 @@ from orchestrator.engine.settle import settle_lost
 from orchestrator.engine.stopped import go_on, going_on, release
 from orchestrator.gate import stopped as gate
 from orchestrator.gate.locks import lock_execution
-from orchestrator.gate.reconcile import mark_unknown
+from orchestrator.gate.reconcile import NOT_REPORTED, mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
+from orchestrator.models.action import LAST_WORD_WITHIN
 from orchestrator.statuses import EXECUTION, ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
 
-# How long a worker whose execution was ended may still come back with the answer to what it had sent.
-LAST_WORD_WITHIN = timedelta(hours=1)
 # Longer than it takes from reserving to the commit of what it was reserved for.
 IDLE_AFTER = timedelta(minutes=1)
 
@@ -200,9 +199,12 @@ def _advance(execution_id: Any) -> bool:
 
 
 def _orphaned_requests() -> Any:
-    """Requests of executions that ended meanwhile: nothing waits for their answer."""
+    """Requests of executions that ended meanwhile: nothing waits for their answer. A foreign agent waits for its own,
+    whatever became of the execution it names.
+    """
     ended = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
-    return ApprovalRequest.objects.undecided().filter(Exists(ended))
+    foreign = Action.objects.filter(pk=OuterRef("subject_id"), step_id=None)
+    return ApprovalRequest.objects.undecided().filter(Exists(ended), ~Exists(foreign))
 
 
 @transaction.atomic
@@ -213,11 +215,15 @@ def _withdraw(request_id: Any) -> bool:
 
 
 def _forgotten_sends() -> Any:
-    """Sent under an attempt that was ended from outside, and nobody has reported: whether it happened is a question."""
+    """Sent under an attempt that was ended from outside, or by a foreign agent, and nobody has reported: whether it
+    happened is a question. Of what only reads, it is none.
+    """
     ended = Attempt.objects.filter(pk=OuterRef("fence"), finished_at__lte=Now() - LAST_WORD_WITHIN)
-    return Action.objects.filter(Exists(ended), status=ActionStatus.REDEEMED)
+    foreign = Q(step_id=None, redeemed_at__lte=Now() - LAST_WORD_WITHIN) & ~Q(effect="read")
+    return Action.objects.filter(Exists(ended) | foreign, status=ActionStatus.REDEEMED)
 
 
 def _doubt(action_id: Any) -> int:
-    fence = Action.objects.values_list("fence", flat=True).get(pk=action_id)
-    return mark_unknown(fence=fence, by=ENGINE, why="its execution was ended, and no report came") if fence else 0
+    fence, step_id = Action.objects.values_list("fence", "step_id").get(pk=action_id)
+    why = "its execution was ended, and no report came" if step_id else NOT_REPORTED
+    return mark_unknown(fence=fence, by=ENGINE, why=why) if fence else 0

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from audit.actors import Actor
 from budgets import reserving
+from budgets.operations import Place
 from budgets.pricing import cost_of_tool_call
 from budgets.queries import is_shown
 from budgets.reserving import NOBODY, OverBudget, Spot, Whose, Worst, anything_is_budgeted
@@ -51,6 +52,22 @@ def spot_of(action: Action) -> Spot:
         agent=action.agent,
         requester=action.requester,
         execution_id=action.execution_id,
+        holder=action.fence,
+    )
+
+
+def place_of(action: Action) -> Place:
+    """Where the cost of a call belongs."""
+    run = run_of(action.execution_id, action.unit_id)
+    return Place(
+        unit_id=action.unit_id,
+        execution_id=action.execution_id,
+        action_id=action.pk,
+        agent=action.agent,
+        tool=action.tool,
+        workflow=run.workflow,
+        release=run.release,
+        requester=action.requester,
         holder=action.fence,
     )
 

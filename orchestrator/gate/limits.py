@@ -133,7 +133,7 @@ def _refuse_full(breaker: Breaker, action: Action) -> None:
     most = breaker.limit.at_once
     if most is None:
         return
-    rows = Action.objects.filter(status=ActionStatus.REDEEMED)
+    rows = Action.objects.under_way()
     if breaker.limit.unit_id:
         rows = rows.filter(unit_id__in=below(breaker.limit.unit_id))
     if breaker.limit.agent:

@@ -12,7 +12,9 @@ from audit import lifecycle
 from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
+from budgets.operations import charge_tool_call
 from orchestrator.gate.announce import announce
+from orchestrator.gate.budgeting import place_of
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.doubt import LOOKS, REMIND_AFTER_SECONDS, pause_seconds
 from orchestrator.gate.limits import observe
@@ -21,6 +23,7 @@ from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
 
 Happened = Literal["yes", "no", "partly", "unknown"]
+NOT_REPORTED = "its agent redeemed it, and no report came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,10 @@ def look_again_later(*, action_id: UUID, can_be_looked_up: bool, holder: UUID | 
 
 @transaction.atomic
 def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None) -> int:
-    """A worker died holding redeemed actions: whether they were sent is unknown until somebody looks."""
+    """A worker died holding redeemed actions: whether they were sent is unknown until somebody looks.
+
+    Nobody reports such a send any more, so what it costs by contract is charged here, as `report` does of an unknown outcome.
+    """
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
     for action in [_locked(pk, holder) for pk in redeemed]:
         move(
@@ -146,6 +152,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
             next_look_at=remind_after(),
         )
         observe(action)
+        charge_tool_call(place_of(action))
         announce(action)
     return len(redeemed)
 

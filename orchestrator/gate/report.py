@@ -15,11 +15,11 @@ from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.pricing import Usage
 from orchestrator.gate.announce import announce
-from orchestrator.gate.budgeting import release, run_of
+from orchestrator.gate.budgeting import place_of, release
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
-from orchestrator.gate.reconcile import remind_after
+from orchestrator.gate.reconcile import NOT_REPORTED, remind_after
 from orchestrator.models import Action, Execution
 from orchestrator.statuses import ActionStatus
 
@@ -52,9 +52,9 @@ def report(
     refuse_foreign(action, by)
     if action.step_id is not None and by.kind == "agent":
         raise Stale("This call belongs to a step that runs here: its worker reports it. Nothing was recorded.")
-    if action.status != ActionStatus.REDEEMED or action.fence != fence:
+    to = _ends_as(action, outcome, failure_class)
+    if action.fence != fence or not (action.status == ActionStatus.REDEEMED or _comes_late(action, to)):
         raise Stale(f"This fence no longer counts: the action is {action.status}. Nothing was recorded.")
-    to = _ends_as(action, outcome)
     is_open = to == ActionStatus.UNKNOWN
     move(
         action,
@@ -67,7 +67,7 @@ def report(
         message=message,
         finished_at=None if is_open else Now(),
         in_doubt=is_open and action.effect != "read",
-        **({"next_look_at": remind_after()} if is_open else {}),
+        next_look_at=remind_after() if is_open else None,
     )
     observe(action)
     if outcome == "success":
@@ -82,25 +82,22 @@ def report(
     return action
 
 
-def _ends_as(action: Action, outcome: Outcome) -> ActionStatus:
-    """That this send did nothing says nothing of an earlier one. Where the other side answers, it answers for its key."""
-    return ActionStatus.UNKNOWN if outcome == "system_error" and action.in_doubt else ENDS_AS[outcome]
+def _ends_as(action: Action, outcome: Outcome, failure_class: str) -> ActionStatus:
+    """That this send did nothing says nothing of an earlier one. Where the other side answers, it answers for its key;
+    a handler that was kept from reaching a stranger was answered by nobody.
+    """
+    did_nothing = outcome == "system_error" or failure_class == "policy"
+    earlier = action.in_doubt and action.status == ActionStatus.REDEEMED
+    return ActionStatus.UNKNOWN if did_nothing and earlier else ENDS_AS[outcome]
 
 
-def place_of(action: Action) -> budgets.Place:
-    """Where the cost of a call belongs."""
-    run = run_of(action.execution_id, action.unit_id)
-    return budgets.Place(
-        unit_id=action.unit_id,
-        execution_id=action.execution_id,
-        action_id=action.pk,
-        agent=action.agent,
-        tool=action.tool,
-        workflow=run.workflow,
-        release=run.release,
-        requester=action.requester,
-        holder=action.fence,
-    )
+def _comes_late(action: Action, to: ActionStatus) -> bool:
+    """Nobody heard of a foreign agent's send for so long that it counts as unknown, and now its word settles it.
+
+    What it reported itself stands: then people look.
+    """
+    forgotten = action.step_id is None and action.status == ActionStatus.UNKNOWN and action.message == NOT_REPORTED
+    return forgotten and to != ActionStatus.UNKNOWN
 
 
 def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: datetime | None) -> None:
@@ -120,6 +117,8 @@ def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: d
 
 
 def _trace_of(action: Action) -> UUID:
+    """Its execution's. A run of another system that it names has none here: then it stands alone."""
     if action.execution_id is None:
         return action.trace_id or action.pk
-    return Execution.objects.values_list("trace_id", flat=True).get(pk=action.execution_id)
+    ours = Execution.objects.filter(pk=action.execution_id).values_list("trace_id", flat=True).first()
+    return ours or action.pk

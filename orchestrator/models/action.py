@@ -1,5 +1,6 @@
 """A tool call as a proposal: exact bytes, digest, verdict, approval, key, outcome. Also the idempotency-key registry."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import models
@@ -14,6 +15,8 @@ from audit.lifecycle import Governed, Lifecycle
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import ACTION, ActionStatus
 
+# How long whoever carries a call out may take to say what came of it, where no lease tells that they are at it.
+LAST_WORD_WITHIN = timedelta(hours=1)
 # An action in one of these no longer stands for its place in the step: the next proposal there is a new action.
 ENDED_UNUSED = [ActionStatus.VOID, ActionStatus.WITHDRAWN]
 # A compensation that ended so took nothing back: another one may be proposed.
@@ -39,6 +42,15 @@ class ActionQuerySet(models.QuerySet["Action"]):
     def unknown(self) -> "ActionQuerySet":
         """Sent, and nobody knows whether it happened."""
         return self.filter(status=ActionStatus.UNKNOWN)
+
+    def took_effect(self) -> "ActionQuerySet":
+        """Known to have done something to the world, or said to have been done by a person."""
+        return self.filter(status__in=[ActionStatus.SUCCEEDED, ActionStatus.ANSWERED]).exclude(effect="read")
+
+    def under_way(self) -> "ActionQuerySet":
+        """Redeemed and not reported. What a foreign agent read and never told of is not under way for ever."""
+        forgotten = Q(step_id=None, effect="read", redeemed_at__lte=Now() - LAST_WORD_WITHIN)
+        return self.filter(status=ActionStatus.REDEEMED).exclude(forgotten)
 
     def sent_under_key_of(self, action: "Action") -> "ActionQuerySet":
         """Calls that went out to its tool under its business key, its own among them; none where it has no such key."""

@@ -187,6 +187,11 @@ class Step(Governed):
         return self.key
 
     @property
+    def is_over(self) -> bool:
+        """It is, or its execution: nothing more is done in it."""
+        return self.status in STEP.final or self.execution.is_final
+
+    @property
     def stream(self) -> str:
         return stream_of(self.execution_id)
 

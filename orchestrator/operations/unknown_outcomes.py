@@ -22,7 +22,7 @@ from orchestrator.gate.locks import lock_action
 from orchestrator.gate.reconcile import Happened
 from orchestrator.models import Action, OutcomeAnswer, OutcomeCode, OutcomeVerdict, Step, Tool
 from orchestrator.models.verdict import CODES
-from orchestrator.statuses import STEP, ActionStatus
+from orchestrator.statuses import ActionStatus
 
 MEANS: dict[str, Happened] = {
     OutcomeVerdict.HAPPENED: "yes",
@@ -73,8 +73,9 @@ def answer(*, action_id: UUID, said: Said, by: Actor) -> Action:
 
 
 def _waits_no_more(action: Action) -> bool:
-    """Its step is over (the execution was cancelled, or ran out of time): nothing will be sent again."""
-    return action.step_id is not None and Step.objects.filter(pk=action.step_id, status__in=STEP.final).exists()
+    """Its step is over, or its execution (cancelled, failed, out of time): nothing will be sent again."""
+    step = Step.objects.select_related("execution").filter(pk=action.step_id).first() if action.step_id else None
+    return step is not None and step.is_over
 
 
 def _refuse_unless_operator(action: Action, by: Actor) -> None:

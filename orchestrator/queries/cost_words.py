@@ -24,10 +24,10 @@ def signed(amount: Decimal, currency: str) -> str:
 
 
 def relative(before: Decimal, now: Decimal) -> str:
-    """`+41.0 %`; `new` of nothing."""
+    """`+41.0 %`; `new` of nothing. Of what was below nought, too, a plus says that it is more."""
     if not before:
         return "new" if now else ""
-    change = percentage(100 * (now - before) / before)
+    change = percentage(100 * (now - before) / abs(before))
     return change if now < before else f"+{change}"
 
 

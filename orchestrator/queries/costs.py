@@ -54,7 +54,7 @@ _COUNTED = ("input_tokens", "output_tokens", "lines", "unknown", "estimated")
 
 def _plain(amount: Decimal) -> str:
     whole, _, digits = f"{amount:f}".partition(".")
-    return f"{int(whole):,}.{digits.rstrip('0'):0<2}"
+    return f"{Decimal(whole):,}.{digits.rstrip('0'):0<2}"
 
 
 _SUMS = {

@@ -14,7 +14,7 @@ from audit.refusals import Forbidden, NotVisible
 from budgets.models import BusinessUnit
 from budgets.units import above, lineages
 from orchestrator.models import Action, Breaker, Step
-from orchestrator.statuses import ActionStatus, BreakerStatus, StepStatus
+from orchestrator.statuses import BreakerStatus, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _waiting(limit_ids: list[UUID], seen: frozenset[UUID]) -> dict[UUID, dict[st
 
 
 def _under_way(seen: frozenset[UUID]) -> list[dict[str, Any]]:
-    rows = Action.objects.filter(status=ActionStatus.REDEEMED, unit_id__in=seen)
+    rows = Action.objects.under_way().filter(unit_id__in=seen)
     found = list(rows.values("unit_id", "agent", "tool").annotate(number=Count("id")).order_by())
     places = lineages({row["unit_id"] for row in found})
     return [{**row, "places": [None, *places[row["unit_id"]]]} for row in found]

@@ -15,7 +15,7 @@ from orchestrator.gate.doubt import LOOKS, Doubt, doubt_of, needs_two, versions_
 from orchestrator.models import Action, OutcomeAnswer, OutcomeVerdict, Step
 from orchestrator.queries.actions import title
 from orchestrator.queries.work import units_to_choose
-from orchestrator.statuses import STEP, StepStatus
+from orchestrator.statuses import StepStatus
 
 OLDEST_FIRST = Keyset(("created_at", "id"))
 TRIED = {"action.redeemed": "sent", "action.reconciled": "looked up", "action.reminded": "reminded"}
@@ -86,13 +86,14 @@ class _Reading:
         self.versions = versions_of(action.tool for action in actions)
         self.tools = {(tool.name, tool.version): tool for tool in self.versions}
         steps = Step.objects.filter(pk__in=[action.step_id for action in actions if action.step_id])
+        steps = steps.select_related("execution").defer("execution__input", "execution__output")
         self.steps: dict[UUID | None, Step] = {step.pk: step for step in steps}
         self.tried, self.answers = _tried(ids), _answers(ids)
 
     def row(self, action: Action) -> DoubtRow:
         tool, answers = self.tools.get((action.tool, action.tool_version)), self.answers[action.pk]
         step = self.steps.get(action.step_id)
-        two = needs_two(action, self.versions) and (step is None or step.status not in STEP.final)
+        two = needs_two(action, self.versions) and (step is None or not step.is_over)
         following, due_at = following_of(action, step, answers, needs_two=two)
         kept = next((one.owner for one in reversed(answers) if one.owner), "")
         return DoubtRow(
@@ -134,15 +135,14 @@ def _by_itself(action: Action, step: Step | None) -> tuple[str, datetime | None]
     """What the engine does next about it, where anything is left to do without a person."""
     if step is None:
         return f"{_ASKED}; the agent learns of it. The next reminder:", action.next_look_at
+    if step.is_over:
+        return f"Its execution is over, so nothing is sent again. {_ASKED}. The next reminder:", action.next_look_at
     if step.status == StepStatus.SCHEDULED:
         return "The step's next attempt settles it: it looks before it sends. Due:", step.due_at
     if step.status == StepStatus.UNKNOWN_OUTCOME and action.looks < LOOKS:
         nth = f"look {action.looks + 1} of {LOOKS}"
         return f"The other system's books are asked again, {nth}, then a person is. Due:", action.next_look_at
-    over = f"Its execution is over, so nothing is sent again. {_ASKED}. The next reminder:"
-    elsewhere = (
-        over if step.status in STEP.final else "Its step waits for something else, and looks it up when it goes on."
-    )
+    elsewhere = "Its step waits for something else, and looks it up when it goes on."
     words = _WAITING_IN.get(StepStatus(step.status), elsewhere)
     return words, action.next_look_at if words.endswith(":") else None
 

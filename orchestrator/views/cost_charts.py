@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from audit.templatetags._charts import COLOURS, Cell, Chart, Series
+from audit.templatetags._charts import COLOURS, Cell, Chart, Series, extent
 from audit.templatetags._format import percentage
 from orchestrator.queries.cost_report import DIMENSIONS, NOUGHT, Span, Table, report
 from orchestrator.queries.cost_words import plain
@@ -54,7 +54,7 @@ def _chart(table: Table, span: Span, by: str, unit: str) -> Chart:
         sentence=_sentence(total, largest, names[order[0]] if by != "day" else "", table.currency),
         labels=[_day(day) for day in days],
         series=series,
-        highest=plain(max(total.values()), table.currency),
+        highest=plain(extent(series)[0], table.currency),
     )
 
 

@@ -2,10 +2,11 @@
 
 A step starts when everything it needs has ended well; skipped counts as well, unless all it needs was skipped. A step
 that fails for good holds up what depends on it and nothing else: what runs does not depend on which branch was faster.
+Nothing that could act stands in for a step that has acted before it failed.
 The execution ends when nothing can start and nothing is under way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,9 +38,14 @@ def plan(
     states: Mapping[str, str],
     outputs: Mapping[str, dict[str, Any]],
     input: Mapping[str, Any],
+    *,
+    acted: Collection[str] = (),
 ) -> Plan:
-    """What may start, what is skipped, and whether everything is over. Follows skips through in one go."""
-    draft = _Draft(spec, dict(states), outputs, input)
+    """What may start, what is skipped, and whether everything is over. Follows skips through in one go.
+
+    `acted` are the failed steps of whose calls some took effect.
+    """
+    draft = _Draft(spec, dict(states), outputs, input, acted)
     for key in spec.order:
         if draft.states[key] == PENDING:
             draft.decide(spec.step(key))
@@ -52,6 +58,7 @@ class _Draft:
     states: dict[str, str]
     outputs: Mapping[str, dict[str, Any]]
     input: Mapping[str, Any]
+    acted: Collection[str]
     ready: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -72,9 +79,9 @@ class _Draft:
             self._ask(step, step.when)
 
     def end_of(self, key: str) -> str:
-        """The status of a step, or of the fallback that stands in for it."""
+        """The status of a step, or of the fallback that stands in for it; one that was skipped does not."""
         status, fallback = self.states[key], self.spec.step(key).fallback
-        while status in FAILED and fallback is not None:
+        while status in FAILED and fallback is not None and self.states[fallback] != SKIPPED:
             status, fallback = self.states[fallback], self.spec.step(fallback).fallback
         return status
 
@@ -92,10 +99,19 @@ class _Draft:
         status = self.states[guarded]
         if status in FAILED and self.spec.step(guarded).fallback is None:
             self._skip(step, f"nothing stands in for {guarded}, where people decide")
+        elif status in FAILED and (acted := self._who_acted(step)):
+            self._skip(step, f"{acted} took effect before it failed: with {step.key} the work could be done twice")
         elif status in FAILED:
             self.ready.append(step.key)
         elif status in {SUCCESS, SKIPPED}:
             self._skip(step, f"{guarded} did not need it")
+
+    def _who_acted(self, step: StepSpec) -> str | None:
+        """Of the steps this one would stand in for, the one that has acted; no matter where this one cannot act at all."""
+        guarded = None if step.offline else step.stands_in_for
+        while guarded is not None and guarded not in self.acted:
+            guarded = self.spec.step(guarded).stands_in_for
+        return guarded
 
     def _ask(self, step: StepSpec, when: str) -> None:
         scope = scope_of(self.spec, step.key, self.input, self.outputs)

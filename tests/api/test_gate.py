@@ -1,16 +1,23 @@
 """A foreign agent's whole way through the gate: propose, wait, redeem, report; take back, undo."""
 
-from uuid import uuid4
+from decimal import Decimal
+from uuid import UUID, uuid4
 
 import pytest
 
+from approvals.models import ApprovalRequest
+from audit.models import Span
+from budgets.models import LedgerEntry, Price
+from orchestrator.engine.sweep import sweep
 from orchestrator.models import Action, Tool
 from orchestrator.operations.registry import import_agents
-from tests.api.conftest import IMPORTER, Caller, cancel_order, make_token, make_unit, signed_in, voice
+from tests import make
+from tests.api.conftest import IMPORTER, Caller, cancel_order, make_person, make_token, make_unit, signed_in, voice
 
 pytestmark = pytest.mark.django_db
 
 LOOK = {"tool": "orders.get", "arguments": {"order": "A1"}}
+RESTORE = {"tool": "orders.restore", "arguments": {"order": "A1"}}
 
 
 def decide(api, user, action, verdict="approve", **more):
@@ -181,6 +188,23 @@ class TestRedeemAndReport:
 
         assert (closed["status"], closed["error"]) == (status, {"class": failure, "message": "Order not found"})
 
+    def test_takes_its_times_where_it_names_a_run_of_another_system(self, api):
+        action = api.post("actions/", LOOK | {"execution": str(uuid4())})[1]
+        fence = api.post(f"actions/{action['id']}/redemptions/")[1]["fence"]
+
+        status, closed, _ = api.post(
+            f"actions/{action['id']}/outcomes/",
+            {
+                "fence": fence,
+                "outcome": "success",
+                "started_at": "2026-11-29T12:00:00Z",
+                "ended_at": "2026-11-29T12:00:02Z",
+            },
+        )
+
+        assert (status, closed["status"]) == (200, "succeeded")
+        assert Span.objects.get(parent_id=action["id"]).trace_id == UUID(action["id"])
+
     @pytest.mark.parametrize("cost", [0.1, 1, "-1", "1e3", "NaN", "0.12345678901", "9" * 11, "", " 1"])
     def test_takes_money_as_decimal_text_only(self, api, cost):
         action = api.post("actions/", LOOK)[1]
@@ -201,6 +225,82 @@ class TestRedeemAndReport:
 
         assert (first[0], first[1]["code"]) == (409, "tool_changed")
         assert Action.objects.get(pk=action["id"]).status == "void"
+
+
+class TestWhatIsNeverReported:
+    """An agent redeems a call, dies, and says nothing of it."""
+
+    def redeemed(self, api, call, seconds_ago=3_700):
+        action = api.post("actions/", call)[1]
+        fence = api.post(f"actions/{action['id']}/redemptions/")[1]["fence"]
+        make.later("orchestrator_action", "redeemed_at", action["id"], seconds_ago)
+        sweep()
+        return action["id"], fence
+
+    def test_is_unknown_after_an_hour_and_waits_for_a_person(self, api, world):
+        pk, _ = self.redeemed(api, RESTORE)
+        lane = signed_in(make_person("opal", world, "view", "operate")).get("unknown-outcomes/")[1]["results"]
+
+        assert [one["id"] for one in lane] == [pk]
+        assert "no report came" in api.get(f"actions/{pk}/")[1]["error"]["message"]
+
+    def test_is_under_way_before_the_hour_is_over(self, api):
+        pk, _ = self.redeemed(api, RESTORE, seconds_ago=3_000)
+
+        assert api.get(f"actions/{pk}/")[1]["status"] == "redeemed"
+
+    @pytest.mark.parametrize(
+        ("outcome", "status"), [("success", "succeeded"), ("business_error", "failed"), ("system_error", "failed")]
+    )
+    def test_is_settled_by_a_report_that_comes_late_with_what_it_cost(self, api, outcome, status):
+        pk, fence = self.redeemed(api, RESTORE)
+        usage = {"cost": "0.5", "currency": "USD"}
+        assert api.get(f"actions/{pk}/")[1]["status"] == "unknown"
+
+        late = api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": outcome, "usage": usage})
+
+        row = Action.objects.get(pk=pk)
+        assert (late[0], row.status, row.in_doubt, row.next_look_at) == (200, status, False, None)
+        assert LedgerEntry.objects.get(action_id=pk).amount == Decimal("0.5")
+        assert api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": outcome})[0] == 409
+
+    def test_costs_what_its_contract_says_once_when_the_report_comes_late(self, api):
+        make._activated(
+            Price(
+                name="restore",
+                kind="tool",
+                subject="orders.restore",
+                currency="EUR",
+                per_call=2,
+                valid_from="2020-01-01T00:00Z",
+            )
+        )
+        pk, fence = self.redeemed(api, RESTORE)
+
+        api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "success"})
+
+        assert [line.amount for line in LedgerEntry.objects.filter(action_id=pk)] == [2]
+
+    def test_stays_what_a_person_has_said_meanwhile(self, api, world):
+        pk, fence = self.redeemed(api, RESTORE)
+        opal = signed_in(make_person("opal", world, "view", "operate"))
+        said = {"verdict": "did_not", "code": "not_in_their_books", "note": "Looked it up"}
+        assert opal.post(f"actions/{pk}/answers/", said)[0] in (200, 201)
+
+        late = api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "success"})
+
+        assert (late[0], Action.objects.get(pk=pk).status) == (409, "granted")
+
+    def test_stays_unknown_where_the_agent_said_so_itself(self, api):
+        pk, fence = self.redeemed(api, RESTORE, seconds_ago=0)
+        api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "unknown"})
+
+        assert api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "success"})[0] == 409
+
+    def test_asks_nobody_about_a_read(self, api):
+        pk, _ = self.redeemed(api, LOOK)
+
+        assert api.get(f"actions/{pk}/")[1]["status"] == "redeemed"
 
 
 class TestDecisionsReachTheProposer:
@@ -224,6 +324,19 @@ class TestDecisionsReachTheProposer:
         assert rejected["approval"]["reason_code"] == "wrong_target"
         assert "Wrong account or recipient: That order is not theirs" in rejected["reasons"][-1]
         assert api.post(f"actions/{action['id']}/redemptions/")[1]["code"] == "action_rejected"
+
+
+class TestAboutAnExecutionThatIsOver:
+    def test_people_are_still_asked_and_their_answer_reaches_the_agent(self, db):
+        run = make.execution("succeeded")
+        poster = Caller(make_token("poster", "finance"))
+        call = {"tool": "erp.post_adjustment", "arguments": make.arguments(), "execution": str(run.pk)}
+        action = poster.post("actions/", call)[1]
+
+        sweep()
+        make.approved(ApprovalRequest.objects.get(pk=action["approval"]["id"]), make.person("gail", "view", "review"))
+
+        assert poster.get(f"actions/{action['id']}/")[1]["status"] == "granted"
 
 
 class TestWithdrawAndUndo:

@@ -8,12 +8,14 @@ import pytest
 from audit.canonical import digest
 from audit.definitions import activate, draft
 from audit.refusals import Refusal, Stale
+from orchestrator.engine.workshop import close_pool
 from orchestrator.gate import limits
 from orchestrator.models import Limit
 from orchestrator.operations import dead_letters, executions, patches
 from orchestrator.operations.by_hand import hand_in
 from orchestrator.operations.patches import NotPatchable, current_input
 from orchestrator.operations.undo_plan import plan_of
+from orchestrator.queries.unknown_outcomes import doubts_of
 from orchestrator.releases.undoing import undo_execution
 from tests import signing
 from tests import worlds as make
@@ -28,6 +30,12 @@ HANDLERS = (
 def take_back(arguments, context):
     headers = {"Idempotency-Key": context.idempotency_key}
     return context.http_json("POST", URL + "/effects", {"ref": "-" + arguments["ref"]}, headers=headers, timeout=1)
+
+
+def strays(arguments, context):
+    if context.attempt > 1:
+        return context.http_json("POST", "http://203.0.113.9/effects", arguments, timeout=1)
+    return send(arguments, context)
 """
 ).replace("timeout=1)", "timeout=30)")
 ONE = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: %d, backoff: 1s}}\n"
@@ -130,6 +138,30 @@ class TestASendThatWasNeverAnswered:
 
         assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
         assert [action.status for action in actions(execution)] == ["void", "succeeded"]
+
+    def test_is_unknown_still_when_the_next_one_was_kept_from_a_stranger(self, world, governed, provider):
+        listed = [provider.url.removeprefix("http://")]
+        straying = providers.tool("A", entry="handlers:strays", egress=listed, probe=None)
+        governed(TWO_WAYS, HANDLERS, tools=[straying, *providers.TOOLS[1:]])
+        provider.plan("drop")
+        execution = make.start(world, "outside")
+        make.work()
+        close_pool()  # The next send is another worker's, whose child has reached nobody yet.
+        drive(execution)
+
+        assert (statuses(execution), provider.effects) == ({"pay": "unknown_outcome", "pay2": "pending"}, ["by-wire"])
+        assert actions(execution)[0].in_doubt
+
+    def test_is_not_granted_again_where_another_branch_has_failed_for_good(self, world, rested):
+        steps = "  - send: {tool: send_b, ref: R-1, retry: {max_attempts: 1}}\n  - other: {tool: send_a, ref: R-2, needs: []}\n"
+        execution = rested(steps, "vanish", "refuse")
+        assert (execution.status, statuses(execution)["send"]) == ("failed", "dead_letter")
+        (row,) = doubts_of([actions(execution)[0]])
+        assert "nothing is sent again" in row.following
+
+        say(execution, world.ada, "did_not")
+
+        assert actions(execution)[0].status == "failed"
 
 
 class TestAnUndoThatWasNeverAnswered:

@@ -1,15 +1,18 @@
 """A critical step goes on without its model: a deterministic stand-in, offline, and marked as such everywhere."""
 
+import json
+
 import pytest
 from django.contrib.auth import get_user_model
 
 from orchestrator.engine.alerting import judge_all
+from orchestrator.operations import dead_letters
 from orchestrator.queries.trace_parts import parts_of
 from orchestrator.workflows.errors import WorkflowErrors
 from tests import trail
 from tests import worlds as make
 from tests.engine import provider as providers
-from tests.engine.driving import attempts, drive, statuses, step
+from tests.engine.driving import asked, attempts, drive, statuses, step
 from tests.pages.asking import browser_of
 
 HANDLERS = (
@@ -44,12 +47,24 @@ def opens_a_socket(input, context):
 
 def calls_a_tool(input, context):
     return context.call("fetch", {"ref": "R-1"})
+
+
+def pays_and_falls(input, context):
+    sent = context.call("send_a", {"ref": "by-agent"})
+    context.http_json("GET", URL + "/record?ref=R-1", timeout=5)
+    return sent
+
+
+def pays(input, context):
+    return context.call("send_a", {"ref": "by-stand-in"})
 """
 )
 AGENTS = [
     {"name": name, "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": f"handlers:{name}"}
-    for name in ("asks_a_model", "standard", "reaches_out", "opens_a_socket", "calls_a_tool")
-]
+    for name in (
+        "asks_a_model", "standard", "reaches_out", "opens_a_socket", "calls_a_tool", "pays_and_falls", "pays",
+    )
+]  # fmt: skip
 STEPS = """
   - draft: {agent: asks_a_model, on_error: plain, retry: {max_attempts: 2, backoff: 1s}}
   - plain: {agent: %s, offline: true}
@@ -118,3 +133,73 @@ class TestAnOfflineStep:
     def test_is_an_agents_step(self, governed):
         with pytest.raises(WorkflowErrors, match="offline"):
             governed("  - send: {tool: send_a, ref: R-1, offline: true}\n")
+
+
+class TestAStepThatActedBeforeItFailed:
+    """With what would stand in for it the work could be done twice."""
+
+    @pytest.fixture
+    def failed(self, world, governed, provider):
+        def run(steps, *deeds):
+            governed(steps, HANDLERS, agents=AGENTS)
+            provider.plan(*deeds)
+            execution = make.start(world, "outside")
+            drive(execution)
+            return execution
+
+        return run
+
+    def test_is_stood_in_for_by_nothing_that_could_act(self, failed, provider):
+        execution = failed(
+            """
+  - pay: {tool: send_a, ref: by-wire, non_empty: [ref], on_error: pay2}
+  - pay2: {tool: send_b, ref: by-cheque, on_error: pay3}
+  - pay3: {tool: send_c, ref: in-cash}
+  - book: {tool: send_a, ref: booked, needs: [pay]}
+""",
+            "empty",
+        )
+
+        assert provider.effects == ["by-wire"]
+        assert statuses(execution) == {"pay": "dead_letter", "pay2": "skipped", "pay3": "skipped", "book": "pending"}
+        assert "pay took effect before it failed" in step(execution, "pay2").why
+        assert (execution.status, execution.dead_letters.get().status) == ("dead_lettered", "open")
+
+    def test_goes_on_from_there_when_it_is_redriven(self, world, failed, provider):
+        execution = failed(
+            "  - pay: {agent: pays_and_falls, retry: {max_attempts: 1}, on_error: pay2}\n  - pay2: {agent: pays}\n",
+            "ok",
+            "down",
+        )
+        assert (execution.status, provider.effects) == ("dead_lettered", ["by-agent"])
+
+        dead_letters.requeue(letter_id=execution.dead_letters.get().pk, by=world.ada)
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["by-agent"])
+        assert step(execution, "pay").output == {"ref": "by-agent"}
+
+    def test_is_stood_in_for_by_what_can_do_nothing(self, failed, provider):
+        execution = failed(
+            """
+  - pay: {agent: pays_and_falls, retry: {max_attempts: 1}, on_error: plain}
+  - plain: {agent: standard, offline: true, on_error: pay2}
+  - pay2: {agent: pays}
+""",
+            "ok",
+            "down",
+        )
+
+        assert (execution.status, provider.effects) == ("succeeded", ["by-agent"])
+        assert statuses(execution) == {"pay": "dead_letter", "plain": "success", "pay2": "skipped"}
+
+    def test_says_so_to_the_person_who_does_the_rest_by_hand(self, failed):
+        execution = failed(
+            "  - pay: {agent: pays_and_falls, retry: {max_attempts: 1}, on_error: route_to_human}\n", "ok", "down"
+        )
+
+        request = asked(execution)
+        assert request.reasons[0] == "Before it failed, send_a took effect. Do not do that again: do what is left."
+        assert json.loads(request.snapshot)["arguments"]["took_effect"] == [
+            {"tool": "send_a", "with": {"ref": "by-agent"}, "gave": {"ref": "by-agent"}}
+        ]

@@ -103,6 +103,13 @@ class TestCallsAtOnce:
 
         assert sent(world)[0].status == "redeemed"
 
+    def test_are_let_out_where_an_agent_read_and_never_told(self, world):
+        limit(at_once=1, tool="look")
+        action, _ = sent(world)
+        past(action, "redeemed_at", 3_700)
+
+        assert sent(world)[0].status == "redeemed"
+
     def test_never_get_the_same_last_place_twice(self, world):
         limit(at_once=2)
         calls = [asked(world).pk for _ in range(6)]

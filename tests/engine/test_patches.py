@@ -12,7 +12,7 @@ from orchestrator.models import Action, StepPatch
 from orchestrator.operations import patches
 from orchestrator.operations.patches import NotPatchable, current_input
 from tests import worlds as make
-from tests.engine.driving import actions, approve, drive
+from tests.engine.driving import actions, approve, asked, drive
 
 SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 1}}\n"
 
@@ -128,3 +128,42 @@ class TestWhoPatched:
         assert asked.duties[world.grace.key] == "edited the input of this step"
         with pytest.raises(Refusal):
             approve(asked, world.grace)
+
+
+class TestAnInputThatPeopleHadRead:
+    STEPS = """
+  - pay_it: {required: 2, checks: [The account is the vendor's]}
+  - pay: {tool: send_a, ref: R-1, retry: {max_attempts: 1}}
+"""
+
+    def signed(self, world, governed, provider, steps=STEPS):
+        governed(steps)
+        provider.plan("down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        for by in (world.grace, world.linus) if steps == self.STEPS else ():
+            approve(asked(execution), by)
+        drive(execution)
+        return execution
+
+    def test_is_read_again_by_as_many_once_it_is_another(self, world, governed, provider):
+        execution = self.signed(world, governed, provider)
+        patch(execution.dead_letters.get(), world.ada, {"ref": "R-2"})
+        drive(execution)
+
+        request = asked(execution)
+        assert (provider.effects, request.required, request.checks) == ([], 2, ["The account is the vendor's"])
+        assert "patched since" in request.reasons[0]
+        approve(request, world.grace)
+        approve(request, world.linus)
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-2"])
+
+    def test_is_not_asked_about_where_no_condition_had_asked_for_them(self, world, governed, provider):
+        steps = self.STEPS.replace("required: 2, checks: [The account is the vendor's]", "human_if: ['1 > 2']")
+        execution = self.signed(world, governed, provider, steps)
+        patch(execution.dead_letters.get(), world.ada, {"ref": "R-2"})
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-2"])

@@ -2,8 +2,10 @@
 
 import pytest
 
+from budgets.models import LedgerEntry, Price
 from orchestrator.operations import unknown_outcomes
 from orchestrator.operations.unknown_outcomes import Said
+from tests import make as more
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import actions, attempts, die_after_sending, drive, statuses, step
@@ -198,6 +200,21 @@ class TestAWorkerThatDiedAfterSending:
 
         assert statuses(execution) == {"send": "unknown_outcome"}
         assert provider.sends == []
+
+    def test_costs_what_the_contract_says_once(self, world, governed, provider):
+        more._activated(
+            Price(
+                name="send", kind="tool", subject="send_b", currency="EUR", per_call=2, valid_from="2020-01-01T00:00Z"
+            )
+        )
+        execution = started(world, governed, "b")
+        die_after_sending(world, execution, "send_b")
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+
+        drive(execution)
+
+        assert execution.status == "succeeded"
+        assert [line.amount for line in LedgerEntry.objects.filter(execution_id=execution.pk)] == [2]
 
     def test_does_not_bother_a_person_with_a_read(self, world, governed, provider):
         governed("  - send: {tool: fetch, ref: R-1}\n")

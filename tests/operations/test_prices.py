@@ -7,18 +7,21 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import Error, transaction
 from django.db.models import Sum
 
 from approvals import operations as approvals
 from audit.ids import new_id
+from audit.lifecycle import database_now
 from audit.models import AuditEvent
-from audit.refusals import Invalid
+from audit.refusals import Invalid, Refusal
 from budgets import catalogue
 from budgets.models import Budget, BudgetWindow, LedgerEntry, Price
 from budgets.operations import Place, charge, charge_review, charge_tool_call, correct, import_call
 from budgets.pricing import UNCACHED, Usage, cost_of_call
 from budgets.reserving import anything_is_budgeted
+from orchestrator.operations import corrections
 from orchestrator.queries.costs import cost_of
 from tests import make
 from tests.signing import voice
@@ -98,6 +101,27 @@ class TestAContractPrice:
         moments = [NOW - timedelta(days=days) for days in (91, 60, 30, -30)]
 
         assert [cost(unit, at=moment).amount for moment in moments] == [None, Decimal(1), Decimal(2), Decimal(3)]
+
+    def test_that_holds_is_not_ended_by_a_version_that_begins_later(self, unit):
+        """It would be retired at once, and until the other one begins what is used would cost nobody knows what."""
+        now = database_now()
+        price("house", input=1, output=0)
+
+        with pytest.raises(Refusal, match="no price would be known") as refused:
+            price("house", version=2, input=2, output=0, valid_from=now + timedelta(days=9))
+        price("house-next", input=2, output=0, valid_from=now + timedelta(days=9))
+
+        assert "under another name" in refused.value.remedy
+        assert [cost(unit, at=now + timedelta(days=days)).amount for days in (0, 10)] == [Decimal(1), Decimal(2)]
+
+    def test_that_has_not_begun_or_is_over_is_followed_by_one_that_begins_later(self, unit):
+        soon, now = timedelta(days=9), database_now()
+        price("next", input=1, output=0, valid_from=now + soon)
+        price("next", version=2, input=2, output=0, valid_from=now + soon)
+        price("over", "other", valid_until=NOW)
+        price("over", "other", version=2, valid_from=now + soon)
+
+        assert cost(unit, at=now + 2 * soon).amount == Decimal(2)
 
     def test_of_the_provider_stands_before_one_for_whichever(self, unit):
         price("any", input=9, output=0)
@@ -233,6 +257,25 @@ class TestOtherCosts:
         request.refresh_from_db()
         line = LedgerEntry.objects.filter(kind="review").first()
         assert (request.status, line and line.seconds) == ("approved", charged)
+
+    def test_of_a_reading_count_for_whoever_asked_for_the_call_and_so_does_a_correction(self, unit, looks_at_once):
+        price("reviewers", "", kind="review", per_hour=36)
+        make.policy(condition="", required=1)
+        request, grace = make.request(of=unit), make.actor(make.person("grace", "view", "review", of=unit))
+        make._activated(Budget(name="asker", measure="money", currency="EUR", limit=500, requester=request.requester))
+        anything_is_budgeted.again()
+        approvals.approve(request_id=request.pk, by=grace, voice=voice(request, by=grace, viewed={"seconds": 300}))
+        spent = BudgetWindow.objects.get(budget="asker").spent
+        fiona = make.person("fiona", "view", of=unit)
+        fiona.user_permissions.add(Permission.objects.get(codename="add_ledgerentry"))
+
+        corrections.correct(
+            line_id=LedgerEntry.objects.get().pk,
+            wanted=corrections.Wanted(to=Decimal(1), why="the page was left open"),
+            by=make.actor(fiona),
+        )
+
+        assert (spent, BudgetWindow.objects.get(budget="asker").spent) == (3, 1)
 
 
 class TestTheLedger:

@@ -11,13 +11,24 @@ from django.urls import reverse
 from audit.lifecycle import database_now
 from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
-from budgets.operations import Place, import_call
+from budgets.operations import Place, correct, import_call
 from budgets.pricing import Usage
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, DeadLetter
 from orchestrator.queries import actions
 from orchestrator.queries.costs import cost_of
 from tests import make
+
+
+def test_a_total_below_nought_keeps_its_sign(unit, ada, as_ada):
+    """Of a day on which nothing but a correction was written."""
+    usage, place = Usage(cost=Decimal("0.75"), currency="USD"), Place(unit_id=unit.pk, agent="poster")
+    line = import_call(usage, place, at=database_now() - timedelta(days=3))
+    correct(line, to=Decimal("0.25"), why="the invoice", by=make.actor(ada))
+
+    page = as_ada.get(reverse("actions"), {"since": "24"}).content.decode()
+
+    assert "<strong>-0.50 USD</strong>" in page
 
 
 class TestTotals:

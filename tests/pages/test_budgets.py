@@ -129,3 +129,14 @@ class TestTheSheetAndTheApi:
         assert Decimal(row["limit"]) == Decimal(found["limit"]) == 10
         assert row["state"] == found["state"] == "At risk"
         assert (int(row["unknown costs"]), found["unknown"]) == (1, 1)
+
+    def test_tell_as_many_tokens_as_may_be_counted(self, unit, as_vera):
+        make._activated(Budget(name="tokens", unit_id=unit.pk, measure="tokens", limit=3 * 10**12))
+        anything_is_budgeted.again()
+        charge(Usage(model="m", input_tokens=10**12), Place(unit_id=unit.pk))
+        reserve(Spot(unit_id=unit.pk, holder=new_id()), Worst(tokens=10**12))
+
+        (found,) = as_vera.get("/api/v1/budgets/").json()["results"]
+
+        figures = [Decimal(found[name]) for name in ("limit", "spent", "reserved")]
+        assert figures == [3 * 10**12, 10**12, 10**12]

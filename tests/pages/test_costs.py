@@ -274,6 +274,15 @@ class TestTheChart:
         assert "USD 31.65 in 3 days; most on" in page
         assert "; m10 is 10.4 % of it." in page
 
+    def test_is_as_high_as_it_says_where_something_hangs_below_the_line(self, unit, as_vera, kay):
+        line = spend(unit, "10.00")
+        correct(line, to=Decimal(4), why="The invoice", by=make.actor(kay))
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        (chart,) = as_vera.get(f"{reverse('costs')}?by=kind&then=&since={yesterday}").context["charts"]
+
+        assert chart.drawn.highest == "10.00"
+        assert ": 4.00" in chart.drawn.sentence
+
     def test_is_left_out_for_one_day_and_for_very_many(self, unit, as_vera, spent):
         assert as_vera.get(f"{reverse('costs')}?since=2020-01-01").context["charts"] == []
         today = datetime.now(UTC).date()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.queries.cost_parts import PARTS, OnRecord, Rates, Side, Spent, change
-from orchestrator.queries.cost_words import sentence
+from orchestrator.queries.cost_words import relative, sentence
 
 # How long a busy machine takes says nothing about what is tested.
 amounts = st.decimals(min_value=0, max_value=10**9, places=10)
@@ -174,3 +174,8 @@ class TestAChangeWithoutAnEqual:
         told = sentence(change(TestOnlyTheReasonThatThereWas.before, now), "USD")
         assert told.startswith("USD 2.00 less: 4.00 because reviewers spent 0 ms instead of 1 min 00 s")
         assert "; 3.00 more because 1,000 tokens of small" in told
+
+
+def test_a_plus_says_more_also_of_what_was_below_nought():
+    told = [relative(Decimal(before), Decimal(now)) for before, now in ((10, 15), (-10, 5), (-10, -5), (-10, -20))]
+    assert told == ["+50.0 %", "+150.0 %", "+50.0 %", "\u2212100.0 %"]

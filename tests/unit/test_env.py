@@ -49,6 +49,55 @@ class TestABadSetting:
         assert done.stderr.count("\n") == 1
 
 
+class TestAnswersInASentence:
+    """Whatever is wrong with the installation, and whoever asks: no traceback, and what to do about it."""
+
+    @pytest.mark.parametrize(
+        ("environment", "said"),
+        [
+            ({"SECRET_KEY_FILE": sys.executable}, f"SECRET_KEY_FILE points to {sys.executable}, which cannot be read"),
+            ({"VAR_DIR": "/dev/null/var"}, "/dev/null/var/secret_key can neither be read nor made (Not a directory)."),
+            ({}, "The database did not do it: connection failed: "),
+        ],
+    )
+    def test_by_every_command(self, tmp_path: Path, environment: dict[str, str], said: str) -> None:
+        nobody = {"VAR_DIR": str(tmp_path), "DATABASE_URL": "postgresql://127.0.0.1:1/x", "SECRET_KEY": ""}
+
+        done = run("manage.py", "report_backup", "all of it", **nobody | environment)
+
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize(
+        ("environment", "said"),
+        [
+            ({"HOST": "203.0.113.7"}, "Nothing can listen at 203.0.113.7, port 8000: Cannot assign requested address."),
+            ({"HOST": "::1"}, "Nothing can listen at ::1, port 8000: "),
+            (
+                {"VAR_DIR": "/dev/null/var"},
+                "The site cannot keep its data: [Errno 20] Not a directory: '/dev/null/var'.",
+            ),
+        ],
+    )
+    def test_by_make_run(self, tmp_path: Path, environment: dict[str, str], said: str) -> None:
+        done = run("-m", "config.run", **{"VAR_DIR": str(tmp_path), "PORT": "8000"} | environment)
+
+        assert done.returncode == 1
+        assert done.stderr.startswith(said)
+        assert done.stderr.count("\n") == 1
+
+    def test_also_where_a_full_disk_kept_the_port_from_being_noted(self, tmp_path: Path) -> None:
+        (tmp_path / "port").write_text("")
+
+        done = run("-c", "from config import settings; print(settings.SITE_URL)", VAR_DIR=str(tmp_path), PORT="")
+
+        assert done.stdout == "http://localhost:8000\n"
+
+    def test_takes_a_log_level_in_small_letters(self, tmp_path: Path) -> None:
+        assert run("manage.py", "help", VAR_DIR=str(tmp_path), LOG_LEVEL="debug").returncode == 0
+
+
 class TestHttps:
     ASK = (
         "from config import settings as s; print(s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS, s.SESSION_COOKIE_SECURE)"

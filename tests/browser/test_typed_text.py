@@ -1,0 +1,116 @@
+"""What somebody typed is there again after a sign-in, and after a form that was not taken."""
+
+from approvals.models import Stop
+from tests import make
+
+WHY = "postings are doubled"
+
+
+def filled_in(page):
+    page.goto("/stops/new/")
+    page.check("#stop-form [name=what][value=unit]")
+    page.select_option("#stop-form [name=unit]", index=1)
+    page.fill("#stop-form [name=reason]", WHY)
+
+
+def reason_on(page):
+    page.wait_for_selector("#stop-form")
+    return page.input_value("#stop-form [name=reason]")
+
+
+def send(page):
+    page.click("#stop-form button[type=submit]")
+
+
+def reject(page):
+    page.check("#decision_verdict_reject")
+    page.select_option("#decision_reason_code", "other")
+
+
+def sign_in(page, username):
+    page.wait_for_selector("#id_username")
+    page.fill("#id_username", username)
+    page.fill("#id_password", make.PASSWORD)
+    page.click("main button[type=submit]")
+    page.wait_for_selector("header.bar")
+
+
+class TestAFormThatLoadsAPage:
+    def test_is_filled_again_after_the_sign_in(self, people, opened):
+        person = opened("ada")
+        filled_in(person.page)
+        person.context.clear_cookies(name="sessionid")
+
+        send(person.page)
+        person.page.wait_for_selector("text=Text you had typed is kept.")
+        sign_in(person.page, "ada")
+
+        assert reason_on(person.page) == WHY
+
+    def test_is_empty_for_somebody_else_who_signs_in_there(self, people, opened):
+        person = opened("ada")
+        filled_in(person.page)
+        person.context.clear_cookies(name="sessionid")
+
+        send(person.page)
+        sign_in(person.page, "max")
+
+        assert reason_on(person.page) == ""
+
+    def test_is_empty_again_once_it_was_taken(self, people, opened):
+        page = opened("ada").page
+        filled_in(page)
+        send(page)
+        page.wait_for_url(f"**{Stop.objects.get().get_absolute_url()}")
+
+        page.goto("/stops/new/")
+
+        assert reason_on(page) == ""
+
+    def test_from_before_a_sign_in_elsewhere_is_opened_again_with_its_text(self, people, opened):
+        person = opened("ada")
+        filled_in(person.page)
+        another_tab = person.context.new_page()
+        another_tab.goto("/login/")
+        sign_in(another_tab, "ada")
+
+        send(person.page)
+        person.page.wait_for_selector("text=What you had typed is in it.")
+        person.problems.clear()  # the browser itself logs a 403 as a failed load
+        person.page.click("text=Open the form again")
+
+        assert reason_on(person.page) == WHY
+        assert not Stop.objects.exists()
+
+
+class TestAFormThatStaysOnItsPage:
+    def test_from_before_a_sign_in_elsewhere_offers_to_reload_with_its_text(self, people, opened):
+        request = make.request("48.20", by=make.actor(people))
+        person = opened("grace")
+        person.page.goto(request.get_absolute_url())
+        reject(person.page)
+        person.page.fill("#decision_note", WHY)
+        another_tab = person.context.new_page()
+        another_tab.goto("/login/")
+        sign_in(another_tab, "grace")
+
+        person.page.keyboard.press("Control+Enter")
+        person.page.wait_for_selector("#alert button:focus:has-text('Reload, keeping what you typed')")
+        person.problems.clear()  # the browser itself logs a 403 as a failed load
+        with person.page.expect_navigation():
+            person.page.keyboard.press("Enter")
+
+        assert person.page.input_value("#decision_note") == WHY
+        reject(person.page)
+        person.page.click("text=Record decision")
+        person.page.wait_for_selector("text=You rejected this")
+
+
+def test_a_sign_in_page_says_who_is_signed_in_already_and_leads_on(people, opened):
+    page = opened("ada").page
+    page.goto("/login/?next=/stops/")
+
+    page.wait_for_selector("text=You are signed in as ada")
+    page.click("text=Go on")
+
+    page.wait_for_url("**/stops/")
