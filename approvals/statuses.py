@@ -179,19 +179,3 @@ EVALUATION_CASE = Lifecycle(
     },
     initial={EvaluationCaseStatus.CANDIDATE},
 )
-
-LIFECYCLES = (
-    POLICY,
-    GROUP,
-    CALENDAR,
-    ACCOUNTS,
-    REQUEST,
-    BULK,
-    ESCALATION_LEVEL,
-    STOP,
-    BREAK_GLASS,
-    BYPASS,
-    SECOND_LOOK,
-    SEEDED_ITEM,
-    EVALUATION_CASE,
-)

@@ -30,7 +30,10 @@ SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", 
 WAITS = [("", "Any"), *((status.value, word.capitalize()) for status, word in WAITING_FOR.items())]
 TIERS = ["informational", "customer_facing", "financial"]
 VERDICTS = ["allow", "hold", "deny"]
-FAILURES = ["system", "timeout", "unknown_outcome", "lost", "empty_result", "budget", "policy", "determinism", "bug"]
+FAILURES = [
+    "system", "timeout", "unknown_outcome", "lost", "empty_result", "output_schema", "budget", "policy", "determinism",
+    "bug",
+]  # fmt: skip
 
 
 def _words(domain: str, values: list[str]) -> list[tuple[str, str]]:

@@ -250,6 +250,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "determinism": Pill("Replay diverged", "critical", "swap"),
         "fallback": Pill("Fallback", "wait", "swap"),
         "empty_result": Pill("Empty result", "danger", "dash"),
+        "output_schema": Pill("Does not fit its schema", "danger", "warning"),
         "bug": Pill("Handler bug", "danger", "warning"),
     },
     "budget": {

@@ -387,8 +387,8 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
         # What an earlier send did is still open: the handler is not told no, it could do the work in another way.
         return wait_for_a_person(segment, told) if told.in_doubt else Refused(ran.failure_class, ran.message)
     if ran.failure_class == "system" or action.effect == "read":
-        kind = failure_class_of(ran)
-        kind = "system" if kind in {"unknown_outcome", "protocol"} else kind
+        # Reading again does no harm, however the answer was lost.
+        kind = "system" if ran.failure_class in {"unknown_outcome", "protocol"} else failure_class_of(ran)
         _report(ticket, "system_error", message=ran.message, failure_class=kind)
         return Failure(kind, ran.message, evidence)
     _report(ticket, "unknown", message=ran.message)

@@ -55,10 +55,9 @@ def discard(letter: DeadLetter, *, by: Actor, code: str, why: str) -> DeadLetter
 
 
 def _withdraw_requests(execution_id: UUID, by: Actor, why: str) -> None:
-    """Requests are locked before the execution: the same order in which a decision takes them."""
-    for subject in ApprovalRequest.objects.filter(execution_id=execution_id, status__in=LIVE_REQUESTS).values_list(
-        "subject_id", flat=True
-    ):
+    """Requests are locked before the execution, as a decision takes them, and one after the other as everybody takes several."""
+    live = ApprovalRequest.objects.filter(execution_id=execution_id, status__in=LIVE_REQUESTS).order_by("pk")
+    for subject in live.values_list("subject_id", flat=True):
         approvals.withdraw(subject_id=subject, by=by, why=why)
 
 

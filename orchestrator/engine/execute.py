@@ -227,7 +227,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if stopped:
         return _unwrap(stopped[0])
     if isinstance(ran, Parked):
-        raise _Fails(Failure("protocol", "the run was parked without a call"))
+        raise _Fails(Failure("bug", "the run was parked without a call"))
     if not isinstance(ran, Done):
         raise _Fails(Failure(failure_class_of(ran), ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
     return _checked(segment, contract, ran.result, made)

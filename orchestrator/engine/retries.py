@@ -1,12 +1,10 @@
 """Where a retry is decided: the only place. Pure; the dice are an argument, and time is added by the database."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
+from orchestrator.workflows.retry_fields import RETRIABLE
 from orchestrator.workflows.spec import RetrySpec
-
-# Terminal by meaning: trying the same thing again cannot help, or must not happen.
-PERMANENT: Final = frozenset({"business", "policy", "determinism", "bug", "output_schema", "budget"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class GiveUp:
 
 def decide(*, policy: RetrySpec, tries: int, failure: Failure, jitter: float) -> RetryAfter | GiveUp:
     """`tries` counts claims so far, crashes included, because a claim is counted when it is made. `jitter` is 0..1."""
-    if failure.failure_class in PERMANENT:
+    if failure.failure_class not in RETRIABLE:
         return GiveUp(f"{failure.failure_class.replace('_', ' ')} failures are not retried")
     rule = policy.for_class(failure.failure_class)
     if tries >= rule.max_attempts:

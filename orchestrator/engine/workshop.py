@@ -70,11 +70,15 @@ def run_agent(segment: Segment, contract: dict[str, Any], input: dict[str, Any],
     return outcome
 
 
+# What only a runner tells apart. The same handler given the same would answer the same again.
+_IN_WORDS_OF_THE_ENGINE = {"crash": "lost", "too_large": "bug", "protocol": "bug"}
+
+
 def failure_class_of(ran: Failure) -> str:
     """What a run failed of, in the words by which retries are decided and people are alerted."""
     if ran.failure_class == "system" and "timed_out" in ran.detail:
         return "timeout"
-    return "lost" if ran.failure_class == "crash" else ran.failure_class
+    return _IN_WORDS_OF_THE_ENGINE.get(ran.failure_class, ran.failure_class)
 
 
 def _without_calls(outcome: Outcome) -> Done | Failure:

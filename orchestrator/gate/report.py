@@ -55,7 +55,7 @@ def report(
     to = _ends_as(action, outcome, failure_class)
     if action.fence != fence or not (action.status == ActionStatus.REDEEMED or _comes_late(action, to)):
         raise Stale(f"This fence no longer counts: the action is {action.status}. Nothing was recorded.")
-    is_open = to == ActionStatus.UNKNOWN
+    is_open, is_late = to == ActionStatus.UNKNOWN, action.status == ActionStatus.UNKNOWN
     move(
         action,
         to=to,
@@ -74,7 +74,9 @@ def report(
         mark_undone(action, by=by)
     if started_at is not None or ended_at is not None:
         _span(action, outcome, started_at, ended_at)
-    budgets.charge_tool_call(place_of(action))
+    # A late word tells of a send whose price was charged when it was given up.
+    if not is_late:
+        budgets.charge_tool_call(place_of(action))
     if usage is not None:
         budgets.charge(usage, place_of(action))
     release(action, ran=True)

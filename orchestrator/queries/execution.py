@@ -15,6 +15,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.models import AuditEvent, AuditStream
 from audit.queries import Story, visible_or_refuse
+from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import title_of, undo_sentence
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, Tool
@@ -35,7 +36,6 @@ PRESENT = (
     StepStatus.IN_PROGRESS,
 )
 SHOWN_ACTIONS = 100
-WORDS = {"succeeded": "Done", "dead_lettered": "Dead-lettered"}
 SMOOTH = {ActionStatus.SUCCEEDED, ActionStatus.UNDONE}
 
 
@@ -222,9 +222,10 @@ class _Reading:
         """Where it was, is, and (while it lives) will be, from the audit trail."""
         moved = AuditEvent.objects.filter(stream=self.execution.stream, object_id=self.execution.pk).order_by("seq")
         rows = told_once([(event.after, event.at) for event in moved if event.after])[-8:]
-        past = [State(_word(after), "past", at) for after, at in rows[:-1]]
+        past = [State(pill("execution", after).word, "past", at) for after, at in rows[:-1]]
         last = rows[-1] if rows else (self.execution.status, self.execution.created_at)
-        states = [*past, State(_word(last[0]), "current", last[1], _tone(last[0]))]
+        now = pill("execution", last[0])
+        states = [*past, State(now.word, "current", last[1], now.tone)]
         return (
             states
             if self.execution.is_final or last[0] == ExecutionStatus.DEAD_LETTERED
@@ -334,21 +335,6 @@ def covered(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
         whole += max(ended - max(begun, reached), timedelta())
         reached = max(reached, ended)
     return whole
-
-
-def _word(status: str) -> str:
-    return WORDS.get(status, status.replace("_", " ").capitalize())
-
-
-def _tone(status: str) -> str:
-    return {
-        ExecutionStatus.RUNNING: "progress",
-        ExecutionStatus.WAITING: "wait",
-        ExecutionStatus.SUCCEEDED: "ok",
-        ExecutionStatus.FAILED: "danger",
-        ExecutionStatus.TIMED_OUT: "danger",
-        ExecutionStatus.DEAD_LETTERED: "critical",
-    }.get(ExecutionStatus(status), "neutral")
 
 
 def _short(span: timedelta) -> str:

@@ -23,7 +23,7 @@ from orchestrator.queries.alerts import for_the_role
 from orchestrator.queries.executions import ExecutionRow, rows_of
 
 SHORTEST_TAIL = 6
-PREFIXES = {"EXE": 0, "APR": 1, "ACT": 2, "DL": 3}
+PREFIXES = {"EXE", "APR", "ACT", "DL"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from orchestrator.workflows.fields import Reader, duration, mapping, number, who
 from orchestrator.workflows.spec import RetryRule, RetrySpec
 from orchestrator.workflows.tree import Node, Text
 
+# Of every other failure trying the same thing again cannot help, or must not happen.
 RETRIABLE: Final = ("system", "timeout", "empty_result", "lost", "unknown_outcome")
 NEVER_RETRIED: Final = ("business", "policy", "determinism", "bug", "output_schema", "budget")
 

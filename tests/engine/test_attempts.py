@@ -47,16 +47,18 @@ def work(input, context):
     if deed == "die":
         print("about to die")
         os._exit(9)
+    if deed == "tell too much":
+        return {"text": "x" * 2_000_000}
     time.sleep(30)
 """
 ANY = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
         "input_schema": {"type": "object", "properties": {"deed": {}}}}]  # fmt: skip
 
 
-def poisoned(world, publish, attempts, step="agent: clerk"):
+def poisoned(world, publish, attempts, step="agent: clerk", **input):
     retry = f"retry: {{max_attempts: {attempts}, backoff: 1s}}"
     publish(f"workflow: poison\nversion: 1.0.0\nsteps:\n  - run: {{{step}, {retry}}}\n", POISON, agents=ANY)
-    return make.start(world, "poison")
+    return make.start(world, "poison", **input)
 
 
 class TestAPoisonStep:
@@ -92,6 +94,14 @@ class TestAPoisonStep:
 
         assert attempts(execution, "run") == [("failed", "lost")] * 2
         assert "exit code 7" in execution.dead_letters.get().message
+
+    def test_whose_result_is_too_large_is_a_bug_and_is_not_tried_again(self, world, publish):
+        execution = poisoned(world, publish, 3, deed="tell too much")
+
+        drive(execution)
+
+        assert attempts(execution, "run") == [("failed", "bug")]
+        assert "1000000" in execution.dead_letters.get().message.replace(",", "")
 
 
 def drive_timers_only():

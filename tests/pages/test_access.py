@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from budgets.models import Budget
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from tests import make
@@ -131,6 +132,15 @@ class TestAuditList:
 
         assert b"request.refused" in as_kay.get(reverse("audit")).content
         assert b"request.refused" not in as_vera.get(reverse("audit")).content
+
+    def test_can_be_narrowed_to_budgets(self, things, unit, as_kay):
+        make._activated(Budget(name="runs", unit_id=unit.pk, measure="runs", limit=9))
+
+        page = as_kay.get(reverse("audit"), {"kind": "budget"}).content.decode()
+
+        assert "Activated a budget" in page
+        assert "Drafted a budget" in page
+        assert "The execution was started" not in page
 
     def test_links_to_one_entry_with_its_place_in_the_chain(self, things, as_kay):
         page = as_kay.get(reverse("audit"), {"kind": "execution"}).content.decode()

@@ -35,6 +35,15 @@ class TestSelectedStep:
         assert '<h2 id="step-title">look</h2>' in page_of(as_ada, make.execution("failed"), step="look")
 
 
+class TestTheLineOfStates:
+    def test_says_a_state_in_the_words_of_its_badge(self, unit, as_ada):
+        page = page_of(as_ada, make.execution("dead_lettered"))
+        line = page.split('class="state-line"')[1].split("</ol>")[0]
+
+        assert "Dead-lettered" in line
+        assert 'data-tone="critical" aria-current="step"' in line
+
+
 class TestStory:
     """The failure story of every ungoverned system, not happening."""
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 
-from approvals.statuses import LIFECYCLES as OF_APPROVALS
+from audit.lifecycle import Governed
 from audit.models import AuditEvent
 from audit.presenters import LINES, tell
 from orchestrator.queries.story import condensed
-from orchestrator.statuses import LIFECYCLES as OF_ORCHESTRATOR
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STEP = UUID(int=1)
@@ -18,7 +18,7 @@ SILENT = {"attempt.running"}
 EVENTS = sorted(
     {
         f"{lifecycle.noun.replace(' ', '_')}.{status}"
-        for lifecycle in (*OF_APPROVALS, *OF_ORCHESTRATOR)
+        for lifecycle in [model.lifecycle for model in apps.get_models() if issubclass(model, Governed)]
         for status in [*lifecycle.initial, *(after for edges in lifecycle.edges.values() for after in edges)]
     }
     - SILENT
