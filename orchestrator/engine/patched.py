@@ -20,25 +20,25 @@ def patched_input(segment: Segment) -> dict[str, Any] | None:
 
 
 def asked_anew(segment: Segment, judged: Judged) -> Judged:
-    """Whoever let the execution go on had read what this step was to be given. With another input as many are asked again
-    about what it does, whatever its tool's tier; what only reads does nothing.
+    """Whoever let the execution go on had read what this step was to be given, and where nobody was asked, the conditions had.
+    With another input as many are asked about what it does, whatever its tool's tier; what only reads does nothing.
     """
-    signed = _signed(segment)
-    if not signed or judged.tool is None or judged.tool.effect == Effect.READ or patched_input(segment) is None:
+    passed = _passed(segment)
+    if not passed or judged.tool is None or judged.tool.effect == Effect.READ or patched_input(segment) is None:
         return judged
-    need, names = judged.requirement, " and ".join(step.key for step in signed)
-    why = f"People let it go on at {names} with the input it had then; that was patched since."
+    need, names = judged.requirement, " and ".join(step.key for step in passed)
+    why = f"It was let go on at {names} with the input it had then, which was patched since."
     more = replace(
         need,
-        required=max(need.required, 1, *(step.required for step in signed)),
+        required=max(need.required, 1, *(step.required for step in passed)),
         reasons=(why, *need.reasons) if need.required else (why,),
-        checks=tuple(dict.fromkeys([*need.checks, *(check for step in signed for check in step.checks)])),
+        checks=tuple(dict.fromkeys([*need.checks, *(check for step in passed for check in step.checks)])),
     )
     return replace(judged, requirement=more)
 
 
-def _signed(segment: Segment) -> list[StepSpec]:
-    """The `approve` steps above this one that people signed, and not only passed because no condition asked for them."""
+def _passed(segment: Segment) -> list[StepSpec]:
+    """The `approve` steps above this one."""
     spec, outputs = segment.released.spec, segment.outputs
     above = [spec.step(key) for key in spec.ancestors(segment.key)]
-    return [step for step in above if step.kind == "approval" and outputs.get(step.key, {}).get("approved_by")]
+    return [step for step in above if step.kind == "approval" and step.key in outputs]

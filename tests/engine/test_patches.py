@@ -160,9 +160,16 @@ class TestAnInputThatPeopleHadRead:
 
         assert (execution.status, provider.effects) == ("succeeded", ["R-2"])
 
-    def test_is_not_asked_about_where_no_condition_had_asked_for_them(self, world, governed, provider):
+    def test_is_read_by_somebody_where_the_conditions_had_let_the_old_one_pass(self, world, governed, provider):
         steps = self.STEPS.replace("required: 2, checks: [The account is the vendor's]", "human_if: ['1 > 2']")
         execution = self.signed(world, governed, provider, steps)
+        patch(execution.dead_letters.get(), world.ada, {"ref": "R-2"})
+        drive(execution)
+
+        assert (asked(execution).required, provider.effects) == (1, [])
+
+    def test_is_none_where_nobody_was_to_be_asked(self, world, governed, provider):
+        execution = self.signed(world, governed, provider, SEND)
         patch(execution.dead_letters.get(), world.ada, {"ref": "R-2"})
         drive(execution)
 
