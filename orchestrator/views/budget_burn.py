@@ -9,11 +9,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from audit.templatetags._burn import Ahead, Burn, Level, Step
+from audit.templatetags._format import money
 from audit.web import actor_of, crumbs, csv_file
 from budgets.burning import Burnt, Threshold, burnt
 from orchestrator.queries.cost_forecast import Forecast, forecast
 
-CENT = Decimal("0.01")
 # Further away than this nobody plans, and a date would only look exact.
 FARTHEST_DAYS = 366
 
@@ -28,6 +28,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "budgets": [found.standing],
         "burn": _burn(found, ahead),
         "forecast": ahead,
+        "a_day": _round(ahead.a_day) if ahead else "",
         "last": _day(found.last) if found.last else "",
         "reaches": _reaches(found, ahead),
         "crumbs": crumbs("Budgets", "budgets", found.standing.budget.name),
@@ -104,7 +105,8 @@ def _plain(amount: Decimal) -> str:
 
 
 def _round(amount: Decimal) -> str:
-    return f"{amount.quantize(CENT):,f}"
+    """As money reads: what is less than a cent by its digits, never as nothing."""
+    return money(amount, "").shown
 
 
 def _day(day: date) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from audit import scope
 from audit.templatetags._format import UNKNOWN, duration, money, percentage
 from audit.web import actor_of, csv_file
+from budgets.money import PLACES
 from budgets.units import below
 from orchestrator.forms import LevelsForm, midnight
 from orchestrator.health.level_rows import EXACT_UP_TO
@@ -213,10 +214,14 @@ def _plain(level: Level) -> list[object]:
     found: list[object] = []
     for column in COLUMNS:
         value = column.value(level)
-        found.append(round(value, 4) if isinstance(value, float) else value)
+        found.append(_number(value, PLACES if column.behind == "priced" else 4))
         if column.sample:
             found.append(level.counts[column.sample])
     return found
+
+
+def _number(value: Value, places: int) -> object:
+    return Decimal(f"{value:.{places}f}") if isinstance(value, float) else value
 
 
 def _cell(column: Column, level: Level, place: Place) -> Cell:

@@ -89,6 +89,13 @@ class TestThePage:
         # On the last day nothing is left to be said.
         assert said == (left > 0)
 
+    def test_names_a_burn_rate_of_less_than_a_cent(self, unit, as_vera):
+        budget(unit, measure="money", currency="USD", limit=10, window="year")
+        charge(Usage(model="m", cost=Decimal("0.08"), currency="USD"), Place(unit_id=unit.pk))
+        spread("models", *[Decimal("0.004")] * 20)
+
+        assert "Burn rate about 0.004000 USD a day" in page(as_vera)
+
     @pytest.mark.parametrize(("limit", "days"), [(2_450, 5), (2_400, 4), (2_001, 1)])
     def test_says_when_the_limit_is_reached_at_this_rate(self, unit, as_vera, limit, days):
         budget(unit, limit=limit)

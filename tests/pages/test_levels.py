@@ -57,6 +57,8 @@ class TestThePage:
         assert "at least 99.95 %" in page
         assert "USD 0.0025 to USD 0.004" in page
         assert page.count("USD 0.00032") == 3
+        rows = csv.DictReader(io.StringIO(text_of(as_ada.get(reverse("levels_csv"), {"unit": str(unit.pk)}))))
+        assert {row["cost_usd"] for row in rows} == {"0.00032"}
 
     @pytest.mark.parametrize(
         ("percent", "reads"),
