@@ -149,9 +149,8 @@
 
   function restoreDrafts() {
     const texts = JSON.parse(sessionStorage.getItem(draftKey) || "[]");
-    sessionStorage.removeItem(draftKey);
     const lost = texts.filter(([form, name, value]) => {
-      const field = typed().find((one) => one.form.id === form && one.name === name);
+      const field = placeOf(form, name);
       if (field && field.value !== value) {
         field.value = value;
         const fold = field.closest("details");
@@ -159,7 +158,22 @@
       }
       return !field;
     });
-    if (texts.length > lost.length) say("What you had typed is back.");
+    if (texts.length === lost.length) return; // its form may come back
+    sessionStorage.removeItem(draftKey);
+    say("What you had typed is back.");
+  }
+
+  // What others do may take a form away under the hands of somebody who types in it.
+  const placeOf = (form, name) => typed().find((one) => one.form.id === form && one.name === name);
+  const written = () => typed().filter((field) => field.matches("textarea, input") && field.value.trim() && field.value !== field.defaultValue)
+    .map((field) => [field.form.id, field.name, field.value]);
+
+  function tellTakenAway(texts) {
+    const gone = texts.filter(([form, name]) => !placeOf(form, name));
+    if (!gone.length) return restoreDrafts();
+    sessionStorage.setItem(draftKey, JSON.stringify(gone));
+    const words = gone.map((text) => `“${text[2]}”`).join(" ");
+    alarm("This changed while you were typing, and the form is gone.", `What you had typed was not sent: ${words}. If the form comes back, it is in it.`);
   }
 
   // A form that loads a page is gone before its answer comes. Where that is a sign-in or a refusal, its text waits for it.
@@ -246,7 +260,9 @@
 
   // --- Focus: a control that disappears hands it to what took its place -----------------------------------------------
   let held = null;
+  let typing = [];
   document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
+    typing = isPoll(ctx) ? written() : [];
     const active = document.activeElement;
     const row = active?.closest("[data-row]");
     const place = row ? all("[data-row]", row.parentElement).indexOf(row) : -1;
@@ -256,6 +272,7 @@
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     tick();
     sayNewMessages();
+    if (isPoll(ctx)) tellTakenAway(typing);
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
     const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
     if (fault) return focusOn(fault);

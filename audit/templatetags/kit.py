@@ -333,16 +333,17 @@ def narrows(form: BaseForm) -> bool:
 
 
 @register.inclusion_tag("parts/_form_errors.html")
-def form_errors(form: BaseForm, *, beside: bool = False) -> dict[str, object]:
+def form_errors(form: BaseForm, *, beside: bool = False, outcome: str = "Nothing was recorded.") -> dict[str, object]:
     """The error summary on top of a form; takes focus after a 422.
 
     In a form that says every fault `beside` its field, a single one is said there alone, and the field takes the focus.
+    Where a wrong try is recorded, the `outcome` says what did not happen.
     """
     faulty = [bound for bound in form.visible_fields() if bound.errors]
     if beside and len(faulty) == 1 and len(form.errors) == 1:
         faulty[0].field.widget.attrs["autofocus"] = True
         return {}
-    return {"form": form, "fields": faulty, "general": form.non_field_errors()}
+    return {"form": form, "fields": faulty, "general": form.non_field_errors(), "outcome": outcome}
 
 
 # --- Helpers ---------------------------------------------------------------------------------------------------

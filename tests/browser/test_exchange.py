@@ -58,6 +58,25 @@ class TestAQuestion:
         assert person.page.input_value("#questionform_question") == "my careful question"
         assert not Remark.objects.exists()
 
+    def test_takes_no_note_from_a_colleague_who_is_writing_one(self, request_of_one, opened):
+        writer, asker, operator = opened("grace").page, opened("linus").page, opened("ada").page
+        writer.goto(request_of_one.get_absolute_url())
+        writer.fill("#decision_note", "the invoice is another one")
+        asker.goto(request_of_one.get_absolute_url())
+        unfold(asker, "question")
+        asker.fill("#questionform_question", "Which invoice?")
+        asker.click("#question-form button")
+
+        writer.wait_for_selector("#alert:has-text('the invoice is another one')", timeout=25_000)
+        assert writer.locator("#decision-form").count() == 0
+        operator.goto(request_of_one.get_absolute_url())
+        operator.fill("#replyform_reply", "88213")
+        operator.click("#reply-form button")
+
+        writer.wait_for_selector("#decision_note", timeout=25_000)
+        writer.wait_for_selector("#status:has-text('What you had typed is back.')", state="attached")
+        assert writer.input_value("#decision_note") == "the invoice is another one"
+
     def test_stays_where_it_is_when_the_connection_is_lost(self, request_of_one, opened):
         person = opened("grace")
         person.page.goto(request_of_one.get_absolute_url())

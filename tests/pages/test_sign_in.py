@@ -41,6 +41,12 @@ class TestSignIn:
         assert [event.event for event in told] == ["person.sign_in_failed", "person.signed_in"]
         assert "wrong wrong" not in "".join(event.why + event.data for event in told)
 
+    def test_that_fails_says_so_and_not_that_nothing_was_recorded(self, grace, client):
+        page = client.post(reverse("login"), {"username": "grace", "password": "wrong wrong"}).content.decode()
+
+        assert "You are not signed in." in page
+        assert "Nothing was recorded" not in page
+
 
 class TestRefusal:
     def test_is_recorded_with_the_pattern_of_the_address_and_never_its_content(self, as_vera):
