@@ -56,6 +56,9 @@ def in_a_sentence(error: DatabaseError) -> str:
         return f"The database refuses it ({said}). Give its role the privileges anew that docs/production.md lists."
     if isinstance(cause, errors.ReadOnlySqlTransaction):
         return f"The database takes nothing in ({said}). Is it a standby? DATABASE_URL must lead to the primary."
-    if isinstance(error, OperationalError):
-        return f"The database did not do it: {said}. See that it runs, and that DATABASE_URL leads to it."
-    return ""
+    if not isinstance(error, OperationalError):
+        return ""
+    # It answered: a lock that others held, a time-out, a full disk.
+    if getattr(cause, "sqlstate", None):
+        return f"The database did not do it: {said}. Nothing was half done: try again, and if it stays so, see its log."
+    return f"The database did not answer: {said}. See that it runs, and that DATABASE_URL leads to it."
