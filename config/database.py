@@ -12,7 +12,12 @@ from audit.away import first_line
 _PLACES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 # A forgotten transaction must never hold a lease or a budget row for minutes.
 # Only the hot statements are prepared; planning one anew costs as much as running it.
-_SESSION = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s -c plan_cache_mode=force_generic_plan"
+# The last three are what every server does until somebody tells it, or our role, otherwise: guarded writes count on the
+# isolation, and dates in any other style cannot be read.
+_SESSION = (
+    "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s -c plan_cache_mode=force_generic_plan "
+    r"-c default_transaction_isolation=read\ committed -c datestyle=ISO -c intervalstyle=postgres"
+)
 
 
 def settings_of(dsn: str, *, kept_seconds: int) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What an operator writes into DATABASE_URL reaches PostgreSQL's own client, whole."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
@@ -72,3 +74,27 @@ def test_what_keeps_a_command_from_its_work_is_a_sentence_with_a_remedy(statemen
     assert said in told
     assert bool(told) == bool(said)
     assert "\n" not in told
+
+
+@pytest.mark.django_db(transaction=True)
+def test_works_on_a_server_that_was_told_to_write_dates_and_isolate_otherwise():
+    """By its configuration, or as a setting of the database or the role, which weighs more."""
+    told = {
+        "datestyle": "'SQL, DMY'",
+        "intervalstyle": "'sql_standard'",
+        "default_transaction_isolation": "'serializable'",
+    }
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    other = connection.copy()
+    with connection.cursor() as cursor:
+        try:
+            for setting, value in told.items():
+                cursor.execute(f"ALTER DATABASE {name} SET {setting} = {value}")
+            with other.cursor() as fresh:
+                fresh.execute("SELECT now(), interval '1 day 2 hours', current_setting('transaction_isolation')")
+                now, interval, isolation = fresh.fetchone()
+        finally:
+            other.close()
+            cursor.execute(f"ALTER DATABASE {name} RESET ALL")
+
+    assert (type(now), interval, isolation) == (datetime, timedelta(days=1, hours=2), "read committed")
