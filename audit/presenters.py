@@ -110,6 +110,7 @@ LINES: dict[str, Line] = {
     "step.skipped": Line("Step {name} was not needed", "neutral", "skip"),
     "alert.timeout": Line("Alert: {name} ran into its time limit", "danger", "clock-cross"),
     "alert.unknown_outcome": Line("Alert: {name} was sent, and no answer came", "danger", "question"),
+    "alert.cannot_start": Line("Alert: {name} could not be started by the worker that took it", "danger", "warning"),
     "alert.fallback": Line("Fallback: {name} stands in for {stands_in_for}, which failed for good", "wait", "swap"),
     "raised_alert.open": Line("Raised: {title}", "danger", "flag"),
     "raised_alert.open<resolved": Line("Raised again: {title}", "danger", "loop"),

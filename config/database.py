@@ -12,7 +12,12 @@ from audit.away import first_line
 _PLACES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 # A forgotten transaction must never hold a lease or a budget row for minutes.
 # Only the hot statements are prepared; planning one anew costs as much as running it.
-_SESSION = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s -c plan_cache_mode=force_generic_plan"
+# The last three are what every server does until somebody tells it, or our role, otherwise: guarded writes count on the
+# isolation, and dates in any other style cannot be read.
+_SESSION = (
+    "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s -c plan_cache_mode=force_generic_plan "
+    r"-c default_transaction_isolation=read\ committed -c datestyle=ISO -c intervalstyle=postgres"
+)
 
 
 def settings_of(dsn: str, *, kept_seconds: int) -> dict[str, Any]:
@@ -56,6 +61,9 @@ def in_a_sentence(error: DatabaseError) -> str:
         return f"The database refuses it ({said}). Give its role the privileges anew that docs/production.md lists."
     if isinstance(cause, errors.ReadOnlySqlTransaction):
         return f"The database takes nothing in ({said}). Is it a standby? DATABASE_URL must lead to the primary."
-    if isinstance(error, OperationalError):
-        return f"The database did not do it: {said}. See that it runs, and that DATABASE_URL leads to it."
-    return ""
+    if not isinstance(error, OperationalError):
+        return ""
+    # It answered: a lock that others held, a time-out, a full disk.
+    if getattr(cause, "sqlstate", None):
+        return f"The database did not do it: {said}. Nothing was half done: try again, and if it stays so, see its log."
+    return f"The database did not answer: {said}. See that it runs, and that DATABASE_URL leads to it."

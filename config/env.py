@@ -114,6 +114,15 @@ def names(name: str, default: str) -> list[str]:
     return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
 
 
+def origins(name: str) -> list[str]:
+    """Where forms may come from: scheme and host each. The web server starts without Django's own look at them."""
+    found = names(name, "")
+    for one in found:
+        if not one.startswith(("http://", "https://")):
+            raise _wrong(name, f"has {one!r}, which begins with no scheme", f"{name}=https://holdpoint.example")
+    return found
+
+
 def secret(name: str, default: str = "") -> str:
     """The secret in NAME, or in the file that NAME_FILE points to (how containers hand secrets over)."""
     value, path = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing.util import Finalize
+from socket import gethostname
 from uuid import UUID
 
 from django.conf import settings
@@ -140,7 +141,9 @@ def begin_or_give_back(fences: list[UUID]) -> list[Segment]:
     unloadable: list[UUID] = []
     try:
         segments = begin_all(fences, unloadable=unloadable)
-        rounds.each(unloadable, partial(put_off, why="this host cannot load its release; see the worker's log"))
+        rounds.each(
+            unloadable, partial(put_off, why=f"the host {gethostname()} cannot load its release: see its worker's log")
+        )
         return segments
     except Error as error:
         logger.warning("%d claims lost the database before they began (%s)", len(fences), type(error).__name__)

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit import failpoints, rounds
-from audit.lifecycle import move
+from audit.lifecycle import move, note
 from orchestrator.engine.advance import wake
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.settle import settle_lost
@@ -36,8 +36,15 @@ def hand_back(worker: str) -> None:
 
 @transaction.atomic
 def put_off(attempt_id: UUID, *, why: str) -> bool:
-    """Nothing of it could run on this host: its step is due again after a while, and it was no try. False when it is over."""
-    return _given_back(attempt_id, why=why, due=lambda _: Now() + PUT_OFF_FOR) is not None
+    """Nothing of it could run on this host: its step is due again after a while, and it was no try. False when it is over.
+
+    Somebody is told: it may go on like this for as long as no other host takes it, and nothing else is late meanwhile.
+    """
+    attempt = _given_back(attempt_id, why=why, due=lambda _: Now() + PUT_OFF_FOR)
+    if attempt is None:
+        return False
+    note(attempt.step, "alert.cannot_start", by=ENGINE, why=why, data={"step": attempt.step.key})
+    return True
 
 
 @transaction.atomic

@@ -2,12 +2,14 @@
 
 import threading
 from contextlib import contextmanager
+from socket import gethostname
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from audit.ids import new_id
 from audit.lifecycle import database_now, run
+from audit.models import AuditEvent
 from orchestrator.engine import crew, successes
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
@@ -121,6 +123,9 @@ class TestTheHands:
         step = other.steps.get(key="first")
         assert (step.status, step.tries) == ("pending", 0)
         assert 50 < (step.due_at - database_now()).total_seconds() <= 60
+        told = AuditEvent.objects.get(event="alert.cannot_start")
+        assert (told.object_id, told.unit_id) == (step.pk, other.unit_id)
+        assert gethostname() in told.why
 
 
 class TestAHost:

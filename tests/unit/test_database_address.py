@@ -1,9 +1,12 @@
 """What an operator writes into DATABASE_URL reaches PostgreSQL's own client, whole."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
 
-from config.database import settings_of
+from config.database import in_a_sentence, settings_of
 
 
 def read(dsn):
@@ -50,3 +53,48 @@ def test_refuses_what_is_no_address_without_repeating_it():
 
     assert "DATABASE_URL" in str(refused.value)
     assert "secret@" not in str(refused.value).replace("holdpoint:secret@", "")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELECT * FROM of_a_later_version", "Run `manage.py migrate` as the owner of its tables."),
+        ("SELECT * FROM pg_authid", "Give its role the privileges anew"),
+        ("SET LOCAL transaction_read_only = on; CREATE TABLE never (n int)", "DATABASE_URL must lead to the primary."),
+        ("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)", "Nothing was half done: try again"),
+        ("SELECT 1 / 0", ""),
+    ],
+)
+def test_what_keeps_a_command_from_its_work_is_a_sentence_with_a_remedy(statement, said):
+    with pytest.raises(DatabaseError) as found, connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    told = in_a_sentence(found.value)
+    assert said in told
+    assert bool(told) == bool(said)
+    assert "\n" not in told
+
+
+@pytest.mark.django_db(transaction=True)
+def test_works_on_a_server_that_was_told_to_write_dates_and_isolate_otherwise():
+    """By its configuration, or as a setting of the database or the role, which weighs more."""
+    told = {
+        "datestyle": "'SQL, DMY'",
+        "intervalstyle": "'sql_standard'",
+        "default_transaction_isolation": "'serializable'",
+    }
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    other = connection.copy()
+    with connection.cursor() as cursor:
+        try:
+            for setting, value in told.items():
+                cursor.execute(f"ALTER DATABASE {name} SET {setting} = {value}")
+            with other.cursor() as fresh:
+                fresh.execute("SELECT now(), interval '1 day 2 hours', current_setting('transaction_isolation')")
+                now, interval, isolation = fresh.fetchone()
+        finally:
+            other.close()
+            cursor.execute(f"ALTER DATABASE {name} RESET ALL")
+
+    assert (type(now), interval, isolation) == (datetime, timedelta(days=1, hours=2), "read committed")

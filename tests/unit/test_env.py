@@ -57,7 +57,7 @@ class TestAnswersInASentence:
         [
             ({"SECRET_KEY_FILE": sys.executable}, f"SECRET_KEY_FILE points to {sys.executable}, which cannot be read"),
             ({"VAR_DIR": "/dev/null/var"}, "/dev/null/var/secret_key can neither be read nor made (Not a directory)."),
-            ({}, "The database did not do it: connection failed: "),
+            ({}, "The database did not answer: connection failed: "),
         ],
     )
     def test_by_every_command(self, tmp_path: Path, environment: dict[str, str], said: str) -> None:
@@ -192,6 +192,19 @@ class TestNumbers:
         monkeypatch.setenv("LEASE_SECONDS", "0.5")
 
         assert env.seconds("LEASE_SECONDS", 15) == 0.5
+
+
+class TestOrigins:
+    def test_are_refused_without_their_scheme(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CSRF_TRUSTED_ORIGINS", "https://one.example, two.example")
+
+        with pytest.raises(ImproperlyConfigured, match=r"has 'two\.example', which begins with no scheme"):
+            env.origins("CSRF_TRUSTED_ORIGINS")
+
+    def test_may_be_several(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CSRF_TRUSTED_ORIGINS", "https://one.example,https://*.two.example")
+
+        assert env.origins("CSRF_TRUSTED_ORIGINS") == ["https://one.example", "https://*.two.example"]
 
 
 class TestSecret:
