@@ -48,8 +48,13 @@ def claim(*, request_id: UUID, by: Actor) -> Claim:
 
 @transaction.atomic
 def renew(*, request_id: UUID, by: Actor) -> Claim:
-    """Go on holding it, while one reads. A claim that lapsed is not renewed: it is claimed again, if nobody else has."""
+    """Go on holding it, while one reads. A claim that lapsed is not renewed: it is claimed again, if nobody else has.
+
+    Nor is that of somebody who may not sign any more: they would keep everybody else from it.
+    """
     request = lock_request(request_id, by)
+    refuse_unless_reviewer(request, by)
+    refuse_own(request, by)
     now = lifecycle.database_now()
     mine = _running(request, by, now)
     if mine is None or not request.is_open:

@@ -32,6 +32,8 @@ class Amended:
     step_up: bool
     # Keys of people whose signature cannot count from now on, each with the words for why.
     duties: Mapping[str, str]
+    # What the control plane found about what is named now: about what was proposed it would speak of another thing.
+    found: list[Any]
 
 
 @transaction.atomic
@@ -73,7 +75,7 @@ def _columns(request: ApprovalRequest, amended: Amended) -> dict[str, Any]:
     """
     needs = union([Need.read(request.needs), amended.needs])
     required = people_of(max(request.required, amended.required), needs)
-    same = ("snapshot", "digest", "revision", "title", "tier", "reasons", "policy_version")
+    same = ("snapshot", "digest", "revision", "title", "tier", "reasons", "policy_version", "found")
     return {name: getattr(amended, name) for name in same} | {
         "required": required,
         "needs": [need.to_json() for need in needs],

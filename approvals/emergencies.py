@@ -1,6 +1,6 @@
 """Break-glass: in an emergency one reviewer signs alone where two must. It skips waiting, never the record.
 
-Everybody who may review, and the administrators, are told; and a second person has to look at it afterwards.
+Everybody who may review there, and the unit's administrators, are told; and a second person has to look at it afterwards.
 """
 
 from uuid import UUID

@@ -15,7 +15,19 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-from audit.refusals import Stale
+from audit.refusals import Refusal, Stale
+
+
+class Unreadable(Refusal):
+    """A secret is there, and none of the keys opens it: not the person's mistake, and nothing they could mend alone."""
+
+    code = "factor_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your second factor cannot be read here: the key that opens it is missing. Nothing was decided.",
+            remedy="Whoever runs this site puts the key back into FACTOR_KEYS; or an administrator resets your factors.",
+        )
 
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
@@ -25,7 +37,11 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
         return _keys(tuple(settings.FACTOR_KEYS)).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _keys(tuple(settings.FACTOR_KEYS)).decrypt(encrypted_text.encode()).decode()
+        """Raises Unreadable."""
+        try:
+            return _keys(tuple(settings.FACTOR_KEYS)).decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            raise Unreadable from None
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {"id": urlsplit(settings.SITE_URL).hostname or "localhost", "name": "Holdpoint"}

@@ -149,7 +149,7 @@ def view_digest(request: ApprovalRequest) -> str:
         "effect": [request.effect, request.reversible],
         "needs": [request.required, request.needs, request.tier, request.policy_version, request.reasons],
         "asks": [request.checks, request.reason_codes, request.asks_step_up, request.result_schema],
-        "evidence": request.evidence,
+        "evidence": [request.evidence, request.found],
         "agent_says": request.agent_says,
         "replaces": str(request.replaces or ""),
         "remarks": sorted(str(remark.pk) for remark in request.remarks.all()),

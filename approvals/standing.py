@@ -81,7 +81,7 @@ def refuse_stand_in(request: ApprovalRequest, by: Actor) -> None:
 
 
 def _refuse_tied(request: ApprovalRequest, by: Actor, lent: Delegation, signed: set[int]) -> None:
-    if lent.delegate_id == by.user_id:
+    if lent.delegate_id in people.accounts_behind(by):
         lender = people.accounts_of(lent.delegator_id)
         if {f"user:{pk}" for pk in lender} & {request.requester, *request.excluded}:
             raise StandsIn(
@@ -128,12 +128,15 @@ def _lent_to(actor: Actor) -> list[Delegation]:
 
 
 def _delegations(actor: Actor) -> list[Delegation]:
-    """Those that run now, lent by this person or to them, the oldest first. Looked up once while a page is read."""
+    """Those that run now, lent by this person or to them, under whichever account, the oldest first. Looked up once while
+    a page is read.
+    """
     if not actor.is_person:
         return []
     if actor.answers is not None and _KEPT in actor.answers:
         return _oldest_first(actor.answers[_KEPT])
-    theirs = Q(delegate_id=actor.user_id) | Q(delegator_id=actor.user_id)
+    accounts = people.accounts_behind(actor)
+    theirs = Q(delegate_id__in=accounts) | Q(delegator_id__in=accounts)
     rows = Delegation.objects.running().filter(theirs).select_related("delegator")
     found = frozenset(rows)
     if actor.answers is not None:

@@ -3,6 +3,7 @@
 Not here: any rule. Whether something is allowed is asked of the verbs, which raise a Refusal.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -12,15 +13,17 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
+from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
-from audit import actors, events, strangers
+from audit import actors, away, events, strangers
 from audit.actors import Actor
 from audit.refusals import Refusal
 from audit.sheets import as_csv
 
 READING = {"GET", "HEAD"}
+RETRY_SECONDS = "1"
 WHOLE_PAGES = {403: "403.html", 404: "404.html"}
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -158,6 +161,15 @@ def elsewhere(request: HttpRequest, url: str) -> HttpResponse:
     """Send the person to another page, also where htmx asked for a part of this one."""
     answer = HttpResponse(status=204) if is_part(request) else HttpResponse(status=302)
     answer["HX-Redirect" if is_part(request) else "Location"] = url
+    return answer
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """The answer to what nobody foresaw: a mistake of ours, or a database that is away. The page asks it for nothing."""
+    is_away = away.is_away(sys.exc_info()[1])
+    answer = HttpResponse(get_template("503.html" if is_away else "500.html").render(), status=503 if is_away else 500)
+    if is_away:
+        answer["Retry-After"] = RETRY_SECONDS
     return answer
 
 

@@ -7,6 +7,8 @@ from django.db import DatabaseError, OperationalError
 from psycopg import ProgrammingError, errors
 from psycopg.conninfo import conninfo_to_dict
 
+from audit.away import first_line
+
 _PLACES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 # A forgotten transaction must never hold a lease or a budget row for minutes.
 # Only the hot statements are prepared; planning one anew costs as much as running it.
@@ -44,10 +46,8 @@ def settings_of(dsn: str, *, kept_seconds: int) -> dict[str, Any]:
 
 
 def in_a_sentence(error: DatabaseError) -> str:
-    """What keeps a command from its work, and what to do about it; "" where that is a mistake of ours. Its first line only:
-    the others may quote what was to be stored.
-    """
-    cause, said = error.__cause__, str(error).strip().partition("\n")[0]
+    """What keeps a command from its work, and what to do about it; "" where that is a mistake of ours."""
+    cause, said = error.__cause__, first_line(error)
     if isinstance(cause, (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)):
         return (
             f"The database is not as this code needs it ({said}). Run `manage.py migrate` as the owner of its tables."

@@ -25,13 +25,18 @@ Families = dict[psutil.Process, set[psutil.Process]]
 
 
 def main() -> None:
-    """Follow what is started until the pipe closes; then stop it all, the embedded database last."""
+    """Follow what is started until the pipe closes; then stop it all."""
     families: Families = {}
     while (pids := _read_pids()) is not None:
         for pid in pids:
             with suppress(psutil.NoSuchProcess):
                 families[psutil.Process(pid)] = set()
         _look_after(families)
+    stop_all(families)
+
+
+def stop_all(families: Families) -> None:
+    """What was started last first, the embedded database after everything."""
     for process, family in reversed(families.items()):
         stop(process, family)
     if not env.text("DATABASE_URL", ""):

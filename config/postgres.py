@@ -50,6 +50,9 @@ SETTINGS = {
     "max_wal_senders": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # What failed and why, in the log; not the statement and the row, which hold what was to be stored.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from os import getpid
 
 import psycopg
+from django.apps import apps
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
@@ -34,6 +35,11 @@ TOO_SLOW = f"no answer within {WITHIN_SECONDS:g} s"
 COMPONENTS = ("database", "migrations", "audit")
 
 logger = logging.getLogger(__name__)
+
+
+_CLOSED = """
+SELECT count(*) FROM unnest(%s::text[]) AS ours (name) WHERE NOT has_table_privilege(to_regclass(name), 'SELECT')
+"""
 
 
 class ProbeMiddleware:
@@ -160,6 +166,8 @@ def check(line: Line) -> Components:
         applied = set(connection.execute("SELECT app, name FROM django_migrations").fetchall())
         if missing := len(wanted - applied):
             found["migrations"] = f"{missing} not applied"
+        elif closed := _closed_tables(connection):
+            found["migrations"] = f"{closed} tables closed to us"
     except psycopg.ProgrammingError:
         found["migrations"] = "none applied"
     try:
@@ -171,6 +179,12 @@ def check(line: Line) -> Components:
     except psycopg.Error:
         found["audit"] = "cannot be written"
     return found if time.monotonic() - began <= WITHIN_SECONDS else _all(TOO_SLOW)
+
+
+def _closed_tables(connection: psycopg.Connection[tuple[object, ...]]) -> int:
+    """How many of our tables this role may not even read: new ones, where the owner migrated and granted nothing."""
+    names = [model._meta.db_table for model in apps.get_models() if model._meta.managed]
+    return int(str(connection.execute(_CLOSED, [names]).fetchall()[0][0]))
 
 
 def _append_and_undo(connection: psycopg.Connection[tuple[object, ...]]) -> None:

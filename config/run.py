@@ -19,9 +19,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+import psutil
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
+from config.leash import Families, stop_all
 from config.postgres import PostgresError, Server
 from config.programs import Program, say
 
@@ -198,7 +200,8 @@ def _only_one() -> Iterator[int]:
 def _leash(lock: int) -> Iterator[Callable[[int], None]]:
     """Tell each started process to `config.leash`, which ends them all when this block ends, or we do.
 
-    It holds the lock as well: where we were killed, nobody starts anew before it has stopped what we left.
+    It holds the lock as well: where we were killed, nobody starts anew before it has stopped what we left. Where it was
+    killed, we do what it would have done.
     """
     command = [sys.executable, "-m", "config.leash"]
     leash = subprocess.Popen(
@@ -206,16 +209,26 @@ def _leash(lock: int) -> Iterator[Callable[[int], None]]:
     )
     assert leash.stdin is not None
     pipe = leash.stdin
+    started: Families = {}
 
     def follow(pid: int) -> None:
-        pipe.write(f"{pid}\n")
-        pipe.flush()
+        with suppress(psutil.NoSuchProcess):
+            started[psutil.Process(pid)] = set()
+        try:
+            pipe.write(f"{pid}\n")
+            pipe.flush()
+        except BrokenPipeError:
+            raise CannotStart(
+                "What stops the site's programs was killed, so the site is stopped. Start it again."
+            ) from None
 
     try:
         yield follow
     finally:
-        pipe.close()
-        leash.wait()
+        with suppress(BrokenPipeError):
+            pipe.close()
+        if leash.wait() != 0:
+            stop_all(started)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

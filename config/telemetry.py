@@ -12,15 +12,16 @@ def start() -> None:
         return
     # Imported only where telemetry is on: it costs a tenth of a second that most processes need not pay.
     from opentelemetry import trace  # noqa: PLC0415
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
+    from config.web_spans import Exporter  # noqa: PLC0415
+
     provider = TracerProvider(
         resource=Resource.create({"service.name": "holdpoint", "service.version": settings.VERSION})
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(Exporter()))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument()

@@ -10,6 +10,8 @@ from approvals.sign_in_views import SignIn
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.otlp import Traces
 
+handler500 = "audit.web.broken"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", SignIn.as_view(), name="login"),

@@ -3,37 +3,18 @@
 And the form that corrects a line.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
 
 from budgets.money import PLACES
-from orchestrator.forms import FilterForm, _day
+from orchestrator.forms import DaysForm, _day
 from orchestrator.operations.corrections import Wanted
 from orchestrator.queries.cost_line import LinePage
 from orchestrator.queries.cost_report import DIMENSIONS
-from orchestrator.queries.days import Note
 
 GROUPS = [(name, title) for name, (_, title) in DIMENSIONS.items()]
-
-
-class DaysForm(FilterForm):
-    since = forms.DateField(required=False, label="From", widget=_day())
-    until = forms.DateField(required=False, label="To", widget=_day())
-    unit = forms.ChoiceField(required=False, label="Unit and below")
-    # What was asked for and is not shown, each with the label of its field.
-    changed: list[tuple[str, Note]]
-
-    def __init__(
-        self, given: Mapping[str, Any], *, days: Mapping[str, date], notes: Iterable[Note], **kwargs: Any
-    ) -> None:
-        """The fields show the days that are shown, whatever was asked."""
-        super().__init__({**given, **days}, **kwargs)
-        self.changed = [(str(self.fields[note.field].label), note) for note in notes]
-        self.is_valid()
 
 
 class CostForm(DaysForm):

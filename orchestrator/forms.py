@@ -1,5 +1,6 @@
 """What people type into the pages of executions, actions and dead letters."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from orchestrator.health.levels import GROUPS
 from orchestrator.queries import days
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, LINES, REFUSED, Behind
+from orchestrator.queries.days import Note
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.stops import EVERY_UNIT
@@ -251,16 +253,30 @@ class LiftForm(forms.Form):
     )  # fmt: skip
 
 
-class FiguresForm(FilterForm):
-    """The range and unit of the figures."""
-
+class DaysForm(FilterForm):
     since = forms.DateField(required=False, label="From", widget=_day())
     until = forms.DateField(required=False, label="To", widget=_day())
+    unit = forms.ChoiceField(required=False, label="Unit and below")
+    # What was asked for and is not shown, each with the label of its field.
+    changed: list[tuple[str, Note]]
+
+    def __init__(
+        self, given: Mapping[str, Any], *, days: Mapping[str, date], notes: Iterable[Note], **kwargs: Any
+    ) -> None:
+        """The fields show the days that are shown, whatever was asked."""
+        super().__init__({**given, **days}, **kwargs)
+        self.changed = [(str(self.fields[note.field].label), note) for note in notes]
+        self.is_valid()
+
+
+class FiguresForm(DaysForm):
+    """The range and unit of the figures: that unit alone."""
+
     unit = forms.ChoiceField(required=False)
 
 
-class LevelsForm(FiguresForm):
-    """The same, and what the lines are."""
+class LevelsForm(DaysForm):
+    """The range and units of service levels, and what the lines are."""
 
     by = forms.ChoiceField(choices=[(name, name.capitalize()) for name in GROUPS], required=False, label="By")
 

@@ -21,8 +21,14 @@
 
   function alarm(text, detail = "", ...remedies) {
     const close = element("button", "Close", { type: "button", className: "button" });
-    close.onclick = () => { toast.replaceChildren(); };
     const toast = document.getElementById("alert");
+    const before = document.activeElement;
+    close.dataset.close = "";
+    close.onclick = () => {
+      const inside = toast.contains(document.activeElement);
+      toast.replaceChildren();
+      if (inside) before?.focus();
+    };
     toast.replaceChildren(element("p", text, { className: "strong" }), ...(detail ? [element("p", detail)] : []), ...remedies, close);
     remedies[0]?.focus();
   }
@@ -174,7 +180,7 @@
   // --- Requests of htmx ---------------------------------------------------------------------------------------------
   const isPoll = (ctx) => Boolean(ctx?.request?.headers?.["X-Live"]);
   const PLAIN = {
-    403: "You may not do this.", 404: "This is no longer there.", 413: "That is too large.", 429: "Too many requests. Wait a moment.",
+    400: "That could not be read. Nothing was changed.", 403: "You may not do this.", 404: "This is no longer there.", 413: "That is too large.", 429: "Too many requests. Wait a moment.",
   };
 
   htmx.registerExtension("holdpoint", {
@@ -287,6 +293,7 @@
     const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
     else if (event.key === "Escape" && event.target.matches("#go") && !event.target.value) document.getElementById("main").focus();
+    else if (event.key === "Escape") document.querySelector("#alert [data-close]")?.click();
   });
   // Whoever tabs on has left the menu.
   document.addEventListener("focusout", ({ target, relatedTarget }) => {
@@ -336,4 +343,6 @@
   edges();
   sayNewMessages();
   keepSent();
+  // What the address points at has the focus: a chosen step or part lies far below its list.
+  if (location.hash) focusOn(document.getElementById(location.hash.slice(1)));
 })();

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from approvals.models.notice import ABOUT_WAITING, Delivery, Notice
-from approvals.notifying import webhooks
+from approvals.notifying import mail, webhooks
 from approvals.notifying.message import body_of, subject_of, text_of
 from approvals.notifying.spread import spread
 from approvals.statuses import RequestStatus
@@ -64,11 +64,7 @@ def one_round() -> int:
         elif delivery.endpoint_id is not None:
             calls[delivery.endpoint_id].append(delivery)
     # People first: a receiver that does not answer keeps none of them waiting.
-    for deliveries in mails.values():
-        if time.monotonic() > ends:
-            _not_yet(deliveries)
-        else:
-            _tried(partial(_mail, deliveries), deliveries)
+    _mail_in_turn(list(mails.values()), ends)
     for deliveries in calls.values():
         _call_in_turn(deliveries, ends)
     return spread_over + len(ids)
@@ -98,33 +94,46 @@ def _is_pointless(delivery: Delivery) -> bool:
     return gone or (delivery.notice.kind in ABOUT_WAITING and decided)
 
 
+def _mail_in_turn(letters: list[list[Delivery]], ends: float) -> None:
+    """A message for each person. Once the mail server is silent, the others wait as well: it is one receiver like any other."""
+    for number, deliveries in enumerate(letters):
+        rest = [delivery for later in letters[number + 1 :] for delivery in later]
+        if time.monotonic() > ends:
+            _not_yet([*deliveries, *rest])
+            return
+        error = _tried(partial(_mail, deliveries), deliveries)
+        if error is not None and mail.is_silent(error):
+            _again(rest, type(error).__name__)
+            return
+
+
 def _call_in_turn(deliveries: list[Delivery], ends: float) -> None:
     """All that is due for one receiver. Once it does not take something, the rest waits as well."""
     for number, delivery in enumerate(deliveries):
         if time.monotonic() > ends:
             _not_yet(deliveries[number:])
             return
-        if not _tried(partial(_call, delivery), [delivery]):
+        if _tried(partial(_call, delivery), [delivery]) is not None:
             _again(deliveries[number + 1 :], "waits for an earlier one")
             return
 
 
-def _tried(send: Callable[[], None], deliveries: list[Delivery]) -> bool:
-    """Send it, and remember what came of it. Whatever goes wrong with one keeps no other from being sent."""
+def _tried(send: Callable[[], None], deliveries: list[Delivery]) -> Exception | None:
+    """Send it, and remember what came of it; what went wrong, if anything did. It keeps no other from being sent."""
     try:
         send()
     except (webhooks.NotTaken, webhooks.Unsafe) as error:
         _again(deliveries, str(error))
-        return False
+        return error
     except (OSError, SMTPException) as error:
         _again(deliveries, type(error).__name__)
-        return False
+        return error
     except Exception as error:
         logger.exception("a notification could not be sent")
         _again(deliveries, type(error).__name__)
-        return False
+        return error
     _sent([delivery.pk for delivery in deliveries])
-    return True
+    return None
 
 
 def _not_yet(deliveries: list[Delivery]) -> None:
@@ -169,6 +178,8 @@ def _sent(ids: list[UUID]) -> None:
 
 def _again(deliveries: list[Delivery], why: str) -> None:
     """15 s, 30 s, 1 min ... up to an hour, for as long as it takes."""
+    if not deliveries:
+        return
     for delivery in deliveries:
         pause = min(FIRST_PAUSE * 2 ** min(delivery.tries - 1, 12), LONGEST_PAUSE)
         Delivery.objects.filter(pk=delivery.pk).update(due_at=Now() + pause, last_error=why[:200])

@@ -76,7 +76,7 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     if notice.kind == NoticeKind.DECIDED:
         told = _ids([request.requester]) if request and not request.is_test else set()
     elif notice.kind == NoticeKind.EMERGENCY:
-        told = known.people_with("review", notice.unit_id) | known.administrators
+        told = known.people_with("review", notice.unit_id) | known.responsible(notice.unit_id)
     elif notice.kind == NoticeKind.DISAGREED:
         told = _asked(notice, known) if notice.asks_by_name else known.responsible(notice.unit_id)
     elif notice.kind in ABOUT_WAITING:

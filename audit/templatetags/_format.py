@@ -19,7 +19,7 @@ class Money(NamedTuple):
 
 
 def money(amount: Decimal | int | str | None, currency: str) -> Money:
-    """`EUR 4,860.00`; four significant decimals below a cent; the exact value beside anything rounded."""
+    """`EUR 4,860.00`; four significant decimals below a cent, or a yen; the exact value beside anything rounded."""
     if isinstance(amount, float):
         raise TypeError("money is Decimal, never float")
     value = _decimal(amount)
@@ -104,8 +104,11 @@ def clock(local: datetime, now: datetime, *, seconds: bool = True) -> str:
     """The shortest absolute time that is still unambiguous: today's need no date, this year's no year."""
     if local.date() == now.date():
         return local.strftime("%H:%M:%S" if seconds else "%H:%M")
-    day = f"{local.day} {local:%b}"
-    return f"{day} {local:%H:%M}" if local.year == now.year else f"{day} {local:%Y %H:%M}"
+    return f"{day(local, now)} {local:%H:%M}"
+
+
+def day(local: datetime, now: datetime) -> str:
+    return f"{local.day} {local:%b}" if local.year == now.year else f"{local.day} {local:%b %Y}"
 
 
 def _decimal(amount: Decimal | int | str | None) -> Decimal | None:
@@ -117,9 +120,9 @@ def _decimal(amount: Decimal | int | str | None) -> Decimal | None:
 
 
 def _rounded(value: Decimal, currency: str) -> Decimal:
-    if value and abs(value) < CENT:
-        return Context(prec=4, rounding=ROUND_HALF_UP).create_decimal(value)
     step = Decimal(1).scaleb(-DIGITS.get(currency, 2))
+    if value and abs(value) < max(step, CENT):
+        return Context(prec=4, rounding=ROUND_HALF_UP).create_decimal(value)
     return value.quantize(step, rounding=ROUND_HALF_UP, context=Context(prec=60))
 
 

@@ -7,6 +7,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
+from audit.templatetags._render import spelled
+
 
 def panel(
     content: str,
@@ -27,7 +29,9 @@ def panel(
         '<section class="panel{}" id="{}" aria-labelledby="{}-title"{}><header>'
         '<h2 id="{}-title">{}{}</h2>{}</header><div class="body">{}</div></section>'
     )
-    return format_html(shape, " flush" if flush else "", key, key, viewed, key, title, number, aside, _safe(content))
+    return format_html(
+        shape, " flush" if flush else "", key, key, viewed, key, _heading(title), number, aside, _safe(content)
+    )
 
 
 def fold(
@@ -38,7 +42,7 @@ def fold(
     viewed = format_html(' data-section="{}"', section) if section else ""
     aside = format_html(' <span class="muted">{}</span>', note) if note else ""
     shape = '<details class="fold" id="{}"{}{}><summary>{}{}</summary><div class="body">{}</div></details>'
-    return format_html(shape, key, viewed, " open" if open else "", summary, aside, _safe(content))
+    return format_html(shape, key, viewed, " open" if open else "", _heading(summary), aside, _safe(content))
 
 
 def table(content: str, caption: str, *, id: str = "", show_caption: bool = False) -> SafeString:
@@ -49,7 +53,12 @@ def table(content: str, caption: str, *, id: str = "", show_caption: bool = Fals
         '<div class="scroll" role="region" aria-labelledby="{}-caption" tabindex="0">'
         '<table id="{}"><caption id="{}-caption"{}>{}</caption>{}</table></div>'
     )
-    return format_html(shape, key, key, key, hidden, caption, _safe(content))
+    return format_html(shape, key, key, key, hidden, _heading(caption), _safe(content))
+
+
+def _heading(text: str) -> SafeString:
+    """What stands in the template is ours; a name from elsewhere is spelled out like any other."""
+    return text if isinstance(text, SafeString) else spelled(text)
 
 
 def _safe(content: str) -> SafeString:

@@ -12,13 +12,14 @@ from audit.templatetags._visible import pieces
 LINE = 23  # characters that fit into a node of the step graph
 
 
-def moment(at: datetime | None) -> dict[str, object]:
-    """A time of a story to the millisecond, in the reader's zone, and in UTC beside it."""
+def moment(at: datetime | None, *, before: datetime, now: datetime) -> dict[str, object]:
+    """A time of a story to the millisecond, in the reader's zone, and in UTC beside it; with its day where that changes."""
     if at is None:
         return {"at": None}
     local = timezone.localtime(at)
     stamp = f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
-    return {"at": at, "stamp": stamp, "iso": _format.iso(at), "utc": _format.utc(at)}
+    day = "" if local.date() == timezone.localtime(before).date() else _format.day(local, timezone.localtime(now))
+    return {"at": at, "day": day, "stamp": stamp, "iso": _format.iso(at), "utc": _format.utc(at)}
 
 
 def diff_row(row: object) -> dict[str, Any]:

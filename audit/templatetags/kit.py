@@ -277,12 +277,13 @@ def timeline(context: Context, entries: Iterable[object], label: str = "What hap
     """A story in order: entries with `at`, `title`, and maybe `detail`, `actor`, `tone`, `icon`, `url`, `body`."""
     told: list[dict[str, object]] = []
     before: datetime | None = None
+    now = _now(context)
     for entry in entries:
         at = _render.read(entry, "at", None)
         gap = _format.duration(at - before) if at and before and at - before >= timedelta(milliseconds=1) else ""
-        told.append({"entry": entry, "gap": gap, **_stories.moment(at)})
+        told.append({"entry": entry, "gap": gap, **_stories.moment(at, before=before or now, now=now)})
         before = at or before
-    return {"entries": told, "label": label, "now": _now(context)}
+    return {"entries": told, "label": label, "now": now}
 
 
 @register.inclusion_tag("parts/_state_line.html", takes_context=True)

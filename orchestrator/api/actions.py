@@ -1,5 +1,6 @@
 """`actions/`: the gate for any agent in any language. Propose, wait, redeem, report; take back, undo."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from orchestrator.api.base import ApiView, actor_of, either, machines
 from orchestrator.api.bodies import Nothing, Outcome, Proposal, Reason
 from orchestrator.api.contract import listing
 from orchestrator.api.fields import read
-from orchestrator.api.idempotency import Answer, once
+from orchestrator.api.idempotency import REPLAYED, Answer, once
 from orchestrator.api.lists import (
     BadParameter,
     Cursors,
@@ -36,7 +37,7 @@ from orchestrator.api.shapes import ActionShape, TicketShape, show_actions
 from orchestrator.api.units import refuse_foreign_execution, unit_named
 from orchestrator.api.waiting import MAX_SECONDS, until_changed
 from orchestrator.gate.propose import WORKFLOW, propose
-from orchestrator.gate.redeem import redeem
+from orchestrator.gate.redeem import NotGranted, redeem
 from orchestrator.gate.report import report
 from orchestrator.gate.undo import undo
 from orchestrator.gate.withdraw import withdraw
@@ -143,12 +144,27 @@ class Redemptions(ApiView):
     @extend_schema(request=Nothing, responses={200: TicketShape}, summary="Receive the arguments, once")
     def post(self, request: Request, action_id: UUID) -> HttpResponse:
         read(Nothing, request.data)
-        return once(request, lambda: _redeem(request, action_id))
+        answer = once(request, lambda: _redeem(request, action_id))
+        if REPLAYED in answer:
+            _refuse_spent(visible(request, action_id), json.loads(answer.content)["fence"])
+        return answer
 
 
 def _redeem(request: Request, action_id: UUID) -> Answer:
     ticket = redeem(action_id=visible(request, action_id).pk, by=actor_of(request))
     return Answer(200, TicketShape(ticket).data)
+
+
+def _refuse_spent(action: Action, fence: str) -> None:
+    """A stored ticket is handed out again while it is the action's own. Afterwards nobody would know of what is sent with it."""
+    if action.status == ActionStatus.REDEEMED and str(action.fence) == fence:
+        return
+    granted = action.status == ActionStatus.GRANTED
+    raise NotGranted(
+        f"The ticket that this Idempotency-Key was answered with opens nothing any more: the action is {action.status}.",
+        code="ticket_spent",
+        remedy="Redeem it under a new key." if granted else "Read the action.",
+    )
 
 
 class Outcomes(ApiView):

@@ -13,7 +13,9 @@ MOST_SETTINGS = 20
 class Context(Body):
     """Why the agent wants this, for the reviewer. It is the agent's word and is shown as such."""
 
-    requester = Text(max_length=200, required=False, help_text="User name of the person the agent acts for")
+    requester = Text(
+        max_length=200, required=False, help_text="User name or e-mail address of the person the agent acts for"
+    )
     reason = Text(max_length=5_000, required=False, allow_blank=True)
     evidence = serializers.ListField(child=Anything(), max_length=50, required=False)
     model_call = Object(required=False)
@@ -24,7 +26,9 @@ class Proposal(Body):
     arguments = Object()
     agent = Text(max_length=200, required=False, help_text="Default: the token's agent")
     unit = Text(max_length=80, required=False, help_text="Short name. Default: the token's unit")
-    business_key = Text(max_length=300, required=False, allow_blank=True)
+    business_key = Text(
+        max_length=300, required=False, allow_blank=True, help_text="Counts where the tool has no template for it"
+    )
     execution = Id(required=False, allow_null=True, help_text="An execution of ours, or a run of your own system")
     context = Context(required=False)  # type: ignore[assignment]  # DRF takes it off the class
     idempotency_hint = Text(max_length=200, required=False, allow_blank=True)

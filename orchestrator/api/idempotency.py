@@ -21,6 +21,7 @@ from orchestrator.api.base import actor_of
 from orchestrator.models import StoredReply
 
 KEPT = "30 days"
+REPLAYED = "Idempotency-Replayed"
 VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -119,5 +120,5 @@ def _stored(answer: Answer) -> StoredReply:
 
 
 def _response(reply: StoredReply, *, replayed: bool = False) -> HttpResponse:
-    headers = {"Idempotency-Replayed": "true"} if replayed else {}
+    headers = {REPLAYED: "true"} if replayed else {}
     return HttpResponse(reply.body, status=reply.status_code, content_type="application/json", headers=headers)

@@ -6,6 +6,7 @@ A refused request is recorded in the audit trail here, after everything it began
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -17,15 +18,17 @@ from django.core.exceptions import (
     TooManyFilesSent,
     ValidationError,
 )
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions
 from rest_framework.views import APIView
 
 from audit import actors, events, strangers
+from audit.away import first_line, is_away
 from audit.pointers import pointer_to
 from audit.refusals import Invalid, Refusal
+from audit.web import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -42,15 +45,12 @@ OTHERS: list[tuple[type[Exception], int, str, str]] = [
     (UnreadablePostError, 400, "bad_request", "The body ended before its announced length."),
     (ValidationError, 422, "invalid", "A value cannot be used."),
     (DataError, 422, "cannot_be_stored", "A value is outside of what can be stored."),
-    (IntegrityError, 409, "conflict", "Somebody did the same at the same moment. Nothing was recorded."),
-    (
-        OperationalError,
-        503,
-        "busy",
-        "The database did not answer in time. Under an Idempotency-Key it is safe to send this again.",
-    ),
 ]
-RETRY_SECONDS = "1"
+CONFLICT = "Somebody did the same at the same moment. Nothing was recorded."
+BUSY = "The database did not answer in time. Under an Idempotency-Key it is safe to send this again."
+BUG = "This is our mistake. It was logged."
+# What Django answers by a page before a view was found, or after one was left.
+PAGES = {503: ("busy", BUSY), 500: ("bug", BUG)}
 # Refusals that time alone will mend.
 ASK_AGAIN = {"still_running": RETRY_SECONDS, "stopped": "5"}
 
@@ -92,14 +92,24 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse:
         return _refused(_as_refusal(error), request, context)
     if isinstance(error, exceptions.APIException):
         return _from_drf(error, request, context)
+    return _from_elsewhere(error, request)
+
+
+def _from_elsewhere(error: Exception, request: Any) -> HttpResponse:
+    if is_away(error):
+        return _worth_asking_again(error, request, 503, "busy", BUSY)
+    if isinstance(error, IntegrityError):
+        return _worth_asking_again(error, request, 409, "conflict", CONFLICT)
     for kind, status, code, detail in OTHERS:
         if isinstance(error, kind):
-            if status in {409, 503}:
-                logger.warning("%s %s: %s", request.method, request.path, error)
-            headers = {"Retry-After": RETRY_SECONDS} if status in {409, 503} else {}
-            return problem(status, code, detail, instance=request.path, headers=headers)
+            return problem(status, code, detail, instance=request.path)
     logger.exception("%s %s", request.method, request.path, exc_info=error)
-    return problem(500, "bug", "This is our mistake. It was logged.", instance=request.path)
+    return problem(500, "bug", BUG, instance=request.path)
+
+
+def _worth_asking_again(error: Exception, request: Any, status: int, code: str, detail: str) -> HttpResponse:
+    logger.warning("%s %s: %s", request.method, request.path, first_line(error))
+    return problem(status, code, detail, instance=request.path, headers={"Retry-After": RETRY_SECONDS})
 
 
 def _refused(refusal: Refusal, request: Any, context: dict[str, Any]) -> HttpResponse:
@@ -149,7 +159,7 @@ def _recorded(code: str, request: Any, context: dict[str, Any]) -> str:
     )  # fmt: skip
     try:
         told = strangers.recorded(fact)
-    except (OperationalError, DataError):
+    except (OperationalError, InternalError, DataError):
         logger.exception("A refusal could not be recorded")
         told = False
     return f"urn:uuid:{fact['id']}" if told else str(request.path)
@@ -200,4 +210,6 @@ class ProblemMiddleware:
         is_page = response.get("Content-Type", "").startswith("text/html")
         if response.status_code < 400 or not is_page or not request.path_info.startswith(API):
             return response
-        return problem(response.status_code, "bad_request", response.reason_phrase, instance=request.path)
+        code, detail = PAGES.get(response.status_code, ("bad_request", response.reason_phrase))
+        headers = {"Retry-After": RETRY_SECONDS} if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return problem(response.status_code, code, detail, instance=request.path, headers=headers)

@@ -84,30 +84,34 @@ def _of_events(row: Any, event: AuditEvent, steps: dict[UUID, Step], names: dict
     name, unit_id, subject, count, first_at, last_at, _ = row
     kind, facts = name.removeprefix("alert."), facts_of(event)
     step = steps.get(event.object_id) if event.object_id else None
+    tool = "" if step else facts.get("tool", "")
     about = subject if step else names.get(event.object_id, "") if event.object_id else ""
     said = facts.get("severity")
     severity = said if said in Severity.values else Severity.CRITICAL if kind in CRITICAL_EVENTS else Severity.WARNING
     return Seen(
         kind=kind, subject=subject, unit_id=unit_id, title=f"{kind.replace('_', ' ').capitalize()}: {about or subject}",
         severity=severity, detail=event.why, count=count, first_at=first_at, last_at=last_at,
-        evidence=_page_of(event, step), looks_up=partial(_owner_of_step, step),
+        evidence=_page_of(event, step, tool), looks_up=partial(_owner_of, step, tool),
     )  # fmt: skip
 
 
-def _page_of(event: AuditEvent, step: Step | None) -> str:
+def _page_of(event: AuditEvent, step: Step | None, tool: str) -> str:
     if step is None:
-        return reverse("audit_event", args=[event.pk])
+        # A call that stands alone, or something else.
+        return reverse("action", args=[event.object_id]) if tool else reverse("audit_event", args=[event.pk])
     return f"{reverse('execution', args=[step.execution_id])}?{urlencode({'step': step.key})}"
 
 
-def _owner_of_step(step: Step | None) -> Registered:
-    """As the release that failed has it; no release: nobody but the unit's owner."""
+def _owner_of(step: Step | None, tool: str) -> Registered:
+    """As the release that failed has it; no release: the tool's in force, or nobody but the unit's owner."""
     if step is None:
-        return Registered()
+        found = Tool.objects.active().filter(name=tool).values_list("owner", "runbook").first()
+        return Registered(*found or ())
     contracts = released(step.execution.release_id)
-    tool = contracts.tools.get(step.spec.get("tool") or "", {})
+    contract = contracts.tools.get(step.spec.get("tool") or "", {})
     agent = contracts.agents.get(step.spec.get("agent") or "", {})
-    return Registered(tool.get("owner") or agent.get("owner") or "", tool.get("runbook") or agent.get("runbook") or "")
+    owner, runbook = (contract.get(name) or agent.get(name) or "" for name in ("owner", "runbook"))
+    return Registered(owner, runbook)
 
 
 def failure_groups() -> list[Seen]:
@@ -178,7 +182,7 @@ def _of_level(span: Span, one: Judged, workflow: str, culprit: str) -> Seen:
         kind=f"level_{one.key}", subject=f"{one.key} / {workflow}" if workflow else one.key, unit_id=unit_id,
         title=f"Out of range: {one.title.lower()}{f' of {workflow}' if workflow else ''}",
         severity=Severity.WARNING, count=one.sample, first_at=span.until, last_at=span.until,
-        detail=f"{one.value:.3f}, acceptable is {one.low:g} to {one.high:g}{said}. {culprit}".strip(),
+        detail=f"{one.value:.6g}, acceptable is {one.low:g} to {one.high:g}{said}. {culprit}".strip(),
         evidence=f"{reverse('levels')}?{urlencode({'unit': unit_id})}", looks_up=Registered,
     )  # fmt: skip
 

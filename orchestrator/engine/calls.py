@@ -39,7 +39,7 @@ from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import Outcome as Reported
 from orchestrator.gate.report import report
 from orchestrator.models import Action
-from orchestrator.models.action import ENDED_UNUSED
+from orchestrator.models.action import CAME_TO_NOTHING, ENDED_UNUSED
 from orchestrator.runner.jobs import Used
 from orchestrator.statuses import ActionStatus
 from orchestrator.workflows.binding import scope_of
@@ -113,6 +113,20 @@ def _diverged(action: Action, tool: str, occurrence: int) -> Failure:
         "code between calls must be deterministic.",
         {"tool": tool, "recorded_digest": digest(json.loads(action.proposed or action.arguments))},
     )
+
+
+def no_longer_called(segment: Segment, made: int) -> Failure | None:
+    """The run ended after `made` calls. An earlier one went further: people may have signed for what is left out now."""
+    rows = Action.objects.filter(step_id=segment.step_id, occurrence__gte=made).exclude(effect="read")
+    rows = rows.exclude(status__in=CAME_TO_NOTHING).order_by("occurrence")
+    action = rows.first() if segment.attempt_number > 1 else None
+    if action is None:
+        return None
+    number = action.occurrence + 1
+    message = (
+        f"Call {number} was {action.tool} before, and this run ended without it: the handler must be deterministic."
+    )
+    return Failure("determinism", message, {"tool": action.tool, "action": str(action.pk)})
 
 
 def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence: int) -> Action | Failure:
@@ -381,4 +395,4 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
     return Failure("unknown_outcome", ran.message, evidence)
 
 
-__all__ = ["CallOutcome", "Halted", "Held", "Refused", "Returned", "call", "usages_of"]
+__all__ = ["CallOutcome", "Halted", "Held", "Refused", "Returned", "call", "no_longer_called", "usages_of"]

@@ -13,7 +13,7 @@ from audit.refusals import Stale
 from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.budgeting import reserve_for
-from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, usages_of
+from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, no_longer_called, usages_of
 from orchestrator.engine.outputs import misses, problem_with
 from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.patched import patched_input
@@ -199,8 +199,11 @@ def _refuse_over_caps(segment: Segment) -> None:
 
 def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     stopped: list[Failure | Held | Limited | OverBudget] = []
+    made = 0
 
     def on_call(asked: Call) -> Answer:
+        nonlocal made
+        made = asked.number + 1
         # Whatever is raised here, a lost lease for instance: what the run has used by now is charged.
         _remember(segment, asked.usage)
         refusal = caps.refused_tool(segment, asked.tool)
@@ -227,7 +230,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
         raise _Fails(Failure("bug", "the run was parked without a call"))
     if not isinstance(ran, Done):
         raise _Fails(Failure(failure_class_of(ran), ran.message, {"detail": ran.detail, "logs": ran.logs[-2000:]}))
-    return _checked(segment, contract, ran.result)
+    return _checked(segment, contract, ran.result, made)
 
 
 def _remember(segment: Segment, told: Sequence[Used]) -> None:
@@ -235,10 +238,11 @@ def _remember(segment: Segment, told: Sequence[Used]) -> None:
     segment.usages += usages_of(told[len(segment.usages) :], segment.released)
 
 
-def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
+def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any], made: int) -> dict[str, Any]:
     spec = segment.spec
     problem = (
-        caps.over_after(segment)
+        no_longer_called(segment, made)
+        or caps.over_after(segment)
         or problem_with(output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty)
         or misses(spec, output)
     )

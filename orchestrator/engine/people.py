@@ -31,7 +31,7 @@ def ask_about_step(
 ) -> None:
     """Open the request of an `approve` step: people see what comes next, and every value the conditions looked at once."""
     next_steps, given = _next_steps(execution, step, scope), results_of_people(execution.pk)
-    does = " and ".join(f"{one['step']} ({one['does']})" for one in next_steps) or "its end"
+    does = " and ".join(_in_words(**one) for one in next_steps) or "its end"
     _open(
         execution,
         step,
@@ -78,10 +78,18 @@ def _next_steps(execution: Execution, step: Step, scope: dict[str, Any]) -> list
     """The steps that wait for this one: what each does, and with what, as far as that is known already."""
     one = released(execution.release_id)
     return [
-        {"step": after.key, "does": _does(after), **_given(one, after, scope)}
+        {"step": after.key, "does": _does(after), **_only_if(after), **_given(one, after, scope)}
         for after in one.spec.steps
         if step.key in after.needs
     ]
+
+
+def _only_if(spec: StepSpec) -> dict[str, str]:
+    return {"only_if_fails": spec.stands_in_for} if spec.stands_in_for else {}
+
+
+def _in_words(step: str, does: str, only_if_fails: str = "", **_: Any) -> str:
+    return f"if {only_if_fails} fails, {step} ({does})" if only_if_fails else f"{step} ({does})"
 
 
 def _does(spec: StepSpec) -> str:

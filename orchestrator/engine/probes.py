@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 from audit import failpoints
+from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners import Done
 from orchestrator.engine.segment import Segment
 from orchestrator.engine.workshop import run_helper
 from orchestrator.gate.reconcile import Finding
 from orchestrator.models import Action
+
+NO_OBJECT = Failure("output_schema", "the result is no object.")
 
 
 def look_up(segment: Segment, action: Action) -> Finding | Failure:
@@ -25,7 +28,22 @@ def look_up(segment: Segment, action: Action) -> Finding | Failure:
     happened = ran.result.get("happened")
     if happened not in {"yes", "no", "partly", "unknown"}:
         return Failure("bug", f"The probe of {action.tool} answered {happened!r}.", {"tool": action.tool})
-    return Finding(happened, str(ran.result.get("detail", "")), ran.result.get("result"))
+    finding = Finding(happened, str(ran.result.get("detail", "")), ran.result.get("result"))
+    return _without_result(segment, action.tool, finding) or finding
+
+
+def _without_result(segment: Segment, tool: str, finding: Finding) -> Finding | None:
+    """It happened, and the step cannot go on with what the books say of it: then somebody else has to say what came of it."""
+    result = {} if finding.result is None else finding.result
+    if finding.happened != "yes":
+        return None
+    filled = segment.spec.non_empty if segment.spec.tool else ()
+    schema = segment.released.tools[tool].get("output_schema") or {}
+    problem = problem_with(result, schema, filled) if isinstance(result, dict) else NO_OBJECT
+    if problem is None:
+        return None
+    seen = f"{finding.detail}; " if finding.detail else ""
+    return Finding("unknown", f"{seen}it is in their books, but not what {tool} answered: {problem.message}")
 
 
 def read_record(segment: Segment, tool: str, arguments: dict[str, Any]) -> dict[str, Any] | Failure:

@@ -39,5 +39,5 @@ def act(action_id: UUID) -> bool:
 def _remind(action: Action, step: Step | None) -> None:
     why = f"{action.tool} was sent, no answer came, and nobody has said what happened"
     lifecycle.note(action, "action.reminded", by=ENGINE, why=why)
-    if step is not None:
-        lifecycle.note(step, "alert.unknown_outcome", by=ENGINE, why=why, data={"step": step.key})
+    data = {"step": step.key} if step else {"tool": action.tool}
+    lifecycle.note(step or action, "alert.unknown_outcome", by=ENGINE, why=why, data=data)

@@ -31,7 +31,7 @@ from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
 from orchestrator.engine.stopped import go_on, going_on, release
 from orchestrator.gate import stopped as gate
-from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.locks import lock_action, lock_execution
 from orchestrator.gate.reconcile import NOT_REPORTED, mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.models.action import LAST_WORD_WITHIN
@@ -41,6 +41,7 @@ from orchestrator.statuses import EXECUTION, ActionStatus, AttemptStatus, Execut
 IDLE_AFTER = timedelta(minutes=1)
 
 BATCH = 200
+OVER = "the execution is over"
 # Every few seconds is enough for people.
 look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
 look_at_alerts = Every(alerting.LOOK_EVERY_SECONDS, alerting.judge_all)
@@ -163,15 +164,15 @@ def _go_on_in_turn() -> int:
 def _idle_reservations() -> Any:
     """Held for nobody: no attempt runs under that fence, and what a foreign agent sent is past its hour."""
     running = Attempt.objects.filter(pk=OuterRef("holder"), status=AttemptStatus.RUNNING)
-    sent = Action.objects.filter(
-        fence=OuterRef("holder"), step_id=None, status=ActionStatus.REDEEMED, redeemed_at__gt=Now() - LAST_WORD_WITHIN
-    )
+    sent = Action.objects.under_way().filter(fence=OuterRef("holder"), step_id=None)
     return Reservation.objects.filter(~Exists(running), ~Exists(sent), at__lte=Now() - IDLE_AFTER).order_by("at")
 
 
 def _release(reservation_id: Any) -> bool:
+    """A call of a foreign agent was sent, whether it ever reports or not: in a budget of runs it is one."""
     holder = Reservation.objects.filter(pk=reservation_id).values_list("holder", flat=True).first()
-    return holder is not None and release_room(holder, ran=False)
+    was_sent = Action.objects.filter(fence=holder, step_id=None, status=ActionStatus.REDEEMED).exists()
+    return holder is not None and release_room(holder, ran=was_sent)
 
 
 def _throttled() -> Any:
@@ -210,7 +211,11 @@ def _orphaned_requests() -> Any:
 @transaction.atomic
 def _withdraw(request_id: Any) -> bool:
     subject = ApprovalRequest.objects.values_list("subject_id", flat=True).get(pk=request_id)
-    approvals.withdraw(subject_id=subject, by=ENGINE, why="the execution is over")
+    approvals.withdraw(subject_id=subject, by=ENGINE, why=OVER)
+    if Action.objects.filter(pk=subject).exists():
+        action = lock_action(subject)
+        if action.status in {ActionStatus.HELD, ActionStatus.SENT_BACK}:
+            move(action, to=ActionStatus.WITHDRAWN, by=ENGINE, why=OVER, finished_at=Now())
     return True
 
 

@@ -12,7 +12,7 @@ from audit.lifecycle import move
 from orchestrator.gate.announce import announce
 from orchestrator.gate.locks import lock_action
 from orchestrator.models import Action, Execution, Tool
-from orchestrator.models.action import NO_COMPENSATION
+from orchestrator.models.action import CAME_TO_NOTHING
 from orchestrator.statuses import EXECUTION, ActionStatus
 from orchestrator.workflows.schemas import declared
 
@@ -32,7 +32,7 @@ def standing(ids: Iterable[UUID]) -> dict[UUID, Action]:
     # A failed one may be tried again for as long as its execution is not over.
     over = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
     given_up = Q(step_id__isnull=True) | Q(failure_class="business") | Exists(over)
-    rows = Action.objects.filter(undoes_id__in=list(ids)).exclude(status__in=NO_COMPENSATION)
+    rows = Action.objects.filter(undoes_id__in=list(ids)).exclude(status__in=CAME_TO_NOTHING)
     rows = rows.exclude(Q(status=ActionStatus.FAILED) & given_up)
     return {row.undoes_id: row for row in rows.order_by("created_at") if row.undoes_id}
 

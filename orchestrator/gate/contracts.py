@@ -20,6 +20,11 @@ def problems_with(value: Any, schema: Mapping[str, Any] | None) -> list[tuple[st
     return [(pointer_to(problem.absolute_path) or "/", broken_rule(problem)) for problem in found]
 
 
+def still_empty(result: Mapping[str, Any], names: Iterable[str]) -> list[tuple[str, str]]:
+    """The same of the names that a step promises to be filled."""
+    return [(f"/{name}", "may not be empty") for name in names if result.get(name) in (None, "", [], {})]
+
+
 def refuse_unfit_result(
     result: Any, schema: Mapping[str, Any] | None, *, says: str, more: Iterable[tuple[str, str]] = ()
 ) -> None:

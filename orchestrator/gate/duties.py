@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db.models import Q
 
-from approvals.models import Verdict
+from approvals.models import Bypass, Verdict
 from approvals.models.request import step_of
 from approvals.policies import Requirement
 from audit.lifecycle import run
@@ -16,11 +17,13 @@ Duties = dict[str, str]
 
 
 def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties:
-    """Who owns or edited the agent, edited the tool, the input or a policy that holds, published it, or is acted for."""
+    """Who owns or edited the agent, edited the tool, input, policy or bypass that holds, published it, or is acted for."""
     duties = duties_of_agents([action.agent, action.requester.removeprefix("agent:")])
     _edited(duties, tool.editors, f"the tool {tool}")
     for editor, policy in requirement.editors:
         _edited(duties, [editor], f"the policy {policy}, which asks for this")
+    for lowered in Bypass.objects.filter(pk=action.bypass_id) if action.bypass_id else ():
+        _edited(duties, lowered.editors, f"the bypass {lowered.name}, under which fewer people sign")
     if action.step_id and action.execution_id:
         release = Release.objects.filter(execution__pk=action.execution_id).only(
             "workflow", "version", "digest", "created_by"
@@ -109,6 +112,9 @@ def _published(by: str, workflow: str) -> Duties:
 
 def _acted_for(context: dict[str, Any]) -> Duties:
     """Nobody signs for themselves by way of an agent that says whom it acts for."""
-    claimed = str(context.get("requester", ""))
-    behind = get_user_model().objects.filter(username=claimed).values_list("pk", flat=True).first() if claimed else None
-    return {f"user:{behind}": "are the person the agent acts for"} if behind else {}
+    claimed = str(context.get("requester", "")).strip()
+    if not claimed:
+        return {}
+    # As agents know people: by user name or address, and not always in the letters they were entered with.
+    behind = get_user_model().objects.filter(Q(username__iexact=claimed) | Q(email__iexact=claimed))
+    return {f"user:{pk}": "are the person the agent acts for" for pk in behind.values_list("pk", flat=True)}

@@ -24,6 +24,7 @@ from orchestrator.gate.announce import announce
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
 from orchestrator.gate.locks import lock_action
+from orchestrator.gate.mentions import mentions_of
 from orchestrator.gate.propose import Judged, business_key_of, canonical_arguments, facts_of, judge, tier_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of
 from orchestrator.models import Action, Execution, Tool
@@ -149,6 +150,7 @@ def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: Appr
         checks=need.checks,
         step_up=need.step_up,
         duties=duties_of(action, tool=tool, requirement=need),
+        found=mentions_of(action),
     )
 
 

@@ -205,7 +205,7 @@ def propose(
         arguments=canonical_arguments(arguments),
         proposed=proposed,
         record=canonical(record) if record is not None else "",
-        business_key=business_key or business_key_of(judged.tool, arguments),
+        business_key=_business_key(judged.tool, arguments, business_key, is_foreign=place is None and undoes is None),
         context=context or {},
         verdict=judged.verdict,
         denial=judged.denial,
@@ -247,6 +247,12 @@ def _asker(by: Actor, place: Place | None) -> dict[str, Any]:
         "occurrence": place.occurrence,
         "revision": place.revision,
     }
+
+
+def _business_key(tool: Tool | None, arguments: dict[str, Any], named: str, *, is_foreign: bool) -> str:
+    """A foreign agent names the effect where the tool does not: by another name it would be hidden that it was sent before."""
+    of_tool = business_key_of(tool, arguments)
+    return of_tool or named if is_foreign else named or of_tool
 
 
 def business_key_of(tool: Tool | None, arguments: dict[str, Any]) -> str:

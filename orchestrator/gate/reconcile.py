@@ -108,6 +108,11 @@ def close_unsent(action: Action, *, by: Actor, why: str) -> None:
 _NO_LOOKS: dict[str, Any] = {"looks": 0, "next_look_at": None}
 
 
+def first_reminder(action: Action) -> Any:
+    """A worker comes back to what a step of ours has sent; of what a foreign agent has, people are told at once."""
+    return remind_after(REMIND_AFTER_SECONDS if action.step_id else 0)
+
+
 def remind_after(seconds: int = REMIND_AFTER_SECONDS) -> Any:
     """When whoever has to say what happened is reminded, on the database's clock."""
     return Now() + timedelta(seconds=seconds)
@@ -149,7 +154,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
             failure_class="unknown_outcome",
             message=why,
             in_doubt=action.effect != "read",
-            next_look_at=remind_after(),
+            next_look_at=first_reminder(action),
         )
         observe(action)
         charge_tool_call(place_of(action))

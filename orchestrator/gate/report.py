@@ -19,7 +19,7 @@ from orchestrator.gate.budgeting import place_of, release
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.limits import observe
 from orchestrator.gate.locks import lock_action, refuse_foreign
-from orchestrator.gate.reconcile import NOT_REPORTED, remind_after
+from orchestrator.gate.reconcile import NOT_REPORTED, first_reminder
 from orchestrator.models import Action, Execution
 from orchestrator.statuses import ActionStatus
 
@@ -67,7 +67,7 @@ def report(
         message=message,
         finished_at=None if is_open else Now(),
         in_doubt=is_open and action.effect != "read",
-        next_look_at=remind_after() if is_open else None,
+        next_look_at=first_reminder(action) if is_open else None,
     )
     observe(action)
     if outcome == "success":

@@ -19,8 +19,8 @@ from orchestrator.statuses import ACTION, ActionStatus
 LAST_WORD_WITHIN = timedelta(hours=1)
 # An action in one of these no longer stands for its place in the step: the next proposal there is a new action.
 ENDED_UNUSED = [ActionStatus.VOID, ActionStatus.WITHDRAWN]
-# A compensation that ended so took nothing back: another one may be proposed.
-NO_COMPENSATION = [*ENDED_UNUSED, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED]
+# Nothing was sent, and nothing will be: of a compensation that ended so, another one may be proposed.
+CAME_TO_NOTHING = [*ENDED_UNUSED, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED]
 
 
 class Denial(models.TextChoices):
@@ -43,14 +43,14 @@ class ActionQuerySet(models.QuerySet["Action"]):
         """Sent, and nobody knows whether it happened."""
         return self.filter(status=ActionStatus.UNKNOWN)
 
+    def under_way(self) -> "ActionQuerySet":
+        """Sent, and not reported. A foreign agent that is gone tells nobody: what it sent is under way for so long at most."""
+        gone = Q(step_id=None, redeemed_at__lte=Now() - LAST_WORD_WITHIN)
+        return self.filter(~gone, status=ActionStatus.REDEEMED)
+
     def took_effect(self) -> "ActionQuerySet":
         """Known to have done something to the world, or said to have been done by a person."""
         return self.filter(status__in=[ActionStatus.SUCCEEDED, ActionStatus.ANSWERED]).exclude(effect="read")
-
-    def under_way(self) -> "ActionQuerySet":
-        """Redeemed and not reported. What a foreign agent read and never told of is not under way for ever."""
-        forgotten = Q(step_id=None, effect="read", redeemed_at__lte=Now() - LAST_WORD_WITHIN)
-        return self.filter(status=ActionStatus.REDEEMED).exclude(forgotten)
 
     def sent_under_key_of(self, action: "Action") -> "ActionQuerySet":
         """Calls that went out to its tool under its business key, its own among them; none where it has no such key."""

@@ -12,7 +12,7 @@ from audit.actors import Actor
 from audit.refusals import Refusal, Stale
 from orchestrator.engine.outputs import misses, promised
 from orchestrator.engine.released import released
-from orchestrator.gate.contracts import refuse_unfit_result
+from orchestrator.gate.contracts import refuse_unfit_result, still_empty
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Step
 from orchestrator.statuses import StepStatus
@@ -48,7 +48,7 @@ def hand_in(*, request_id: UUID, by: Actor, voice: approvals.Voice, result: dict
 def _refuse_unfit(release_id: UUID, step: Step, result: dict[str, Any]) -> None:
     one = released(release_id)
     spec = one.spec.step(step.key)
-    more = [(f"/{name}", "may not be empty") for name in spec.non_empty if result.get(name) in (None, "", [], {})]
+    more = still_empty(result, spec.non_empty)
     if low := misses(spec, result):
         more.append(("/score", low.message))
     says = f"The result is not what “{step.key}” promises"

@@ -4,6 +4,7 @@
 to say so.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from audit.actors import Actor
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.engine.resume import resume_step
 from orchestrator.gate import reconcile
-from orchestrator.gate.contracts import problems_with
+from orchestrator.gate.contracts import problems_with, still_empty
 from orchestrator.gate.doubt import LOOKS, REMIND_AFTER_SECONDS, needs_two, versions_of
 from orchestrator.gate.locks import lock_action
 from orchestrator.gate.reconcile import Happened
@@ -55,8 +56,10 @@ def answer(*, action_id: UUID, said: Said, by: Actor) -> Action:
     if action.status != ActionStatus.UNKNOWN:
         raise Stale(f"The action is {action.status}; nobody has to say what happened.")
     versions = versions_of([action.tool])
-    _refuse_incomplete(action, said, versions)
-    over = _waits_no_more(action)
+    step = Step.objects.select_related("execution").filter(pk=action.step_id).first() if action.step_id else None
+    # Cancelled, failed, out of time: nothing will be sent again, and nothing goes on with a result.
+    over = step is not None and step.is_over
+    _refuse_incomplete(action, said, versions, filled=() if over else _promised(step))
     alone = said.verdict != OutcomeVerdict.DID_NOT or over or not needs_two(action, versions)
     agreed = alone or _another_found_the_same(action, by)
     _store(action, said, by, settles=agreed and said.verdict != OutcomeVerdict.CANNOT_TELL)
@@ -72,10 +75,9 @@ def answer(*, action_id: UUID, said: Said, by: Actor) -> Action:
     return action
 
 
-def _waits_no_more(action: Action) -> bool:
-    """Its step is over, or its execution (cancelled, failed, out of time): nothing will be sent again."""
-    step = Step.objects.select_related("execution").filter(pk=action.step_id).first() if action.step_id else None
-    return step is not None and step.is_over
+def _promised(step: Step | None) -> Collection[str]:
+    """What the result may not lack. An agent's step promises it of its own result, not of its calls'."""
+    return step.spec.get("non_empty", ()) if step is not None and step.spec.get("tool") else ()
 
 
 def _refuse_unless_operator(action: Action, by: Actor) -> None:
@@ -85,7 +87,7 @@ def _refuse_unless_operator(action: Action, by: Actor) -> None:
         raise Forbidden("You need the operator role in this unit to say what happened.")
 
 
-def _refuse_incomplete(action: Action, said: Said, versions: list[Tool]) -> None:
+def _refuse_incomplete(action: Action, said: Said, versions: list[Tool], *, filled: Collection[str]) -> None:
     errors = []
     if said.verdict not in MEANS:
         errors.append(("/verdict", "required", "Choose what happened."))
@@ -99,17 +101,17 @@ def _refuse_incomplete(action: Action, said: Said, versions: list[Tool]) -> None
     if not 60 <= said.remind_seconds <= LONGEST_REMINDER_SECONDS:
         errors.append(("/remind_seconds", "range", "Choose a reminder between one minute and 30 days from now."))
     if said.verdict == OutcomeVerdict.HAPPENED:
-        errors += [("/result", "schema", problem) for problem in _misfits(action, said.result, versions)]
+        errors += [("/result", "schema", problem) for problem in _misfits(action, said.result, versions, filled)]
     if errors:
         raise Invalid("The answer is not complete. Nothing was recorded.", errors=errors)
 
 
-def _misfits(action: Action, result: Any, versions: list[Tool]) -> list[str]:
+def _misfits(action: Action, result: Any, versions: list[Tool], filled: Collection[str]) -> list[str]:
     """The step goes on with this result, so it has to be what the tool would have answered."""
     if result is not None and not isinstance(result, dict):
         return ["Write the result as a JSON object."]
     schema = next((tool.output_schema for tool in versions if tool.version == action.tool_version), None)
-    found = problems_with(result or {}, schema)
+    found = [*problems_with(result or {}, schema), *still_empty(result or {}, filled)]
     return [f"The result does not fit what {action.tool} answers, at {where}: {rule}." for where, rule in found]
 
 

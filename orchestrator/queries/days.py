@@ -32,12 +32,12 @@ class Days:
     notes: tuple[Note, ...] = ()
 
 
-def asked_days(given: Mapping[str, str], *, today: date, most: int = 0) -> Days:
-    """From `since` to `until`. Where nothing is said, from the first of the month of the last day, up to today."""
+def asked_days(given: Mapping[str, str], *, today: date, most: int = 0, usual: int = 0) -> Days:
+    """From `since` to `until`. Where nothing is said, as many days as are usual, or from the first of the month, up to today."""
     notes: list[Note] = []
     first, last = _day(given, "since", notes), _day(given, "until", notes)
     until = last or today
-    since = first or until.replace(day=1)
+    since = first or (until - timedelta(days=usual - 1) if usual else until.replace(day=1))
     if since > until and last:
         since, until = until, since
         notes.append(_turned("since", since, until))

@@ -237,7 +237,9 @@ class _Reading:
         span = took(step.started_at, step.finished_at, self.now) if step.finished_at else None
         if span is not None:
             parts.append(_short(span))
-        return Node(step.key, step.status, f"?step={step.key}", tuple(step.spec.get("needs") or ()), ", ".join(parts))
+        return Node(
+            step.key, step.status, f"?step={step.key}#step", tuple(step.spec.get("needs") or ()), ", ".join(parts)
+        )
 
     def _worked(self) -> timedelta:
         spans = [took(one.started_at or one.claimed_at, one.finished_at, self.now) for one in self.attempts]

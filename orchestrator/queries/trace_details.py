@@ -69,7 +69,7 @@ def _of_attempt(pk: UUID) -> Read:
         ("Failure", row.failure_class),
         ("Message", row.message),
     ]
-    return facts, f"{reverse('execution', args=[row.execution_id])}?step={row.step.key}", None
+    return facts, f"{reverse('execution', args=[row.execution_id])}?step={row.step.key}#step", None
 
 
 def _of_action(pk: UUID) -> Read:

@@ -61,7 +61,7 @@ def refuse_unless_ended(execution: Execution) -> None:
     if execution.is_undo:
         raise CannotBeUndone("This execution undoes another. Start the work again instead of undoing the undoing.")
     if not execution.is_final:
-        how = execution.status.replace("_", " ")
+        how = execution.status.replace("_", "-")
         raise StillRunning(f"It is {how}, and may still do more.", remedy="Cancel it first, then undo what it did.")
 
 

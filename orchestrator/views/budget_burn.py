@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from math import ceil
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -94,7 +95,7 @@ def _reaches(found: Burnt, ahead: Forecast | None) -> str:
     left = found.standing.budget.limit - found.standing.window.spent
     if ahead is None or ahead.a_day <= 0 or left <= 0 or left > ahead.a_day * FARTHEST_DAYS:
         return ""
-    day = found.today + timedelta(days=int(left / ahead.a_day) + 1)
+    day = found.today + timedelta(days=ceil(left / ahead.a_day))
     return _day(day) if found.last is None or day <= found.last else ""
 
 

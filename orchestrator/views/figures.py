@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,7 +19,8 @@ from audit.queries import Keyset, counted
 from audit.refusals import Forbidden
 from audit.templatetags._format import UNKNOWN, duration, percentage
 from audit.web import actor_of, crumbs, csv_file, neighbours
-from orchestrator.forms import LATEST, FiguresForm, midnight
+from orchestrator.forms import FiguresForm, midnight
+from orchestrator.queries.days import DAY, asked_days
 from orchestrator.queries.figures import CONDITIONS, ENDINGS, FEWEST_REVIEWERS, Figures, Range, figures, rows_behind
 from orchestrator.queries.work import units
 
@@ -112,6 +112,7 @@ def show(request: HttpRequest) -> HttpResponse:
     query = request.GET.urlencode()
     context = {
         "form": form,
+        "changed": form.changed,
         "range": range_,
         "tables": tables if found else [],
         "fewest": FEWEST_REVIEWERS,
@@ -143,7 +144,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
 @require_safe
 def rows(request: HttpRequest) -> HttpResponse:
     """The requests that one number counts, newest first."""
-    _, range_ = _asked(request)
+    form, range_ = _asked(request)
     what = request.GET.get("what", "")
     what, policy = what if what in {*CONDITIONS, *ENDINGS} else "asked", request.GET.get("policy", "").replace("\0", "")
     found = rows_behind(range_, what=what, policy=policy)
@@ -158,6 +159,7 @@ def rows(request: HttpRequest) -> HttpResponse:
         "total": counted(found),
         "title": next((column.title for column in COLUMNS if column.what == what), "Asked"),
         "policy": policy or ALL,
+        "changed": form.changed,
         "range": range_,
         "back": f"{reverse('figures')}?{back}",
         "pager": neighbours(request, newer=page.newer, older=page.older),
@@ -171,17 +173,15 @@ def _asked(request: HttpRequest) -> tuple[FiguresForm, Range]:
     actor = actor_of(request)
     allowed = _units_of(actor)
     offered = [(str(unit.pk), unit.title) for unit in units(allowed)]
-    today = timezone.localdate()
-    given = {"since": today - timedelta(days=DAYS - 1), "until": today} | request.GET.dict()
-    form = FiguresForm(given, offered={"unit": offered})
-    form.is_valid()
-    chosen = form.cleaned_data
-    unit = chosen.get("unit")
-    since = chosen.get("since") or today - timedelta(days=DAYS - 1)
+    given = request.GET.dict()
+    days = asked_days(given, today=timezone.localdate(), usual=DAYS)
+    shown = {"since": days.since, "until": days.until}
+    form = FiguresForm(given, days=shown, notes=days.notes, offered={"unit": offered})
+    unit = form.cleaned_data.get("unit")
     return form, Range(
         unit_ids=frozenset({UUID(unit)}) if unit else allowed,
-        since=midnight(since),
-        until=midnight(min(chosen.get("until") or today, LATEST) + timedelta(days=1)),
+        since=midnight(days.since),
+        until=midnight(days.until + DAY),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.templatetags._format import UNKNOWN, duration, percentage
+from audit.templatetags._format import UNKNOWN, duration, money, percentage
 from audit.web import actor_of, csv_file
 from budgets.units import below
-from orchestrator.forms import LATEST, LevelsForm, midnight
+from orchestrator.forms import LevelsForm, midnight
 from orchestrator.health.level_rows import EXACT_UP_TO
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges
@@ -25,6 +25,7 @@ from orchestrator.health.resolution import resolutions
 from orchestrator.health.stages import STAGES
 from orchestrator.queries.alerts import about_quality
 from orchestrator.queries.behind import Behind
+from orchestrator.queries.days import DAY, asked_days
 from orchestrator.queries.work import units
 from orchestrator.views.drill import list_behind
 from orchestrator.views.level_panels import (
@@ -55,7 +56,19 @@ class Column:
 
 
 def _share(name: str, title: str, what: str, of: str) -> Column:
-    return Column(name, title, lambda level: level.share(what, of), percentage, of, what)
+    return Column(name, title, lambda level: level.share(what, of), _part, of, what)
+
+
+def _part(percent: float) -> str:
+    """What is not all, or not nothing, does not read as if it were: of 10,000 one that failed is seen."""
+    if 99.95 <= percent < 100:
+        return "over 99.9 %"
+    return "under 0.1 %" if 0 < percent < 0.05 else percentage(percent)
+
+
+def _usd(amount: float) -> str:
+    """Four decimals; of less than a cent four digits, so that nothing that cost something reads as nothing."""
+    return f"USD {amount:.4f}" if abs(amount) >= 0.01 else money(Decimal(str(amount)), "USD").shown
 
 
 def _time(name: str, title: str, sample: str) -> Column:
@@ -75,7 +88,7 @@ COLUMNS = [
     _time("took_p95", "End to end, 95 % below", "succeeded"),
     _time("overhead_p50", "Overhead, median", "measured"),
     _time("overhead_p95", "Overhead, 95 % below", "measured"),
-    Column("cost_usd", "Cost per transaction", lambda level: level.cost, "USD {:.4f}".format, "priced", "priced"),
+    Column("cost_usd", "Cost per transaction", lambda level: level.cost, _usd, "priced", "priced"),
 ]
 
 
@@ -130,6 +143,7 @@ def show(request: HttpRequest) -> HttpResponse:
     query = request.GET.urlencode()
     context = {
         "form": form,
+        "changed": form.changed,
         "span": span,
         "by": by,
         "columns": COLUMNS,
@@ -216,7 +230,14 @@ def _cell(column: Column, level: Level, place: Place) -> Cell:
 
 
 _OF = {"cost": "priced", "overhead": "measured", "success": "ended"}
-_SAYS: dict[str, Callable[[float], str]] = {"cost": "USD {:.2f}".format, "overhead": duration, "success": percentage}
+# To more digits than a column has: what is out of its range does not read as its limit.
+_SAYS: dict[str, Callable[[float], str]] = {"cost": _usd, "overhead": duration, "success": "{:.3f} %".format}
+# Limits as they were drafted, to the last digit.
+_LIMITS: dict[str, Callable[[float], str]] = {
+    "cost": "USD {:.10g}".format,
+    "overhead": duration,
+    "success": "{:g} %".format,
+}
 
 
 def _ranges(whole: Level, groups: list[Level], place: Place) -> list[Range]:
@@ -233,9 +254,9 @@ def _ranges(whole: Level, groups: list[Level], place: Place) -> list[Range]:
 
 
 def _range(one: Judged, place: Place, culprit: str = "", workflow: str = "") -> Range:
-    say = _SAYS[one.key]
-    limits = f"at least {say(one.low)}" if one.key == "success" else f"{say(one.low)} to {say(one.high)}"
-    value = UNKNOWN if one.value is None else say(one.value)
+    low, high = map(_LIMITS[one.key], (one.low, one.high))
+    limits = f"at least {low}" if one.key == "success" else f"{low} to {high}"
+    value = UNKNOWN if one.value is None else _SAYS[one.key](one.value)
     return Range(one, value, limits, culprit, place.list_of(_OF[one.key], workflow), workflow)
 
 
@@ -243,13 +264,11 @@ def _asked(request: HttpRequest) -> tuple[LevelsForm, Span, str]:
     """The form and what it asks for; where nothing is said, a week of every unit this person sees, by workflow."""
     seen = scope.unit_ids(actor_of(request), "view")
     offered = [(str(unit.pk), unit.title) for unit in units(seen)]
-    today = timezone.localdate()
-    given = {"since": today - timedelta(days=DAYS - 1), "until": today, "by": "workflow"} | request.GET.dict()
-    form = LevelsForm(given, offered={"unit": offered})
-    form.is_valid()
-    chosen = form.cleaned_data
-    until = midnight(min(chosen.get("until") or today, LATEST) + timedelta(days=1))
-    since = max(midnight(chosen.get("since") or today - timedelta(days=DAYS - 1)), until - timedelta(days=MOST_DAYS))
-    unit = chosen.get("unit")
+    given = {"by": "workflow"} | request.GET.dict()
+    days = asked_days(given, today=timezone.localdate(), most=MOST_DAYS, usual=DAYS)
+    shown = {"since": days.since, "until": days.until}
+    form = LevelsForm(given, days=shown, notes=days.notes, offered={"unit": offered})
+    unit = form.cleaned_data.get("unit")
     reached = below(UUID(unit)) & seen if unit else seen
-    return form, Span(units=reached, since=since, until=until), chosen.get("by") or "workflow"
+    span = Span(units=reached, since=midnight(days.since), until=midnight(days.until + DAY))
+    return form, span, form.cleaned_data.get("by") or "workflow"

@@ -8,8 +8,10 @@ import pytest
 from approvals.models import ApprovalRequest
 from audit.models import Span
 from budgets.models import LedgerEntry, Price
+from orchestrator.engine.alerting import judge_all
 from orchestrator.engine.sweep import sweep
-from orchestrator.models import Action, Tool
+from orchestrator.gate.edit import edit
+from orchestrator.models import Action, Alert, Tool
 from orchestrator.operations.registry import import_agents
 from tests import make
 from tests.api.conftest import IMPORTER, Caller, cancel_order, make_person, make_token, make_unit, signed_in, voice
@@ -244,6 +246,20 @@ class TestWhatIsNeverReported:
         assert [one["id"] for one in lane] == [pk]
         assert "no report came" in api.get(f"actions/{pk}/")[1]["error"]["message"]
 
+    @pytest.mark.parametrize("reported", [[], ["unknown"]])
+    def test_is_told_to_the_owner_of_the_tool_as_is_an_outcome_the_agent_does_not_know(self, api, reported):
+        pk, fence = self.redeemed(api, RESTORE, seconds_ago=0 if reported else 3_700)
+        for outcome in reported:
+            api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": outcome})
+        Tool.objects.filter(name="orders.restore").update(owner="owner", runbook="Ask the shop")
+
+        sweep()
+        judge_all()
+
+        alert = Alert.objects.get(kind="unknown_outcome")
+        assert (alert.evidence, alert.owner_name, alert.runbook) == (f"/actions/{pk}/", "owner", "Ask the shop")
+        assert alert.severity == "critical"
+
     def test_is_under_way_before_the_hour_is_over(self, api):
         pk, _ = self.redeemed(api, RESTORE, seconds_ago=3_000)
 
@@ -324,6 +340,36 @@ class TestDecisionsReachTheProposer:
         assert rejected["approval"]["reason_code"] == "wrong_target"
         assert "Wrong account or recipient: That order is not theirs" in rejected["reasons"][-1]
         assert api.post(f"actions/{action['id']}/redemptions/")[1]["code"] == "action_rejected"
+
+
+class TestTheBusinessKey:
+    def test_is_the_tools_own_so_that_reviewers_see_what_was_sent_before(self, db):
+        make.tool(), make.agent()
+        poster = Caller(make_token("poster", "finance"))
+        call = {"tool": "erp.post_adjustment", "arguments": make.arguments(reference="ADJ-9")}
+        first = poster.post("actions/", call)[1]
+        make.approved(ApprovalRequest.objects.get(pk=first["approval"]["id"]), make.person("gail", "view", "review"))
+        make.carried_out(Action.objects.get(pk=first["id"]))
+
+        again = poster.post("actions/", call | {"business_key": "another one"})[1]
+
+        assert again["business_key"] == "ADJ-9"
+        assert [one["label"] for one in ApprovalRequest.objects.get(pk=again["approval"]["id"]).found] == [
+            "sent before"
+        ]
+
+    def test_is_that_of_the_edited_call_once_a_reviewer_edited_it(self, db):
+        gail = make.person("gail", "view", "review")
+        make.carried_out(Action.objects.get(pk=make.approved(make.request(reference="ADJ-9"), gail).subject_id))
+        asked = make.request(reference="ADJ-8")
+        assert asked.found == []
+
+        now = edit(
+            request_id=asked.pk, by=make.actor(gail), digest=asked.digest, revision=asked.revision,
+            arguments=make.arguments(reference="ADJ-9"),
+        )  # fmt: skip
+
+        assert [one["label"] for one in now.found] == ["sent before"]
 
 
 class TestAboutAnExecutionThatIsOver:

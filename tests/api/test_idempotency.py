@@ -11,8 +11,9 @@ import pytest
 from django.db import OperationalError, connection
 from rest_framework.renderers import JSONRenderer
 
+from budgets.models import BusinessUnit
 from orchestrator.models import Action, Agent, StoredReply
-from tests.api.conftest import Caller, cancel_order, make_token
+from tests.api.conftest import Caller, cancel_order, make_person, make_token, signed_in
 
 LOOK = {"tool": "orders.get", "arguments": {"order": "A1"}}
 KEY = {"Idempotency-Key": "case-7"}
@@ -70,6 +71,29 @@ class TestKey:
         status, _, headers = Caller(make_token("other")).post("actions/", cancel_order(), **KEY)
 
         assert (status, headers.get("Idempotency-Replayed")) == (201, None)
+
+    def test_hands_out_a_ticket_again_while_it_is_good(self, api):
+        redemption = f"actions/{api.post('actions/', LOOK)[1]['id']}/redemptions/"
+        first = api.post(redemption, {}, **KEY)
+
+        again = api.post(redemption, {}, **KEY)
+
+        assert (again[0], again[1], again[2]["Idempotency-Replayed"]) == (200, first[1], "true")
+
+    def test_hands_out_no_ticket_of_a_send_that_is_over(self, api):
+        """What is sent with it would be known to nobody: neither to a stop, nor to whoever redeems the second grant."""
+        action = f"actions/{api.post('actions/', LOOK)[1]['id']}"
+        fence = api.post(f"{action}/redemptions/", {}, **KEY)[1]["fence"]
+        api.post(f"{action}/outcomes/", {"fence": fence, "outcome": "unknown"})
+        unknown = api.post(f"{action}/redemptions/", {}, **KEY)
+        opal = signed_in(make_person("opal", BusinessUnit.objects.get(name="support"), "view", "operate"))
+        opal.post(f"{action}/answers/", {"verdict": "did_not", "code": "not_in_their_books", "note": "Not there"})
+
+        granted = api.post(f"{action}/redemptions/", {}, **KEY)
+
+        assert [(one[0], one[1]["code"]) for one in (unknown, granted)] == [(409, "ticket_spent")] * 2
+        assert "new key" in granted[1]["remedy"]
+        assert api.post(f"{action}/redemptions/", {}, **{"Idempotency-Key": "another"})[0] == 200
 
     def test_outlives_the_token(self, api):
         first = api.post("actions/", LOOK, **KEY)[1]

@@ -10,7 +10,7 @@ import time
 from http.client import HTTPConnection
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, OperationalError, connection
 from django.test import RequestFactory
 
 from config.wsgi import application
@@ -210,6 +210,29 @@ class TestProblems:
 
         assert (answer[0], answer[2]["Content-Type"]) == (status, "application/problem+json")
         assert "secret" not in json.dumps(answer[1])
+
+    @pytest.mark.parametrize(("error", "status", "code"), [(OperationalError, 503, "busy"), (KeyError, 500, "bug")])
+    def test_of_what_a_view_never_saw_tell_a_database_that_is_away_from_a_mistake(
+        self, grace, monkeypatch, error, status, code
+    ):
+        def fail(*_, **__):
+            raise error
+
+        client = signed_in(grace)
+        monkeypatch.setattr("audit.web.SignInMiddleware.process_view", fail)
+        found, problem, headers = client.get("executions/")
+
+        assert (found, problem["code"], headers.get("Retry-After")) == (status, code, "1" if status == 503 else None)
+
+    def test_of_a_database_that_takes_nothing_in_any_more_ask_to_send_it_again(self, api, monkeypatch):
+        def write(*_, **__):
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL transaction_read_only = on; DELETE FROM orchestrator_servicetoken")
+
+        monkeypatch.setattr("orchestrator.api.actions.propose", write)
+        status, problem, headers = api.post("actions/", {"tool": "orders.get", "arguments": {}})
+
+        assert (status, problem["code"], headers["Retry-After"]) == (503, "busy", "1")
 
     def test_a_person_whose_form_is_a_form_gets_a_problem(self, grace):
         answer = signed_in(grace).send("POST", "executions/", b"a=b", content_type="application/x-www-form-urlencoded")

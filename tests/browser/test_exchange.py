@@ -71,6 +71,10 @@ class TestAQuestion:
         person.problems.clear()  # the browser itself logs the failed load
 
         assert person.page.input_value("#questionform_question") == "kept"
+        person.page.focus("#alert button")
+        person.page.keyboard.press("Escape")
+        assert person.page.is_hidden("#alert")
+        assert person.page.evaluate("document.activeElement.matches('#question-form button')")
         person.page.click("#question-form button")
         person.page.wait_for_selector("#review .pill:has-text('Sent back')")
         assert Remark.objects.count() == 1

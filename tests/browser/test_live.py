@@ -29,6 +29,16 @@ class TestExecution:
 
         assert page.locator("details:has(summary:has-text('Output'))").first.evaluate("one => one.open")
 
+    def test_shows_a_chosen_step_where_the_person_looks(self, unit, people, opened):
+        page = opened("ada", viewport={"width": 390, "height": 600}).page
+        page.goto(make.execution("dead_lettered", by=people).get_absolute_url())
+
+        page.click("ol.steps a:has-text('look')")
+        page.wait_for_url("**?step=look#step")
+
+        page.wait_for_selector("#step:focus")
+        assert 0 < page.evaluate("document.activeElement.getBoundingClientRect().top") < 600
+
 
 class TestQueue:
     def test_offers_what_has_arrived_and_moves_no_row(self, unit, people, opened):

@@ -118,6 +118,16 @@ class TestTheAdministratorsPages:
         assert ApprovalPolicy.objects.active().get(name="payments").version == 2
         assert urlsplit(page.url).path.endswith("/change/")
 
+    def test_make_one_new_version_of_three_impatient_clicks(self, admin, asked, opened):
+        page = opened("bob").page
+        payments = ApprovalPolicy.objects.get(name="payments")
+        page.goto(reverse("admin:approvals_approvalpolicy_change", args=[payments.pk]))
+
+        page.click("text=New version", click_count=3, delay=10)
+        page.wait_for_selector("text=A draft changes nothing yet")
+
+        assert ApprovalPolicy.objects.filter(name="payments").count() == 2
+
     def test_try_a_draft_on_past_actions(self, admin, drafted, opened):
         page = opened("bob").page
         page.goto(reverse("admin:approvals_approvalpolicy_change", args=[drafted.pk]))

@@ -82,6 +82,19 @@ class TestAStepThatAsks:
         assert shown["comes_next"] == [{"step": "send", "does": "unsafe", "with": {"ref": "R-1002"}}]
         assert "Approving lets the execution go on to send (unsafe)." in request.reversible
 
+    def test_says_of_what_may_stand_in_that_it_comes_only_then(self, world, governed, provider):
+        steps = """
+  - ask: {required: 1}
+  - send: {tool: send_a, ref: R-1, on_error: other}
+  - other: {tool: send_b, ref: R-2}
+"""
+        request = waiting(world, governed, steps)
+
+        assert request.title == "Let outside go on to send (send_a) and if send fails, other (send_b)"
+        assert json.loads(request.snapshot)["arguments"]["comes_next"][1] == {
+            "step": "other", "does": "send_b", "only_if_fails": "send", "with": {"ref": "R-2"},
+        }  # fmt: skip
+
     def test_shows_every_value_once_those_it_asks_about_first(self, world, governed, provider):
         shown = json.loads(waiting(world, governed, self.STEPS).snapshot)["arguments"]
 

@@ -428,6 +428,18 @@ class TestWhatIsLeftBehind:
         assert window().reserved == 0
         assert not Reservation.objects.exists()
 
+    def test_of_a_call_that_was_sent_and_never_reported_is_a_run_all_the_same(self, world):
+        budget(limit=2)
+        ticket = redeem(action_id=called(world).pk, by=make.SETUP)
+        more.later("budgets_reservation", "at", Reservation.objects.get().pk, 3_601)
+        more.later("orchestrator_action", "redeemed_at", ticket.action.pk, 3_601)
+        sweep()
+        assert (window().spent, window().reserved) == (1, 0)
+
+        report(action_id=ticket.action.pk, fence=ticket.fence, outcome="success", by=make.SETUP)
+
+        assert (window().spent, window().reserved) == (1, 0)
+
 
 class TestTheDatabase:
     def test_refuses_a_reservation_past_the_limit_whoever_writes_it(self, world):

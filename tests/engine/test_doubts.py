@@ -7,6 +7,7 @@ from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.gate.doubt import LOOKS
 from orchestrator.models import OutcomeAnswer
 from orchestrator.operations.registry import import_tools
+from orchestrator.queries.unknown_outcomes import doubts_of
 from tests import trail
 from tests import worlds as make
 from tests.engine import provider as providers
@@ -83,6 +84,40 @@ class TestBooksThatSayNothingYet:
         assert statuses(execution) == {"send": "unknown_outcome"}
         assert actions(execution)[0].looks == 2
         assert len(provider.sends) == 1
+
+
+class TestBooksThatDoNotGiveTheAnswer:
+    STEP = "  - send: {{tool: send_{}, ref: R-1, non_empty: [ref]}}\n"
+
+    @pytest.mark.parametrize("result", [None, {"ref": ""}, "R-1"])
+    def test_leave_it_to_a_person_what_came_of_it(self, world, governed, provider, result):
+        governed(self.STEP.format("b"))
+        provider.plan("drop")
+        provider.finding = {"happened": "yes", "detail": "entry 4711", "result": result}
+        execution = make.start(world, "outside")
+        drive(execution)
+        assert statuses(execution) == {"send": "unknown_outcome"}
+        (row,) = doubts_of(actions(execution))
+        assert row.tried.last_look.startswith("entry 4711; it is in their books, but not what send_b answered")
+
+        with pytest.raises(Invalid):
+            say(execution, world.ada, "happened", result={"ref": ""})
+        say(execution, world.ada, "happened", result={"ref": "R-1"})
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
+        assert step(execution, "send").output == {"ref": "R-1"}
+
+    def test_are_no_reason_to_ask_where_the_same_key_gets_the_answer(self, world, governed, provider):
+        governed(self.STEP.format("a"))
+        provider.plan("drop")
+        provider.finding = {"happened": "yes"}
+        execution = make.start(world, "outside")
+
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
+        assert step(execution, "send").output == {"ref": "R-1"}
 
 
 class TestAToolReplacedSince:

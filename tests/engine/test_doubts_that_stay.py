@@ -20,7 +20,7 @@ from orchestrator.releases.undoing import undo_execution
 from tests import signing
 from tests import worlds as make
 from tests.engine import provider as providers
-from tests.engine.driving import _run, actions, approve, asked, drive, statuses
+from tests.engine.driving import _run, actions, approve, asked, drive, hold, lapse, statuses
 from tests.engine.test_unknown_outcomes import say
 
 HANDLERS = (
@@ -220,6 +220,18 @@ class TestWhatStandsInForAFailure:
         assert statuses(execution) == {"send": "awaiting_approval"}
         with pytest.raises(Stale):
             found_missing(execution, world.ada)
+
+    def test_leaves_no_question_open_once_it_did_the_work(self, world, governed, provider):
+        steps = TWO_WAYS.replace("send_a", "unsafe").replace("max_attempts: 3", "max_attempts: 1")
+        governed(steps.replace("- pay:", "- send:"))
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, "unsafe")
+        lapse(segment.fence)
+
+        drive(execution)
+
+        action.refresh_from_db()
+        assert (execution.status, provider.effects, action.status) == ("succeeded", ["by-cheque"], "withdrawn")
 
 
 class TestAPersonWhoDoesNotCome:

@@ -13,6 +13,7 @@ from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Breaker, Limit, Step
 from orchestrator.operations import executions
+from orchestrator.queries.limits import limits as standing
 from tests import make as more
 from tests import worlds as make
 from tests.engine.driving import attempts, drive
@@ -103,12 +104,14 @@ class TestCallsAtOnce:
 
         assert sent(world)[0].status == "redeemed"
 
-    def test_are_let_out_where_an_agent_read_and_never_told(self, world):
-        limit(at_once=1, tool="look")
-        action, _ = sent(world)
-        past(action, "redeemed_at", 3_700)
+    def test_are_let_out_an_hour_after_a_foreign_agent_was_last_heard_of(self, world):
+        limit(at_once=1)
+        call, _ = sent(world)
+        past(call, "redeemed_at")
 
         assert sent(world)[0].status == "redeemed"
+        (row,) = standing(world.ada)
+        assert row.under_way == 1
 
     def test_never_get_the_same_last_place_twice(self, world):
         limit(at_once=2)

@@ -39,6 +39,18 @@ def work(input, context):
     return {}
 """
 )
+# Run again, it leaves out what people were asked about.
+FICKLE = (
+    providers.HANDLERS.partition("\n\ndef work(")[0]
+    + """
+
+def work(input, context):
+    context.call("send_a", {"ref": "R-1"})
+    if context.attempt == 1:
+        context.call("unsafe", {"ref": "R-0"})
+    return {}
+"""
+)
 RUN = "  - run: {agent: clerk, retry: {max_attempts: 3, backoff: 1s}}\n"
 
 
@@ -108,6 +120,24 @@ class TestARetriedAgent:
         assert attempts(execution, "run") == [("parked", ""), ("failed", "determinism")]
         assert execution.status == "dead_lettered"
         assert provider.effects == ["R-1"]
+
+    def test_that_does_less_this_time_is_stopped_for_people_had_signed_for_more(self, world, governed, provider):
+        execution = started(world, governed, handlers=FICKLE)
+        approve(asked(execution), world.grace)
+
+        drive(execution)
+
+        assert attempts(execution, "run") == [("parked", ""), ("failed", "determinism")]
+        assert (execution.status, provider.effects) == ("dead_lettered", ["R-1"])
+        assert "Call 2 was unsafe before" in step(execution, "run").attempts.last().message
+
+    def test_that_does_no_more_of_what_was_refused_is_as_before(self, world, governed, provider):
+        execution = started(world, governed, handlers=FICKLE)
+        reject(asked(execution), world.grace)
+
+        drive(execution)
+
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
 
     def test_cannot_retry_by_itself_what_was_sent_without_an_answer(self, world, governed, provider):
         stubborn = HANDLERS.replace("except context.BusinessError", "except Exception")

@@ -147,6 +147,21 @@ class TestRun:
         second.communicate(timeout=PATIENCE_SECONDS)
         assert site.processes() == []
 
+    @pytest.mark.parametrize("then", ["it is stopped", "something has to be started again"])
+    def test_leaves_nothing_when_what_would_have_stopped_it_was_killed(self, site: Site, then: str) -> None:
+        supervisor = site.start()
+        site.wait_until_ready(supervisor)
+        site.process_of("config.leash").kill()
+
+        if then == "it is stopped":
+            supervisor.send_signal(signal.SIGINT)
+        else:
+            site.process_of("servers/erp.py").kill()
+        said = supervisor.communicate(timeout=PATIENCE_SECONDS)[0]
+
+        assert ("Nothing is left running" if then == "it is stopped" else "so the site is stopped") in said
+        assert eventually(lambda: site.processes() == [])
+
     def test_says_so_when_the_port_is_taken(self, site: Site) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", site.port))

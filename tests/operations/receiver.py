@@ -43,13 +43,18 @@ def running():
 
 
 @contextmanager
-def dripping(beginning, *, every):
-    """A receiver that begins its answer and goes on with a byte at a time, each sooner than a time-out, for ever."""
+def dripping(beginning, *, every, greets=False):
+    """A receiver that begins its answer and goes on with a byte at a time, each sooner than a time-out, for ever.
+
+    One that greets, as a mail server does, begins before it was asked anything.
+    """
     over = threading.Event()
 
     def serve(peer):
         with peer, suppress(OSError):
-            peer.recv(65_536)
+            if not greets:
+                peer.recv(65_536)
+            receiver.arrived.append(beginning)
             peer.sendall(beginning)
             while not over.wait(every):
                 peer.sendall(b"x")

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from guardian.shortcuts import remove_perm
 
 from approvals import claims
 from approvals import operations as approvals
@@ -185,6 +187,15 @@ class TestRenew:
         lapse(claimed(request, world.grace))
 
         with pytest.raises(NotHeld):
+            claims.renew(request_id=request.pk, by=world.grace)
+
+    def test_by_somebody_who_may_not_sign_any_more_is_refused(self, world):
+        request = worlds.request(world)
+        claimed(request, world.grace)
+        user = get_user_model().objects.get(pk=world.grace.user_id)
+        remove_perm("budgets.review_businessunit", user, world.unit)
+
+        with pytest.raises(Forbidden):
             claims.renew(request_id=request.pk, by=world.grace)
 
 

@@ -146,6 +146,24 @@ class TestIndependence:
         with pytest.raises(StandsIn, match="stand in for olga"):
             sign(worlds.request(world), world.grace)
 
+    def test_forbids_it_to_every_account_of_the_delegate(self, world):
+        second = make.person("grace.at.home", "view", of=world.unit)
+        make.linked("grace", get_user_model().objects.get(pk=world.grace.user_id), second)
+        lend(world, world.olga, make.actor(second))
+
+        with pytest.raises(StandsIn, match="stand in for olga"):
+            sign(worlds.request(world), world.grace)
+
+    def test_forbids_signing_beside_the_delegate_of_another_account_of_ones_own(self, world, dora):
+        second = make.person("grace.at.home", "view", "review", of=world.unit)
+        make.linked("grace", get_user_model().objects.get(pk=world.grace.user_id), second)
+        lend(world, make.actor(second), world.linus)
+        request = worlds.request(world, tool="wire")
+        sign(request, world.linus)
+
+        with pytest.raises(StandsIn, match="linus stands in for you"):
+            sign(request, world.grace)
+
     def test_forbids_a_delegate_of_somebody_who_signed(self, world, dora):
         request = worlds.request(world, tool="wire")
         sign(request, world.grace)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals.models import LinkedAccounts
+from approvals.models import Bypass, LinkedAccounts
 from approvals.operations import NotUsable, use
 from approvals.permissions import AlreadySigned, OwnRequest
 from approvals.queries import waiting_for
@@ -55,6 +55,20 @@ class TestWhoCannotSign:
 
     def test_is_the_person_the_agent_acts_for(self, grace):
         refused(make.request(context={"requester": "grace"}), grace, "You are the person the agent acts for")
+
+    @pytest.mark.parametrize("name", ["Grace", " grace ", "G.Hopper@Example.com"])
+    def test_is_that_person_however_the_agent_writes_them(self, grace, name):
+        type(grace).objects.filter(pk=grace.pk).update(email="g.hopper@example.com")
+
+        refused(make.request(context={"requester": name}), grace, "You are the person the agent acts for")
+
+    def test_is_whoever_drafted_the_bypass_that_asks_for_fewer(self, grace):
+        row = make.tool("wire", tier="financial")
+        by_two(
+            Bypass(name="quarter-end", tool="wire", tier="customer_facing", reason="the second one is ill today"), grace
+        )
+
+        refused(make.request(using=row), grace, "You edited the bypass quarter-end, under which fewer people sign")
 
     def test_is_whoever_edited_the_tool(self, grace):
         from orchestrator.models import Tool

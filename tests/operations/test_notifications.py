@@ -9,10 +9,11 @@ import socket
 from datetime import UTC, datetime, time, timedelta
 from email import policy
 from time import monotonic
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.db import transaction
 from django.db.models import F
@@ -20,6 +21,7 @@ from django.db.models import F
 from approvals import emergencies, stops
 from approvals import operations as approvals
 from approvals.models import Delivery, Notice, NotificationChoice, StopScope, WebhookEndpoint
+from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
 from approvals.notifying.deliver import forget, one_round
 from approvals.notifying.pace import told_at
@@ -116,6 +118,18 @@ class TestWhoIsTold:
         deliver()
 
         assert sorted(name for name, subject in told() if "one person alone" in subject) == ["linus", "olga"]
+
+    def test_of_an_emergency_is_no_administrator_of_another_unit(self, world):
+        user = people.person("boss", "view", of=people.unit("elsewhere"), staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="change_approvalpolicy"))
+        get_user_model().objects.filter(pk=user.pk).update(email="boss@example.com")
+        request = make.request(world, tool="wire")
+
+        said = voice(request, by=world.grace)
+        emergencies.break_glass(request_id=request.pk, by=world.grace, voice=said, reason="nobody else answers in time")
+        deliver()
+
+        assert "boss" not in dict(told())
 
     def test_of_a_stop_and_its_end_is_whoever_works_in_the_unit(self, world):
         target = stops.Target(scope=StopScope.UNIT, unit_id=world.unit.pk)
@@ -260,6 +274,25 @@ class TestAMessage:
         time_passes()
         deliver()
         assert sorted(name for name, _ in told()) == ["grace", "linus"]
+
+    def test_to_a_mail_server_that_drips_is_cut_off_once_and_keeps_no_webhook_waiting(
+        self, world, receiver, settings, monkeypatch
+    ):
+        """It never ends its greeting. Each of two people would wait for it, and both for as long as it goes on."""
+        monkeypatch.setattr(letters, "TALK_SECONDS", 0.5)
+        settings.EMAIL_BACKEND = "approvals.notifying.mail.EmailBackend"
+        endpoint(receiver)
+        make.request(world)
+        with receivers.dripping(b"220 ", every=0.1, greets=True) as slow:
+            settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", urlsplit(slow.url).port
+            began = monotonic()
+            deliver()
+
+        assert monotonic() - began < 10
+        assert len(receiver.arrived) == 1
+        waiting = Delivery.objects.open().filter(person__isnull=False)
+        assert set(waiting.values_list("tries", "last_error")) == {(1, "TimeoutError")}
+        assert len(slow.arrived) == 1
 
     def test_is_forgotten_a_month_after_it_arrived(self, world):
         make.request(world)

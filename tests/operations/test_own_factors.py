@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 
 from approvals import factors, guessing, own_factors
+from approvals.factor_secrets import Unreadable
 from approvals.factors import OWN_FACTORS, Given
 from approvals.own_factors import LastFactor, Proof
 from approvals.step_up import NotConfirmed
@@ -268,13 +269,19 @@ class TestTheKeys:
 
         assert factors.secret_of(Authenticator.objects.get()) == app.secret
 
-    def test_that_are_lost_are_said(self, grace, settings, capsys):
+    def test_that_are_lost_are_said_and_the_command_has_failed(self, grace, settings):
         add_app(grace)
         settings.FACTOR_KEYS = ["another"]
 
-        call_command("rotate_factor_keys")
+        with pytest.raises(CommandError, match="No key opens"):
+            call_command("rotate_factor_keys")
 
-        assert "No key opens" in capsys.readouterr().err
+    def test_that_are_lost_are_no_mistake_of_who_types_their_code(self, grace, settings):
+        app = add_app(grace)
+        settings.FACTOR_KEYS = ["another"]
+
+        with pytest.raises(Unreadable, match="the key that opens it is missing"):
+            factors.judge(Given(code=app.code()), by=grace, binding=OWN_FACTORS)
 
 
 class TestTheDemosCodes:
@@ -282,6 +289,12 @@ class TestTheDemosCodes:
     def app(self, unit, settings):
         settings.ENVIRONMENT = "demo"
         return given_to(make.person("reviewer", "view", "review", of=unit))
+
+    def test_that_no_key_opens_are_said_to_be_so(self, app, settings):
+        settings.FACTOR_KEYS = ["another"]
+
+        with pytest.raises(CommandError, match="SECRET_KEY or FACTOR_KEYS is another than it was"):
+            call_command("demo_code", "reviewer")
 
     def test_are_what_the_app_shows(self, app, capsys):
         call_command("demo_code", "reviewer")

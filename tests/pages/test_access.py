@@ -155,3 +155,12 @@ class TestAuditList:
         assert (
             as_kay.get(reverse("audit"), {"object": "x", "after": "!", "since": "never", "q": "\0"}).status_code == 200
         )
+
+
+class TestNobody:
+    def test_meets_no_search_and_no_list_on_the_page_of_what_is_not_there(self, client, db):
+        answer = client.get("/nothing/here/")
+
+        assert answer.status_code == 404
+        assert b'role="search"' not in answer.content
+        assert b'aria-label="Main"' not in answer.content

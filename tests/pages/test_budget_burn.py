@@ -89,11 +89,12 @@ class TestThePage:
         # On the last day nothing is left to be said.
         assert said == (left > 0)
 
-    def test_says_when_the_limit_is_reached_at_this_rate(self, unit, as_vera):
-        budget(unit, limit=2_450)
+    @pytest.mark.parametrize(("limit", "days"), [(2_450, 5), (2_400, 4), (2_001, 1)])
+    def test_says_when_the_limit_is_reached_at_this_rate(self, unit, as_vera, limit, days):
+        budget(unit, limit=limit)
         spend(unit, 2_000)
         spread("models", *[100] * 20)
-        day = database_now().date() + timedelta(days=5)
+        day = database_now().date() + timedelta(days=days)
 
         assert f"At this rate the limit is reached on {day.day} {day:%b %Y}." in page(as_vera)
 

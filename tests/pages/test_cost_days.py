@@ -1,4 +1,4 @@
-"""Days that make no sense: every page about costs says what it read instead and why, and the API refuses them by field."""
+"""Days that make no sense: every page of costs or figures says what it read instead and why; the API refuses them by field."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from budgets.pricing import Usage
 from orchestrator.queries.days import before, named
 
 pytestmark = pytest.mark.django_db
-PAGES = ["costs", "cost_changes", "cost_outcomes", "cost_lines"]
+PAGES = ["costs", "cost_changes", "cost_outcomes", "cost_lines", "levels"]
 WRONG = {
     "since=nonsense": "“nonsense” is not a day. It is left out. Write a day as 2026-01-31.",
     "since=2026-03-20&until=2026-03-10": "20 Mar 2026 is after 10 Mar 2026. 10 to 20 Mar 2026 is taken.",
@@ -44,8 +44,21 @@ def test_the_fields_hold_the_days_that_are_shown(unit, as_vera):
 
 
 def test_more_days_than_a_page_takes_are_said_to_be_cut(unit, as_vera):
-    answer = text(as_vera.get(f"{reverse('cost_outcomes')}?since=2026-01-01&until=2026-06-30"))
-    assert "These are more than 92 days. 31 Mar to 30 Jun 2026 is shown." in answer
+    for page in ("cost_outcomes", "levels"):
+        answer = text(as_vera.get(f"{reverse(page)}?since=2026-01-01&until=2026-06-30"))
+        assert "These are more than 92 days. 31 Mar to 30 Jun 2026 is shown." in answer
+
+
+def test_a_last_day_alone_ends_as_many_days_as_are_usual(unit, as_vera, as_kay):
+    for person, page, span, days in ((as_vera, "levels", "span", 7), (as_kay, "figures", "range", 30)):
+        shown = person.get(f"{reverse(page)}?until=2026-03-10").context[span]
+        assert (shown.until - shown.since, str(shown.until.date())) == (timedelta(days=days), "2026-03-11")
+
+
+def test_figures_of_policies_say_what_they_changed(unit, as_kay):
+    for page in ("figures", "figure_rows"):
+        answer = text(as_kay.get(f"{reverse(page)}?since=2026-03-20&until=2026-03-10"))
+        assert "20 Mar 2026 is after 10 Mar 2026. 10 to 20 Mar 2026 is taken." in answer
 
 
 def test_days_to_compare_with_that_are_not_before_are_said(unit, as_vera):

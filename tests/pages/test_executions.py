@@ -190,6 +190,12 @@ class TestList:
         assert '>0/2 <span class="muted">1 skipped</span><' in page
         assert "0 of 2 steps" in page_of(as_ada, started)
 
+    def test_names_a_state_alike_in_its_line_and_in_its_badge(self, unit, as_ada):
+        page = page_of(as_ada, make.execution("dead_lettered"))
+
+        assert "<span>Dead-lettered</span>" in page
+        assert "Dead lettered" not in page
+
 
 class TestWork:
     def test_lists_what_one_started_and_what_is_stuck(self, unit, ada, as_ada):

@@ -2,19 +2,23 @@
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
 from orchestrator.engine.alert_rules import SLOW_RULES
 from orchestrator.engine.alerting import judge_slowly
 from orchestrator.engine.drift_rules import DRIFT_RULES
 from orchestrator.health import level_rows
 from orchestrator.health.resolution import KINDS
 from orchestrator.health.stages import STAGES
-from orchestrator.models import CostFold
+from orchestrator.models import CostFold, ServiceLevel
 from orchestrator.queries.alerts import QUALITY_RULES
+from orchestrator.views.levels import COLUMNS
 from tests import make
 from tests.api.conftest import Caller, make_token
 from tests.pages.test_query_budget import cost
@@ -41,6 +45,25 @@ class TestThePage:
         assert "66.7 %" in page
         assert "closing / post: 1 of 1 failures" in text_of(as_ada.get(reverse("levels"), {"by": "agent"}))
         assert "not known" in page
+
+    def test_names_limits_and_figures_to_the_digits_that_tell_them_apart(self, unit, as_ada):
+        for figure, low, high in (("success", "99.95", "100"), ("cost", "0.0025", "0.004")):
+            make._activated(ServiceLevel(name=figure, unit_id=unit.pk, figure=figure, low=low, high=high))
+        for cost_of_it in ("0.00031", "0.00033"):
+            usage = Usage(cost=Decimal(cost_of_it), currency="USD", model="small")
+            charge(usage, Place(unit_id=unit.pk, execution_id=make.execution("succeeded").pk))
+        page = text_of(as_ada.get(reverse("levels"), {"unit": str(unit.pk)}))
+
+        assert "at least 99.95 %" in page
+        assert "USD 0.0025 to USD 0.004" in page
+        assert page.count("USD 0.00032") == 3
+
+    @pytest.mark.parametrize(
+        ("percent", "reads"),
+        [(100, "100.0 %"), (99.99, "over 99.9 %"), (99.94, "99.9 %"), (0.04, "under 0.1 %"), (0, "0.0 %")],
+    )
+    def test_says_all_or_nothing_of_all_and_nothing_only(self, percent, reads):
+        assert COLUMNS[1].reads(percent) == reads
 
     def test_shows_nothing_of_other_units(self, three, as_eve, unit):
         for asked in ({}, {"unit": str(unit.pk)}):

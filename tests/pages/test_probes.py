@@ -141,6 +141,17 @@ class TestReadyz:
 
         assert (status, body["components"]["migrations"]) == (503, "1 not applied")
 
+    def test_is_not_ready_where_the_owner_migrated_and_granted_nothing(self, site):
+        with connection.cursor() as cursor:
+            cursor.execute("REVOKE ALL ON approvals_signintries, approvals_decision FROM CURRENT_USER")
+        try:
+            status, body, _ = ask(site)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("GRANT ALL ON approvals_signintries, approvals_decision TO CURRENT_USER")
+
+        assert (status, body["components"]["migrations"]) == (503, "2 tables closed to us")
+
     def test_is_ready_for_a_database_that_is_ahead_of_its_code(self, site):
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('audit', '9999_later', now())")

@@ -36,6 +36,12 @@ class TestDaysThatMakeSense:
         days = asked(**given)
         assert (str(days.since), str(days.until), days.notes) == (*expected, ())
 
+    def test_are_as_many_as_are_usual_where_the_first_is_not_said(self):
+        days = [asked_days(given, today=TODAY, usual=7) for given in ({}, {"until": "2026-03-02"})]
+        assert [(str(one.since), str(one.until)) for one in days] == [
+            ("2026-11-22", "2026-11-28"), ("2026-02-24", "2026-03-02"),
+        ]  # fmt: skip
+
     def test_may_be_exactly_as_many_as_are_shown(self):
         assert asked(most=28).notes == ()
 

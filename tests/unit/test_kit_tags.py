@@ -117,6 +117,13 @@ class TestFrames:
         assert "<i>" not in html
         assert html.count("&lt;i&gt;A &amp; B&lt;/i&gt;") == 2
 
+    @pytest.mark.parametrize("frame", ["panel title", "fold title", "table title"])
+    def test_spell_out_what_cannot_be_seen_in_a_name_from_elsewhere(self, frame):
+        html = rendered(f"{{% {frame} %}}x{{% end{frame.split()[0]} %}}", title="pay\u202etol")
+
+        assert "[U+202E RIGHT-TO-LEFT OVERRIDE]" in html
+        assert "\u202e" not in html
+
     def test_name_their_heading(self):
         html = rendered('{% panel "What will happen" section="act" %}x{% endpanel %}')
 
@@ -159,6 +166,14 @@ class TestTimeline:
 
         assert "10:42:07.000" in html
         assert "+5.0 s" in html
+        assert 'class="day"' not in html
+
+    def test_names_the_day_wherever_it_changes(self):
+        times = [NOW - timedelta(days=3), NOW - timedelta(days=3, minutes=-1), NOW]
+
+        html = rendered("{% timeline entries %}", entries=[{"at": at, "title": "tried"} for at in times])
+
+        assert re.findall(r'class="day">([^<]+)<', html) == ["18 Nov", "21 Nov"]
 
 
 class TestStepGraph:

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandParser
 
+from approvals.factor_secrets import Unreadable
 from approvals.factors import secret_of
 from approvals.models import ApprovalPolicy, BusinessCalendar, FactorKind, ReviewerGroup
 from audit import events
@@ -110,7 +111,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {username:<10} {role}")
         self.stdout.write("\nTwo-person acts take a second factor. The reviewers' authenticator apps have these keys:")
         for username in _reviewers():
-            self.stdout.write(f"  {username:<10} {secret_of(app_of(username))}")
+            self.stdout.write(f"  {username:<10} {_key_of(username)}")
         self.stdout.write("Scan or type one into an app, or ask for the code of now: manage.py demo_code reviewer")
 
 
@@ -122,6 +123,13 @@ def is_demo() -> bool:
 def app_of(username: str) -> Authenticator:
     found: Authenticator = Authenticator.objects.get(user__username=username, type=FactorKind.TOTP)
     return found
+
+
+def _key_of(username: str) -> str:
+    try:
+        return secret_of(app_of(username))
+    except Unreadable:
+        return "cannot be read: SECRET_KEY or FACTOR_KEYS is another than it was"
 
 
 def _reviewers() -> list[str]:

@@ -6,6 +6,7 @@ from allauth.mfa import app_settings
 from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from approvals.factor_secrets import Unreadable
 from approvals.factors import code_at, secret_of
 from approvals.models import Confirmation
 from audit import lifecycle
@@ -27,7 +28,12 @@ class Command(BaseCommand):
             app = app_of(username)
         except Authenticator.DoesNotExist:
             raise CommandError(f"{username} has no authenticator app here.") from None
-        self.stdout.write(code_at(secret_of(app), _unused(app)))
+        try:
+            self.stdout.write(code_at(secret_of(app), _unused(app)))
+        except Unreadable:
+            raise CommandError(
+                f"The app of {username} cannot be read: SECRET_KEY or FACTOR_KEYS is another than it was."
+            ) from None
 
 
 def _unused(app: Authenticator) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import InvalidToken
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from approvals.factor_secrets import encrypted_anew
@@ -26,7 +26,7 @@ class Command(BaseCommand):
                 lost.append(str(pk))
         self.stdout.write(f"{done} secrets are encrypted under the first key.")
         if lost:
-            self.stderr.write(f"No key opens {', '.join(lost)}: their owners have to add them again.")
+            raise CommandError(f"No key opens {', '.join(lost)}: their owners have to add them again.")
 
 
 @transaction.atomic
