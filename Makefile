@@ -57,7 +57,7 @@ drain: $(READY)  ## an operator drains 1,204 dead letters in a browser, with rea
 defects: $(READY)  ## plant every known mistake, one after the other: each must be noticed
 	$(BIN)/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable -k whatever_it_is
 
-load: $(READY)  ## measure throughput
+load: $(READY)  ## measure pages and sums over millions of rows; and all 500 payloads and the matrix of races in full: hours
 	$(BIN)/python -m pytest -m load --durable --timeout 1800
 
 races: $(READY)  ## 500 races of every two things that can happen to one request, and all of the other races

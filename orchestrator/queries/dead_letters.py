@@ -121,7 +121,7 @@ def patch_page(actor: Actor, letter_id: UUID) -> PatchPage:
 def letter_page(actor: Actor, letter_id: UUID) -> LetterPage:
     """Everything the page of one dead letter shows. Raises NotVisible."""
     rows = DeadLetter.objects.visible_to(actor).select_related("execution", "execution__release", "step", "group")
-    letter: DeadLetter = visible_or_refuse(rows, letter_id, "dead letter")
+    letter: DeadLetter = visible_or_refuse(rows.defer("execution__release__bundle"), letter_id, "dead letter")
     attempts = list(Attempt.objects.filter(step_id=letter.step_id).in_order())
     names = {letter.pk: letter.component, letter.step_id: letter.step.key}
     names |= {one.pk: f"Attempt {one.number}" for one in attempts}

@@ -124,7 +124,7 @@ class ExecutionPage:
 
 
 def visible(actor: Actor, execution_id: UUID) -> Execution:
-    rows = Execution.objects.visible_to(actor).select_related("release")
+    rows = Execution.objects.visible_to(actor).select_related("release").defer("release__bundle")
     return visible_or_refuse(rows, execution_id, "execution")  # type: ignore[no-any-return]
 
 

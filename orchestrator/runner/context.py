@@ -136,8 +136,7 @@ class Context:
         line = {"model": str(model)[:100], "provider": str(provider)[:100], "is_batch": bool(is_batch)}
         line |= {"input_tokens": int(input_tokens), "output_tokens": int(output_tokens)}
         line |= {name: int(count) for name, count in parts.items() if count is not None}
-        if cost is not None:
-            line |= {"cost": _plain(cost), "currency": str(currency)[:3]}
+        line |= _money(cost, currency)
         told = {"prompt": str(prompt)[:200], "corpus": str(corpus)[:200], "settings": settings, "outcome": str(outcome)}
         told["request"] = "" if request is None else _digest(request)
         call = {name: value for name, value in told.items() if value}
@@ -178,6 +177,14 @@ def _digest(request: object) -> str:
     from hashlib import sha256  # noqa: PLC0415
 
     return sha256((request if isinstance(request, str) else wire.canonical(request)).encode()).hexdigest()
+
+
+def _money(cost: object, currency: str) -> dict[str, str]:
+    if cost is None:
+        return {}
+    if len(currency) != 3 or not (currency.isascii() and currency.isupper()):
+        raise ValueError(f"A cost needs its currency, such as EUR: {currency!r} is none")
+    return {"cost": _plain(cost), "currency": currency}
 
 
 def _plain(amount: object) -> str:

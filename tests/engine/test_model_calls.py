@@ -113,6 +113,13 @@ class TestACall:
         assert attempts(execution, "run")[0] == ("failed", "bug")
         assert not LedgerEntry.objects.exists()
 
+    @pytest.mark.parametrize("currency", ["", "euro", "eur"])
+    def test_with_a_cost_in_no_currency_is_said_to_its_author(self, called, currency):
+        execution = called(CALL | {"cost": "0.02", "currency": currency})
+
+        assert attempts(execution, "run") == [("failed", "bug")]
+        assert "A cost needs its currency" in execution.dead_letters.get().message
+
     def test_is_told_of_a_thousand_times_in_one_run(self, called):
         execution = called(times=1_000)
 

@@ -95,6 +95,15 @@ class TestDetail:
         assert [cost(as_everyone, address) for address in addresses] == few
         assert max(few) <= MOST["detail"]
 
+    def test_reads_no_code_for_the_name_of_a_release(self, as_everyone):
+        letter = make.dead_letter()
+        pages = [letter.execution.get_absolute_url(), letter.get_absolute_url()]
+        for address in [*pages, "/api/v1/executions/", f"/api/v1/executions/{letter.execution_id}/"]:
+            as_everyone.get(address)
+            with CaptureQueriesContext(connection) as asked:
+                assert as_everyone.get(address).status_code == 200
+            assert [query["sql"] for query in asked if '"bundle"' in query["sql"]] == [], address
+
     def test_of_ones_own_password_stays_inside_its_budget(self, as_everyone):
         assert cost(as_everyone, reverse("password")) <= MOST["detail"]
 
