@@ -171,7 +171,7 @@ def _idle_reservations() -> Any:
 def _release(reservation_id: Any) -> bool:
     """A call of a foreign agent was sent, whether it ever reports or not: in a budget of runs it is one."""
     holder = Reservation.objects.filter(pk=reservation_id).values_list("holder", flat=True).first()
-    was_sent = Action.objects.filter(fence=holder, step_id=None, status=ActionStatus.REDEEMED).exists()
+    was_sent = Action.objects.filter(fence=holder, step_id=None, redeemed_at__isnull=False).exists()
     return holder is not None and release_room(holder, ran=was_sent)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.gate.doubt import LOOKS, doubt_of, needs_two, pause_seconds
-from orchestrator.models import Action, Step, Tool
+from orchestrator.models import Action, Execution, Step, Tool
 from orchestrator.queries.unknown_outcomes import following_of
 
 
@@ -73,7 +73,7 @@ class TestWhatComesNext:
     def test_is_said_for_every_place_its_step_may_be_in(self, status: str, looks: int, words: str) -> None:
         doubtful = Action(tool="pay", tool_version="1", looks=looks)
 
-        assert words in following_of(doubtful, Step(status=status), [], needs_two=False)[0]
+        assert words in following_of(doubtful, Step(status=status, execution=Execution()), [], needs_two=False)[0]
 
     def test_is_a_persons_word_for_what_a_foreign_agent_sent(self) -> None:
         assert "A person has to say" in following_of(Action(tool="pay"), None, [], needs_two=False)[0]
