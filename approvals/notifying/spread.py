@@ -74,7 +74,8 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     """Ids of the people; whoever did it knows already."""
     request, known = notice.request, known or Known([notice])
     if notice.kind == NoticeKind.DECIDED:
-        told = _ids([request.requester]) if request and not request.is_test else set()
+        askers = _ids([request.requester]) if request and not request.is_test else set()
+        told = askers & known.people_with("view", notice.unit_id)
     elif notice.kind == NoticeKind.EMERGENCY:
         told = known.people_with("review", notice.unit_id) | known.responsible(notice.unit_id)
     elif notice.kind == NoticeKind.DISAGREED:

@@ -21,9 +21,10 @@ class Waiting:
 
 
 def work(actor: Actor, *, size: int = 8) -> Waiting:
-    ended = Q(request__in=ApprovalRequest.objects.visible_to(actor)) & ~Q(request__status__in=UNDECIDED)
-    ended &= ~Q(request__in=waiting_for_looks(actor).values("request_id"))
-    voices = Decision.objects.filter(ended | Q(person_id=actor.user_id)).select_related("request")
+    ended = ~Q(request__status__in=UNDECIDED) & ~Q(request__in=waiting_for_looks(actor).values("request_id"))
+    # Their own, too, only as long as they see the unit: what became of it since is the unit's business.
+    seen = Q(request__in=ApprovalRequest.objects.visible_to(actor))
+    voices = Decision.objects.filter(seen, ended | Q(person_id=actor.user_id)).select_related("request")
     decided = list(voices.order_by("-at", "-id")[:size])
     # Listed and counted in one statement.
     rows = waiting_for(actor).defer(*NOT_LISTED).annotate(waiting=Window(Count("pk")))

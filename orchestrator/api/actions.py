@@ -156,8 +156,10 @@ def _redeem(request: Request, action_id: UUID) -> Answer:
 
 
 def _refuse_spent(action: Action, fence: str) -> None:
-    """A stored ticket is handed out again while it is the action's own. Afterwards nobody would know of what is sent with it."""
-    if action.status == ActionStatus.REDEEMED and str(action.fence) == fence:
+    """A stored ticket is handed out again while it is the action's own, and nobody has to find out what came of it: with any
+    other, something would be sent that nobody knows of.
+    """
+    if str(action.fence) == fence and action.status != ActionStatus.UNKNOWN:
         return
     granted = action.status == ActionStatus.GRANTED
     raise NotGranted(

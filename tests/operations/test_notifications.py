@@ -17,6 +17,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.db import transaction
 from django.db.models import F
+from guardian.shortcuts import remove_perm
 
 from approvals import emergencies, stops
 from approvals import operations as approvals
@@ -103,6 +104,17 @@ class TestWhoIsTold:
 
         assert [name for name, _ in told()] == ["ada"]
         assert told()[0][1].endswith("rejected")
+
+    def test_of_a_decision_is_no_asker_who_may_not_look_any_more(self, world):
+        request = make.request(world)
+        type(request).objects.filter(pk=request.pk).update(requester=world.ada.key)
+        for permission in ("view", "operate"):
+            remove_perm(f"budgets.{permission}_businessunit", get_user_model().objects.get(username="ada"), world.unit)
+
+        approvals.reject(request_id=request.pk, by=world.grace, voice=voice(request, "wrong_amount", by=world.grace))
+        deliver()
+
+        assert "ada" not in dict(told())
 
     def test_of_an_emergency_is_every_other_reviewer(self, world):
         request = make.request(world, tool="wire")

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from guardian.shortcuts import remove_perm
 
 from budgets.models import Budget
 from budgets.operations import Place, charge
@@ -103,6 +104,17 @@ class TestStranger:
 
         assert asked.status_code == 404
         assert b"Finance" not in asked.content
+
+
+class TestWhoeverMovedAway:
+    def test_is_told_no_more_of_what_they_signed(self, unit, grace, as_grace):
+        signed = make.approved(make.request(), grace)
+        assert signed.title in as_grace.get(reverse("work")).content.decode()
+
+        for permission in ("view", "review"):
+            remove_perm(f"budgets.{permission}_businessunit", grace, unit)
+
+        assert signed.title not in as_grace.get(reverse("work")).content.decode()
 
 
 class TestViewer:
