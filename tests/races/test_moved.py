@@ -91,6 +91,15 @@ class TestAnotherServer:
         told = json.loads(AuditEvent.objects.get(event="database.moved").data)
         assert told["server_before"] != told["server"] == CostFold.objects.get().server
 
+    def test_is_noticed_of_a_database_that_was_only_migrated_on_the_other(self, spent, move):
+        CostFold.objects.update(server="")
+        move()
+        fold()
+        spend(spent, "7.00", execution=None)
+
+        assert total(Cost, "amount") == Decimal("7.10")
+        assert AuditEvent.objects.filter(event="database.moved").count() == 1
+
     def test_follows_again_once_sums_are_made_anew(self, spent, move):
         move()
         call_command("rebuild_rollups", verbosity=0)
