@@ -95,6 +95,12 @@ def tokens(number: int | None) -> SafeString:
 
 
 @register.simple_tag
+def measured(amount: Decimal, currency: str, measure: str) -> SafeString:
+    """`EUR 250.00`, or `1,000 runs` where what is counted is no money."""
+    return money(amount, currency) if currency else format_html("{} {}", tokens(int(amount)), measure)
+
+
+@register.simple_tag
 def duration(value: timedelta | float | None) -> SafeString:
     """`4.2 s` from a timedelta or seconds."""
     return format_html('<span class="num">{}</span>', _format.duration(value))

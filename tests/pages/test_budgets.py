@@ -41,8 +41,8 @@ class TestThePage:
     def test_shows_exact_figures_the_state_in_words_and_unknown_costs_beside_the_sum(self, euros, as_vera):
         shown = page(as_vera)
 
-        for words in ("models", "8.1234567891 EUR", "and 1 unknown", "10 EUR", "At risk", "91.2 % used", "1 under way",
-                      "agreed with the board", "work waits", "80 %, 100 %"):  # fmt: skip
+        for words in ("models", 'title="exactly EUR 8.1234567891">EUR 8.12<', "and 1 unknown", "EUR 10.00", "At risk",
+                      "91.2 % used", "1 under way", "agreed with the board", "work waits", "80 %, 100 %"):  # fmt: skip
             assert words in shown
 
     def test_shows_what_waits_with_its_execution(self, euros, unit, as_vera):
@@ -136,6 +136,7 @@ class TestTheSheetAndTheApi:
         charge(Usage(model="m", input_tokens=10**12), Place(unit_id=unit.pk))
         reserve(Spot(unit_id=unit.pk, holder=new_id()), Worst(tokens=10**12))
 
+        assert '<span class="num">1,000,000,000,000</span> tokens' in page(as_vera)
         (found,) = as_vera.get("/api/v1/budgets/").json()["results"]
 
         figures = [Decimal(found[name]) for name in ("limit", "spent", "reserved")]
