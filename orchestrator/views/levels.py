@@ -236,7 +236,7 @@ def _cell(column: Column, level: Level, place: Place) -> Cell:
 
 _OF = {"cost": "priced", "overhead": "measured", "success": "ended"}
 # To more digits than a column has: what is out of its range does not read as its limit.
-_SAYS: dict[str, Callable[[float], str]] = {"cost": _usd, "overhead": duration, "success": "{:.3f} %".format}
+_SAYS: dict[str, Callable[[float], str]] = {"cost": _usd, "overhead": duration, "success": "{:.6g} %".format}
 # Limits as they were drafted, to the last digit.
 _LIMITS: dict[str, Callable[[float], str]] = {
     "cost": "USD {:.10g}".format,
