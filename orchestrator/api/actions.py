@@ -86,7 +86,7 @@ def _propose(request: Request, body: dict[str, Any]) -> Answer:
     where = unit_named(body.get("unit"), by)
     agent = body.get("agent", by.name)
     _refuse_impersonation(agent, by, where.pk)
-    refuse_foreign_execution(body.get("execution"), by)
+    is_ours = refuse_foreign_execution(body.get("execution"), by)
     action = propose(
         tool=body["tool"],
         arguments=body["arguments"],
@@ -96,7 +96,7 @@ def _propose(request: Request, body: dict[str, Any]) -> Answer:
         context=body.get("context", {}),
         business_key=body.get("business_key", ""),
         execution_id=body.get("execution"),
-        trace_id=trace_of(request.headers.get("traceparent", "")),
+        trace_id=None if is_ours else trace_of(request.headers.get("traceparent", "")),
         idempotency_hint=body.get("idempotency_hint", ""),
     )
     return Answer(201, show_actions([action], request)[0])

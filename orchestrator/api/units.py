@@ -28,10 +28,11 @@ def unit_named(name: str | None, by: Actor) -> BusinessUnit:
     raise Invalid("Say which unit.", errors=[("/unit", "required", "Say which unit.")])
 
 
-def refuse_foreign_execution(execution_id: UUID | None, by: Actor) -> None:
-    """What is said of an execution of ours is said by its own unit; ids of other systems are anybody's."""
+def refuse_foreign_execution(execution_id: UUID | None, by: Actor) -> bool:
+    """What is said of an execution of ours is said by its own unit; ids of other systems are anybody's. Whether it is ours."""
     ours = Execution.objects.filter(pk=execution_id).values_list("unit_id", flat=True).first() if execution_id else None
     if ours is not None and ours not in scope.unit_ids(by, "view"):
         raise OutsideUnit(
             "There is no such execution.", errors=[("/execution", "unknown", "There is no such execution.")]
         )
+    return ours is not None

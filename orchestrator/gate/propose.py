@@ -180,7 +180,7 @@ def propose(
 ) -> Action:
     """Store the proposal with its verdict, and open the approval request when it is held.
 
-    `trace_id` is the caller's trace, and counts where the call belongs to no execution.
+    `trace_id` is the caller's trace: for a call that belongs to no execution of ours.
     The same hint from the same agent for the same call answers the action it made before.
     Raises Invalid, NotVisible, Stale (the attempt that proposes lost its lease).
     """
@@ -201,7 +201,7 @@ def propose(
         effect=judged.tool.effect if judged.tool else "",
         tier=tier_of(judged.requirement.required, judged.tool.tier if judged.tool else STRICTEST_TIER),
         execution_id=place.execution.pk if place else execution_id,
-        trace_id=None if place or execution_id else trace_id,
+        trace_id=trace_id,
         arguments=canonical_arguments(arguments),
         proposed=proposed,
         record=canonical(record) if record is not None else "",

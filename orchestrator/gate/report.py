@@ -119,8 +119,6 @@ def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: d
 
 
 def _trace_of(action: Action) -> UUID:
-    """Its execution's. A run of another system that it names has none here: then it stands alone."""
-    if action.execution_id is None:
-        return action.trace_id or action.pk
-    ours = Execution.objects.filter(pk=action.execution_id).values_list("trace_id", flat=True).first()
-    return ours or action.pk
+    """Its execution's. A run of another system that it names has none here: then it is its caller's, or stands alone."""
+    rows = Execution.objects.filter(pk=action.execution_id) if action.execution_id else Execution.objects.none()
+    return rows.values_list("trace_id", flat=True).first() or action.trace_id or action.pk

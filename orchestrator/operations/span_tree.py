@@ -38,7 +38,8 @@ WITH runs AS (
   SELECT a.id, r.trace_id, r.id FROM runs AS r JOIN orchestrator_action AS a ON a.execution_id = r.id
   UNION ALL
   SELECT a.id, coalesce(a.trace_id, a.id), NULL FROM orchestrator_action AS a
-  WHERE (a.id = ANY(%(traces)s) OR a.trace_id = ANY(%(traces)s)) AND a.execution_id IS NULL AND a.unit_id = %(unit)s
+  WHERE (a.id = ANY(%(traces)s) OR a.trace_id = ANY(%(traces)s)) AND a.unit_id = %(unit)s
+    AND NOT EXISTS (SELECT FROM orchestrator_execution AS e WHERE e.id = a.execution_id)
 )
 SELECT id, trace_id, execution_id, right(replace(id::text, '-', ''), 16) FROM parts
 WHERE id = execution_id OR right(replace(id::text, '-', ''), 16) = ANY(%(parents)s)

@@ -32,8 +32,9 @@ STATES = {
 # Steps and calls wrote spans beside themselves once; those rows stay, and are the same parts again. Anybody may send spans
 # under an id that he was told: those of other units are no part of this trace, and are not even counted (I33).
 PARTS = f"""
-WITH acts AS (SELECT * FROM orchestrator_action WHERE execution_id = ANY(%(runs)s) OR (id = %(trace)s AND execution_id IS NULL)
-  OR (trace_id = %(trace)s AND unit_id = ANY(%(units)s)))
+WITH acts AS (SELECT * FROM orchestrator_action AS a WHERE execution_id = ANY(%(runs)s)
+  OR (trace_id = %(trace)s AND unit_id = ANY(%(units)s))
+  OR (id = %(trace)s AND NOT EXISTS (SELECT FROM orchestrator_execution AS e WHERE e.id = a.execution_id)))
 SELECT e.id, CASE WHEN e.parent_id = ANY(%(runs)s) THEN e.parent_id END AS parent_id, e.unit_id, e.id AS execution_id,
   'execution' AS kind, e.workflow AS name, e.created_at AS started_at, e.finished_at AS ended_at, e.status, '' AS note
 FROM orchestrator_execution AS e WHERE e.id = ANY(%(runs)s)
@@ -90,6 +91,7 @@ FROM budgets_ledgerentry AS l JOIN budgets_ledgerentry AS first ON first.id = co
 WHERE l.id IN (
   SELECT id FROM budgets_ledgerentry WHERE execution_id = ANY(%(runs)s)
   UNION ALL SELECT id FROM budgets_ledgerentry WHERE execution_id IS NULL AND action_id = ANY(%(acts)s)
+  UNION ALL SELECT id FROM budgets_ledgerentry WHERE execution_id = ANY(%(elsewhere)s) AND action_id = ANY(%(acts)s)
   UNION ALL SELECT id FROM budgets_ledgerentry WHERE span_id = ANY(%(spans)s))
 GROUP BY 1, 2
 """
@@ -135,10 +137,13 @@ def parts_of(trace_id: UUID, runs: Iterable[UUID], units: Iterable[UUID] = ()) -
 
 def spent_on(parts: Iterable[Part], runs: Iterable[UUID]) -> list[Spent]:
     """What the ledger says of these parts, by part and currency."""
-    parts = list(parts)
+    parts, ours = list(parts), list(runs)
+    acts = [part for part in parts if part.kind == "tool" and part.execution_id not in ours]
     given = {
-        "runs": list(runs),
-        "acts": [part.id for part in parts if part.kind == "tool" and part.execution_id is None],
+        "runs": ours,
+        "acts": [part.id for part in acts],
+        # Runs of other systems that these calls name.
+        "elsewhere": [part.execution_id for part in acts if part.execution_id],
         "spans": [part.id for part in parts if part.note == "reported"],
     }
     return [_spent(*row) for row in _rows(COSTS, given)]

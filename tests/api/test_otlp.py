@@ -569,6 +569,19 @@ class TestTraceparent:
         assert {part["name"] for part in found["results"]} == {"span 1", "span 2", "orders.get", "allow"}
         assert Span.objects.get(name="span 2").parent_id == UUID(body["id"])
 
+    def test_counts_for_a_call_of_a_run_of_another_system_and_what_it_cost_is_told_there(self, sent, api, world):
+        call = {"tool": "orders.get", "arguments": {}, "execution": str(uuid4())}
+        _, body, _ = api.post("actions/", call, traceparent=self.HEADER)
+        fence = api.post(f"actions/{body['id']}/redemptions/")[1]["fence"]
+        told = {"outcome": "success", "fence": fence, "usage": {"cost": "0.25", "currency": "USD"}}
+        assert api.post(f"actions/{body['id']}/outcomes/", told)[0] == 200
+        sent(span(2, UUID(body["id"]).bytes[8:]))
+
+        found = signed_in(make_person("reader", world, "view")).get(f"traces/{TRACE}/")[1]
+        assert Span.objects.get(name="span 2").parent_id == UUID(body["id"])
+        costs = {part["name"]: part["costs"] for part in found["results"]}["orders.get"]
+        assert [(Decimal(one["cost"]), one["currency"]) for one in costs] == [(Decimal("0.25"), "USD")]
+
     def test_of_another_unit_is_no_part_of_the_trace_here(self, sent, other_unit, world):
         by = agent_actor("other", unit_ids=frozenset({other_unit.pk}), scopes=frozenset())
         propose(tool="orders.get", arguments={}, agent="other", unit_id=other_unit.pk, by=by, trace_id=TRACE)

@@ -1,9 +1,12 @@
 """`traces/ID/` and `executions/ID/trace/`: the same parts, page by page; what is of another unit is not there."""
 
+from uuid import uuid4
+
 import pytest
 
+from orchestrator.models import Action
 from tests import make
-from tests.api.conftest import signed_in
+from tests.api.conftest import make_person, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -50,3 +53,14 @@ class TestATrace:
         assert api.post("actions/", {"tool": "orders.get", "arguments": {}}, traceparent=header)[0] == 201
 
         assert api.get(f"executions/{execution.pk}/trace/")[1]["code"] == "not_found"
+
+    def test_of_a_call_that_names_a_run_of_another_system_is_its_own(self, api, world):
+        _, body, _ = api.post("actions/", {"tool": "orders.get", "arguments": {}, "execution": str(uuid4())})
+
+        status, found, _ = signed_in(make_person("reader", world, "view")).get(f"traces/{body['id']}/")
+        assert (status, {part["kind"] for part in found["results"]}) == (200, {"tool", "policy"})
+
+    def test_of_a_call_that_names_an_execution_of_ours_is_the_execution_s(self, execution, browser):
+        action = Action.objects.get(execution_id=execution.pk)
+
+        assert browser.get(f"traces/{action.pk}/")[0] == 404
