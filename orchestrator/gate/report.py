@@ -120,5 +120,4 @@ def _span(action: Action, outcome: str, started_at: datetime | None, ended_at: d
 
 def _trace_of(action: Action) -> UUID:
     """Its execution's. A run of another system that it names has none here: then it is its caller's, or stands alone."""
-    rows = Execution.objects.filter(pk=action.execution_id) if action.execution_id else Execution.objects.none()
-    return rows.values_list("trace_id", flat=True).first() or action.trace_id or action.pk
+    return Execution.objects.trace_of(action.execution_id) or action.trace_id or action.pk

@@ -38,6 +38,10 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def newest_first(self) -> "ExecutionQuerySet":
         return self.order_by("-created_at", "-id")
 
+    def trace_of(self, execution_id: UUID | None) -> UUID | None:
+        """The trace it belongs to; None where the id is that of no execution of ours, but of another system's run."""
+        return self.filter(pk=execution_id).values_list("trace_id", flat=True).first() if execution_id else None
+
 
 class Execution(Governed):
     lifecycle: ClassVar[Lifecycle] = EXECUTION

@@ -137,13 +137,13 @@ def parts_of(trace_id: UUID, runs: Iterable[UUID], units: Iterable[UUID] = ()) -
 
 def spent_on(parts: Iterable[Part], runs: Iterable[UUID]) -> list[Spent]:
     """What the ledger says of these parts, by part and currency."""
-    parts, ours = list(parts), list(runs)
+    parts, ours = list(parts), set(runs)
     acts = [part for part in parts if part.kind == "tool" and part.execution_id not in ours]
     given = {
-        "runs": ours,
+        "runs": list(ours),
         "acts": [part.id for part in acts],
         # Runs of other systems that these calls name.
-        "elsewhere": [part.execution_id for part in acts if part.execution_id],
+        "elsewhere": list({part.execution_id for part in acts if part.execution_id}),
         "spans": [part.id for part in parts if part.note == "reported"],
     }
     return [_spent(*row) for row in _rows(COSTS, given)]

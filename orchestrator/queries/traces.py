@@ -107,18 +107,13 @@ def executions_of(trace_id: UUID) -> QuerySet[Execution]:
 
 def trace_id_of(record_id: UUID) -> UUID | None:
     """The trace that an execution, a call or a reported span belongs to."""
-    if run := _trace_of_execution(record_id):
+    if run := Execution.objects.trace_of(record_id):
         return run
     action = Action.objects.filter(pk=record_id).values_list("execution_id", "trace_id").first()
     if action is not None:
         # The run that it names may be another system's.
-        return _trace_of_execution(action[0]) or action[1] or record_id
+        return Execution.objects.trace_of(action[0]) or action[1] or record_id
     return Span.objects.filter(pk=record_id).values_list("trace_id", flat=True).first()
-
-
-def _trace_of_execution(execution_id: UUID | None) -> UUID | None:
-    rows = Execution.objects.filter(pk=execution_id) if execution_id else Execution.objects.none()
-    return rows.values_list("trace_id", flat=True).first()
 
 
 def _tree(parts: list[Part], spent: Iterable[Spent]) -> tuple[Node, dict[UUID, Node]]:
