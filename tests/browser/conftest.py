@@ -7,13 +7,16 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests import make
 from tests.authenticator import given_to
 
 # Playwright's own event loop runs in this thread; Django would take it for an async view and refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+# Longer than the longest pause (data-live-max) after which a part of a page asks whether anything has changed.
+PATIENCE = 40_000
+expect.set_options(timeout=PATIENCE)
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -59,7 +62,7 @@ class Person:
         self.context = chromium.new_context(
             base_url=self.home, **{"viewport": {"width": 1280, "height": 800}, **options}
         )
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.problems = []
         self.sent = []
