@@ -6,9 +6,9 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals import receivers  # noqa: F401, PLC0415  (a decision draws a second look)
-        from approvals.accounts import accounts_of  # noqa: PLC0415
+        from approvals.operations.seeding import sealed as tests_sealed  # noqa: PLC0415
         from approvals.queries import sealed  # noqa: PLC0415
-        from approvals.seeding import sealed as tests_sealed  # noqa: PLC0415
+        from approvals.rules.accounts import accounts_of  # noqa: PLC0415
         from audit import people, sealing  # noqa: PLC0415
 
         people.answer_with(accounts_of)

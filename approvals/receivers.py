@@ -7,8 +7,8 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from approvals import cases, second_looks, seeding
 from approvals.models import ApprovalRequest, Edit
+from approvals.operations import cases, second_looks, seeding
 from approvals.signals import request_resolved
 from audit.actors import system
 

@@ -133,7 +133,7 @@ _port = env.port("PORT", int(env.noted("port", "8000")))
 SITE_URL = env.site("SITE_URL", f"http://localhost:{_port}")
 # What encrypts the secrets of authenticator apps and recovery codes. The first key writes, every key reads.
 FACTOR_KEYS = [key.strip() for key in env.secret("FACTOR_KEYS").split(",") if key.strip()] or [SECRET_KEY]
-MFA_ADAPTER = "approvals.factor_secrets.Adapter"
+MFA_ADAPTER = "approvals.authentication.factor_secrets.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # A code of the half minute before and after is taken as well: clocks differ, and people type slowly.
 MFA_TOTP_TOLERANCE = 1

@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from approvals.factor_views import password
-from approvals.notification_views import notifications
-from approvals.sign_in_views import SignIn
+from approvals.views.factors import password
+from approvals.views.notifications import notifications
+from approvals.views.sign_in import SignIn
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.otlp import Traces
 

@@ -5,7 +5,8 @@ class OrchestratorConfig(AppConfig):
     name = "orchestrator"
 
     def ready(self) -> None:
-        from approvals import trial, vocabulary  # noqa: PLC0415
+        from approvals import vocabulary  # noqa: PLC0415
+        from approvals.queries import trial  # noqa: PLC0415
         from audit import naming  # noqa: PLC0415
         from orchestrator import receivers  # noqa: F401, PLC0415  (request_resolved resumes what waited)
         from orchestrator.queries.contracts import argument_names  # noqa: PLC0415

@@ -17,8 +17,8 @@ from django.contrib.auth import get_user_model
 from fido2.cose import ES256
 from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, AuthenticatorData
 
-from approvals import factors, step_up
-from approvals.factors import Binding, Given
+from approvals.authentication import factors, step_up
+from approvals.authentication.factors import Binding, Given
 from approvals.models import ApprovalRequest, Confirmation
 from audit.actors import Actor
 

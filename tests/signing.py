@@ -2,9 +2,9 @@
 it is asked for a second factor, used for exactly this.
 """
 
-from approvals import showing
 from approvals.models import ApprovalRequest
 from approvals.operations import Voice
+from approvals.rules import showing
 from audit.actors import Actor
 from tests.passkey import confirmed
 

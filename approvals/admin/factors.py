@@ -12,11 +12,11 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from approvals import factors, own_factors
 from approvals.admin.fields import names_of
-from approvals.administrators import is_administrator
-from approvals.factor_forms import ResetForm
+from approvals.authentication import factors, own_factors
+from approvals.forms.factors import ResetForm
 from approvals.models import SIGNING
+from approvals.rules.administrators import is_administrator
 from audit import people
 from audit.admin import ReadOnlyAdmin
 from audit.refusals import Invalid, NotVisible

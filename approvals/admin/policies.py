@@ -9,11 +9,12 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 
-from approvals import references, vocabulary
+from approvals import vocabulary
 from approvals.admin.fields import ChecksField, NeedsField
 from approvals.admin.trial import trial_page
 from approvals.models import ApprovalPolicy, BusinessCalendar, ReasonCode, ReviewerGroup
 from approvals.quorum import Need
+from approvals.rules import references
 from audit import scope
 from audit.conditions import BadCondition
 from audit.refusals import NotVisible

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from approvals.models import ApprovalPolicy
-from approvals.trial import try_policy
+from approvals.queries.trial import try_policy
 from audit.actors import Actor
 
 CHOICES = (100, 500, 2_000)

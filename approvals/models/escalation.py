@@ -68,7 +68,7 @@ class Kind(models.TextChoices):
 class Escalation(models.Model):
     """A step that was taken: once per request and step, never edited, never deleted (enforced by trigger).
 
-    What people are told of it stands in the outbox, written in the same transaction (approvals.notices).
+    What people are told of it stands in the outbox, written in the same transaction (approvals.notifying.notices).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

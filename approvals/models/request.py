@@ -122,13 +122,13 @@ class ApprovalRequest(Governed):
     # How long earlier stops kept them still, all in all: steps on the way to decide_by count it out.
     stood = models.DurationField(default=timedelta(), db_default=timedelta(), editable=False)
     resolved_at = models.DateTimeField(null=True)
-    # The record behind the act, read again for its reviewers (approvals.readings): asked, and what was found last.
+    # The record behind the act, read again for its reviewers (approvals.operations.readings): asked, and what was found last.
     reading_asked_at = models.DateTimeField(null=True, editable=False)
     reading_asked_by = models.TextField(default="", db_default="", editable=False)
     record_read_at = models.DateTimeField(null=True, editable=False)
     record_found = models.CharField(max_length=10, choices=Found.choices, default="", db_default="", editable=False)
     record_trouble = models.TextField(default="", db_default="", editable=False)
-    # Written by an administrator to see whether reviewers notice (approvals.seeding). No act stands behind it.
+    # Written by an administrator to see whether reviewers notice (approvals.operations.seeding). No act stands behind it.
     is_test = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects: Any = ApprovalRequestQuerySet.as_manager()

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from functools import cached_property
 from uuid import UUID
 
-from approvals.administrators import administrators
 from approvals.models import ApprovalRequest, Decision, Delegation
 from approvals.models.notice import Notice, WebhookEndpoint
+from approvals.rules.administrators import administrators
 from audit import people
 from audit.scope import Permission
 from budgets.permissions import people_with

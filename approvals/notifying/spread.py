@@ -9,12 +9,12 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals import groups
 from approvals.models import Absence, ApprovalRequest
 from approvals.models.notice import ABOUT_WAITING, ALERTS, Delivery, Notice, NoticeKind, NotificationChoice
 from approvals.notifying.known import Known
 from approvals.notifying.pace import told_at
-from approvals.standing import right_of
+from approvals.rules import groups
+from approvals.rules.standing import right_of
 from audit import actors
 from audit.lifecycle import database_now
 from audit.scope import Permission

@@ -8,13 +8,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals import notices
-from approvals.deadlines import Clock, deadline
 from approvals.models import ApprovalRequest, NoticeKind, OnTimeout
 from approvals.models.escalation import REMINDERS
+from approvals.notifying import notices
 from approvals.quorum import Need, open_at_first, people_of
+from approvals.rules.deadlines import Clock, deadline
+from approvals.rules.stopped import COVERS
 from approvals.statuses import UNDECIDED, RequestStatus
-from approvals.stopped import COVERS
 from audit import lifecycle
 from audit.actors import Actor
 from audit.lifecycle import Moves, insert_of, move

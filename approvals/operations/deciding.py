@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Verdict, said
 from approvals.operations.ending import resolve
 from approvals.operations.voices import Voice, record, refuse_unless_open, refuse_unless_waiting, said_before
-from approvals.signers import right_to_reject, right_to_sign, standing
+from approvals.rules.locks import lock_request
+from approvals.rules.signers import right_to_reject, right_to_sign, standing
+from approvals.rules.stopped import refuse_stopped
 from approvals.statuses import RequestStatus
-from approvals.stopped import refuse_stopped
 from audit import lifecycle
 from audit.actors import Actor
 from audit.refusals import Forbidden, Refusal

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from approvals import notices
 from approvals.models import ApprovalRequest, NoticeKind
+from approvals.notifying import notices
 from approvals.signals import request_resolved
 from audit.actors import Actor
 from audit.lifecycle import move

@@ -1,12 +1,12 @@
-"""What nobody decided or used in time ends. What is asked further instead is the ladder's (approvals.escalation)."""
+"""What nobody decided or used in time ends. What is asked further instead is the ladder's (approvals.operations.escalation)."""
 
 from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
-from approvals import clocks
 from approvals.models import ApprovalRequest
+from approvals.operations import clocks
 from approvals.operations.ending import resolve
 from approvals.statuses import RequestStatus
 from audit import rounds

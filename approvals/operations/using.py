@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals.models import ApprovalRequest
-from approvals.signers import standing
+from approvals.rules.signers import standing
 from approvals.statuses import RequestStatus
 from audit.actors import Actor
 from audit.lifecycle import move

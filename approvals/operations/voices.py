@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from approvals import showing
-from approvals.answers import refuse_unanswered, refuse_unfit_reason
-from approvals.holds import let_go, refuse_while_held
+from approvals.authentication.step_up import refuse_unconfirmed
 from approvals.models import ApprovalRequest, Confirmation, Decision, Delegation, OnTimeout, Verdict
-from approvals.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
-from approvals.standing import Right, refuse_stand_in
+from approvals.rules import showing
+from approvals.rules.answers import refuse_unanswered, refuse_unfit_reason
+from approvals.rules.holds import let_go, refuse_while_held
+from approvals.rules.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
+from approvals.rules.standing import Right, refuse_stand_in
 from approvals.statuses import RequestStatus
-from approvals.step_up import refuse_unconfirmed
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import canonical, digest_text
@@ -45,7 +45,7 @@ class Voice:
     answers: Mapping[str, Any] = field(default_factory=dict)
     # Two-person acts: the critical value, typed in by this person.
     critical: str = ""
-    # The second factor that confirms it (approvals.step_up.confirm), where one is asked for.
+    # The second factor that confirms it (approvals.authentication.step_up.confirm), where one is asked for.
     confirmation: UUID | None = None
 
 

@@ -1,10 +1,8 @@
 """Whole pages of approvals as frozen dataclasses, every row already fetched."""
 
-from approvals.blind import history, own_voices, sealed, signed_by
 from approvals.queries.asked_back import SentBack, SentBackList, sent_back_by
-from approvals.queries.reviewing import Review, difference_from, place, review
-from approvals.queries.work import Waiting, work
-from approvals.queue import (
+from approvals.queries.blind import history, own_voices, sealed, signed_by
+from approvals.queries.queue import (
     ANY,
     DUE_FIRST,
     FOR_ME,
@@ -18,10 +16,11 @@ from approvals.queue import (
     effect_of,
     newest,
     next_waiting,
-    queue,
     queue_page,
     waiting_for,
 )
+from approvals.queries.reviewing import Review, difference_from, place, review
+from approvals.queries.work import Waiting, work
 
 __all__ = [
     "ANY",
@@ -45,7 +44,6 @@ __all__ = [
     "next_waiting",
     "own_voices",
     "place",
-    "queue",
     "queue_page",
     "review",
     "sealed",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count, F, Q, QuerySet, Window
 
 from approvals.models import ApprovalRequest, Decision, Remark, RemarkKind
-from approvals.queue import NOT_LISTED
+from approvals.queries.queue import NOT_LISTED
 from approvals.statuses import UNDECIDED
 from audit import people
 from audit.actors import Actor

@@ -7,16 +7,9 @@ from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
-from approvals import factors, readings, snapshots
-from approvals.attention import Attention, attention_of
-from approvals.blind import history
-from approvals.consequences import Consequence, consequences_of
-from approvals.eligible import Answer, may_decide
-from approvals.emergencies import may_break, may_look
-from approvals.escalation import Planned, plan
-from approvals.evidence import evidence_of
-from approvals.factors import Factors
-from approvals.layout import Part, parts_of
+from approvals import snapshots
+from approvals.authentication import factors
+from approvals.authentication.factors import Factors
 from approvals.models import (
     ApprovalRequest,
     BreakGlass,
@@ -28,14 +21,23 @@ from approvals.models import (
     SeededItem,
     Stop,
 )
-from approvals.permissions import may_reply
-from approvals.queue import effect_of, waiting_for
-from approvals.showing import Lock, Row, lock_of, rows_of
-from approvals.signers import NotNeeded, Standing, right_to_sign, standing, with_people
+from approvals.operations import readings
+from approvals.operations.emergencies import may_break, may_look
+from approvals.operations.escalation import Planned, plan
+from approvals.queries.attention import Attention, attention_of
+from approvals.queries.blind import history
+from approvals.queries.consequences import Consequence, consequences_of
+from approvals.queries.evidence import evidence_of
+from approvals.queries.layout import Part, parts_of
+from approvals.queries.queue import effect_of, waiting_for
+from approvals.rules.eligible import Answer, may_decide
+from approvals.rules.permissions import may_reply
+from approvals.rules.showing import Lock, Row, lock_of, rows_of
+from approvals.rules.signers import NotNeeded, Standing, right_to_sign, standing, with_people
+from approvals.rules.standing import Right, right_of
+from approvals.rules.stopped import covering_request
 from approvals.snapshots import Change, Evidence, Reading
-from approvals.standing import Right, right_of
 from approvals.statuses import RequestStatus
-from approvals.stopped import covering_request
 from audit import people
 from audit.actors import Actor
 from audit.queries import Story, visible_or_refuse

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, Window
 
 from approvals.models import ApprovalRequest, Decision
-from approvals.queue import NOT_LISTED, QueueRow, rows_of, waiting_for
-from approvals.second_looks import waiting_for as waiting_for_looks
+from approvals.operations.second_looks import waiting_for as waiting_for_looks
+from approvals.queries.queue import NOT_LISTED, QueueRow, rows_of, waiting_for
 from approvals.statuses import UNDECIDED
 from audit.actors import Actor
 

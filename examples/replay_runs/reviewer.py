@@ -92,7 +92,7 @@ def _decide(request: Any, label: Label, by: Any) -> str:
 def _confirmed(request: Any, by: Any) -> Any:
     """What the user's app shows, for exactly this act; nothing where nothing is asked."""
     from approvals import step_up  # noqa: PLC0415
-    from approvals.factors import Given, code_at  # noqa: PLC0415
+    from approvals.authentication.factors import Given, code_at  # noqa: PLC0415
 
     while request.asks_step_up:
         code = code_at(os.environ.get("REVIEWER_APP_KEY", ""), int(time.time()) // 30)

@@ -6,9 +6,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals import showing, snapshots
+from approvals import snapshots
 from approvals.models import ApprovalRequest, Claim, Decision, Edit, Found, Remark
-from approvals.permissions import told
+from approvals.rules import showing
+from approvals.rules.permissions import told
 from orchestrator.api.base import actor_of
 from orchestrator.api.shapes import OBJECT, Shape
 

@@ -14,11 +14,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals import claims, operations, readings, step_up
-from approvals.factors import FRESH_SECONDS, Given
+from approvals import operations
+from approvals.authentication import step_up
+from approvals.authentication.factors import FRESH_SECONDS, Given
 from approvals.models import ApprovalRequest, Claim, ReasonCode
+from approvals.operations import claims, readings
+from approvals.operations.questions import reply, send_back
 from approvals.queries import difference_from
-from approvals.questions import reply, send_back
 from approvals.statuses import RequestStatus
 from audit.actors import Actor
 from audit.pointers import pointer_to

@@ -12,8 +12,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals.bulk_queries import bulk_page
 from approvals.models import BulkItem, BulkOperation
+from approvals.queries.bulk import bulk_page
 from orchestrator.api.base import PEOPLE, ApiView, actor_of
 from orchestrator.api.contract import listing
 from orchestrator.api.lists import Cursors, page_of, refuse_unknown_parameters

@@ -12,9 +12,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from approvals import delegations
 from approvals.models import Absence, Delegation
-from approvals.standing_queries import colleagues
+from approvals.operations import delegations
+from approvals.queries.standing import colleagues
 from audit.actors import Actor
 from audit.refusals import Invalid
 from orchestrator.api.base import PEOPLE, ApiView, actor_of

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals.models.notice import NoticeKind
-from approvals.notices import Asked, Subject, tell_of_alert
+from approvals.notifying.notices import Asked, Subject, tell_of_alert
 from audit import rounds
 from audit.actors import Actor
 from audit.lifecycle import born, move, note, run

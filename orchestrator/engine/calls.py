@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from approvals.models import Decision, Verdict
-from approvals.stopped import Stopped
+from approvals.rules.stopped import Stopped
 from audit import failpoints
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from approvals import operations as approvals
-from approvals.policies import DAY, HOUR
+from approvals.rules.policies import DAY, HOUR
 from audit.canonical import canonical, digest_text
 from audit.lifecycle import Moves
 from orchestrator.engine.claims import ENGINE

@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.expressions import RawSQL
 
-from approvals import stopped
-from approvals.stopped import COVERS
+from approvals.rules import stopped
+from approvals.rules.stopped import COVERS
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.segment import Segment
 from orchestrator.gate import stopped as gate

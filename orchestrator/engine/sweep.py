@@ -12,10 +12,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from approvals import bypasses, claims, clocks, draws, second_looks, sign_ins
 from approvals import operations as approvals
-from approvals.escalation import escalate_due
+from approvals.authentication import sign_ins
 from approvals.models import ApprovalRequest
+from approvals.operations import claims, clocks, second_looks
+from approvals.operations.escalation import escalate_due
+from approvals.rules import bypasses, draws
 from audit import rounds
 from audit.lifecycle import move
 from budgets.models import Reservation

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import cases, seeding
 from approvals import operations as approvals
-from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
+from approvals.operations import cases, seeding
+from approvals.rules.locks import lock_request
 from audit.actors import Actor, system
 from audit.refusals import Refusal, Stale
 from orchestrator.gate.contracts import refuse_unfit_result

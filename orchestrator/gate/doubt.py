@@ -5,7 +5,7 @@ in force now. Pure: rows in, an answer out.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from approvals.policies import TIERS
+from approvals.rules.policies import TIERS
 from audit.definitions import DefinitionStatus
 from orchestrator.models import Action, Tool
 from orchestrator.models.definition import IdempotencyClass

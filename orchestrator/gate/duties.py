@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from approvals.models import Bypass, Verdict
 from approvals.models.request import step_of
-from approvals.policies import Requirement
+from approvals.rules.policies import Requirement
 from audit.lifecycle import run
 from orchestrator.models import Action, Execution, Release, StepPatch, Tool
 

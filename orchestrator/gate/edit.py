@@ -11,12 +11,12 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import operations as approvals
-from approvals import seeding
-from approvals.edits import Amended, amend
-from approvals.locks import lock_request
 from approvals.models import ApprovalRequest, Edit
-from approvals.policies import Requirement
+from approvals.operations import seeding
+from approvals.operations.edits import Amended, amend
 from approvals.quorum import Need, people_of, union
+from approvals.rules.locks import lock_request
+from approvals.rules.policies import Requirement
 from audit import lifecycle
 from audit.actors import Actor
 from audit.refusals import Invalid, Refusal, Stale

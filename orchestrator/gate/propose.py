@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from approvals import bypasses
 from approvals import operations as approvals
 from approvals.models import ApprovalPolicy, ApprovalRequest, Bypass
-from approvals.policies import TIERS, Requirement
+from approvals.rules import bypasses
+from approvals.rules.policies import TIERS, Requirement
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical

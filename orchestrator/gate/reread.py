@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import readings
+from approvals.operations import readings
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import canonical

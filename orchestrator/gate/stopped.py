@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.expressions import RawSQL
 
-from approvals import stopped
 from approvals.models import Stop
-from approvals.stopped import COVERS, Stopped
+from approvals.rules import stopped
+from approvals.rules.stopped import COVERS, Stopped
 from audit.actors import system
 from audit.lifecycle import move
 from audit.refusals import Stale

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals.accounts import accounts_of
+from approvals.rules.accounts import accounts_of
 from audit import scope
 from audit.actors import Actor
 from audit.canonical import digest

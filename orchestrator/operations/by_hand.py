@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import operations as approvals
-from approvals.locks import lock_request
 from approvals.models import ApprovalRequest
+from approvals.rules.locks import lock_request
 from audit.actors import Actor
 from audit.refusals import Refusal, Stale
 from orchestrator.engine.outputs import misses, promised

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from approvals import stopped
 from approvals.models import Stop
+from approvals.rules import stopped
 from orchestrator.engine.letters import why_not_again
 from orchestrator.engine.released import released
 from orchestrator.models import Action, DeadLetter, OperationAct

@@ -11,9 +11,10 @@ from django.db import models
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from approvals import references, vocabulary
+from approvals import vocabulary
 from approvals.models import ApprovalPolicy, ReasonCode, StepUp
 from approvals.quorum import Need
+from approvals.rules import references
 from audit.conditions import POLICY_VARIABLES, BadCondition, compile_expression
 from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import seeding, snapshots
+from approvals import snapshots
 from approvals.models import SeededItem
+from approvals.operations import seeding
 from audit.actors import Actor
 from audit.ids import new_id
 from audit.refusals import Invalid, NotVisible

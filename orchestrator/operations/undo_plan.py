@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 from uuid import UUID
 
-from approvals.policies import TIERS
+from approvals.rules.policies import TIERS
 from orchestrator.gate.compensation import arguments_for, standing
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.doubt import versions_of

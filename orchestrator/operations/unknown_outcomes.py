@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.accounts import accounts_of
+from approvals.rules.accounts import accounts_of
 from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale

@@ -11,7 +11,7 @@ from django.db import Error
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 
-from approvals.administrators import is_administrator
+from approvals.rules.administrators import is_administrator
 from audit import scope
 from audit.actors import Actor
 from audit.refusals import Forbidden

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, Min, Q
 
-from approvals.administrators import is_administrator
+from approvals.rules.administrators import is_administrator
 from audit import scope
 from audit.actors import Actor
 from audit.refusals import Forbidden, NotVisible

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from approvals.trial import PastAction
+from approvals.queries.trial import PastAction
 from audit.actors import Actor
 from budgets.models import BusinessUnit
 from orchestrator.gate.propose import STRICTEST_TIER, facts_about, facts_of

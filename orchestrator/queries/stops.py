@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from approvals import stops as verbs
-from approvals.administrators import is_administrator
 from approvals.models import ApprovalRequest, Bypass, Stop
+from approvals.operations import stops as verbs
+from approvals.rules.administrators import is_administrator
 from audit import scope
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus

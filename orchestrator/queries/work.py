@@ -8,12 +8,12 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from approvals import pauses
 from approvals.models import ApprovalRequest, BreakGlass, Bypass, Stop
+from approvals.operations.second_looks import waiting_for as waiting_for_looks
 from approvals.queries import SentBackList, Waiting, sent_back_by
 from approvals.queries import work as approvals_work
-from approvals.queue import waiting_for
-from approvals.second_looks import waiting_for as waiting_for_looks
+from approvals.queries.queue import waiting_for
+from approvals.rules import pauses
 from audit import scope
 from audit.actors import Actor
 from audit.queries import counted, counted_at_once

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_POST, require_safe
 from audit.refusals import Invalid
 from audit.templatetags._render import short_id
 from audit.web import actor_of, chips, crumbs, neighbours, page, unchanged
-from orchestrator.forms import ActionForm
+from orchestrator.forms.lists import ActionForm
+from orchestrator.forms.unknown_outcomes import AnswerForm
 from orchestrator.operations import unknown_outcomes
-from orchestrator.outcome_forms import AnswerForm
 from orchestrator.queries import actions as queries
 from orchestrator.queries.unknown_outcomes import doubts_of
 from orchestrator.views.drill import figure_chip

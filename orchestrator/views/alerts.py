@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.lifecycle import database_now
 from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
-from orchestrator.alert_forms import AcknowledgeForm, AlertFilters, HandOverForm, MuteForm
+from orchestrator.forms.alerts import AcknowledgeForm, AlertFilters, HandOverForm, MuteForm
 from orchestrator.models import Alert
 from orchestrator.operations import alerts as operations
 from orchestrator.queries import alerts as queries

@@ -6,11 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from approvals import operations
-from approvals.by_hand import ByHandForm
-from approvals.confirming import voice_of
-from approvals.exchange_forms import EditForm, ResultForm
-from approvals.forms import DecisionForm
-from approvals.views import beside, recorded
+from approvals.forms.by_hand import ByHandForm
+from approvals.forms.confirming import voice_of
+from approvals.forms.deciding import DecisionForm
+from approvals.forms.exchange import EditForm, ResultForm
+from approvals.views.review import beside, recorded
 from audit.web import actor_of
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit

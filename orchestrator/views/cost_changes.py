@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from audit import scope
 from audit.web import actor_of, crumbs, csv_file
-from orchestrator.cost_forms import ChangeForm
+from orchestrator.forms.costs import ChangeForm
 from orchestrator.queries.cost_changes import Changed, Changes, changes
 from orchestrator.queries.cost_parts import PARTS
 from orchestrator.queries.cost_report import Span

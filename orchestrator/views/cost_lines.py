@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from audit.refusals import Invalid
 from audit.web import actor_of, crumbs, record_refusal
 from budgets.operations import planned
-from orchestrator.cost_forms import CorrectionForm
+from orchestrator.forms.costs import CorrectionForm
 from orchestrator.operations import corrections as operations
 from orchestrator.queries.cost_line import LinePage, line_page
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from audit import scope
 from audit.templatetags._format import UNKNOWN, percentage
 from audit.web import actor_of, crumbs, csv_file
-from orchestrator.forms import DaysForm
+from orchestrator.forms.days import DaysForm
 from orchestrator.models import CostFold
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.cost_outcomes import (

@@ -17,7 +17,7 @@ from audit.templatetags._format import percentage
 from audit.web import actor_of, crumbs, csv_file, neighbours
 from budgets.models import BusinessUnit
 from budgets.units import below
-from orchestrator.cost_forms import CostForm
+from orchestrator.forms.costs import CostForm
 from orchestrator.queries.cost_forecast import Forecast, forecasts
 from orchestrator.queries.cost_lines import every as every_line
 from orchestrator.queries.cost_lines import lines as lines_behind

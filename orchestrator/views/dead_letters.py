@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.templatetags._render import short_id
 from audit.web import actor_of, chips, crumbs, neighbours, page, unchanged
-from orchestrator.forms import LetterForm
+from orchestrator.forms.lists import LetterForm
+from orchestrator.forms.triage import DiscardForm
 from orchestrator.operations import dead_letters as operations
 from orchestrator.queries import dead_letters as queries
-from orchestrator.triage_forms import DiscardForm
 from orchestrator.views.drill import figure_chip
 
 

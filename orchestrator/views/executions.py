@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from audit.templatetags._render import short_id
 from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
-from orchestrator.forms import ExecutionForm, ReasonForm
+from orchestrator.forms.base import ReasonForm
+from orchestrator.forms.lists import ExecutionForm
 from orchestrator.models import Execution
 from orchestrator.operations import executions as operations
 from orchestrator.queries import execution as one

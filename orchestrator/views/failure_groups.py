@@ -12,11 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.refusals import Invalid
 from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
-from orchestrator.models import FailureGroup
-from orchestrator.operations import bulk_letters
-from orchestrator.operations import failure_groups as operations
-from orchestrator.queries import failure_groups as queries
-from orchestrator.triage_forms import (
+from orchestrator.forms.triage import (
     ChoiceForm,
     FixForm,
     GroupFilters,
@@ -26,6 +22,10 @@ from orchestrator.triage_forms import (
     SplitForm,
     TicketForm,
 )  # fmt: skip
+from orchestrator.models import FailureGroup
+from orchestrator.operations import bulk_letters
+from orchestrator.operations import failure_groups as operations
+from orchestrator.queries import failure_groups as queries
 
 TABS = {"letters": "Letters", "executions": "Affected executions", "values": "Common values", "history": "History"}
 

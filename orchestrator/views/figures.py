@@ -12,14 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals.administrators import is_administrator
+from approvals.rules.administrators import is_administrator
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, counted
 from audit.refusals import Forbidden
 from audit.templatetags._format import UNKNOWN, duration, percentage
 from audit.web import actor_of, crumbs, csv_file, neighbours
-from orchestrator.forms import FiguresForm, midnight
+from orchestrator.forms.base import midnight
+from orchestrator.forms.days import FiguresForm
 from orchestrator.queries.days import DAY, asked_days
 from orchestrator.queries.figures import CONDITIONS, ENDINGS, FEWEST_REVIEWERS, Figures, Range, figures, rows_behind
 from orchestrator.queries.work import units

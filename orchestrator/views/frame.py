@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals import pauses
-from approvals.queue import FOR_ME
+from approvals.queries.queue import FOR_ME
+from approvals.rules import pauses
 from audit import scope
 from audit.preferences import preferences_of
 from audit.web import actor_of, address, is_part, unchanged

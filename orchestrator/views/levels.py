@@ -17,7 +17,8 @@ from audit.templatetags._format import UNKNOWN, duration, money, percentage
 from audit.web import actor_of, csv_file
 from budgets.money import PLACES
 from budgets.units import below
-from orchestrator.forms import LevelsForm, midnight
+from orchestrator.forms.base import midnight
+from orchestrator.forms.days import LevelsForm
 from orchestrator.health.level_rows import EXACT_UP_TO
 from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
 from orchestrator.health.ranges import Ranges

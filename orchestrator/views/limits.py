@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.web import actor_of
-from orchestrator.forms import CloseForm
+from orchestrator.forms.limits import CloseForm
 from orchestrator.gate import limits as gate
 from orchestrator.queries import limits as queries
 

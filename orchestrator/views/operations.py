@@ -9,11 +9,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.refusals import Invalid
 from audit.web import actor_of, address, crumbs, neighbours, page, unchanged
+from orchestrator.forms.triage import TermsForm
 from orchestrator.operations import bulk_letters as operations
 from orchestrator.operations.bulk_letters import WrongCount
 from orchestrator.queries import operations as queries
 from orchestrator.statuses import ItemStatus, OperationStatus
-from orchestrator.triage_forms import TermsForm
 
 
 @require_safe

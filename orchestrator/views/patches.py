@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods
 from audit.refusals import Invalid
 from audit.templatetags._render import short_id
 from audit.web import actor_of, crumbs
+from orchestrator.forms.triage import PatchForm
 from orchestrator.operations import patches as operations
 from orchestrator.queries.dead_letters import PatchPage, patch_page
-from orchestrator.triage_forms import PatchForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,10 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals import stops as operations
 from approvals.models import StopScope
+from approvals.operations import stops as operations
 from audit.web import actor_of, crumbs, neighbours, page, unchanged
-from orchestrator.forms import LiftForm, StopForm
+from orchestrator.forms.stops import LiftForm, StopForm
 from orchestrator.queries import stops as queries
 from orchestrator.views import frame
 

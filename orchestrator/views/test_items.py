@@ -8,14 +8,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from approvals import snapshots
-from approvals.administrators import is_administrator
 from approvals.models import SeededItem
-from approvals.seeding import NotSwitchedOn, refuse_unless_writer
+from approvals.operations.seeding import NotSwitchedOn, refuse_unless_writer
+from approvals.rules.administrators import is_administrator
 from audit.actors import Actor
 from audit.queries import Keyset, visible_or_refuse
 from audit.refusals import Forbidden, Invalid
 from audit.web import actor_of, crumbs, neighbours, record_refusal
-from orchestrator.forms import SeedForm
+from orchestrator.forms.test_items import SeedForm
 from orchestrator.gate.snapshot import snapshot_of
 from orchestrator.models import Action
 from orchestrator.operations import test_items

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from audit.refusals import NotVisible
 from audit.templatetags._render import short_id
 from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
-from orchestrator.forms import TraceForm
+from orchestrator.forms.lists import TraceForm
 from orchestrator.queries import trace_search, waterfall
 from orchestrator.queries import traces as one
 from orchestrator.queries.trace_details import detail_of

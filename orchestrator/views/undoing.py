@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from audit.refusals import Refusal
 from audit.templatetags._render import short_id
 from audit.web import actor_of, crumbs, page
+from orchestrator.forms.undo import RollbackForm, UndoForm
 from orchestrator.models import Execution
 from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.operations.undo_plan import UndoPlan, plan_of
@@ -20,7 +21,6 @@ from orchestrator.queries import executions as all_of_them
 from orchestrator.queries.actions import title, tools_of
 from orchestrator.queries.undoing import rollback_rates, undoings_of
 from orchestrator.releases import undoing
-from orchestrator.undo_forms import RollbackForm, UndoForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from audit.web import actor_of, chips, neighbours, page
-from orchestrator.outcome_forms import DoubtForm
+from orchestrator.forms.unknown_outcomes import DoubtForm
 from orchestrator.queries import unknown_outcomes as queries
 
 

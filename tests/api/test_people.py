@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals import bulk
 from approvals.models import Absence, ApprovalRequest, Claim, Delegation
+from approvals.operations import bulk
 from audit import actors
 from tests.api.conftest import Caller, cancel_order, make_person, make_token, signed_in, voice
 

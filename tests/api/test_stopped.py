@@ -2,9 +2,9 @@
 
 import pytest
 
-from approvals import stops
 from approvals.models import StopScope
-from approvals.stops import Target
+from approvals.operations import stops
+from approvals.operations.stops import Target
 from audit.actors import person
 from orchestrator.engine.sweep import sweep
 from tests.api.conftest import cancel_order, make_person

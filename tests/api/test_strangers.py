@@ -7,7 +7,7 @@ from django.db import DataError, transaction
 from django.test import Client
 from django.urls import reverse
 
-from approvals.guessing import IN_A_ROW
+from approvals.authentication.guessing import IN_A_ROW
 from audit import events, presenters, strangers
 from audit.actors import ANYONE
 from audit.models import AuditEvent

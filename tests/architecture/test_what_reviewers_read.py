@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from approvals.showing import RENDERERS
+from approvals.rules.showing import RENDERERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ["approvals/_act.html", "approvals/_change.html", "approvals/_evidence.html", "approvals/_reasons.html"]

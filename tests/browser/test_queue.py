@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals import claims
 from approvals.models import ApprovalRequest, Claim
+from approvals.operations import claims
 from tests import make
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from approvals import stops
 from approvals.models import StopScope
-from approvals.stops import Target
+from approvals.operations import stops
+from approvals.operations.stops import Target
 from tests import make
 from tests.authenticator import app_of
 

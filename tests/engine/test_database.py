@@ -5,9 +5,9 @@ from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.db import DatabaseError, connection, transaction
 
-from approvals import bulk, emergencies, stops
 from approvals import operations as approvals
 from approvals.models import Bypass, EscalationLevel
+from approvals.operations import bulk, emergencies, stops
 from audit.lifecycle import Governed, database_now
 from budgets.models import Budget, BudgetException, Price
 from orchestrator.models import Attempt, DeadLetter, Limit, ServiceLevel, Step

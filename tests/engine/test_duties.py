@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from approvals.models import ApprovalPolicy, ApprovalRequest
-from approvals.permissions import OwnRequest
+from approvals.rules.permissions import OwnRequest
 from audit.actors import agent
 from audit.definitions import NeedsTwo, activate, draft, retire
 from audit.models import AuditEvent

@@ -2,8 +2,8 @@
 
 import json
 
-from approvals import questions
 from approvals.models import ApprovalRequest
+from approvals.operations import questions
 from approvals.queries import review
 from audit.lifecycle import database_now
 from audit.models import AuditEvent

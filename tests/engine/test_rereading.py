@@ -6,8 +6,8 @@ import pytest
 from django.db.models import F
 
 from approvals import operations as approvals
-from approvals import readings, stops
 from approvals.models import ApprovalRequest, RecordChange, StopScope
+from approvals.operations import readings, stops
 from approvals.queries import difference_from, review
 from audit.actors import Actor
 from audit.lifecycle import database_now

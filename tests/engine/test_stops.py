@@ -5,10 +5,10 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from approvals import stops
 from approvals.models import Stop, StopScope
-from approvals.stopped import Stopped
-from approvals.stops import Target
+from approvals.operations import stops
+from approvals.operations.stops import Target
+from approvals.rules.stopped import Stopped
 from audit.actors import agent, system
 from audit.definitions import activate, draft
 from budgets.models import BusinessUnit

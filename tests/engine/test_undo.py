@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from approvals import stops
 from approvals.models import StopScope
-from approvals.stops import Target
+from approvals.operations import stops
+from approvals.operations.stops import Target
 from audit.actors import agent
 from audit.canonical import digest
 from audit.refusals import Forbidden, Invalid, NotVisible

@@ -13,11 +13,10 @@ from django.db import Error, connection
 from django.test import Client
 
 from approvals import operations as approvals
-from approvals import stops
 from approvals.models import ApprovalRequest, Stop, StopScope
 from approvals.notifying.deliver import one_round
-from approvals.operations import Voice
-from approvals.stops import Target
+from approvals.operations import Voice, stops
+from approvals.operations.stops import Target
 from audit.actors import Actor
 from audit.refusals import Refusal
 from orchestrator.engine import crew as crews

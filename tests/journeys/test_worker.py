@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from approvals import stops
+from approvals.operations import stops
 from orchestrator.models import Attempt
 from tests import trail
 from tests.plant import kill_the_cluster, running_plant

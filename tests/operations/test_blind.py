@@ -3,9 +3,10 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from approvals import assignments, blind
 from approvals import operations as approvals
-from approvals.assignments import CannotBeAsked
+from approvals.operations import assignments
+from approvals.operations.assignments import CannotBeAsked
+from approvals.queries import blind
 from audit.models import AuditEvent
 from tests import make as people
 from tests import worlds as make

@@ -2,11 +2,11 @@
 
 import pytest
 
-from approvals import bulk, claims
 from approvals import operations as approvals
-from approvals.bulk import NothingChosen, Words
-from approvals.bulk_rules import NotAlike
 from approvals.models import ApprovalRequest, Assignment, BulkOperation, Claim, Decision
+from approvals.operations import bulk, claims
+from approvals.operations.bulk import NothingChosen, Words
+from approvals.operations.bulk_rules import NotAlike
 from audit.actors import agent
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale

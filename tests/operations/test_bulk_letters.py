@@ -5,9 +5,9 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from guardian.shortcuts import remove_perm
 
-from approvals import stops
 from approvals.models import StopScope
-from approvals.stops import Target
+from approvals.operations import stops
+from approvals.operations.stops import Target
 from audit.ids import new_id
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale

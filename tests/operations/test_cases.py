@@ -5,9 +5,9 @@ import json
 import pytest
 from django.db import DatabaseError, transaction
 
-from approvals import cases
 from approvals import operations as approvals
 from approvals.models import EvaluationCase
+from approvals.operations import cases
 from audit.actors import agent
 from audit.ids import new_id
 from audit.models import AuditEvent

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from approvals import operations as approvals
-from approvals.escalation import escalate_due
 from approvals.models import ApprovalPolicy, ApprovalRequest, Decision, Notice
 from approvals.notifying.spread import concerned
 from approvals.open_hours import after
+from approvals.operations.escalation import escalate_due
+from approvals.operations.questions import send_back
 from approvals.queries import QueueFilters, review
-from approvals.questions import send_back
-from approvals.queue import queue
+from approvals.queries.queue import queue
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Invalid

@@ -7,13 +7,13 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from guardian.shortcuts import remove_perm
 
-from approvals import claims
 from approvals import operations as approvals
-from approvals.claims import NotHeld
-from approvals.holds import Held
 from approvals.models import Claim
-from approvals.permissions import AlreadySigned, OwnRequest
-from approvals.questions import send_back
+from approvals.operations import claims
+from approvals.operations.claims import NotHeld
+from approvals.operations.questions import send_back
+from approvals.rules.holds import Held
+from approvals.rules.permissions import AlreadySigned, OwnRequest
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, NotVisible, Stale
 from orchestrator.engine.sweep import sweep

@@ -6,15 +6,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from guardian.shortcuts import remove_perm
 
-from approvals import assignments, delegations
 from approvals import operations as approvals
-from approvals.assignments import CannotBeAsked
-from approvals.delegations import CannotStandIn
 from approvals.models import Delegation
-from approvals.operations import NotUsable
-from approvals.permissions import AlreadySigned, OwnRequest
-from approvals.queue import QueueFilters, queue, rows_of, waiting_for
-from approvals.standing import StandsIn
+from approvals.operations import NotUsable, assignments, delegations
+from approvals.operations.assignments import CannotBeAsked
+from approvals.operations.delegations import CannotStandIn
+from approvals.queries.queue import QueueFilters, queue, rows_of, waiting_for
+from approvals.rules.permissions import AlreadySigned, OwnRequest
+from approvals.rules.standing import StandsIn
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Refusal

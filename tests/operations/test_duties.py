@@ -4,8 +4,8 @@ import pytest
 
 from approvals.models import Bypass, LinkedAccounts
 from approvals.operations import NotUsable, use
-from approvals.permissions import AlreadySigned, OwnRequest
 from approvals.queries import waiting_for
+from approvals.rules.permissions import AlreadySigned, OwnRequest
 from audit.definitions import NeedsTwo, SamePerson, activate, draft, edit, retire
 from orchestrator.gate.redeem import Void, redeem
 from tests import make

@@ -7,13 +7,13 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError
 from django.db.models import F
 
-from approvals import bypasses, emergencies
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, BreakGlass, Bypass, Decision, StopScope
-from approvals.operations import Changed, TooLate
-from approvals.permissions import OwnRequest
-from approvals.stopped import Stopped
-from approvals.stops import Target, engage
+from approvals.operations import Changed, TooLate, emergencies
+from approvals.operations.stops import Target, engage
+from approvals.rules import bypasses
+from approvals.rules.permissions import OwnRequest
+from approvals.rules.stopped import Stopped
 from audit.actors import agent, person, system
 from audit.definitions import SamePerson, activate, draft
 from audit.models import AuditEvent

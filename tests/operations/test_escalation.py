@@ -7,8 +7,8 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
-from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest, Escalation, EscalationLevel
+from approvals.operations.escalation import escalate_due
 from audit import actors
 from audit.definitions import activate, draft, retire
 from audit.models import AuditEvent

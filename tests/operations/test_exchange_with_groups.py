@@ -2,11 +2,11 @@
 
 import pytest
 
-from approvals import questions
 from approvals.models import ApprovalRequest, Decision
-from approvals.permissions import OwnRequest
+from approvals.operations import questions
 from approvals.queries import history, review, signed_by, waiting_for
-from approvals.signers import NotNeeded, standing
+from approvals.rules.permissions import OwnRequest
+from approvals.rules.signers import NotNeeded, standing
 from audit.lifecycle import database_now
 from audit.refusals import Invalid
 from orchestrator.gate.answer import answer_instead

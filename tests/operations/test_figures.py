@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from approvals import operations as approvals
-from approvals import second_looks
 from approvals.models import SecondLook
+from approvals.operations import second_looks
 from audit import lifecycle
 from audit.actors import system
 from orchestrator.gate.edit import edit

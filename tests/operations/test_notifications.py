@@ -19,13 +19,13 @@ from django.db import transaction
 from django.db.models import F
 from guardian.shortcuts import remove_perm
 
-from approvals import emergencies, stops
 from approvals import operations as approvals
 from approvals.models import Delivery, Notice, NotificationChoice, StopScope, WebhookEndpoint
 from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
 from approvals.notifying.deliver import forget, one_round
 from approvals.notifying.pace import told_at
+from approvals.operations import emergencies, stops
 from audit.ids import new_id
 from budgets.permissions import grant, people_with
 from tests import make as people

@@ -4,19 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from approvals import claims, delegations, emergencies, stops
 from approvals import operations as approvals
-from approvals.bulk import preview
-from approvals.bulk_rules import NotAlike
 from approvals.models import ApprovalRequest, Outcome
-from approvals.operations import NotUsable, use
-from approvals.permissions import OwnRequest
+from approvals.operations import NotUsable, claims, delegations, emergencies, stops, use
+from approvals.operations.bulk import preview
+from approvals.operations.bulk_rules import NotAlike
+from approvals.operations.questions import reply, send_back
+from approvals.operations.stops import Target
 from approvals.queries import review, waiting_for
-from approvals.questions import reply, send_back
-from approvals.queue import one_row
-from approvals.signers import NotNeeded, standing
-from approvals.standing import StandsIn
-from approvals.stops import Target
+from approvals.queries.queue import one_row
+from approvals.rules.permissions import OwnRequest
+from approvals.rules.signers import NotNeeded, standing
+from approvals.rules.standing import StandsIn
 from audit.lifecycle import database_now
 from audit.refusals import Forbidden, Refusal, Stale
 from tests import make

@@ -6,11 +6,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 
-from approvals import factors, guessing, own_factors
-from approvals.factor_secrets import Unreadable
-from approvals.factors import OWN_FACTORS, Given
-from approvals.own_factors import LastFactor, Proof
-from approvals.step_up import NotConfirmed
+from approvals.authentication import factors, guessing, own_factors
+from approvals.authentication.factor_secrets import Unreadable
+from approvals.authentication.factors import OWN_FACTORS, Given
+from approvals.authentication.own_factors import LastFactor, Proof
+from approvals.authentication.step_up import NotConfirmed
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from tests import make, passkey
@@ -114,7 +114,7 @@ class TestTheFirstFactor:
 
 
 def confirm_with(app, by):
-    from approvals import step_up
+    from approvals.authentication import step_up
 
     request = make.request("4860.00")
     return step_up.confirm(

@@ -9,16 +9,16 @@ from django.core import mail
 from django.db import transaction
 from django.db.models import F
 
-from approvals import assignments, bulk, claims, delegations, emergencies, stops
 from approvals import operations as approvals
-from approvals.bulk import Words
-from approvals.bulk_rules import NotAlike, likeness
-from approvals.escalation import escalate_due
-from approvals.holds import Held
 from approvals.models import ApprovalRequest, BreakGlass, Claim, Escalation, EscalationLevel, Notice, StopScope
 from approvals.notifying.deliver import one_round
-from approvals.stopped import Stopped
-from approvals.stops import Target
+from approvals.operations import assignments, bulk, claims, delegations, emergencies, stops
+from approvals.operations.bulk import Words
+from approvals.operations.bulk_rules import NotAlike, likeness
+from approvals.operations.escalation import escalate_due
+from approvals.operations.stops import Target
+from approvals.rules.holds import Held
+from approvals.rules.stopped import Stopped
 from audit import actors
 from audit.definitions import activate, draft
 from audit.lifecycle import database_now

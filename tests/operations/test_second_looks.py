@@ -7,13 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
-from approvals import draws, emergencies, second_looks
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, DrawSeed, Notice, SecondLook
 from approvals.notifying.spread import concerned
-from approvals.operations import Changed
-from approvals.permissions import OwnRequest
-from approvals.second_looks import NotBlind
+from approvals.operations import Changed, emergencies, second_looks
+from approvals.operations.second_looks import NotBlind
+from approvals.rules import draws
+from approvals.rules.permissions import OwnRequest
 from audit import lifecycle
 from audit.actors import agent, system
 from audit.ids import new_id

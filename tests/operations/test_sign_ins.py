@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from approvals import sign_ins
-from approvals.guessing import IN_A_ROW
+from approvals.authentication import sign_ins
+from approvals.authentication.guessing import IN_A_ROW
 from approvals.models import SignInTries
 from audit import presenters
 from audit.lifecycle import database_now

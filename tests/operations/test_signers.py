@@ -5,7 +5,7 @@ import pytest
 from approvals.models import ApprovalRequest, Decision
 from approvals.operations import NotUsable, use
 from approvals.queries import QueueFilters, queue_page, review, waiting_for
-from approvals.signers import NotNeeded, standing
+from approvals.rules.signers import NotNeeded, standing
 from audit.lifecycle import database_now
 from orchestrator.gate.redeem import Void, redeem
 from orchestrator.models import Action

@@ -9,10 +9,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection, transaction
 
-from approvals import emergencies, guessing, operations, step_up
-from approvals.factors import Binding, Given
+from approvals import operations
+from approvals.authentication import guessing, step_up
+from approvals.authentication.factors import Binding, Given
+from approvals.authentication.step_up import NoFactor, NotConfirmed
 from approvals.models import ApprovalRequest, BreakGlass, Confirmation, Decision
-from approvals.step_up import NoFactor, NotConfirmed
+from approvals.operations import emergencies
 from audit.models import AuditEvent
 from audit.refusals import NotVisible, Refusal
 from tests import make, passkey, worlds
@@ -140,7 +142,7 @@ class TestAStolenSession:
             confirm(wire, world.grace, given)
 
     def test_cannot_use_an_assertion_made_on_another_site(self, world, wire):
-        from approvals import factors
+        from approvals.authentication import factors
 
         options, note = factors.to_sign(by=world.grace, binding=bound(wire))
         phished = passkey.of(world.grace).get(options["challenge"], origin="https://holdpoint.example.net")
@@ -195,7 +197,7 @@ class TestAStolenSession:
 
     def test_cannot_use_an_old_challenge(self, world, wire, monkeypatch):
         given = passkey.of(world.grace).sign(world.grace, bound(wire))
-        monkeypatch.setattr("approvals.factors.FRESH_SECONDS", -1)
+        monkeypatch.setattr("approvals.authentication.factors.FRESH_SECONDS", -1)
 
         with pytest.raises(NotConfirmed):
             confirm(wire, world.grace, given)

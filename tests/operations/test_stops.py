@@ -8,12 +8,11 @@ from django.contrib.auth.models import Permission
 from django.db.models import F
 from django.db.models.functions import Now
 
-from approvals import clocks, stops
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, Stop, StopScope
-from approvals.operations import TooLate
-from approvals.stopped import Stopped, covering
-from approvals.stops import NeedsAnother, Target
+from approvals.operations import TooLate, clocks, stops
+from approvals.operations.stops import NeedsAnother, Target
+from approvals.rules.stopped import Stopped, covering
 from audit.actors import agent, person, system
 from audit.definitions import activate, draft
 from audit.models import AuditEvent

@@ -7,12 +7,12 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
 
 from approvals import operations as approvals
-from approvals import seeding
 from approvals.models import ApprovalRequest, Notice, SecondLook, SeededItem
 from approvals.notifying.spread import concerned
-from approvals.permissions import OwnRequest
-from approvals.questions import send_back
-from approvals.seeding import NotSwitchedOn
+from approvals.operations import seeding
+from approvals.operations.questions import send_back
+from approvals.operations.seeding import NotSwitchedOn
+from approvals.rules.permissions import OwnRequest
 from audit.actors import agent, system
 from audit.ids import new_id
 from audit.models import AuditEvent
@@ -245,7 +245,7 @@ class TestWhatItCountsIn:
         assert concerned(Notice.objects.get(kind="decided")) == set()
 
     def test_is_in_no_measured_reading_time(self, world, item):
-        from approvals.trial import _decisions
+        from approvals.queries.trial import _decisions
 
         decide(item, world.grace, approve=False)
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from approvals.factors import Binding
+from approvals.authentication.factors import Binding
 from approvals.models import ApprovalRequest
 from audit.actors import Actor
 from tests import make, passkey

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from approvals import claims
 from approvals.models import BreakGlass, Bypass
+from approvals.operations import claims
 from tests import make
 from tests.pages.asking import browser_of, signed_on_a_device
 from tests.pages.test_admin import verb

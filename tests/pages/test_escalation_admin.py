@@ -5,8 +5,8 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.urls import reverse
 
-from approvals.escalation import escalate_due
 from approvals.models import EscalationLevel
+from approvals.operations.escalation import escalate_due
 from audit.actors import system
 from tests import make
 from tests.pages.asking import browser_of

@@ -5,8 +5,8 @@ import re
 import pytest
 from django.urls import reverse
 
-from approvals import showing
 from approvals.models import ApprovalRequest, Decision, Edit, Remark
+from approvals.rules import showing
 from audit.models import AuditEvent
 from orchestrator.models import Action
 from tests import make

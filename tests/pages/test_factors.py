@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from approvals.factors import OWN_FACTORS
+from approvals.authentication.factors import OWN_FACTORS
 from approvals.models import ApprovalRequest, Confirmation, Decision
 from tests import make, passkey
 from tests.authenticator import App, given_to

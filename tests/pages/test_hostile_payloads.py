@@ -7,7 +7,7 @@ import pytest
 
 from approvals import operations
 from approvals.models import ApprovalRequest
-from approvals.showing import NotShown
+from approvals.rules.showing import NotShown
 from audit.canonical import BadJSON, digest_text, read_strict
 from tests import make
 from tests.payloads import Payload, payloads

@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 from django.utils.html import strip_tags
 
-from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest, Decision
-from approvals.questions import reply, send_back
+from approvals.operations.escalation import escalate_due
+from approvals.operations.questions import reply, send_back
 from tests import make
 from tests.pages.asking import PART, browser_of
 from tests.pages.test_query_budget import cost

@@ -5,8 +5,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from approvals.factors import OWN_FACTORS
-from approvals.guessing import IN_A_ROW
+from approvals.authentication.factors import OWN_FACTORS
+from approvals.authentication.guessing import IN_A_ROW
 from approvals.models import Guesses
 from audit.models import AuditEvent
 from tests import make, passkey

@@ -7,10 +7,9 @@ from base64 import urlsafe_b64encode
 import pytest
 from django.urls import reverse
 
-from approvals import queue
 from approvals.models import StopScope
-from approvals.queue import QueueFilters
-from approvals.stops import Target, engage
+from approvals.operations.stops import Target, engage
+from approvals.queries.queue import QueueFilters, queue
 from tests import make
 from tests.pages.asking import PART
 

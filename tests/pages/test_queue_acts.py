@@ -3,8 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from approvals import saved_views
 from approvals.models import ApprovalRequest, BulkOperation, Claim, DefaultView, SavedView
+from approvals.operations import saved_views
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, NotVisible
 from tests import make

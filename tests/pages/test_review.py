@@ -9,9 +9,9 @@ import pytest
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from approvals import showing
 from approvals.models import ApprovalRequest, Decision
 from approvals.operations import expire_overdue
+from approvals.rules import showing
 from audit.actors import system
 from audit.models import AuditEvent
 from orchestrator.models import Action

@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from approvals import delegations
 from approvals.models import Absence, Delegation
+from approvals.operations import delegations
 from tests import make
 
 

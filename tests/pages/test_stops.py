@@ -3,9 +3,9 @@
 import pytest
 from django.urls import reverse
 
-from approvals import stops
 from approvals.models import Stop, StopScope
-from approvals.stops import Target
+from approvals.operations import stops
+from approvals.operations.stops import Target
 from audit.models import AuditEvent
 from tests import make
 from tests.pages.asking import PART, browser_of

@@ -117,8 +117,8 @@ class TestTheReviewer:
 
 class TestInBulk:
     def test_is_revealed_beside_the_outcome(self, item, grace, as_grace):
-        from approvals import bulk
-        from approvals.bulk import Words
+        from approvals.operations import bulk
+        from approvals.operations.bulk import Words
 
         operation = bulk.preview(act="reject", requests=[item.request], by=make.actor(grace))
         bulk.confirm(

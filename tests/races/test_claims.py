@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from approvals import bulk, claims
-from approvals.bulk import Words
-from approvals.holds import Held
 from approvals.models import BulkItem, Claim, Decision
+from approvals.operations import bulk, claims
+from approvals.operations.bulk import Words
+from approvals.rules.holds import Held
 from audit.models import AuditEvent
 from tests import worlds as make
 from tests.races.racing import approve, assert_one_outcome, race, races

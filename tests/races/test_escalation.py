@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection
 
-from approvals.escalation import escalate_due
 from approvals.models import Escalation
+from approvals.operations.escalation import escalate_due
 from audit.actors import system
 from audit.models import AuditEvent
 from tests import worlds as make

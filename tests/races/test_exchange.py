@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from approvals import questions
 from approvals.models import Decision
-from approvals.operations import is_still_signed
+from approvals.operations import is_still_signed, questions
 from audit.actors import system
 from audit.canonical import digest_text
 from audit.refusals import Refusal

@@ -15,10 +15,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db.models.functions import Now
 
-from approvals import emergencies, stops
 from approvals import operations as approvals
-from approvals.escalation import escalate_due
 from approvals.models import ApprovalRequest, BreakGlass, Escalation, Notice, Stop, StopScope
+from approvals.operations import emergencies, stops
+from approvals.operations.escalation import escalate_due
 from audit.actors import system
 from audit.models import AuditEvent
 from audit.refusals import Refusal

@@ -2,9 +2,9 @@
 
 import pytest
 
-from approvals.escalation import escalate_due
 from approvals.models import ApprovalPolicy, ApprovalRequest, Decision, ReviewerGroup
-from approvals.signers import NotNeeded
+from approvals.operations.escalation import escalate_due
+from approvals.rules.signers import NotNeeded
 from audit.actors import system
 from audit.definitions import ChangedSinceRead, activate, digest_of, draft, edit
 from audit.lifecycle import database_now

@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection, transaction
 
-from approvals import second_looks
 from approvals.models import DrawSeed, SecondLook
+from approvals.operations import second_looks
 from audit.actors import system
 from audit.models import AuditEvent
 from audit.refusals import Stale

@@ -4,10 +4,10 @@ from itertools import count
 
 import pytest
 
-from approvals import sign_ins
-from approvals.guessing import IN_A_ROW
+from approvals.authentication import sign_ins
+from approvals.authentication.guessing import IN_A_ROW
+from approvals.authentication.sign_ins import Origin, TooManyTries
 from approvals.models import SignInTries
-from approvals.sign_ins import Origin, TooManyTries
 from tests.races.racing import race, races, unexpected
 
 RACES = 60

@@ -2,8 +2,9 @@
 
 import pytest
 
-from approvals import operations, step_up
-from approvals.factors import Binding
+from approvals import operations
+from approvals.authentication import step_up
+from approvals.authentication.factors import Binding
 from approvals.models import Confirmation, Decision
 from audit.refusals import Refusal
 from tests import passkey
@@ -27,7 +28,7 @@ class TestOneCode:
     def test_at_two_requests_confirms_one(self):
         from django.contrib.auth import get_user_model
 
-        from approvals.factors import Given
+        from approvals.authentication.factors import Given
 
         world = make.world()
         app = given_to(get_user_model().objects.get(pk=world.grace.user_id))

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.layout import parts_of
 from approvals.models import ApprovalRequest
-from approvals.showing import rows_of
+from approvals.queries.layout import parts_of
+from approvals.rules.showing import rows_of
 from approvals.snapshots import read
 from audit.canonical import canonical
 from tests.unit.test_snapshots import VALUES

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from approvals.pauses import suggest
+from approvals.rules.pauses import suggest
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 

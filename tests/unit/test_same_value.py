@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals.showing import same_value
+from approvals.rules.showing import same_value
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from approvals import draws
 from approvals.models import SecondLook
+from approvals.rules import draws
 from audit.models import AuditEvent
 from audit.refusals import Refusal
 

@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandParser
 
-from approvals.factor_secrets import Unreadable
-from approvals.factors import secret_of
+from approvals.authentication.factor_secrets import Unreadable
+from approvals.authentication.factors import secret_of
 from approvals.models import ApprovalPolicy, BusinessCalendar, FactorKind, ReviewerGroup
 from audit import events
 from audit.actors import person, system

@@ -6,8 +6,8 @@ from allauth.mfa import app_settings
 from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from approvals.factor_secrets import Unreadable
-from approvals.factors import code_at, secret_of
+from approvals.authentication.factor_secrets import Unreadable
+from approvals.authentication.factors import code_at, secret_of
 from approvals.models import Confirmation
 from audit import lifecycle
 from orchestrator.management.commands.demo import PEOPLE, app_of, is_demo

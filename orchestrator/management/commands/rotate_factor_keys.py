@@ -7,7 +7,7 @@ from cryptography.fernet import InvalidToken
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from approvals.factor_secrets import encrypted_anew
+from approvals.authentication.factor_secrets import encrypted_anew
 
 # Where each kind keeps its secret; a passkey's private half never leaves its device.
 SECRETS = {"totp": "secret", "recovery_codes": "seed"}

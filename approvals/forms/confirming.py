@@ -1,0 +1,28 @@
+"""From a form to a voice that a second factor confirms: the one step before each verb that decides."""
+
+from dataclasses import replace
+from typing import Any
+
+from approvals.authentication import step_up
+from approvals.models import ApprovalRequest
+from approvals.operations import Voice
+from audit.actors import Actor
+
+
+def voice_of(form: Any, by: Actor) -> Voice:
+    """The form's voice, confirmed by what was given with it. Raises what step_up.confirm raises.
+
+    A wrong code is refused here. Nothing given, or given for something that no longer waits like this: the verb says so
+    in its own order. A confirmation of a moment ago stands in for a new code.
+    """
+    voice: Voice = form.voice()
+    request: ApprovalRequest = form.approval
+    if not request.asks_step_up or (voice.digest, voice.revision) != (request.digest, request.revision):
+        return voice
+    if given := form.given():
+        form.confirmed = step_up.confirm(
+            request_id=request.pk, by=by, digest=voice.digest, revision=voice.revision, given=given
+        )
+        return replace(voice, confirmation=form.confirmed.pk)
+    form.confirmed = step_up.still_good(request, by, voice.confirmation)
+    return voice

@@ -1,0 +1,40 @@
+"""May this person decide? The rules of the verbs, asked for a page: is the button live, and if not, why?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from approvals.models import ApprovalRequest
+from approvals.rules.holds import refuse_while_held
+from approvals.rules.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer
+from approvals.rules.standing import refuse_stand_in
+from audit.actors import Actor
+from audit.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """For a page: is the button live, and if not, why?"""
+
+    allowed: bool
+    why: str = ""
+
+
+def may_decide(request: ApprovalRequest, by: Actor) -> Answer:
+    """Is the button live now? Others' claims count."""
+    return asked(
+        request, by, refuse_unless_reviewer, refuse_own, refuse_stand_in, refuse_second_voice, refuse_while_held
+    )
+
+
+def may_sign_at_all(request: ApprovalRequest, by: Actor) -> Answer:
+    """Whoever holds it meanwhile: could this person's signature count?"""
+    return asked(request, by, refuse_unless_reviewer, refuse_own, refuse_stand_in, refuse_second_voice)
+
+
+def asked(request: ApprovalRequest, by: Actor, *rules: Callable[[ApprovalRequest, Actor], object]) -> Answer:
+    try:
+        for refuse in rules:
+            refuse(request, by)
+    except Refusal as refusal:
+        return Answer(allowed=False, why=refusal.message)
+    return Answer(allowed=True)

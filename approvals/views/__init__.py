@@ -1,0 +1,1 @@
+"""The pages of deciding. Each view translates in, calls once, translates out."""
