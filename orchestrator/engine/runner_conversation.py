@@ -27,8 +27,9 @@ from orchestrator.runner.jobs import (
 
 OnCall = Callable[[Call], Answer]
 
-# How long a handler that was told to stop may take to unwind before its child is not worth waiting for.
-_STOP_SECONDS = 0.01
+# How long a handler that was told to stop may take to unwind. Less would cost warm children when the machine is busy, and a new
+# one costs most just then.
+_STOP_SECONDS = 0.1
 _REAP_SECONDS = 1.0
 # What a handler may declare; and what else a child may say of a failure. The engine finds out the rest.
 _DECLARED: dict[str, FailureClass] = {

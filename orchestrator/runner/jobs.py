@@ -199,7 +199,8 @@ class Limits:
         return {
             "RLIMIT_AS": self.memory_bytes,
             "RLIMIT_CPU": self.cpu_seconds,
-            "RLIMIT_FSIZE": self.disk_bytes,
+            # A little less than all of it, so that one big file fails in the handler's own words and is no race with the keeper.
+            "RLIMIT_FSIZE": self.disk_bytes - (1 << 20),
             "RLIMIT_NOFILE": self.open_files,
             "RLIMIT_NPROC": self.processes,
         }

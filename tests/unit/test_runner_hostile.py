@@ -132,7 +132,9 @@ class TestANastyHandler:
         assert is_as_before(pool, entry)
 
     def test_that_digs_deeper_than_paths_are_long_leaves_an_empty_folder(self, pool: RunnerPool) -> None:
-        assert result(pool.run(job("hostile:dig", {"depth": 3000}, trust_key="dig"))) == {"depth": 3000}
+        assert result(pool.run(job("hostile:dig", {"depth": 3000}, trust_key="dig", timeout_seconds=60))) == {
+            "depth": 3000
+        }
 
         assert result(pool.run(job("count", trust_key="dig")))["files"] == []
 
