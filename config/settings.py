@@ -217,7 +217,7 @@ Q_CLUSTER = {
     "queue_limit": PACKAGES,
     "bulk": PACKAGES,
     "save_limit": -1,
-    # Only an attempt's own clock ends it (orchestrator.engine.runners); django-q2's SIGALRM must never fire first.
+    # Only an attempt's own clock ends it (orchestrator.engine.runners.pool); django-q2's SIGALRM must never fire first.
     "timeout": 10**6,
     "retry": 2**31,
     "max_attempts": 1,

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from orchestrator.engine.crew import crew
+from orchestrator.engine.workers.crew import crew
 
 
 def run_attempts(fences: list[str], **_: object) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from approvals.models import ApprovalRequest
-from orchestrator.engine.crew import run_to_its_end
 from orchestrator.engine.settle import settle_success
+from orchestrator.engine.workers.crew import run_to_its_end
 from orchestrator.operations import executions
 from orchestrator.releases.bundle import publish
 from tests import make

@@ -24,7 +24,7 @@ from audit.ids import new_id
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from budgets.pricing import Usage
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.claims import claim_of
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure

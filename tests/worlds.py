@@ -14,7 +14,7 @@ from audit.definitions import activate, draft
 from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from orchestrator.engine.claims import claim_due
-from orchestrator.engine.crew import begin_or_give_back, run_to_its_end
+from orchestrator.engine.workers.crew import begin_or_give_back, run_to_its_end
 from orchestrator.gate.propose import propose
 from orchestrator.models import Execution
 from orchestrator.operations import executions

@@ -19,7 +19,7 @@ from django_q.signing import SignedPackage
 
 from audit import failpoints
 from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, claim_in_turn, held_by
-from orchestrator.engine.pace import Pace, at_rest
+from orchestrator.engine.workers.pace import Pace, at_rest
 
 logger = logging.getLogger(__name__)
 

@@ -26,10 +26,10 @@ from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.patched import asked_anew
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
-from orchestrator.engine.runners import Done, Outcome
-from orchestrator.engine.runners import Failure as Failed
+from orchestrator.engine.runners.pool import Done, Outcome
+from orchestrator.engine.runners.pool import Failure as Failed
+from orchestrator.engine.runners.workshop import failure_class_of, run_tool
 from orchestrator.engine.segment import Segment
-from orchestrator.engine.workshop import failure_class_of, run_tool
 from orchestrator.gate import reconcile
 from orchestrator.gate.budgeting import place_of
 from orchestrator.gate.limits import Limited

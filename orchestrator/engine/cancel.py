@@ -15,7 +15,7 @@ from audit.lifecycle import move
 from audit.refusals import Stale
 from budgets.reserving import release
 from orchestrator.engine.closing import end_letters
-from orchestrator.engine.letters import lock_open
+from orchestrator.engine.dead_letters.letters import lock_open
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.reconcile import back_in_doubt
 from orchestrator.models import Action, Attempt, DeadLetter, Execution

@@ -22,7 +22,7 @@ from audit.lifecycle import database_now, move
 from audit.refusals import Refusal
 from orchestrator.engine.cancel import discard
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.letters import lock_open, redrive_step
+from orchestrator.engine.dead_letters.letters import lock_open, redrive_step
 from orchestrator.models import Operation, OperationAct, OperationItem
 from orchestrator.statuses import DeadLetterStatus, ItemStatus, OperationStatus
 

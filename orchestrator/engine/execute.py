@@ -20,12 +20,12 @@ from orchestrator.engine.patched import patched_input
 from orchestrator.engine.people import ask_about_step
 from orchestrator.engine.rereading import read_for_reviewers
 from orchestrator.engine.retries import Failure
-from orchestrator.engine.runners import Done, Parked
+from orchestrator.engine.runners.pool import Done, Parked
+from orchestrator.engine.runners.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import charge, light_success, settle_failure, settle_success
 from orchestrator.engine.stopped import why_stopped
 from orchestrator.engine.successes import Success, write_together
-from orchestrator.engine.workshop import Answer, Call, failure_class_of, run_agent
 from orchestrator.gate.limits import Limited
 from orchestrator.models import Action, Execution, Step
 from orchestrator.runner.jobs import Used

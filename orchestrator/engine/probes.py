@@ -6,9 +6,9 @@ from typing import Any
 from audit import failpoints
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.retries import Failure
-from orchestrator.engine.runners import Done
+from orchestrator.engine.runners.pool import Done
+from orchestrator.engine.runners.workshop import run_helper
 from orchestrator.engine.segment import Segment
-from orchestrator.engine.workshop import run_helper
 from orchestrator.gate.reconcile import Finding
 from orchestrator.models import Action
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from audit.actors import Actor
 from audit.lifecycle import move
 from orchestrator.engine.advance import PARKED, advance, wake
-from orchestrator.engine.letters import write_letter
+from orchestrator.engine.dead_letters.letters import write_letter
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
 from orchestrator.gate.locks import lock_execution

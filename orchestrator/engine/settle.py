@@ -22,7 +22,7 @@ from budgets.reserving import release
 from orchestrator.engine import retries
 from orchestrator.engine.advance import advance
 from orchestrator.engine.claims import ENGINE, Claim, claim_of
-from orchestrator.engine.letters import close_letter, write_letter
+from orchestrator.engine.dead_letters.letters import close_letter, write_letter
 from orchestrator.engine.outputs import result_of
 from orchestrator.engine.people import route_to_human
 from orchestrator.engine.released import released

@@ -23,15 +23,18 @@ from audit.lifecycle import move
 from budgets.models import Reservation
 from budgets.reserving import have_room
 from budgets.reserving import release as release_room
-from orchestrator.engine import alerting, budgeting, drives, letters, reminders, retention, rollups, triage
+from orchestrator.engine import budgeting, drives, reminders, retention
 from orchestrator.engine.advance import advance, wake
+from orchestrator.engine.alerts import alerting
 from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE
+from orchestrator.engine.dead_letters import letters, triage
 from orchestrator.engine.every import Every
 from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
 from orchestrator.engine.stopped import go_on, going_on, release
+from orchestrator.engine.sums import rollups
 from orchestrator.gate import stopped as gate
 from orchestrator.gate.locks import lock_action, lock_execution
 from orchestrator.gate.reconcile import NOT_REPORTED, mark_unknown

@@ -1,6 +1,6 @@
 """What service levels are counted from, of one range: facts of executions one by one, or sums of their days.
 
-Both follow executions with the sweep (orchestrator/engine/level_rollups.py). What it has not seen yet is made here, so figures
+Both follow executions with the sweep (engine/sums/level_rollups.py). What it has not seen yet is made here, so figures
 are exact whenever it last ran; but times of many executions are read out of tallies, which are within 5 per cent.
 """
 

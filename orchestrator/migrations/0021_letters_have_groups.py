@@ -11,7 +11,7 @@ from django.db import migrations, transaction
 from audit import events
 from audit.actors import system
 from audit.ids import new_id
-from orchestrator.engine.causes import fingerprint_of, pattern_of
+from orchestrator.engine.dead_letters.causes import fingerprint_of, pattern_of
 
 BATCH = 500
 MIGRATION = system("migration")

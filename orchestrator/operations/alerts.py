@@ -15,7 +15,7 @@ from audit.actors import Actor
 from audit.lifecycle import database_now, move, note
 from audit.refusals import Invalid, NotVisible, Stale
 from budgets.permissions import people_with
-from orchestrator.engine.alerting import tell
+from orchestrator.engine.alerts.alerting import tell
 from orchestrator.models import Alert
 from orchestrator.operations.executions import refuse_unless_a_person_operates
 from orchestrator.statuses import AlertStatus

@@ -8,7 +8,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.refusals import Invalid, NotVisible, Stale
 from orchestrator.engine import cancel
-from orchestrator.engine.letters import lock_open, redrive_step
+from orchestrator.engine.dead_letters.letters import lock_open, redrive_step
 from orchestrator.models import DeadLetter, DiscardCode
 from orchestrator.operations.executions import refuse_unless_operator
 

@@ -17,7 +17,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import born, database_now, move, note
 from audit.refusals import Invalid, NotVisible, Refusal, Stale
-from orchestrator.engine.filing import COMMON
+from orchestrator.engine.dead_letters.filing import COMMON
 from orchestrator.models import FailureGroup, Release
 from orchestrator.operations.executions import refuse_unless_a_person_operates
 from orchestrator.statuses import FAILURE_GROUP, DeadLetterStatus, GroupStatus

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from approvals.models import Stop
 from approvals.rules import stopped
-from orchestrator.engine.letters import why_not_again
+from orchestrator.engine.dead_letters.letters import why_not_again
 from orchestrator.engine.released import released
 from orchestrator.models import Action, DeadLetter, OperationAct
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, StepStatus

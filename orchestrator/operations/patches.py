@@ -16,7 +16,7 @@ from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.lifecycle import move, note
 from audit.refusals import Invalid, NotVisible, Refusal, Stale
-from orchestrator.engine.letters import lock_open, redrive_step
+from orchestrator.engine.dead_letters.letters import lock_open, redrive_step
 from orchestrator.engine.released import released
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.locks import lock_action

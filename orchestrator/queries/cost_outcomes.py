@@ -1,6 +1,6 @@
 """What a success costs, with what came to nothing on the way: of the executions asked for in a range of days, all they cost.
 
-From sums by outcome, which follow every execution (orchestrator/engine/run_rollups.py). Every line is in one bucket only, so
+From sums by outcome, which follow every execution (orchestrator/engine/sums/run_rollups.py). Every line is in one bucket only, so
 buckets add up to what was spent.
 """
 

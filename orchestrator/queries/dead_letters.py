@@ -11,7 +11,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
-from orchestrator.engine.letters import why_not_again
+from orchestrator.engine.dead_letters.letters import why_not_again
 from orchestrator.models import Attempt, DeadLetter, StepPatch
 from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.operations.patches import current_input

@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 from audit import scope
 from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, counted, story, visible_or_refuse
-from orchestrator.engine.filing import COMMON
+from orchestrator.engine.dead_letters.filing import COMMON
 from orchestrator.models import DeadLetter, Execution, FailureGroup, Operation, Release
 from orchestrator.queries.work import units_to_choose
 from orchestrator.statuses import DeadLetterStatus, GroupStatus

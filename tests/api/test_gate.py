@@ -8,7 +8,7 @@ import pytest
 from approvals.models import ApprovalRequest
 from audit.models import Span
 from budgets.models import LedgerEntry, Price
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, Alert, Tool

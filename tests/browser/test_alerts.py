@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

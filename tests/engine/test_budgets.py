@@ -29,7 +29,7 @@ from budgets.models import (
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
-from orchestrator.engine.alert_rules import told_events
+from orchestrator.engine.alerts.rules import told_events
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin

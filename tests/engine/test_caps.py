@@ -8,9 +8,9 @@ from budgets.models import LedgerEntry
 from budgets.operations import correct, spent
 from orchestrator.engine import calls
 from orchestrator.engine.claims import claim_due
-from orchestrator.engine.crew import run_to_its_end
 from orchestrator.engine.segment import begin
 from orchestrator.engine.sweep import sweep
+from orchestrator.engine.workers.crew import run_to_its_end
 from orchestrator.gate.edit import edit
 from orchestrator.gate.redeem import void_granted
 from orchestrator.models import Action, Attempt

@@ -7,8 +7,8 @@ from orchestrator.engine.claims import claim_due
 from orchestrator.engine.execute import Unwritten, write
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import light_success
-from orchestrator.engine.supervisor import LOOKS, Supervisor
 from orchestrator.engine.sweep import sweep
+from orchestrator.engine.workers.supervisor import LOOKS, Supervisor
 from orchestrator.models import Attempt
 from orchestrator.queries.trace_parts import parts_of
 from tests import worlds as make

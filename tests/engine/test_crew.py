@@ -10,13 +10,14 @@ from django.db import OperationalError, connection, connections, transaction
 from audit.ids import new_id
 from audit.lifecycle import database_now, run
 from audit.models import AuditEvent
-from orchestrator.engine import crew, successes
+from orchestrator.engine import successes
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
-from orchestrator.engine.crew import Crew
 from orchestrator.engine.released import released
 from orchestrator.engine.segment import begin_all
 from orchestrator.engine.sweep import sweep
+from orchestrator.engine.workers import crew
+from orchestrator.engine.workers.crew import Crew
 from orchestrator.models import Attempt, Execution
 from tests import trail
 from tests import worlds as make

@@ -8,7 +8,7 @@ import pytest
 from audit.canonical import digest
 from audit.definitions import activate, draft
 from audit.refusals import Refusal, Stale
-from orchestrator.engine.workshop import close_pool
+from orchestrator.engine.runners.workshop import close_pool
 from orchestrator.gate import limits
 from orchestrator.models import Limit
 from orchestrator.operations import dead_letters, executions, patches

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.contrib.auth import get_user_model
 
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.operations import dead_letters
 from orchestrator.queries.trace_parts import parts_of
 from orchestrator.workflows.errors import WorkflowErrors

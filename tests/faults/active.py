@@ -26,7 +26,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 
 from audit import failpoints
-from orchestrator.engine import successes, workshop
+from orchestrator.engine import successes
+from orchestrator.engine.runners import workshop
 
 OURS = ("orchestrator.", "approvals.", "budgets.", "audit.")
 

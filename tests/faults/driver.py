@@ -31,8 +31,9 @@ from audit.definitions import activate, draft, retire
 from budgets.models import Budget
 from budgets.reserving import anything_is_budgeted
 from config.postgres import Server
-from orchestrator.engine import execute, sweep, workshop
+from orchestrator.engine import execute, sweep
 from orchestrator.engine.released import released
+from orchestrator.engine.runners import workshop
 from orchestrator.engine.successes import close_line
 from orchestrator.models import Release
 from orchestrator.operations import tokens

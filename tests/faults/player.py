@@ -19,14 +19,15 @@ from approvals.operations import Voice, stops
 from approvals.operations.stops import Target
 from audit.actors import Actor
 from audit.refusals import Refusal
-from orchestrator.engine import crew as crews
-from orchestrator.engine import handback, workshop
+from orchestrator.engine import handback
 from orchestrator.engine.broker import StepBroker
 from orchestrator.engine.claims import claim_due
-from orchestrator.engine.runners import RunnerPool
+from orchestrator.engine.runners import workshop
+from orchestrator.engine.runners.pool import RunnerPool
 from orchestrator.engine.segment import begin_all
 from orchestrator.engine.successes import close_line
 from orchestrator.engine.sweep import sweep
+from orchestrator.engine.workers import crew as crews
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, Execution, OutcomeVerdict, Step
 from orchestrator.models.verdict import CODES

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from orchestrator.engine.rollups import fold
+from orchestrator.engine.sums.rollups import fold
 from orchestrator.models import Execution
 from tests import make
 from tests.load.measuring import measured, told, watch

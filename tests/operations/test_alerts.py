@@ -15,8 +15,8 @@ from audit.ids import new_id
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
-from orchestrator.engine import alert_rules
-from orchestrator.engine.alerting import judge_all, owner_of
+from orchestrator.engine.alerts import rules as alert_rules
+from orchestrator.engine.alerts.alerting import judge_all, owner_of
 from orchestrator.models import Alert, FailureGroup
 from orchestrator.operations import alerts
 from tests import make
@@ -142,7 +142,7 @@ class TestAnEventOfTheTrail:
 
 class TestAGroupOfFailures:
     def test_that_regresses_is_an_alert_until_it_does_not(self, unit, ada):
-        from orchestrator.engine import triage
+        from orchestrator.engine.dead_letters import triage
         from orchestrator.operations import failure_groups as groups
 
         letter = make.letter()

@@ -9,8 +9,8 @@ from django.contrib.auth import get_user_model
 from approvals.models import ApprovalRequest
 from audit.definitions import retire
 from budgets.models import BusinessUnit
-from orchestrator.engine import drift_rules
-from orchestrator.engine.alerting import judge_slowly
+from orchestrator.engine.alerts import drift_rules
+from orchestrator.engine.alerts.alerting import judge_slowly
 from orchestrator.engine.settle import settle_success
 from orchestrator.gate import propose as gate_propose
 from orchestrator.health import drift, shifts

@@ -8,8 +8,8 @@ from django.db import connection
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
-from orchestrator.engine import triage
-from orchestrator.engine.letters import unfiled
+from orchestrator.engine.dead_letters import triage
+from orchestrator.engine.dead_letters.letters import unfiled
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import DeadLetter, FailureGroup
 from orchestrator.operations import dead_letters

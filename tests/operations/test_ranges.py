@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from audit.definitions import NeedsTwo, SamePerson, activate, draft, retire
 from audit.lifecycle import database_now
 from audit.refusals import Refusal
-from orchestrator.engine.alerting import judge_slowly
+from orchestrator.engine.alerts.alerting import judge_slowly
 from orchestrator.health.levels import Span, judged, levels
 from orchestrator.health.ranges import Range, Ranges, defaults
 from orchestrator.models import Alert, Execution, ServiceLevel

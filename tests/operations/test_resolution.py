@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from audit import lifecycle
 from audit.lifecycle import database_now
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.health.levels import Span
 from orchestrator.health.resolution import KINDS, resolutions
 from orchestrator.models import Alert, DeadLetter

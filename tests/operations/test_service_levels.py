@@ -9,7 +9,7 @@ from django.db import connection
 
 from audit.lifecycle import database_now
 from budgets.models import BusinessUnit, LedgerEntry
-from orchestrator.engine.alerting import judge_slowly
+from orchestrator.engine.alerts.alerting import judge_slowly
 from orchestrator.health.levels import Span, culprit, judged, levels
 from orchestrator.models import Alert, Execution
 from orchestrator.operations import dead_letters

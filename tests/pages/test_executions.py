@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_failure

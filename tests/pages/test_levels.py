@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
-from orchestrator.engine.alert_rules import SLOW_RULES
-from orchestrator.engine.alerting import judge_slowly
-from orchestrator.engine.drift_rules import DRIFT_RULES
+from orchestrator.engine.alerts.alerting import judge_slowly
+from orchestrator.engine.alerts.drift_rules import DRIFT_RULES
+from orchestrator.engine.alerts.rules import SLOW_RULES
 from orchestrator.health import level_rows
 from orchestrator.health.resolution import KINDS
 from orchestrator.health.stages import STAGES

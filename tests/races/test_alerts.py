@@ -7,7 +7,7 @@ from audit import events
 from audit.actors import system
 from audit.ids import new_id
 from audit.models import AuditEvent
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.models import Alert
 from tests import make
 from tests.races.racing import race

@@ -14,7 +14,7 @@ from django.db import transaction
 from audit.actors import agent
 from audit.lifecycle import database_now
 from budgets.models import BusinessUnit
-from orchestrator.engine.rollups import fold
+from orchestrator.engine.sums.rollups import fold
 from orchestrator.gate.propose import propose
 from orchestrator.health import level_rows
 from orchestrator.health.level_rows import GROUPS, Span, lines

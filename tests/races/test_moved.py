@@ -15,7 +15,7 @@ from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from config import postgres_root
 from config.postgres import FORGETFUL, Server
-from orchestrator.engine.rollups import fold
+from orchestrator.engine.sums.rollups import fold
 from orchestrator.models import Cost, CostFold, CostRollup, Execution, RunLevel, RunTotal, TraceExport
 from orchestrator.models.trace_export import START
 from orchestrator.telemetry.ended import closed, ended

@@ -13,8 +13,8 @@ from budgets.models import LedgerEntry
 from budgets.money import to_ledger
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
-from orchestrator.engine import rollups
-from orchestrator.engine.rollups import KEY, fold
+from orchestrator.engine.sums import rollups
+from orchestrator.engine.sums.rollups import KEY, fold
 from orchestrator.models import Cost, CostRollup
 from orchestrator.models.cost import MEASURES
 from orchestrator.queries.cost_groups import Period, spent

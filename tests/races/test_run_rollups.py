@@ -15,8 +15,8 @@ from budgets.money import to_ledger
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from orchestrator.engine.retries import Failure
-from orchestrator.engine.rollups import fold
 from orchestrator.engine.settle import settle_failure, settle_success
+from orchestrator.engine.sums.rollups import fold
 from orchestrator.models import CostFold, DeadLetter, Execution, OutcomeRollup, RunCost
 from orchestrator.operations import dead_letters, executions
 from orchestrator.queries.cost_outcomes import executions_asked_for, outcomes

@@ -15,7 +15,7 @@ from audit import scope
 from budgets.models import LedgerEntry
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
-from orchestrator.engine.rollups import fold
+from orchestrator.engine.sums.rollups import fold
 from orchestrator.models import Execution, RunTotal
 from orchestrator.models.run_total import MEASURES
 from orchestrator.queries import trace_conditions

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from audit.models import AuditEvent
-from orchestrator.engine import triage
+from orchestrator.engine.dead_letters import triage
 from orchestrator.models import FailureGroup
 from tests import make
 from tests.races.racing import race, races

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from orchestrator.engine.runners import Done, Failure, Job, Outcome
+from orchestrator.engine.runners.pool import Done, Failure, Job, Outcome
 
 CODE = Path(__file__).parent / "runner_code"
 # The most this machine allows, the middle, and the least that always holds.

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from orchestrator.engine.causes import fingerprint_of, pattern_of
+from orchestrator.engine.dead_letters.causes import fingerprint_of, pattern_of
 
 # Messages as real libraries and systems write them, and what is left of each.
 REAL = [

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from orchestrator.engine.desk import Desk
+from orchestrator.engine.workers.desk import Desk
 from tests.worlds import wait_until
 
 PATIENCE = 5.0

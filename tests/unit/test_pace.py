@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.engine.pace import APART_SECONDS, Pace
+from orchestrator.engine.workers.pace import APART_SECONDS, Pace
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A cluster that takes long to start is not replaced for ever."""
 
-from orchestrator.engine.supervisor import FROZEN_AFTER, LONGEST_PATIENCE, Patience
+from orchestrator.engine.workers.supervisor import FROZEN_AFTER, LONGEST_PATIENCE, Patience
 
 
 class TestPatience:

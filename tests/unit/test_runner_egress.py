@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine.runners import Outcome, RunnerPool
+from orchestrator.engine.runners.pool import Outcome, RunnerPool
 from orchestrator.runner.egress import place_of
 from tests.unit.runner_world import failure, job, result
 from tests.unit.test_runner_http import Server, says, server

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine.runners import Done, Failure, Outcome, RunnerPool
+from orchestrator.engine.runners.pool import Done, Failure, Outcome, RunnerPool
 from tests.unit.runner_world import LADDER, failure, job, mark, result, sleeping
 
 NASTY = [

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine.runners import Outcome, RunnerPool
+from orchestrator.engine.runners.pool import Outcome, RunnerPool
 from tests.unit.runner_world import failure, job, result
 
 Behaviour = Callable[[socket.socket], None]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.engine.runners import Limits, RunnerPool
+from orchestrator.engine.runners.pool import Limits, RunnerPool
 from tests.unit.runner_world import LADDER, descendants, job, result
 
 DENIED = {"EACCES", "EPERM", "ENOENT"}

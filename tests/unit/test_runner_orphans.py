@@ -15,14 +15,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.engine.runners import RunnerPool
+from orchestrator.engine.runners.pool import RunnerPool
 from tests.unit.runner_world import LADDER, descendants, failure, is_alive, job, mark, result, sleeping, until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = """
 import sys, threading
 sys.path.insert(0, {root!r})
-from orchestrator.engine.runners import Job, RunnerPool
+from orchestrator.engine.runners.pool import Job, RunnerPool
 pool = RunnerPool(walls={walls!r}, spares=2)
 def run(entry):
     pool.run(Job({code!r}, entry, "tool", {{"mark": {mark!r}}}, trust_key=entry, timeout_seconds=60))

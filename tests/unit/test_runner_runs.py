@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine.runners import Answer, Call, Done, Failure, Limits, Parked, RunnerPool
+from orchestrator.engine.runners.pool import Answer, Call, Done, Failure, Limits, Parked, RunnerPool
 from tests.unit.runner_world import CODE, descendants, failure, job, result
 
 

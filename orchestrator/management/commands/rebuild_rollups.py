@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from orchestrator.engine.moved import NotTheOwner
-from orchestrator.engine.rollups import rebuild
+from orchestrator.engine.sums.moved import NotTheOwner
+from orchestrator.engine.sums.rollups import rebuild
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error
 
 from approvals.notifying.loop import Notifier
-from orchestrator.engine.supervisor import Supervisor
+from orchestrator.engine.workers.supervisor import Supervisor
 from orchestrator.models import TraceExport
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 WALLS = ("namespaces", "landlock", "seccomp")
 LOG_CHARACTERS = 65_536
-_SCRIPT = Path(__file__).resolve().parents[1] / "runner" / "child.py"
+_SCRIPT = Path(__file__).resolve().parents[2] / "runner" / "child.py"
 _START_SECONDS = 20.0
 _END_SECONDS = 30.0
 _CODE_BYTES = 50_000_000

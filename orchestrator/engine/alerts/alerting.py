@@ -22,9 +22,9 @@ from audit.actors import Actor
 from audit.lifecycle import born, move, note, run
 from budgets.models import BusinessUnit
 from budgets.units import lineage
-from orchestrator.engine.alert_rules import RULES, SLOW_RULES, Seen
+from orchestrator.engine.alerts.drift_rules import DRIFT_RULES
+from orchestrator.engine.alerts.rules import RULES, SLOW_RULES, Seen
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.drift_rules import DRIFT_RULES
 from orchestrator.models import Alert, Severity
 from orchestrator.statuses import AlertStatus
 

@@ -12,8 +12,8 @@ import threading
 import weakref
 from dataclasses import replace
 
-from orchestrator.engine.runner_conversation import Conversation, OnCall, crash
-from orchestrator.engine.runner_process import WALLS, RunnerProcess, StartFailed
+from orchestrator.engine.runners.conversation import Conversation, OnCall, crash
+from orchestrator.engine.runners.process import WALLS, RunnerProcess, StartFailed
 from orchestrator.runner import wire
 from orchestrator.runner.jobs import Answer, Call, Done, Failure, Job, Limits, Outcome, Parked
 

@@ -1,4 +1,4 @@
-"""Rules of alerts: each states what is so now, and nothing else. orchestrator.engine.alerting opens, tells and resolves.
+"""Rules of alerts: each states what is so now, and nothing else. orchestrator.engine.alerts.alerting opens, tells and resolves.
 
 A rule that cannot be asked says nothing: what it saw before stays as it was.
 """

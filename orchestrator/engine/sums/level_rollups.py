@@ -1,6 +1,6 @@
 """What service levels are counted from: facts of each execution, and their sums by unit, day and line of the page."""
 
-from orchestrator.engine.followed import Followed
+from orchestrator.engine.sums.followed import Followed
 from orchestrator.models import LevelRollup, RunLevel
 from orchestrator.models.level import SUMS
 

@@ -1,6 +1,6 @@
 """Rules of alerts about what fails in silence: a release that does otherwise than it did, a flow that dried up.
 
-Beside orchestrator.engine.alert_rules, and like them: each states what is so now.
+Beside orchestrator.engine.alerts.rules, and like them: each states what is so now.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from audit.definitions import DefinitionStatus
 from audit.lifecycle import database_now
-from orchestrator.engine.alert_rules import Registered, Seen
+from orchestrator.engine.alerts.rules import Registered, Seen
 from orchestrator.engine.released import Released, released
 from orchestrator.health import drift
 from orchestrator.health.drift import Amounts, Flow, Of, Shares

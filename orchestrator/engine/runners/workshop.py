@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from audit import failpoints
-from orchestrator.engine.runners import Answer, Call, Done, Failure, Job, Outcome, RunnerPool
+from orchestrator.engine.runners.pool import Answer, Call, Done, Failure, Job, Outcome, RunnerPool
 from orchestrator.engine.segment import Segment
 from orchestrator.gate.redeem import Ticket
 from orchestrator.runner.jobs import Kind

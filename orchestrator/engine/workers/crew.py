@@ -17,11 +17,11 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
 from audit import failpoints, rounds
-from orchestrator.engine.desk import Desk
 from orchestrator.engine.execute import Unwritten, run, write
 from orchestrator.engine.handback import put_off, release_unstarted
 from orchestrator.engine.segment import Segment, begin_all
 from orchestrator.engine.successes import MOST_AT_ONCE, open_line
+from orchestrator.engine.workers.desk import Desk
 
 logger = logging.getLogger(__name__)
 

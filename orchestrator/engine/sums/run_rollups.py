@@ -1,6 +1,6 @@
 """What executions cost by outcome: what each put in, and the sums by unit, day, workflow, bucket and currency."""
 
-from orchestrator.engine.followed import Followed
+from orchestrator.engine.sums.followed import Followed
 from orchestrator.models import OutcomeRollup, RunCost
 
 _KEY = "unit_id, day, workflow, bucket, currency"

@@ -3,9 +3,9 @@
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from orchestrator.engine import moved, run_totals
-from orchestrator.engine.level_rollups import LEVELS
-from orchestrator.engine.run_rollups import COSTS
+from orchestrator.engine.sums import moved, run_totals
+from orchestrator.engine.sums.level_rollups import LEVELS
+from orchestrator.engine.sums.run_rollups import COSTS
 from orchestrator.models import CostFold, CostRollup
 from orchestrator.models.cost import KEPT, MEASURES
 

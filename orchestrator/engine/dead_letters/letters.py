@@ -13,9 +13,9 @@ from audit.actors import Actor
 from audit.lifecycle import born, database_now, move
 from audit.refusals import Stale
 from orchestrator.engine.advance import wake
-from orchestrator.engine.causes import fingerprint_of, pattern_of
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.filing import Cause, group_for, values_of
+from orchestrator.engine.dead_letters.causes import fingerprint_of, pattern_of
+from orchestrator.engine.dead_letters.filing import Cause, group_for, values_of
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import Segment

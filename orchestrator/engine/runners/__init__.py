@@ -1,0 +1,1 @@
+"""Where handler code runs: child processes that hold no authority, as the engine starts, lends and ends them."""
