@@ -14,7 +14,9 @@ from audit import scope
 from audit.admin import DefinitionAdmin, ReadOnlyAdmin
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin, OptionalUnitAdmin
+from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Figure, Limit, ServiceLevel, ServiceToken, Tool
+from orchestrator.operations import registry
 from orchestrator.queries.stops import engaged
 
 # What its own pages would add runs any function by its name, and what they delete leaves no trace.
@@ -40,8 +42,37 @@ class Stoppable:
         return "; ".join(f"in {title} and below" if title else "everywhere" for title in places) or "no"
 
 
+class ContractForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What an import of it would be refused with is refused here, at its field."""
+
+    def faults(self, given: dict[str, Any]) -> list[tuple[str, str, str]]:
+        return registry.faults_of_tool(given)
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in [name for name, value in data.items() if value is None]:
+            # An emptied box says what a file says that leaves the field out.
+            data[name] = self._meta.model._meta.get_field(name).get_default()
+        if not self.errors:
+            for place, message, remedy in self.faults({**data}):
+                field = {"unit": "unit_id"}.get(place, place.partition(".")[0])
+                where = "" if place in {field, "unit"} else f"{place}: "
+                self.add_error(field if field in self.fields else None, f"{where}{message.rstrip('.')}. {remedy}")
+        return data
+
+
+class AgentForm(ContractForm):
+    """Of an agent, whose owner and unit an import finds by their names."""
+
+    def faults(self, given: dict[str, Any]) -> list[tuple[str, str, str]]:
+        unit = BusinessUnit.objects.filter(pk=given.pop("unit_id")).first()
+        named = {"owner": given["owner"].get_username(), "unit": unit.name if unit else ""}
+        return registry.faults_of_agent({**given, **named})
+
+
 @admin.register(Tool)
 class ToolAdmin(Stoppable, DefinitionAdmin):
+    form = ContractForm
     who_and_when = (*DefinitionAdmin.who_and_when, "stopped")
     list_display = ["name", "version", "state", "stopped", "effect", "idempotency_class", "tier", "owner"]
     list_filter = ["status", "effect", "tier"]
@@ -66,6 +97,7 @@ class ToolAdmin(Stoppable, DefinitionAdmin):
 
 @admin.register(Agent)
 class AgentAdmin(Stoppable, InUnitAdmin):
+    form = AgentForm
     who_and_when = (*DefinitionAdmin.who_and_when, "stopped")
     list_display = ["name", "version", "state", "stopped", "unit", "owner", "last_used_at"]
     search_fields = ["name", "description"]

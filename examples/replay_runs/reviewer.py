@@ -69,7 +69,8 @@ def _waiting(right: dict[tuple[str, str], Label]) -> list[tuple[Any, Label]]:
 
 def _decide(request: Any, label: Label, by: Any) -> str:
     """Sign over exactly the digest and revision that wait now."""
-    from approvals import operations, showing  # noqa: PLC0415
+    from approvals import operations  # noqa: PLC0415
+    from approvals.rules import showing  # noqa: PLC0415
 
     code, note = _reason(label)
     value = showing.critical_value(request)
@@ -91,7 +92,7 @@ def _decide(request: Any, label: Label, by: Any) -> str:
 
 def _confirmed(request: Any, by: Any) -> Any:
     """What the user's app shows, for exactly this act; nothing where nothing is asked."""
-    from approvals import step_up  # noqa: PLC0415
+    from approvals.authentication import step_up  # noqa: PLC0415
     from approvals.authentication.factors import Given, code_at  # noqa: PLC0415
 
     while request.asks_step_up:

@@ -27,13 +27,18 @@ class ConfirmationShape(serializers.Serializer[Any]):
 class DecisionShape(serializers.ModelSerializer[Decision]):
     factor = serializers.CharField(source="confirmation.kind", default=None, allow_null=True)
     confirmed_at = serializers.DateTimeField(source="confirmation.at", default=None, allow_null=True)
+    person = serializers.SerializerMethodField()
 
     class Meta:
         model = Decision
         fields = (
-            "person_name", "for_person_name", "verdict", "reason_code", "note", "answers", "digest", "revision",
+            "person", "person_name", "for_person_name", "verdict", "reason_code", "note", "answers", "digest", "revision",
             "viewed", "at", "factor", "confirmed_at", "result",
         )  # fmt: skip
+
+    def get_person(self, voice: Decision) -> str:
+        """As `requester` says it: a name may have been another person's before."""
+        return f"user:{voice.person_id}"
 
 
 class RemarkShape(serializers.ModelSerializer[Remark]):

@@ -23,7 +23,7 @@ from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
 from orchestrator.api.shapes import (
     ActionShape,
-    EventShape,
+    ChainedEventShape,
     ExecutionShape,
     StepShape,
     show,
@@ -33,6 +33,7 @@ from orchestrator.api.shapes import (
 from orchestrator.api.units import unit_named
 from orchestrator.models import Action, Attempt, Execution
 from orchestrator.operations import executions
+from orchestrator.operations.undo_plan import plan_of
 from orchestrator.releases.undoing import undo_execution
 from orchestrator.statuses import ExecutionStatus
 from orchestrator.telemetry.traceparent import trace_of
@@ -159,6 +160,14 @@ class Steps(ApiView):
         return Response({"results": steps, "next": None, "previous": None})
 
 
+class HowUndone(serializers.Serializer[Any]):
+    """How one effect on the world is taken back, or why it cannot be."""
+
+    action = serializers.UUIDField()
+    state = serializers.CharField(help_text="can, cannot, under_way or undone")
+    how = serializers.CharField()
+
+
 class EvidencePack(serializers.Serializer[Any]):
     """Everything needed to check afterwards what happened and who signed it."""
 
@@ -166,7 +175,10 @@ class EvidencePack(serializers.Serializer[Any]):
     steps = StepShape(many=True)
     actions = ActionShape(many=True)
     approvals = ApprovalShape(many=True)
-    events = EventShape(many=True, help_text="The audit chain of the execution, oldest first, with each event's hash")
+    undo = HowUndone(many=True, help_text="Of every effect, the last one first, as undoing it now would answer")
+    events = ChainedEventShape(
+        many=True, help_text="The audit chain of the execution, oldest first, with each event's hash"
+    )
     complete = serializers.BooleanField(help_text="False where events were cut, or calls are not the reader's to see")
 
 
@@ -187,10 +199,17 @@ class Evidence(ApiView):
             "steps": _steps(execution, request),
             "actions": show_actions(calls, request),
             "approvals": show(ApprovalShape, asked, request),
-            "events": show(EventShape, events[:MOST_EVENTS], request),
+            "undo": _undone(execution, calls),
+            "events": show(ChainedEventShape, events[:MOST_EVENTS], request),
             "complete": len(events) <= MOST_EVENTS and there == len(calls) + len(asked),
         }
         return Response(pack)
+
+
+def _undone(execution: Execution, calls: list[Action]) -> list[dict[str, Any]]:
+    told = {call.pk for call in calls}
+    effects = [effect for effect in plan_of(execution).effects if effect.action.pk in told]
+    return [{"action": str(effect.action.pk), "state": effect.state, "how": effect.why} for effect in effects]
 
 
 def _of(execution: Execution, rows: Any) -> Any:

@@ -15,6 +15,7 @@ from rest_framework.reverse import reverse
 from approvals.models import ApprovalRequest, Remark, RemarkKind, Verdict
 from audit.addresses import in_full
 from audit.models import AuditEvent
+from audit.verify import canonical_event
 from budgets.models import BusinessUnit, LedgerEntry
 from orchestrator.engine.drives import tally
 from orchestrator.gate.stopped import stops_on
@@ -315,7 +316,7 @@ class EventShape(Shape):
 
     class Meta:
         model = AuditEvent
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "stream", "seq", "at", "event", "actor", "actor_name", "object", "unit", "before", "after", "why",
             "data", "hash",
         )  # fmt: skip
@@ -326,3 +327,16 @@ class EventShape(Shape):
 
     def get_hash(self, event: AuditEvent) -> str:
         return bytes(event.hash).hex()
+
+
+class ChainedEventShape(EventShape):
+    """One of a whole chain, with what it takes to compute the chain anew."""
+
+    hashed = serializers.SerializerMethodField()
+
+    class Meta(EventShape.Meta):
+        fields = (*EventShape.Meta.fields, "hashed")
+
+    def get_hashed(self, event: AuditEvent) -> str:
+        """The event as it was hashed: `hash` is SHA-256 over the hash before (32 bytes, none at first) and this text in UTF-8."""
+        return canonical_event(event)

@@ -9,7 +9,10 @@ from audit.refusals import Refusal
 from orchestrator.gate.compensation import arguments_for, standing
 from orchestrator.gate.locks import lock_action, refuse_foreign
 from orchestrator.gate.propose import propose
+from orchestrator.gate.snapshot import undo_sentence
 from orchestrator.models import Action, Tool
+from orchestrator.models.action import CAME_TO_NOTHING
+from orchestrator.models.definition import Effect
 from orchestrator.statuses import ActionStatus
 
 
@@ -42,8 +45,8 @@ def undo(*, action_id: UUID, by: Actor, why: str) -> Action:
     if action.status != ActionStatus.SUCCEEDED:
         raise CannotBeUndone(f"The action is {action.status}: there is no effect to undo.")
     tool = Tool.objects.filter(name=action.tool, version=action.tool_version).first()
-    if tool is None or not tool.compensate_with:
-        raise CannotBeUndone(f"No compensating tool is registered for {action.tool}.")
+    if tool is None or tool.effect != Effect.WRITE or not tool.compensate_with or action.undoes_id:
+        raise CannotBeUndone(how_undone(action, tool))
     other = Tool.objects.active().filter(name=tool.compensate_with).first()
     return propose(
         tool=tool.compensate_with,
@@ -56,6 +59,21 @@ def undo(*, action_id: UUID, by: Actor, why: str) -> Action:
         execution_id=action.execution_id,
         undoes=action,
     )
+
+
+def how_undone(action: Action, tool: Tool | None) -> str:
+    """The answer for one call, whatever became of it; `tool` is the version it was judged under."""
+    if action.status in CAME_TO_NOTHING:
+        return "Nothing to undo: it was never carried out."
+    if action.status == ActionStatus.FAILED:
+        return "Nothing to undo: it failed."
+    if action.status == ActionStatus.UNDONE:
+        return "It is undone."
+    if action.undoes_id:
+        return "Not undone itself: it takes back another action. Call for that one again instead."
+    if tool is None:
+        return "Unknown: the tool is not registered."
+    return undo_sentence(tool)
 
 
 def refuse_undone(action: Action) -> None:

@@ -21,7 +21,6 @@ from orchestrator.models import Agent, Tool
 from orchestrator.operations import registry_items
 from orchestrator.operations.registry_items import JSON, Say
 
-# One import at a time: two processes that both import an example at their start must not both draft it.
 IMPORT_LOCK = 0x686F6C64
 
 
@@ -58,6 +57,28 @@ def import_policies(items: Any, *, by: Actor, file: str) -> Imported:
     return _import(items, _POLICIES, by=by, file=file)
 
 
+def faults_of_tool(item: JSON) -> list[tuple[str, str, str]]:
+    """What an import of this tool would be refused with, as (field, message, remedy): for whoever types it instead."""
+    return _faults(item, _TOOLS)
+
+
+def faults_of_agent(item: JSON) -> list[tuple[str, str, str]]:
+    """The same of an agent; its owner and unit are named, as in a file."""
+    return _faults(item, _AGENTS)
+
+
+def _faults(item: JSON, kind: "_Kind") -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
+
+    def say(*fault: str) -> None:
+        found.append(cast(tuple[str, str, str], fault))
+
+    _check_shape(item, kind, [], say)
+    if not found:
+        kind.columns(item, say, set())
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     model: Any  # a class of definitions that have a name and a version
@@ -89,8 +110,7 @@ class _Findings:
 def _import(items: Any, kind: _Kind, *, by: Actor, file: str) -> Imported:
     if by.kind == "agent":
         raise Forbidden("An agent cannot register tools, agents or policies.", code="people_only")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
+    one_at_a_time()
     findings = _Findings(file)
     rows = list(_rows(items, kind, findings))
     if findings.lines:
@@ -100,6 +120,12 @@ def _import(items: Any, kind: _Kind, *, by: Actor, file: str) -> Imported:
         created=tuple(name for name, changed in stored if changed),
         unchanged=tuple(name for name, changed in stored if not changed),
     )
+
+
+def one_at_a_time() -> None:
+    """Until the end of the transaction: two processes that import or publish an example at their start must not both make it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
 
 
 def _rows(items: Any, kind: _Kind, findings: _Findings) -> Iterator[Definition]:
@@ -148,7 +174,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[str, str, str]]:
     elif error.validator == "enum":
         yield name, f"{error.instance!r} is not a choice", f"Use one of: {', '.join(schema['enum'])}."
     else:
-        yield name, error.message[:300], "Correct the value."
+        yield name, error.message[:300], schema.get("description", "Correct the value.")
 
 
 def _same_version(kind: _Kind, columns: JSON, say: Say) -> Definition:

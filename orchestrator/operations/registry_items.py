@@ -36,11 +36,21 @@ def _item(required: list[str], properties: JSON) -> JSON:
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
-NAME = _text(200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$")
+# \Z and not $, which lets a line feed at the end through.
+NAME = _text(
+    200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*\Z", description="Use letters, digits and _ . : / -, without blanks."
+)
+# The gate takes whoever is called so for a workflow's own step, which has no contract of its own.
+AGENT_NAME = {
+    **NAME,
+    "pattern": NAME["pattern"].replace("^", "^(?!workflow:)"),
+    "description": "Use letters, digits and _ . : / -, without blanks and without workflow: in front.",
+}
+VERSION = _text(40, pattern=r"^\S(.*\S)?\Z", description="Write a version such as 1.0.0, on one line.")
 NAMES = {"type": "array", "items": _text(200, minLength=1), "uniqueItems": True}
 SCHEMA = {"type": "object"}
 # null in a file is the empty text of the model.
-ENTRY = {"type": ["string", "null"], "maxLength": 200, "pattern": r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$"}
+ENTRY = {"type": ["string", "null"], "maxLength": 200, "pattern": r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?\Z"}
 OPTIONAL_NAME = {"type": ["string", "null"], "maxLength": 200}
 SECONDS = {"type": "integer", "minimum": 1, "maximum": MAX_SECONDS}
 
@@ -48,7 +58,7 @@ TOOL = _item(
     ["name", "version", "effect", "tier"],
     {
         "name": NAME,
-        "version": _text(40, minLength=1),
+        "version": VERSION,
         "description": _text(20_000),
         "title": _text(300),
         "input_schema": SCHEMA,
@@ -71,7 +81,7 @@ TOOL = _item(
 AGENT = _item(
     ["name", "owner", "unit"],
     {
-        "name": NAME,
+        "name": AGENT_NAME,
         "owner": _text(200, minLength=1),
         "unit": _text(80, minLength=1),
         "description": _text(20_000),
@@ -97,7 +107,7 @@ NEED = _item(
 POLICY = _item(
     ["name", "reason"],
     {
-        "name": _text(80, pattern=r"^[A-Za-z0-9_-]+$"),
+        "name": _text(80, pattern=r"^[A-Za-z0-9_-]+\Z", description="Use letters, digits, _ and -."),
         "unit": {"type": ["string", "null"], "maxLength": 80},
         "tool": _text(200, minLength=1),
         "condition": _text(2_000),

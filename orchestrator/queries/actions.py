@@ -19,6 +19,7 @@ from audit.actors import Actor
 from audit.queries import Keyset, Slice, Story, visible_or_refuse
 from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
+from orchestrator.gate.undo import how_undone
 from orchestrator.models import Action, Execution, Tool
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.queries.among import among
@@ -223,13 +224,13 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
     decisions = list(Decision.objects.filter(request__in=requests).order_by("at"))
     signed = signed_by(actor, requests, decisions)
     name, snapshot = title(action, tools), snapshot_of(action)
-    undo = _undo(actor, action, tool)
+    planned = _planned(actor, action)
     return ActionPage(
         action=action,
         title=name,
         tool=tool,
-        undo=undo,
-        effect=_effect(action, undo),
+        undo=planned or how_undone(action, tool),
+        effect=_effect(action, planned or (undo_sentence(tool) if tool else "")),
         reading=snapshots.read(snapshot, source=action.tool),
         snapshot=snapshot,
         story=history(requests, mine=signed, streams=[action.stream], names={action.pk: name}, objects={action.pk}),
@@ -243,17 +244,17 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
     )
 
 
-def _effect(action: Action, undo: str) -> str:
-    """As the queue has it: a write that nothing can undo is as final as an irreversible one."""
-    return "irreversible" if undo.startswith("Cannot be undone") else action.effect
+def _effect(action: Action, undone: str) -> str:
+    """As the queue has it: a write that nothing can undo is as final as an irreversible one. “Not yet” and “not from here” are
+    not that."""
+    return "irreversible" if undone.startswith("Cannot be undone: ") else action.effect
 
 
-def _undo(actor: Actor, action: Action, tool: Tool | None) -> str:
-    """How it is undone, or why it cannot be: as the undo of its execution would answer."""
+def _planned(actor: Actor, action: Action) -> str:
+    """How it is undone, or why it cannot be, as the undo of its execution would answer; "" where it is no effect of one."""
     execution = _execution(actor, action) if action.step_id else None
     effects = plan_of(execution).effects if execution else []
-    planned = next((effect.why for effect in effects if effect.action.pk == action.pk), "")
-    return planned or (undo_sentence(tool) if tool else "Unknown: the tool is not registered.")
+    return next((effect.why for effect in effects if effect.action.pk == action.pk), "")
 
 
 def _told(voice: Decision, requests: list[ApprovalRequest], signed: set[UUID]) -> bool:

@@ -11,14 +11,16 @@ from django.db.models import Sum
 
 from approvals.models import ApprovalRequest, Decision
 from approvals.queries import history, signed_by
+from approvals.statuses import RequestStatus
 from audit import scope
 from audit.actors import Actor
 from audit.models import AuditEvent, AuditStream
 from audit.queries import Story, visible_or_refuse
 from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
-from orchestrator.gate.snapshot import title_of, undo_sentence
-from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, Tool
+from orchestrator.gate.snapshot import title_of
+from orchestrator.gate.undo import how_undone
+from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, StepPatch, Tool
 from orchestrator.operations.undo_plan import is_effect, plan_of
 from orchestrator.queries.costs import Cost, cost_of, costs_by
 from orchestrator.queries.executions import took
@@ -70,6 +72,20 @@ class ActionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedRow:
+    """A step that people decided, or did: no call stands behind what they were asked."""
+
+    request: ApprovalRequest
+    signatures: tuple[Decision, ...]
+
+    @property
+    def undo(self) -> str:
+        if self.request.status == RequestStatus.ANSWERED:
+            return "Cannot be undone from here: a person did it by hand."
+        return "Nothing to undo: it says how the execution goes on."
+
+
+@dataclass(frozen=True, slots=True)
 class StepPanel:
     """The step a person looks at, and its story."""
 
@@ -108,9 +124,16 @@ class ExecutionPage:
     selected: StepPanel | None = None
     story: Story | None = None
     actions: list[ActionRow] | None = None
+    asked: list[AskedRow] | None = None
+    patches: list[StepPatch] | None = None
     cost_lines: Mapping[str, list[tuple[str, Cost]]] | None = None
     undoing: Undoing | None = None
     undone: Execution | None = None
+
+    @property
+    def checks(self) -> int:
+        """How much the Evidence tab answers for."""
+        return len(self.actions or []) + len(self.asked or [])
 
     @property
     def fallbacks(self) -> list[Step]:
@@ -153,6 +176,10 @@ def execution_page(
     elif tab == "evidence":
         undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
         more["actions"] = reading.action_rows(reading.actions, undo)
+        more["asked"] = reading.asked_rows()
+        more["patches"] = list(
+            StepPatch.objects.filter(step__execution=execution).select_related("step").order_by("at", "id")
+        )
     elif tab == "cost":
         entries = LedgerEntry.objects.of_executions([execution.pk])
         more["cost_lines"] = {name: costs_by(entries, name) for name in ("agent", "tool", "model")}
@@ -304,13 +331,22 @@ class _Reading:
             for action in actions
         ]
 
+    def asked_rows(self) -> list[AskedRow]:
+        """Whom the steps themselves asked: the subject of such a request is the step."""
+        steps = {step.pk for step in self.steps}
+        return [
+            AskedRow(request, tuple(voice for voice in self.decisions if voice.request_id == request.pk))
+            for request in self.requests
+            if request.subject_id in steps
+        ]
+
     def _title(self, action: Action) -> str:
         tool = self.tools.get((action.tool, action.tool_version))
         return title_of(tool, json.loads(action.arguments)) if tool else f"Call {action.tool}"
 
     def _undo(self, action: Action) -> str:
         tool = self.tools.get((action.tool, action.tool_version))
-        return undo_sentence(tool) if tool else "Unknown: the tool is not registered."
+        return how_undone(action, tool)
 
 
 def _parent(execution: Execution) -> Execution | None:

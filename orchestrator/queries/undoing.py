@@ -13,6 +13,7 @@ from audit.actors import Actor
 from orchestrator.models import Action, Execution
 from orchestrator.models.definition import Effect
 from orchestrator.models.execution import UNDO
+from orchestrator.operations.undo_plan import HAD_EFFECT
 from orchestrator.statuses import EXECUTION, ActionStatus, ExecutionStatus
 
 
@@ -63,14 +64,12 @@ def undoings_of(executions: Iterable[Execution]) -> dict[UUID, Undoing]:
 
 
 def _effects(ids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
-    """What each of these did to the world, by status. What is in doubt counts as not undone."""
+    """What each of these did to the world, by status. What is in doubt, or was done by hand, counts as not undone."""
     found: dict[UUID, dict[str, int]] = defaultdict(dict)
     ids = list(ids)
     if ids:
-        had = [ActionStatus.SUCCEEDED, ActionStatus.UNDONE, ActionStatus.UNKNOWN, ActionStatus.REDEEMED]
-        rows = Action.objects.filter(execution_id__in=ids, undoes_id__isnull=True, status__in=had).exclude(
-            effect=Effect.READ
-        )
+        rows = Action.objects.filter(execution_id__in=ids, undoes_id__isnull=True, status__in=HAD_EFFECT)
+        rows = rows.exclude(effect=Effect.READ)
         for pk, status, number in rows.order_by().values_list("execution_id", "status").annotate(n=Count("id")):
             found[pk][status] = number
     return found

@@ -14,6 +14,7 @@ from audit.canonical import digest
 from audit.refusals import Invalid
 from budgets import catalogue as price_list
 from orchestrator.models import Agent, Channel, Release, Tool
+from orchestrator.operations import registry
 from orchestrator.releases.code import code_of
 from orchestrator.releases.files import json_of, text_of
 from orchestrator.releases.loading import refuse_unloadable
@@ -60,6 +61,7 @@ def publish(folder: Path, *, by: Actor) -> Release:
 
     Raises WorkflowErrors (each with file, line, column) and Invalid.
     """
+    registry.one_at_a_time()
     bundle = build(folder)
     release = stored(bundle, by)
     channel, created = Channel.objects.get_or_create(workflow=release.workflow, defaults={"release": release})
@@ -159,6 +161,9 @@ def _env(folder: Path) -> list[str]:
     if not path.is_file():
         return []
     said = json_of(path)
+    unknown = next((name for name in said if name != "env"), None) if isinstance(said, dict) else None
+    if unknown is not None:
+        raise Invalid(f"{path}: {unknown}: There is no such field.", remedy='It holds one: {"env": ["ERP_URL"]}.')
     names = said.get("env", []) if isinstance(said, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Invalid(f"{path}: env: This must be a list of names.", remedy='Write {"env": ["ERP_URL"]}.')

@@ -1,5 +1,6 @@
 """The code of a release: which files it holds. Whether a runner can load them stands in loading.py."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +19,25 @@ def code_of(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.is_file() and path.suffix in CODE_SUFFIXES and _belongs(inside):
-            files[inside.as_posix()] = _storable(path)
-    size = sum(len(text) for text in files.values())
+            files[_name(path, inside)] = _storable(path)
+    size = sum(len(text.encode()) for text in files.values())
     if size > MAX_CODE_BYTES:
-        raise Invalid(f"The handlers of {folder} are {size:,} bytes; the limit is {MAX_CODE_BYTES:,}.")
+        largest = max(files, key=lambda name: len(files[name]))
+        said = f"The files of {folder} are {size:,} bytes; the limit is {MAX_CODE_BYTES:,}."
+        raise Invalid(said, remedy=f"Keep data out of the folder, or in `data/` at its top. The largest is {largest}.")
     return files
+
+
+def _name(path: Path, inside: Path) -> str:
+    """Raises Invalid where the name is no text: a release could not say which file it holds."""
+    name = inside.as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        readable = os.fsencode(path).decode(errors="backslashreplace")
+        remedy = "Rename the file, or keep it out of the folder."
+        raise Invalid(f"{readable}: the name of the file is no UTF-8.", remedy=remedy) from None
+    return name
 
 
 def _belongs(inside: Path) -> bool:

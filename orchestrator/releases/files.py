@@ -9,9 +9,13 @@ from orchestrator.workflows.catalogue import LARGEST_BYTES
 
 
 def text_of(path: Path) -> str:
-    """Raises Invalid where it is no text in UTF-8."""
+    """Raises Invalid where it cannot be read, or is no text in UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Invalid(
+            f"{path}: it cannot be read: {error.strerror}.", remedy="Check the path and its permissions."
+        ) from None
     except UnicodeDecodeError as error:
         remedy = "Save it as UTF-8, or keep it out of the folder."
         raise Invalid(f"{path}: byte {error.start + 1} is no UTF-8.", remedy=remedy) from None

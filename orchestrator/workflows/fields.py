@@ -16,6 +16,8 @@ Reader = Callable[[Node, At], Any]
 
 KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
+# What undoes an execution is called undo:WORKFLOW: no figure counts it, and it cannot be undone itself.
+WORKFLOW: Final = re.compile(rf"(?!undo:){NAME.pattern}")
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _OTHER_FLAGS: Final = frozenset({"yes", "no", "on", "off"})

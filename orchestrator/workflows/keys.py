@@ -7,6 +7,7 @@ from orchestrator.workflows.fields import (
     KEY,
     NAME,
     VERSION,
+    WORKFLOW,
     Reader,
     condition,
     duration,
@@ -35,7 +36,7 @@ def _steps(node: Node, at: At) -> Node:
 
 
 WORKFLOW_KEYS: Final[dict[str, Reader]] = {
-    "workflow": text(NAME, example="Letters, digits and _ . - as in support_case"),
+    "workflow": text(WORKFLOW, example="Letters, digits and _ . - as in support_case, and no undo: in front"),
     "version": text(VERSION, 40, example="Write a version such as 1.0.0", numbers=True),
     "description": text(longest=2_000),
     "trigger": text(),

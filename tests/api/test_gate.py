@@ -12,7 +12,7 @@ from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, Alert, Tool
-from orchestrator.operations.registry import import_agents
+from orchestrator.operations.registry import import_agents, import_tools
 from tests import make
 from tests.api.conftest import IMPORTER, Caller, cancel_order, make_person, make_token, make_unit, signed_in, voice
 
@@ -410,6 +410,29 @@ class TestWithdrawAndUndo:
         status, undoing, _ = api.post(f"actions/{action['id']}/undo/", {"reason": "By mistake"})
 
         assert (status, undoing["tool"], undoing["undoes"]) == (201, "orders.restore", action["id"])
+
+    def test_undo_of_what_is_final_or_takes_back_itself_is_refused_as_its_page_says(self, api):
+        tool = {"version": "2", "effect": "write", "tier": "informational"}
+        tools = [
+            {**tool, "name": "orders.burn", "effect": "irreversible", "compensate_with": "orders.restore"},
+            {**tool, "name": "orders.hold", "compensate_with": "orders.restore"},
+            {**tool, "name": "orders.restore", "compensate_with": "orders.hold"},
+        ]
+        import_tools(tools, by=IMPORTER, file="tools.json")
+
+        def carried_out(action):
+            fence = api.post(f"actions/{action['id']}/redemptions/")[1]["fence"]
+            api.post(f"actions/{action['id']}/outcomes/", {"fence": fence, "outcome": "success"})
+            return f"actions/{action['id']}/undo/"
+
+        burnt = carried_out(api.post("actions/", {"tool": "orders.burn", "arguments": {}})[1])
+        held = carried_out(api.post("actions/", {"tool": "orders.hold", "arguments": {}})[1])
+        back = carried_out(api.post(held, {"reason": "By mistake"})[1])
+
+        for address, says in [(burnt, "what it does is irreversible"), (back, "it takes back another action")]:
+            status, problem, _ = api.post(address, {"reason": "By mistake"})
+            assert (status, problem["code"]) == (409, "cannot_be_undone")
+            assert says in problem["detail"]
 
     def test_undo_of_what_never_happened_is_refused(self, api):
         action = api.post("actions/", LOOK)[1]

@@ -74,7 +74,9 @@ def test_a_token_does_not_report_what_the_engine_is_sending(api, world, publish)
 
 
 def test_an_agent_cannot_block_the_undoing_of_its_act_by_taking_its_hint(world):  # noqa: F811
-    import_tools([{**make.TOOLS[2], "version": "2", "compensate_with": "pay"}], by=make.SETUP, file="tools")
+    import_tools(
+        [{**make.TOOLS[2], "version": "2", "effect": "write", "compensate_with": "pay"}], by=make.SETUP, file="tools"
+    )
     act = propose(tool="look", arguments={}, agent="clerk", unit_id=world.unit.pk, by=make.SETUP)
     report(action_id=act.pk, fence=redeem(action_id=act.pk, by=make.SETUP).fence, outcome="success", by=make.SETUP)
     propose(

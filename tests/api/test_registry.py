@@ -116,6 +116,20 @@ class TestImportTools:
     def test_refuses_what_is_not_a_list(self, items):
         assert "JSON list" in refusal(import_tools, items)[0]
 
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"name": "orders.get\n"}, "Use letters, digits and _ . : / -, without blanks."),
+            ({"version": "1\n"}, "Write a version such as 1.0.0, on one line."),
+            ({"version": " "}, "Write a version such as 1.0.0, on one line."),
+            ({"entry": "handlers:look\n"}, "entry: "),
+        ],
+    )
+    def test_refuses_what_would_look_like_another_name_or_version(self, change, says):
+        (line,) = refusal(import_tools, [{**READ, **change}])
+
+        assert says in line
+
     def test_a_persons_import_only_drafts(self, owner):
         import_tools([READ], by=person(owner.pk, "owner"), file="f.json")
 

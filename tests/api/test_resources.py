@@ -1,13 +1,17 @@
 """Executions, approvals, dead letters, money and the trail over REST."""
 
+import json
 from decimal import Decimal
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
 
+from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from budgets.models import LedgerEntry
-from orchestrator.models import Execution
+from orchestrator.gate.redeem import redeem
+from orchestrator.models import Execution, Step
 from orchestrator.operations import tokens
 from orchestrator.operations.registry import import_agents, import_policies
 from tests import make
@@ -121,8 +125,35 @@ class TestExecutions:
         assert pack["execution"]["status"] == "succeeded"
         assert {step["status"] for step in pack["steps"]} == {"success"}
         assert [event["seq"] for event in pack["events"]] == list(range(1, len(pack["events"]) + 1))
-        assert all(len(event["hash"]) == 64 for event in pack["events"])
         assert pack["complete"] is True
+
+    def test_evidence_can_be_computed_anew_by_whoever_holds_it(self, finance):
+        execution = make.execution("succeeded")
+
+        events = finance.get(f"executions/{execution.pk}/evidence/")[1]["events"]
+
+        before = b""
+        for event in events:
+            before = sha256(before + event["hashed"].encode()).digest()
+            stream, place, _, number, name, actor = json.loads(event["hashed"])[:6]
+            assert before.hex() == event["hash"]
+            assert [stream, place, number, name, actor] == [
+                event[key] for key in ("stream", "seq", "id", "event", "actor")
+            ]
+
+    def test_evidence_says_who_signed_by_more_than_a_name_and_how_each_effect_is_undone(self, finance):
+        grace = make.person("grace", "view", "review")
+        execution = make.execution("running")
+        held = make.held_in(execution)
+        make.approved(ApprovalRequest.objects.get(pk=held.approval_id), grace)
+        redeem(action_id=held.pk, by=make.MAKER, fence=Step.objects.get(pk=held.step_id).attempt_id)
+
+        pack = signed_in(grace).get(f"executions/{execution.pk}/evidence/")[1]
+
+        (voice,) = pack["approvals"][0]["decisions"]
+        assert (voice["person"], voice["person_name"]) == (f"user:{grace.pk}", "grace")
+        how = "Cannot be undone yet: it is on its way, and no answer has come."
+        assert pack["undo"] == [{"action": str(held.pk), "state": "cannot", "how": how}]
 
     def test_evidence_shows_an_agent_its_own_calls_and_not_those_of_its_neighbours(self, finance):
         path = f"executions/{make.execution('waiting').pk}/evidence/"

@@ -1,6 +1,7 @@
 """A folder that cannot be published says which file is wrong and what to do, and puts nothing of it in force."""
 
 import json
+import os
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -31,6 +32,17 @@ def folder(tmp_path):
             "release.json: Not JSON: Expecting property name enclosed in double quotes at line 1, column 2",
         ),
         ("release.json", b"[]", "release.json: env: This must be a list of names"),
+        (
+            "release.json",
+            b'{"envs": ["ERP_URL"]}',
+            'release.json: envs: There is no such field. It holds one: {"env": ',
+        ),
+        (os.fsdecode(b"caf\xe9.txt"), b"", "caf\\xe9.txt: the name of the file is no UTF-8. Rename the file"),
+        (
+            "big.txt",
+            b"x" * (4 * 1024 * 1024),
+            "the limit is 4,194,304. Keep data out of the folder, or in `data/` at its top. The la",
+        ),
         ("release.json", b'{"env": "ERP_URL"}', "release.json: env: This must be a list of names"),
         ("release.json", b'{"env": [], "env": ["ERP_URL"]}', "release.json: The key 'env' appears twice in one object"),
         ("agents.json", '["\xe9"]'.encode("latin-1"), "agents.json: byte 3 is no UTF-8"),

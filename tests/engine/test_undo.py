@@ -11,6 +11,7 @@ from audit.actors import agent
 from audit.canonical import digest
 from audit.refusals import Forbidden, Invalid, NotVisible
 from orchestrator.engine import calls
+from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone, undo
 from orchestrator.models import Action, Execution
@@ -21,6 +22,7 @@ from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.queries.dead_letters import letter_page
 from orchestrator.queries.undoing import rollback_rates, undoings_of
 from orchestrator.releases.undoing import StillRunning, undo_execution
+from tests import signing
 from tests import worlds as make
 from tests.engine import provider as providers
 from tests.engine.driving import ENGINE, approve, asked, begin, claim, drive, lapse, reject, statuses
@@ -138,6 +140,23 @@ class TestUndoing:
 
         assert provider.effects[3:] == ["-R-2"]
         assert state(execution) == ("partly_compensated", 1, 2)
+
+    def test_leaves_what_a_person_did_in_a_tools_place_and_says_so(self, world, governed, provider):
+        signed = providers.tool("A", name="signed", tier="customer_facing", compensate_with="take_back")
+        governed(
+            "  - one: {tool: send_a, ref: R-1}\n  - two: {tool: signed, ref: R-2}\n", HANDLERS, tools=[*tools(), signed]
+        )
+        execution = make.start(world, "outside")
+        drive(execution)
+        request = asked(execution)
+        said = signing.voice(request, "done_by_hand", by=world.grace)
+        answer_instead(request_id=request.pk, by=world.grace, voice=said, result={"ok": "by hand"})
+        drive(execution)
+
+        drive(back(execution, world.ada))
+
+        assert [effect.state for effect in plan_of(execution).effects] == ["cannot", "undone"]
+        assert state(execution) == ("partly_compensated", 1, 1)
 
     def test_of_an_effect_whose_compensation_fails_waits_as_a_dead_letter(self, world, done, provider):
         execution = done("  - one: {tool: send_a, ref: R-1}\n")

@@ -13,6 +13,7 @@ from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
 from budgets.operations import Place, correct, import_call
 from budgets.pricing import Usage
+from orchestrator.gate import redeem
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, DeadLetter
 from orchestrator.queries import actions
@@ -158,6 +159,36 @@ class TestOneTruth:
         assert offered
         assert offered == [(value, pill(domain, value).word) for value, _ in offered]
         assert len({words for _, words in offered}) == len(offered)
+
+
+class TestHowItIsUndone:
+    def page(self, browser, action):
+        return browser.get(action.get_absolute_url()).content.decode()
+
+    def test_is_no_question_where_nothing_was_carried_out(self, unit, grace, as_ada):
+        make.tool("erp.reverse")
+        using = make.tool("erp.post", compensate_with="erp.reverse")
+        asked = make.request(using=using)
+        waiting, denied = Action.objects.get(pk=asked.subject_id), make.action("none", using=using, account=5)
+        assert (denied.verdict, "Can be undone by erp.reverse" in self.page(as_ada, waiting)) == ("deny", True)
+
+        make.rejected(asked, grace)
+
+        for action in (waiting, denied):
+            assert "Nothing to undo: it was never carried out." in self.page(as_ada, action)
+
+    def test_leaves_what_is_on_its_way_a_write(self, unit, ada, as_ada):
+        make.tool("erp.reverse")
+        make.tool(tier="informational", compensate_with="erp.reverse")
+        started = make.execution(by=ada)
+        segment = make.at_second_step(started)
+        sent = make.held_in(started)
+        redeem.redeem(action_id=sent.pk, by=make.MAKER, fence=segment.fence)
+
+        page = self.page(as_ada, sent)
+
+        assert "Cannot be undone yet: it is on its way" in page
+        assert pill("effect", "write").word in page
 
 
 class TestUnknownOutcome:

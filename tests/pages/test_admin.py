@@ -278,8 +278,52 @@ class TestTool:
         versions = Tool.objects.filter(name=tool.name).order_by("version").values_list("version", flat=True)
         assert list(versions) == ["1.0.0", "1.0.1", "1.0.2"]
 
+    @pytest.mark.parametrize(
+        ("field", "typed", "says"),
+        [
+            ("input_schema", '{"type": "objekt"}', "Not a JSON Schema (draft 2020-12)"),
+            ("output_schema", '"none"', "is not of type 'object'. Correct the value."),
+            ("business_key", "args.reference[", "It may use args."),
+            ("entry", "rm -rf", "rm -rf"),
+            ("compensate_with", "erp.revrese", "There is no tool 'erp.revrese'"),
+            ("scopes", '"ledger"', "is not of type 'array'"),
+            ("name", "erp post", "Use letters, digits and _ . : / -, without blanks."),
+        ],
+    )
+    def test_is_refused_what_an_import_of_it_would_be_refused(self, first, field, typed, says):
+        tool = {"name": "erp.post", "version": "1", "effect": "write", "tier": "financial", "idempotency_class": "A",
+                "scopes": "[]", "egress": "[]", "input_schema": "{}", "output_schema": "{}"}  # fmt: skip
+
+        page = unescape(first.post(reverse("admin:orchestrator_tool_add"), {**tool, field: typed}).content.decode())
+
+        assert says in page
+        assert not Tool.objects.exists()
+        assert first.post(reverse("admin:orchestrator_tool_add"), tool).status_code == 302
+
 
 class TestAgentAndUnit:
+    @pytest.mark.parametrize(
+        ("field", "typed", "says"),
+        [
+            # A text is searched for a tool's name, and a part of it is found.
+            ("allowed_tools", '"erp.post.all"', "is not of type 'array'"),
+            ("allowed_tools", '["erp.pots"]', "There is no tool 'erp.pots'. Did you mean erp.post?"),
+            ("name", "workflow:closing", "without workflow: in front"),
+            ("input_schema", '{"$ref": "#"}', "leads round in a circle"),
+        ],
+    )
+    def test_are_refused_what_an_import_of_them_would_be_refused(self, first, unit, field, typed, says):
+        make.tool("erp.post")
+        agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": make.person("owner").pk, "allowed_tools": '["erp.post"]',
+                 "egress": "[]", "input_schema": "{}", "output_schema": "{}"}  # fmt: skip
+
+        page = unescape(first.post(reverse("admin:orchestrator_agent_add"), {**agent, field: typed}).content.decode())
+
+        assert says in page
+        assert not Agent.objects.exists()
+        assert first.post(reverse("admin:orchestrator_agent_add"), {**agent, "allowed_tools": ""}).status_code == 302
+        assert Agent.objects.get().allowed_tools == []
+
     def test_are_drafted_with_their_author(self, first, unit):
         owner = make.person("owner")
         agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": owner.pk, "allowed_tools": '["*"]', "egress": "[]",

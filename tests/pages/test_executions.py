@@ -1,20 +1,26 @@
 """Following an execution: which step opens, what its story says, what the auditor's questions are answered with."""
 
+import json
 from html import unescape
 
 import pytest
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest
+from audit.canonical import digest
 from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_failure
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate import propose, reconcile, redeem, report
+from orchestrator.gate.edit import edit
 from orchestrator.gate.reconcile import Finding
-from orchestrator.models import Alert, Attempt, Execution
-from tests import make
+from orchestrator.models import Action, Alert, Attempt, Execution
+from orchestrator.operations import executions
+from orchestrator.operations.patches import current_input, patch
+from orchestrator.releases.bundle import publish
+from tests import make, worlds
 
 
 def page_of(browser, execution, **keys):
@@ -118,6 +124,61 @@ class TestEvidence:
         assert "grace: approve" in page
         assert "Cannot be undone: no compensating tool" in page
         assert "&#x27;" not in unescape(page)  # once escaped, not twice
+
+    def checks(self, browser, execution):
+        page = page_of(browser, execution, tab="evidence")
+        return " ".join(page.split('id="checks-table"')[1].split("</table>")[0].split())
+
+    def test_names_who_let_a_step_go_on(self, grace, as_ada, settings, tmp_path):
+        settings.RELEASES_DIR = tmp_path / "releases"
+        make.agent("looker")
+        text = "workflow: asking\nversion: 1.0.0\nsteps:\n"
+        text += "  - ask: {required: 1, ask: Shall it go on?}\n  - look: {agent: looker}\n"
+        publish(make.folder(tmp_path / "asking", text), by=make.MAKER)
+        execution = executions.start(workflow="asking", input={}, unit="finance", by=make.MAKER)
+        worlds.work()
+        assert "waits for people" in self.checks(as_ada, execution)
+
+        make.approved(ApprovalRequest.objects.get(execution_id=execution.pk), grace)
+
+        told = self.checks(as_ada, execution)
+        assert "Shall it go on?" in told
+        assert "grace: approve" in told
+        assert f"user:{grace.pk}" in told
+
+    def test_says_where_nobody_signed_and_where_nobody_was_asked(self, unit, ada, as_ada):
+        waiting = make.execution("waiting", by=ada)
+        executions.cancel(execution_id=waiting.pk, by=make.actor(ada), why="started by mistake")
+        assert '<div class="muted">nobody</div>' in self.checks(as_ada, waiting)
+
+        denied = make.execution(by=ada)
+        make.at_second_step(denied)
+        make.held_in(denied, account=5)
+
+        assert "nobody was asked" in self.checks(as_ada, denied)
+
+    def test_tells_whose_signature_counts_no_more(self, unit, grace, linus, ada, as_ada):
+        make.policy(condition="true")
+        waiting = make.execution("waiting", by=ada)
+        request = make.approved(ApprovalRequest.objects.get(execution_id=waiting.pk), grace)
+        given = json.loads(Action.objects.get(execution_id=waiting.pk).arguments)
+        edit(request_id=request.pk, by=make.actor(linus), digest=request.digest, revision=request.revision,
+             arguments={**given, "amount": "9.00"}, note="Less")  # fmt: skip
+
+        executions.cancel(execution_id=waiting.pk, by=make.actor(ada), why="started by mistake")
+
+        assert "of an earlier version, it counts no more" in self.checks(as_ada, waiting)
+
+    def test_names_who_changed_what_a_step_was_given(self, unit, ada, as_ada):
+        letter = make.letter(by=ada)
+        before = current_input(letter.step)
+        after = {**before, "month": "2026-11"}
+        patch(letter_id=letter.pk, by=make.actor(ada), before_digest=digest(before), after=after, why="The wrong month")
+
+        data = page_of(as_ada, letter.execution, tab="evidence").split('id="data"')[1]
+
+        assert "changed the input of post" in data
+        assert "The wrong month" in data
 
 
 class TestWaiting:

@@ -143,6 +143,7 @@ class TestSchema:
             ("version: v 1", False, False), ("version: -1", False, False), ("version: null", False, False),
             ("version: true", False, False), ("version: 1.10", True, True), ("version: v1+b", True, True),
             ("workflow: true", False, False), ("workflow: 5", False, False), ("workflow: '5'", True, True),
+            ("workflow: undo:w", False, False), ("workflow: undoing", True, True),
             ("description: null", False, False), ("description: 5", False, False), ("description: ' '", False, False),
             ("about: ~", False, False), ("trigger: 1e3", False, False), ("trigger: 'null'", True, True),
             ("deadline: soon", False, False), ("deadline: PT", False, False), ("deadline: P1DT", False, False),

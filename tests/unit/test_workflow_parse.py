@@ -124,6 +124,7 @@ class TestHeader:
             ("workflow: w\n", "1:1: The key `version` is missing. Add `version:`."),
             ("workflow: [w]\nversion: 1\n", "1:11: `workflow` must be a text, not a list."),
             ("workflow: two words\nversion: 1\n", "1:11: `workflow` cannot be `two words`."),
+            ("workflow: undo:w\nversion: 1\n", "1:11: `workflow` cannot be `undo:w`."),
             ("workflow: w\nversion:\n", "2:1: `version` must be a text, not nothing."),
             (HEAD + "deadline: soon\n", "3:11: `deadline` must be a duration, not `soon`. Write 30s, 5m, 2h or PT5M."),
             (HEAD + "deadline: 9000d\n", "3:11: `deadline` is longer than a year."),

@@ -29,8 +29,6 @@ class ImportCommand(BaseCommand):
     def _import(self, file: str) -> None:
         try:
             done = type(self).verb(json_of(Path(file)), by=system("import"), file=file)
-        except OSError as error:
-            raise CommandError(f"{file}: {error}") from None
         except ImportRefused as refusal:
             raise CommandError(f"{refusal}\nNothing was imported from {file}.") from None
         except Invalid as refusal:
