@@ -210,7 +210,11 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
                 messages.error(request, refusal.message)
             except IntegrityError:
                 messages.error(request, "Somebody did the same at this moment. Look at what is there now.")
-            return redirect(self._url("change", row.pk))
+            if self.get_queryset(request).filter(pk=row.pk).exists():
+                return redirect(self._url("change", row.pk))
+            # A unit above all others, in force: nobody can have been given a role in it yet.
+            messages.info(request, "You hold no role there, so you do not see it: `manage.py roles` gives one.")
+            return redirect(reverse(f"admin:{self._url_name('changelist')}"))
 
         return view
 

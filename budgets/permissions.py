@@ -3,18 +3,19 @@
 The wrapper refuses guardian's defaults: being a superuser, or holding a permission globally, opens no unit.
 """
 
-from typing import Any, get_args
+from collections import defaultdict
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import connection
-from guardian.shortcuts import assign_perm
+from guardian.shortcuts import assign_perm, remove_perm
 
 from audit import scope
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
 from audit.scope import Permission
-from budgets.models import BusinessUnit
+from budgets.models import BusinessUnit, UnitGroupPermission, UnitUserPermission
 from budgets.units import lineage
 
 # guardian's own shortcut needs three queries for this, and every page asks it for several permissions.
@@ -61,6 +62,30 @@ def sees_every_unit(actor: Actor) -> bool:
 def grant(to: object, permission: Permission, unit: BusinessUnit) -> None:
     """Give a user or a group a permission on a unit (and so on every unit below it)."""
     assign_perm(f"budgets.{permission}_businessunit", to, unit)
+
+
+def withdraw(of: object, permission: Permission, unit: BusinessUnit) -> None:
+    """Take it back. What they hold through a group, or on a unit above, is not touched."""
+    remove_perm(f"budgets.{permission}_businessunit", of, unit)
+
+
+class Given(NamedTuple):
+    """What one person or group was given on one unit itself."""
+
+    unit: BusinessUnit
+    to: Any
+    permissions: list[str]
+
+
+def given() -> list[Given]:
+    """All that was given, by unit and name: groups before people."""
+    found: dict[tuple[BusinessUnit, Any], set[str]] = defaultdict(set)
+    for model, to in ((UnitGroupPermission, "group"), (UnitUserPermission, "user")):
+        for row in model.objects.select_related("content_object", "permission", to).order_by(f"{to}_id"):
+            found[row.content_object, getattr(row, to)].add(row.permission.codename.removesuffix("_businessunit"))
+    ordered = get_args(Permission)
+    rows = [Given(unit, to, [name for name in ordered if name in held]) for (unit, to), held in found.items()]
+    return sorted(rows, key=lambda row: row.unit.name)
 
 
 # The other way round: who holds a permission on one of these units, by themselves or through a group.

@@ -50,17 +50,34 @@ def settings_of(dsn: str, *, kept_seconds: int) -> dict[str, Any]:
     }
 
 
+# What PostgreSQL refuses, and what is to be done about it.
+_REMEDIES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction),
+        "The database is not as this code needs it ({said}). Run `manage.py migrate` as the owner of its tables.",
+    ),
+    (
+        (errors.InsufficientPrivilege,),
+        "The database refuses it ({said}). Give its role the privileges anew that docs/production.md lists.",
+    ),
+    (
+        (errors.ReadOnlySqlTransaction,),
+        "The database takes nothing in ({said}). Is it a standby? DATABASE_URL must lead to the primary.",
+    ),
+    (
+        (errors.DuplicatePreparedStatement, errors.InvalidSqlStatementName),
+        "The session is not ours alone ({said}): a pooler gives each transaction another one. "
+        "Let it pool sessions (docs/production.md).",
+    ),
+)
+
+
 def in_a_sentence(error: DatabaseError) -> str:
     """What keeps a command from its work, and what to do about it; "" where that is a mistake of ours."""
     cause, said = error.__cause__, first_line(error)
-    if isinstance(cause, (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)):
-        return (
-            f"The database is not as this code needs it ({said}). Run `manage.py migrate` as the owner of its tables."
-        )
-    if isinstance(cause, errors.InsufficientPrivilege):
-        return f"The database refuses it ({said}). Give its role the privileges anew that docs/production.md lists."
-    if isinstance(cause, errors.ReadOnlySqlTransaction):
-        return f"The database takes nothing in ({said}). Is it a standby? DATABASE_URL must lead to the primary."
+    for kinds, words in _REMEDIES:
+        if isinstance(cause, kinds):
+            return words.format(said=said)
     if not isinstance(error, OperationalError):
         return ""
     # It answered: a lock that others held, a time-out, a full disk.

@@ -21,7 +21,16 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     content_type = environ.get("CONTENT_TYPE", "")
     if not can_be_decoded_by(content_type):
         environ["CONTENT_TYPE"] = content_type.partition(";")[0]
-    return site(environ, start_response)
+    answer = site(environ, start_response)
+    return without_body(answer) if environ["REQUEST_METHOD"] == "HEAD" else answer
+
+
+def without_body(answer: Iterable[bytes]) -> Iterable[bytes]:
+    """Django leaves the body of a HEAD to the server, and gunicorn logs a warning each time: for every look of a monitor."""
+    close = getattr(answer, "close", None)
+    if close is not None:
+        close()
+    return ()
 
 
 def can_be_decoded_by(content_type: str) -> bool:

@@ -39,7 +39,7 @@ class Shape(serializers.ModelSerializer[Any]):
 def show(shape: type[Shape], rows: Iterable[Any], request: Request, **context: Any) -> list[Any]:
     """Many things as JSON values."""
     rows = list(rows)
-    units = _unit_names({row.unit_id for row in rows if row.unit_id})
+    units = unit_names({row.unit_id for row in rows if row.unit_id})
     return list(shape(rows, many=True, context={"request": request, "units": units, **context}).data)
 
 
@@ -47,7 +47,8 @@ def show_one(shape: type[Shape], row: Any, request: Request, **context: Any) -> 
     return show(shape, [row], request, **context)[0]
 
 
-def _unit_names(ids: set[UUID]) -> dict[UUID, str]:
+def unit_names(ids: set[UUID]) -> dict[UUID, str]:
+    """Short names, as files and commands use them."""
     return dict(BusinessUnit.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 

@@ -108,8 +108,12 @@ def _over_cost(
     unit_id = segment.execution.unit_id
     usages = [_priced(usage, unit_id) for usage in usages]
     currency = BusinessUnit.objects.get(pk=unit_id).currency
-    if any(usage.cost is None or usage.currency != currency for usage in usages):
+    if any(usage.cost is None for usage in usages):
         return Failure("budget", f"What a call cost in {currency} is unknown, so the {whose}'s cap cannot be kept.")
+    other = next((usage.currency for usage in usages if usage.currency != currency), "")
+    if other:
+        words = f"A call was paid in {other}, and the {whose}'s cap counts {currency}, its unit's currency"
+        return Failure("budget", f"{words}: it cannot be kept.")
     cost = sum((usage.cost for usage in usages if usage.cost is not None), Decimal(0))
     if cost > Decimal(cap) or (used_up and cost == Decimal(cap)):
         return Failure("budget", f"{cost:f} {currency} used; the {whose}'s cap is {cap}.")

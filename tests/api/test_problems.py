@@ -251,3 +251,20 @@ def test_a_charset_that_decodes_no_text_gets_the_answer_of_utf_8(parameter):
     application(environ, lambda status, headers: said.append((status, dict(headers)["Content-Type"])))
 
     assert said == [("404 Not Found", "application/problem+json")]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/nothing/", "/nothing/", "/healthz"])
+def test_head_answers_as_get_does_without_a_body(address):
+    """gunicorn drops a body that is given to it, and logs a warning for each."""
+    said = []
+
+    def start(status, headers):
+        said.append((status, dict(headers).get("Content-Length")))
+
+    get, head = (
+        b"".join(application(RequestFactory().generic(verb, address).environ, start)) for verb in ("GET", "HEAD")
+    )
+
+    assert get
+    assert head == b""
+    assert said[0] == said[1]

@@ -249,6 +249,13 @@ class TestACap:
         assert attempts(execution, "run") == [("failed", "budget")]
         assert "unknown" in execution.dead_letters.get().message
 
+    def test_on_cost_names_the_currency_of_a_call_that_is_not_the_units(self, world, publish):
+        execution = ended(world, publish, step=", max_cost: 10", usage=[CHEAP | {"currency": "USD"}])
+
+        assert attempts(execution, "run") == [("failed", "budget")]
+        words = "A call was paid in USD, and the step's cap counts EUR, its unit's currency: it cannot be kept."
+        assert words in execution.dead_letters.get().message
+
     def test_on_all_tokens_stops_the_step_that_would_go_beyond(self, world, publish):
         two = "  - one: {agent: clerk}\n  - two: {agent: clerk}\n"
         execution = ended(world, publish, head="max_tokens: 100\n", steps=two, usage=[CHEAP])

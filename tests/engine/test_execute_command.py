@@ -11,6 +11,12 @@ from orchestrator.models import DeadLetter, Execution
 from orchestrator.operations import executions
 from tests.engine.driving import approve, asked, drive
 
+TYPED = """workflow: typed
+version: 1.0.0
+input: {type: object, properties: {amount: {type: number}, urgent: {type: boolean}, name: {type: string}}}
+steps:
+  - sign: {required: 1}
+"""
 PEOPLE = """workflow: signed
 version: 1.0.0
 steps:
@@ -213,6 +219,33 @@ class TestReadingFiles:
 
         with pytest.raises(CommandError, match=r"bank\.csv: it cannot be read: Input/output error\."):
             read_csv(file)
+
+
+class TestWhatIsTyped:
+    def execute(self, world, *inputs):
+        typed = [word for item in inputs for word in ("--input", item)]
+        call_command("execute", "typed", "--unit", world.unit.name, *typed, stdout=io.StringIO())
+
+    def test_is_text_after_an_equals_sign_and_json_after_a_colon_with_one(self, world, publish):
+        publish(TYPED)
+
+        self.execute(world, "amount:=50.5", "urgent:=true", "name=007", 'about:={"of": [1, "x=y"]}')
+
+        given = {"amount": 50.5, "urgent": True, "name": "007", "about": {"of": [1, "x=y"]}}
+        assert Execution.objects.get().input == given
+
+    def test_says_how_to_write_a_number_where_text_was_given_for_one(self, world, publish):
+        publish(TYPED)
+
+        with pytest.raises(CommandError, match="as --input NAME:=50"):
+            self.execute(world, "amount=50")
+
+    @pytest.mark.parametrize("item", ["name:=ada", "name:=", 'name:={"a": 1, "a": 2}', "name:=NaN"])
+    def test_that_is_no_json_is_refused_with_what_was_typed(self, world, publish, item):
+        publish(TYPED)
+
+        with pytest.raises(CommandError, match="Text needs quotes there"):
+            self.execute(world, item)
 
 
 def test_the_help_says_that_it_waits_for_people():

@@ -130,6 +130,13 @@ class TestTheSheetAndTheApi:
         assert row["state"] == found["state"] == "At risk"
         assert (int(row["unknown costs"]), found["unknown"]) == (1, 1)
 
+    def test_name_the_unit_as_programs_do_over_the_api(self, euros, unit, as_vera):
+        make._activated(Budget(name="all-runs", measure="runs", limit=9))
+
+        found = {row["name"]: row["unit"] for row in as_vera.get("/api/v1/budgets/").json()["results"]}
+
+        assert found == {euros.name: unit.name, "all-runs": None}
+
     def test_tell_as_many_tokens_as_may_be_counted(self, unit, as_vera):
         make._activated(Budget(name="tokens", unit_id=unit.pk, measure="tokens", limit=3 * 10**12))
         anything_is_budgeted.again()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from guardian.shortcuts import remove_perm
 
 from approvals.models import Bypass
@@ -133,3 +134,16 @@ class TestWhatDoesNotProtect:
         assert "Say why this tool is retired." in page
         tool.refresh_from_db()
         assert tool.status == "active"
+
+
+class TestTheFirstUnit:
+    def test_leads_whoever_activates_it_to_the_list_and_says_who_gives_roles(self, first, second):
+        top = BusinessUnit(name="top", title="Top")
+        definitions.draft(top, by=make.actor(get_user_model().objects.get(username="ann")))
+
+        page = verb(second, top, "activate", follow=True).content.decode()
+
+        assert status(top) == "active"
+        assert "Top is in force now." in page
+        assert "manage.py roles" in page
+        assert "Perhaps it was deleted" not in page

@@ -63,6 +63,9 @@ def test_refuses_what_is_no_address_without_repeating_it():
         ("SELECT * FROM pg_authid", "Give its role the privileges anew"),
         ("SET LOCAL transaction_read_only = on; CREATE TABLE never (n int)", "DATABASE_URL must lead to the primary."),
         ("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)", "Nothing was half done: try again"),
+        # What is met behind a pooler that gives each transaction another session.
+        ("EXECUTE of_another_session", "Let it pool sessions"),
+        ("PREPARE twice AS SELECT 1; PREPARE twice AS SELECT 1", "Let it pool sessions"),
         ("SELECT 1 / 0", ""),
     ],
 )

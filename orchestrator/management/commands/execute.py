@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef
 from approvals.models import ApprovalRequest
 from audit.actors import Actor, person, system
 from audit.addresses import in_full
+from audit.canonical import BadJSON, read_strict
 from audit.refusals import Invalid, Refusal
 from orchestrator.management.commands._input_files import MAX_FILE_BYTES, read_csv, read_json
 from orchestrator.models import Attempt, DeadLetter, Execution
@@ -31,7 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("workflow")
-        parser.add_argument("--input", action="append", default=[], metavar="NAME=FILE_OR_VALUE")
+        parser.add_argument("--input", action="append", default=[], metavar="NAME=FILE_OR_TEXT, NAME:=JSON")
         parser.add_argument("--unit", required=True)
         parser.add_argument("--as", dest="username", default="", help="the person who asks (default: the command line)")
         parser.add_argument("--business-key", default="")
@@ -47,9 +48,8 @@ class Command(BaseCommand):
                 business_key=options["business_key"],
             )
         except Invalid as refusal:
-            raise CommandError(
-                "\n".join([refusal.message, *(f"  {where}: {what}" for where, _, what in refusal.errors)])
-            ) from None
+            faults = [f"  {where}: {what}" for where, _, what in refusal.errors]
+            raise CommandError("\n".join([refusal.message, *faults, *_not_text(faults)])) from None
         except Refusal as refusal:
             raise CommandError(refusal.message) from None
         self.stdout.write(f"{execution.pk} {execution.status}: {in_full(execution.get_absolute_url())}")
@@ -128,6 +128,12 @@ def _asker(username: str) -> Actor:
     return person(user.pk, user.get_username())
 
 
+def _not_text(faults: list[str]) -> list[str]:
+    """What is typed on a command line is text, and a schema may want something else."""
+    wanted = [fault for fault in faults if "is not of type" in fault]
+    return ["What follows = is text. Write a number, true, false or a list as --input NAME:=50."] if wanted else []
+
+
 def _inputs(items: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in items:
@@ -141,7 +147,9 @@ def _inputs(items: list[str]) -> dict[str, Any]:
 def _input(item: str) -> tuple[str, Any]:
     name, separator, value = item.partition("=")
     if not separator or not name:
-        raise CommandError(f"--input {item}: write it as NAME=FILE or NAME=VALUE.")
+        raise CommandError(f"--input {item}: write it as NAME=FILE, NAME=TEXT or NAME:=JSON.")
+    if name.endswith(":"):
+        return name[:-1], _json(item, value)
     path = Path(value)
     read = READERS.get(path.suffix.lower())
     if read is None:
@@ -154,3 +162,12 @@ def _input(item: str) -> tuple[str, Any]:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise CommandError(f"--input {name}: {value} is larger than {MAX_FILE_BYTES // 1024 // 1024} MB.")
     return name, read(path)
+
+
+def _json(item: str, value: str) -> Any:
+    try:
+        return read_strict(value.encode(), max_bytes=MAX_FILE_BYTES)
+    except BadJSON as error:
+        raise CommandError(
+            f"--input {item[:200]}: {error} Text needs quotes there, or = in the place of := ."
+        ) from None
