@@ -19,7 +19,9 @@
     unsaid.push(text);
   }
 
+  let failed = false; // the toast says that something did not work, which the next thing that works ends
   function alarm(text, detail = "", ...remedies) {
+    failed = false;
     const close = element("button", "Close", { type: "button", className: "button" });
     const toast = document.getElementById("alert");
     const before = document.activeElement;
@@ -225,6 +227,7 @@
     const text = status >= 500 ? "Something went wrong on our side. Nothing was half done." : PLAIN[status] || "That did not work.";
     const detail = `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`;
     alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, detail, ...(reason?.matches("[data-too-old]") ? [reload()] : []));
+    failed = true;
   });
   function reload() {
     const button = element("button", "Reload, keeping what you typed", { type: "button", className: "button primary" });
@@ -232,7 +235,9 @@
     return button;
   }
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (ctx && !ctx.response && !isPoll(ctx)) alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
+    if (!ctx || ctx.response || isPoll(ctx)) return;
+    alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
+    failed = true;
   });
 
   let slow;
@@ -246,6 +251,7 @@
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) return;
     if (ctx.target instanceof Element) ctx.target.removeAttribute("aria-busy");
+    if (failed && ctx.response?.status < 400) document.querySelector("#alert [data-close]")?.click();
     clearTimeout(slow);
     slow = undefined;
     delete root.dataset.jsLoading;
