@@ -105,9 +105,10 @@ def preferences(request: HttpRequest) -> HttpResponse:
     initial = {name: getattr(chosen, name) for name in chosen.__slots__}
     form = PreferencesForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        keep(request, Preferences(**form.cleaned_data))
+        answer = redirect("preferences")
+        keep(request, answer, Preferences(**form.cleaned_data))
         messages.success(request, "Your preferences are saved.")
-        return redirect("preferences")
+        return answer
     return render(request, "audit/preferences.html", {"form": form}, status=422 if form.is_bound else 200)
 
 

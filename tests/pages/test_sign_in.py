@@ -108,6 +108,27 @@ class TestPreferences:
         assert 'data-theme="dark" data-density="compact"' in page
         assert 'data-shortcuts="off"' in page
 
+    def test_outlive_a_sign_in(self, as_grace, grace):
+        """A time typed before it ran out is meant in the same zone afterwards."""
+        chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Tokyo", "shortcuts": "on"}
+        as_grace.post(reverse("preferences"), chosen)
+        as_grace.post(reverse("logout"))
+
+        as_grace.post(reverse("login"), {"username": "grace", "password": make.PASSWORD})
+        page = as_grace.get(reverse("work")).content.decode()
+
+        assert 'data-theme="dark"' in page
+        assert 'data-zone="Asia/Tokyo"' in page
+
+    def test_are_nobody_elses(self, as_grace, linus):
+        chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Tokyo", "shortcuts": "on"}
+        as_grace.post(reverse("preferences"), chosen)
+        mine = next(name for name in as_grace.cookies if name.startswith("preferences-"))
+        as_grace.force_login(linus)
+        as_grace.cookies[f"preferences-{linus.pk}"] = as_grace.cookies[mine].value
+
+        assert 'data-theme="system"' in as_grace.get(reverse("work")).content.decode()
+
     @pytest.mark.parametrize("wrong", [{"theme": "pink"}, {"time_zone": "Mars/Olympus"}, {}])
     def test_refuse_what_is_not_offered(self, as_grace, wrong):
         assert as_grace.post(reverse("preferences"), {"density": "compact", **wrong}).status_code == 422
