@@ -16,7 +16,7 @@ from audit.gallery import gallery_context
 from audit.models import AuditEvent
 from audit.naming import names_of
 from audit.preferences import Preferences, PreferencesForm, keep, preferences_of
-from audit.presenters import tell
+from audit.presenters import spoken, tell
 from audit.queries import TrailFilters
 from audit.web import actor_of, chips, crumbs, neighbours, page
 
@@ -37,7 +37,7 @@ class TrailForm(forms.Form):
 
     def __init__(self, *args: Any, kinds: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        options = [("", "Anything"), *((kind, kind.replace("_", " ").capitalize()) for kind in kinds)]
+        options = [("", "Anything"), *((kind, spoken(kind).capitalize()) for kind in kinds)]
         self.fields["kind"].choices = options  # type: ignore[attr-defined]
 
     def filters(self) -> TrailFilters:
