@@ -1,16 +1,22 @@
-"""How one person likes the console: theme, density, time zone, shortcuts. Kept in their session, nowhere else."""
+"""How one person likes the console: theme, density, time zone, shortcuts. Kept by their browser, from one sign-in to the next.
 
+A time that somebody types is meant in their zone: it may not be another one because their sign-in ran out meanwhile.
+"""
+
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-KEY = "preferences"
+KEPT_FOR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +28,25 @@ class Preferences:
 
 
 def preferences_of(request: HttpRequest) -> Preferences:
-    """What the person chose (the form checked it then), and the defaults for the rest."""
-    stored = request.session.get(KEY, {})
+    """What the person chose in this browser (the form checked it then), and the defaults for the rest."""
+    if not request.user.is_authenticated:
+        return Preferences()
+    stored = json.loads(
+        request.get_signed_cookie(_cookie(request), "{}", salt=_cookie(request), max_age=KEPT_FOR) or "{}"
+    )
     return Preferences(**{name: stored[name] for name in Preferences.__slots__ if name in stored})
 
 
-def keep(request: HttpRequest, chosen: Preferences) -> None:
-    request.session[KEY] = asdict(chosen)
+def keep(request: HttpRequest, response: HttpResponse, chosen: Preferences) -> None:
+    response.set_signed_cookie(
+        _cookie(request), json.dumps(asdict(chosen)), salt=_cookie(request), max_age=int(KEPT_FOR.total_seconds()),
+        secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax",
+    )  # fmt: skip
+
+
+def _cookie(request: HttpRequest) -> str:
+    """Each person has one of their own: several may use a browser."""
+    return f"preferences-{request.user.pk}"
 
 
 class PreferencesForm(forms.Form):

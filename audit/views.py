@@ -16,7 +16,7 @@ from audit.gallery import gallery_context
 from audit.models import AuditEvent
 from audit.naming import names_of
 from audit.preferences import Preferences, PreferencesForm, keep, preferences_of
-from audit.presenters import tell
+from audit.presenters import spoken, tell
 from audit.queries import TrailFilters
 from audit.web import actor_of, chips, crumbs, neighbours, page
 
@@ -37,7 +37,7 @@ class TrailForm(forms.Form):
 
     def __init__(self, *args: Any, kinds: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        options = [("", "Anything"), *((kind, kind.replace("_", " ").capitalize()) for kind in kinds)]
+        options = [("", "Anything"), *((kind, spoken(kind).capitalize()) for kind in kinds)]
         self.fields["kind"].choices = options  # type: ignore[attr-defined]
 
     def filters(self) -> TrailFilters:
@@ -105,9 +105,10 @@ def preferences(request: HttpRequest) -> HttpResponse:
     initial = {name: getattr(chosen, name) for name in chosen.__slots__}
     form = PreferencesForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        keep(request, Preferences(**form.cleaned_data))
+        answer = redirect("preferences")
+        keep(request, answer, Preferences(**form.cleaned_data))
         messages.success(request, "Your preferences are saved.")
-        return redirect("preferences")
+        return answer
     return render(request, "audit/preferences.html", {"form": form}, status=422 if form.is_bound else 200)
 
 

@@ -11,10 +11,10 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.template.loader import get_template
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.cache import patch_vary_headers
 
 from audit import actors, away, events, strangers
@@ -184,6 +184,35 @@ class RefusalMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return refused(request, exception) if isinstance(exception, Refusal) else None
+
+
+class FormAddressMiddleware:
+    """A browser that opens an address which only takes forms is led to the page above it, where the form stands.
+
+    One comes there after a sign-in that ran out on a form that was not taken, with a restored tab, by the address bar.
+    Programs are told that the address takes no GET.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        wants_page = "text/html" in request.headers.get("Accept", "") and not is_part(request)
+        if isinstance(response, HttpResponseNotAllowed) and request.method in READING and wants_page:
+            return HttpResponseRedirect(_page_above(request.path_info))
+        return response
+
+
+def _page_above(path: str) -> str:
+    while path != "/":
+        path = path[: path.rstrip("/").rindex("/") + 1]
+        try:
+            resolve(path)
+        except Resolver404:
+            continue
+        break
+    return path
 
 
 class PrivatePagesMiddleware:

@@ -1,6 +1,8 @@
-/* A form of the admin is sent once, however often it is pressed. Back makes it ready again, and so do thirty seconds. */
+/* What a form of the admin does beyond Django's own scripts: it is sent once, and what was typed outlives a sign-in that ran out. */
 (() => {
   "use strict";
+
+  // --- Sent once, however often it is pressed. Back makes it ready again, and so do thirty seconds. --------------------
   const sent = new Set();
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -8,6 +10,46 @@
     if (sent.has(form)) return event.preventDefault();
     sent.add(form);
     setTimeout(() => sent.delete(form), 30000);
+    saveSent(form);
   });
   window.addEventListener("pageshow", () => sent.clear());
+
+  // --- Typed text: in this tab, for the same person. The page of the sign-in, or of a refusal, keeps it (keepSent in app.js). --
+  const person = document.querySelector("#user-tools strong")?.textContent ?? "";
+  const draftOf = (form) => `draft ${person} ${location.pathname} ${form.id} ${form.getAttribute("action") ?? ""}`;
+  const fields = (form) => [...form.elements].filter((field) => field.matches("textarea, select, input:not([type=hidden], [type=password], [type=file], [type=submit])") && field.name);
+  const ticks = (field) => field.matches("[type=checkbox], [type=radio]");
+  const said = (field) => ticks(field) ? field.checked
+    : field.matches("select") ? [...field.selectedOptions].map((option) => [option.value, option.text]) : field.value;
+
+  function saveSent(form) {
+    sessionStorage.setItem("sent", JSON.stringify([[draftOf(form), JSON.stringify(fields(form).map(said))]]));
+  }
+
+  function restore(form) {
+    const told = JSON.parse(sessionStorage.getItem(draftOf(form)) || "null");
+    sessionStorage.removeItem(draftOf(form));
+    const places = fields(form);
+    if (told?.length !== places.length) return false; // another version of the form
+    places.forEach((field, at) => {
+      if (ticks(field)) field.checked = told[at];
+      else if (field.matches("select")) choose(field, told[at]);
+      else field.value = told[at];
+    });
+    return true;
+  }
+
+  // A person is looked up while one types: the list holds only whoever is chosen.
+  function choose(list, chosen) {
+    for (const [value, text] of chosen) if (![...list.options].some((option) => option.value === value)) list.add(new Option(text, value));
+    for (const option of list.options) option.selected = chosen.some(([value]) => value === option.value);
+  }
+
+  sessionStorage.removeItem("sent");
+  const back = [...document.querySelectorAll("#content form[method=post]")].filter(restore);
+  if (back.length) {
+    const note = Object.assign(document.createElement("p"), { className: "why-not", textContent: "What you had typed is back. It is not saved yet." });
+    note.setAttribute("role", "status");
+    back[0].before(note);
+  }
 })();

@@ -19,7 +19,9 @@
     unsaid.push(text);
   }
 
+  let failed = false; // the toast says that something did not work, which the next thing that works ends
   function alarm(text, detail = "", ...remedies) {
+    failed = false;
     const close = element("button", "Close", { type: "button", className: "button" });
     const toast = document.getElementById("alert");
     const before = document.activeElement;
@@ -136,57 +138,52 @@
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   });
 
-  // --- Typed text outlives a sign-in, a reload and a refusal: in this tab, for the same person ------------------------
+  // --- Typed text outlives a sign-in, a reload and a refusal: in this tab, for the same person -------------------------
   const person = document.querySelector(".person .name")?.textContent ?? "";
-  const draftKey = `draft ${person} ${location.pathname}`;
-  const typed = () => all("form[data-keep] :is(textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [data-once]))");
-  const filled = () => typed().filter((field) => field.name && field.value).map((field) => [field.form.id, field.name, field.value]);
+  const typed = () => all("form[data-keep] :is(textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [data-once]))").filter((field) => field.name);
+  // By the address its form is sent to, which is also that of the page a form comes back on when it was not taken.
+  const draftOf = ({ form, name }) => `draft ${person} ${new URL(form.getAttribute("action") ?? "", location.href).pathname} ${form.id} ${name}`;
+  const textsIn = (fields) => fields.map((field) => [draftOf(field), field.value]);
+  const filled = () => textsIn(typed().filter((field) => field.value));
+  const store = (texts) => texts.forEach(([draft, text]) => sessionStorage.setItem(draft, text));
 
-  function saveDrafts() {
-    const texts = filled();
-    if (texts.length) sessionStorage.setItem(draftKey, JSON.stringify(texts));
-  }
-
+  // A text whose form is not on this page stays: the form may come back.
   function restoreDrafts() {
-    const texts = JSON.parse(sessionStorage.getItem(draftKey) || "[]");
-    const lost = texts.filter(([form, name, value]) => {
-      const field = placeOf(form, name);
-      if (field && field.value !== value) {
-        field.value = value;
-        const fold = field.closest("details");
-        if (fold) fold.open = true;
-      }
-      return !field;
-    });
-    if (texts.length === lost.length) return; // its form may come back
-    sessionStorage.removeItem(draftKey);
-    say("What you had typed is back.");
+    const back = typed().map((field) => [field, draftOf(field)]).filter(([, draft]) => sessionStorage.getItem(draft) !== null);
+    for (const [field, draft] of back) {
+      const text = sessionStorage.getItem(draft);
+      sessionStorage.removeItem(draft);
+      if (field.value === text) continue;
+      field.value = text;
+      const fold = field.closest("details");
+      if (fold) fold.open = true;
+    }
+    if (back.length) say("What you had typed is back.");
   }
 
   // What others do may take a form away under the hands of somebody who types in it.
-  const placeOf = (form, name) => typed().find((one) => one.form.id === form && one.name === name);
-  const written = () => typed().filter((field) => field.matches("textarea, input") && field.value.trim() && field.value !== field.defaultValue)
-    .map((field) => [field.form.id, field.name, field.value]);
+  const written = () => textsIn(typed().filter((field) => field.matches("textarea, input") && field.value.trim() && field.value !== field.defaultValue));
 
   function tellTakenAway(texts) {
-    const gone = texts.filter(([form, name]) => !placeOf(form, name));
+    const there = new Set(typed().map(draftOf));
+    const gone = texts.filter(([draft]) => !there.has(draft));
     if (!gone.length) return restoreDrafts();
-    sessionStorage.setItem(draftKey, JSON.stringify(gone));
-    const words = gone.map((text) => `“${text[2]}”`).join(" ");
+    store(gone);
+    const words = gone.map(([, text]) => `“${text}”`).join(" ");
     alarm("This changed while you were typing, and the form is gone.", `What you had typed was not sent: ${words}. If the form comes back, it is in it.`);
   }
 
   // A form that loads a page is gone before its answer comes. Where that is a sign-in or a refusal, its text waits for it.
   function saveSent(form) {
-    if (form.matches("[data-keep]:not([hx-post])")) sessionStorage.setItem("sent", JSON.stringify([draftKey, JSON.stringify(filled())]));
+    if (form.matches("[data-keep]:not([hx-post])")) sessionStorage.setItem("sent", JSON.stringify(filled()));
   }
 
   function keepSent() {
-    const sent = sessionStorage.getItem("sent");
+    const sent = JSON.parse(sessionStorage.getItem("sent") || "[]");
     sessionStorage.removeItem("sent");
     const refused = document.querySelector("[data-keeps-text]");
     if (!refused) return restoreDrafts();
-    if (sent) sessionStorage.setItem(...JSON.parse(sent));
+    store(sent);
     const kept = Object.keys(sessionStorage).some((key) => key.startsWith("draft "));
     for (const promise of all("[data-kept]", refused)) promise.hidden = !kept;
   }
@@ -215,7 +212,7 @@
   });
 
   function leaveForSignIn(ctx) {
-    saveDrafts();
+    store(filled());
     const address = new URL(ctx.hx.redirect, location.href);
     if (address.searchParams.has("next")) address.searchParams.set("next", location.pathname + location.search);
     ctx.hx.redirect = address.pathname + address.search;
@@ -230,6 +227,7 @@
     const text = status >= 500 ? "Something went wrong on our side. Nothing was half done." : PLAIN[status] || "That did not work.";
     const detail = `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`;
     alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, detail, ...(reason?.matches("[data-too-old]") ? [reload()] : []));
+    failed = true;
   });
   function reload() {
     const button = element("button", "Reload, keeping what you typed", { type: "button", className: "button primary" });
@@ -237,7 +235,9 @@
     return button;
   }
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (ctx && !ctx.response && !isPoll(ctx)) alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
+    if (!ctx || ctx.response || isPoll(ctx)) return;
+    alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
+    failed = true;
   });
 
   let slow;
@@ -251,6 +251,7 @@
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) return;
     if (ctx.target instanceof Element) ctx.target.removeAttribute("aria-busy");
+    if (failed && ctx.response?.status < 400) document.querySelector("#alert [data-close]")?.click();
     clearTimeout(slow);
     slow = undefined;
     delete root.dataset.jsLoading;
@@ -303,7 +304,7 @@
     const opener = event.target.closest("[data-open]");
     if (opener) document.getElementById(opener.dataset.open).showModal();
     if (event.target.matches("dialog")) event.target.close();
-    if (event.target.closest("[data-keep-reload]")) { event.preventDefault(); saveDrafts(); location.reload(); }
+    if (event.target.closest("[data-keep-reload]")) { event.preventDefault(); store(filled()); location.reload(); }
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {

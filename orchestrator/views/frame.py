@@ -50,7 +50,7 @@ class Item:
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """What base.html needs. Parts asked for by htmx use none of it, so what costs a query is a callable."""
-    chosen = preferences_of(request) if hasattr(request, "session") else None
+    chosen = preferences_of(request) if hasattr(request, "user") else None
     context: dict[str, Any] = {
         "now": timezone.now(),
         "environment": settings.ENVIRONMENT,

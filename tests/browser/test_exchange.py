@@ -98,6 +98,23 @@ class TestAQuestion:
         person.page.wait_for_selector("#review .pill:has-text('Sent back')")
         assert Remark.objects.count() == 1
 
+    def test_is_not_said_to_be_lost_any_more_once_it_is_sent(self, request_of_one, opened):
+        person = opened("grace")
+        page = person.page
+        page.goto(request_of_one.get_absolute_url())
+        unfold(page, "question")
+        page.fill("#questionform_question", "kept")
+        person.context.set_offline(True)
+        page.click("#question-form button")
+        page.wait_for_selector("#alert:has-text('Try again.')")
+        person.context.set_offline(False)
+        person.problems.clear()  # the browser itself logs the failed load
+
+        page.click("#question-form button")
+        page.wait_for_selector("#review .pill:has-text('Sent back')")
+
+        assert page.inner_text("#alert") == ""
+
 
 class TestAnEdit:
     def test_clicked_three_times_is_one_and_leads_to_the_edited_act(self, request_of_one, opened):

@@ -45,6 +45,12 @@ def drafted(asked):
     return row
 
 
+def sign_in(page, username):
+    page.fill("#id_username", username)
+    page.fill("#id_password", make.PASSWORD)
+    page.click("main button[type=submit]")
+
+
 class TestTheReviewPage:
     def test_is_accessible_with_groups_and_checks(self, asked, opened):
         person = opened("grace")
@@ -117,6 +123,41 @@ class TestTheAdministratorsPages:
         assert found == []
         assert ApprovalPolicy.objects.active().get(name="payments").version == 2
         assert urlsplit(page.url).path.endswith("/change/")
+
+    def test_keep_what_was_typed_over_a_sign_in_that_ran_out(self, admin, asked, opened):
+        person = opened("bob")
+        page = person.page
+        page.goto(reverse("admin:approvals_approvalpolicy_add"))
+        page.fill("#id_name", "travel")
+        page.fill("#id_condition", "double(args.amount) > 50.0")
+        page.fill("#id_needs", "1 from finance")
+        page.select_option("#id_escalate_to", "risk")
+        page.check("[name=reason_codes][value=missing_evidence]")
+        person.context.clear_cookies(name="sessionid")
+
+        page.click("[name=_save]")
+        page.wait_for_selector("text=Text you had typed is kept.")
+        sign_in(page, "bob")
+
+        page.wait_for_selector("text=What you had typed is back. It is not saved yet.")
+        texts = [page.input_value(f"#id_{name}") for name in ("name", "condition", "needs", "escalate_to")]
+        assert texts == ["travel", "double(args.amount) > 50.0", "1 from finance", "risk"]
+        ticked = page.eval_on_selector_all("[name=reason_codes]:checked", "all => all.map(one => one.value)")
+        assert ticked == ["missing_evidence"]
+        assert not ApprovalPolicy.objects.filter(name="travel").exists()
+
+    def test_are_empty_again_once_a_form_was_taken(self, admin, asked, opened):
+        page = opened("bob").page
+        page.goto(reverse("admin:approvals_linkedaccounts_add"))
+        page.fill("#id_name", "travellers")
+        page.fill("#id_reason", "same passport")
+        page.click("[name=_save]")
+        page.wait_for_selector(".messagelist .success")
+
+        page.goto(reverse("admin:approvals_linkedaccounts_add"))
+
+        assert page.input_value("#id_name") == ""
+        assert page.locator("text=What you had typed is back").count() == 0
 
     def test_make_one_new_version_of_three_impatient_clicks(self, admin, asked, opened):
         page = opened("bob").page

@@ -83,6 +83,42 @@ class TestAFormThatLoadsAPage:
         assert not Stop.objects.exists()
 
 
+class TestAFormThatWasNotTaken:
+    """Its page then has the address that only takes forms."""
+
+    def refused(self, person):
+        page = person.page
+        page.goto("/approvals/standing-in/")
+        page.fill("#absence_away_from", "2031-12-10T09:00")
+        page.fill("#absence_away_until", "2031-12-09T09:00")
+        page.click("#absence-form button")
+        page.wait_for_selector("text=Choose a later end.")
+        person.problems.clear()  # the browser itself logs a 422 as a failed load
+        page.fill("#absence_away_until", "2031-12-12T09:00")
+        return page
+
+    def until(self, page):
+        page.wait_for_selector("#absence-form")
+        return page.url.rpartition("/approvals/")[2], page.input_value("#absence_away_until")
+
+    def test_comes_back_with_its_text_after_the_sign_in(self, people, opened):
+        person = opened("grace")
+        page = self.refused(person)
+        person.context.clear_cookies(name="sessionid")
+
+        page.click("#absence-form button")
+        sign_in(page, "grace")
+
+        assert self.until(page) == ("standing-in/", "2031-12-12T09:00")
+
+    def test_leads_to_its_page_when_it_is_opened_as_an_address(self, people, opened):
+        page = self.refused(opened("grace"))
+
+        page.goto(page.url)
+
+        page.wait_for_selector("h1:has-text('Delegation and absence')")
+
+
 class TestAFormThatStaysOnItsPage:
     def test_from_before_a_sign_in_elsewhere_offers_to_reload_with_its_text(self, people, opened):
         request = make.request("48.20", by=make.actor(people))

@@ -139,6 +139,11 @@ class TestViewer:
 
 
 class TestAuditList:
+    def test_offers_to_filter_by_what_pages_call_a_thing(self, as_kay):
+        page = as_kay.get(reverse("audit")).content.decode()
+
+        assert '<option value="seeded_item">Test item</option>' in page
+
     def test_tells_only_readers_of_the_site_about_sign_ins(self, as_kay, as_vera):
         as_vera.get(reverse("approval", args=["01936f0e-7c1a-7d55-9b1e-3f2a4860c0de"]))
 

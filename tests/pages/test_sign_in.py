@@ -1,7 +1,9 @@
 """Signing in and coming back; a "no" in the place where it can be read; preferences."""
 
+from uuid import UUID
+
 import pytest
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from audit.models import AuditEvent
 from tests import make
@@ -29,6 +31,32 @@ class TestExpiredSession:
         answer = client.post("/nav/", headers={"Referer": "https://evil.example/approvals/"})
 
         assert answer["Location"] == "/login/"
+
+
+class TestAnAddressThatOnlyTakesForms:
+    """Where a browser comes after a sign-in that ran out on a form that was not taken, or with a restored tab."""
+
+    @pytest.mark.parametrize(
+        ("opened", "page"),
+        [
+            (reverse_lazy("standing_absences"), "/approvals/standing-in/"),
+            (reverse_lazy("approval_default_view", args=[UUID(int=7)]), "/approvals/"),
+            (reverse_lazy("approval_claim_renewal", args=[UUID(int=7)]), f"/approvals/{UUID(int=7)}/"),
+            (reverse_lazy("admin:approvals_approvalpolicy_retire", args=[UUID(int=7)]),
+             f"/admin/approvals/approvalpolicy/{UUID(int=7)}/"),
+            (reverse_lazy("logout"), "/"),
+        ],
+    )  # fmt: skip
+    def test_leads_a_browser_to_the_page_its_form_stands_on(self, admin_client, opened, page):
+        answer = admin_client.get(opened, headers={"Accept": "text/html,*/*;q=0.8"}, follow=True)
+
+        assert page in [address for address, _ in answer.redirect_chain]
+        assert 405 not in {answer.status_code, *(status for _, status in answer.redirect_chain)}
+
+    def test_tells_programs_and_parts_of_pages_that_it_takes_no_get(self, as_grace):
+        told = [{}, {"Accept": "application/json"}, {**PART, "Accept": "text/html"}]
+
+        assert [as_grace.get(reverse("standing_absences"), headers=one).status_code for one in told] == [405] * 3
 
 
 class TestSignIn:
@@ -79,6 +107,27 @@ class TestPreferences:
         assert answer.status_code == 302
         assert 'data-theme="dark" data-density="compact"' in page
         assert 'data-shortcuts="off"' in page
+
+    def test_outlive_a_sign_in(self, as_grace, grace):
+        """A time typed before it ran out is meant in the same zone afterwards."""
+        chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Tokyo", "shortcuts": "on"}
+        as_grace.post(reverse("preferences"), chosen)
+        as_grace.post(reverse("logout"))
+
+        as_grace.post(reverse("login"), {"username": "grace", "password": make.PASSWORD})
+        page = as_grace.get(reverse("work")).content.decode()
+
+        assert 'data-theme="dark"' in page
+        assert 'data-zone="Asia/Tokyo"' in page
+
+    def test_are_nobody_elses(self, as_grace, linus):
+        chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Tokyo", "shortcuts": "on"}
+        as_grace.post(reverse("preferences"), chosen)
+        mine = next(name for name in as_grace.cookies if name.startswith("preferences-"))
+        as_grace.force_login(linus)
+        as_grace.cookies[f"preferences-{linus.pk}"] = as_grace.cookies[mine].value
+
+        assert 'data-theme="system"' in as_grace.get(reverse("work")).content.decode()
 
     @pytest.mark.parametrize("wrong", [{"theme": "pink"}, {"time_zone": "Mars/Olympus"}, {}])
     def test_refuse_what_is_not_offered(self, as_grace, wrong):
