@@ -205,15 +205,21 @@ def _moment(at: datetime) -> str:
 def _tell(rows: list[tuple[UUID, int]]) -> None:
     for window_id, reached in rows:
         window = BudgetWindow.objects.get(pk=window_id)
-        spent = f"{plain(window.spent)} of {plain(window.limit)} {window.currency or window.measure} is spent"
-        for unit_id in [window.unit_id] if window.unit_id else _topmost():
+        for unit_id in told_units(window):
             events.record(
                 "alert.budget", by=BUDGETS, stream=f"budget:{window.budget}", object_id=window.pk, unit_id=unit_id,
-                why=f"Budget {window.budget}: {spent}",
+                why=f"Budget {window.budget}: {how_much_is_spent(window)}",
                 data={"budget": window.budget, "percent": reached, "spent": f"{window.spent:f}", "limit": f"{window.limit:f}"},
             )  # fmt: skip
 
 
-def _topmost() -> list[UUID]:
-    """Whom a budget of every unit concerns: the units that stand below no other."""
+def how_much_is_spent(window: BudgetWindow) -> str:
+    """So far, of the limit."""
+    return f"{plain(window.spent)} of {plain(window.limit)} {window.currency or window.measure} spent"
+
+
+def told_units(window: BudgetWindow) -> list[UUID]:
+    """Whom it concerns; one of every unit the units that stand below no other."""
+    if window.unit_id:
+        return [window.unit_id]
     return list(BusinessUnit.objects.filter(parent=None, status=DefinitionStatus.ACTIVE).values_list("pk", flat=True))

@@ -430,12 +430,12 @@ def dead_letter(**more: Any) -> DeadLetter:
     return DeadLetter.objects.get(execution=execution("dead_lettered", **more))
 
 
-def alert(kind: str = "budget", *, of: BusinessUnit, about: UUID | None = None, **data: Any) -> Alert:
+def alert(kind: str = "pager", *, of: BusinessUnit, about: UUID | None = None, **data: Any) -> Alert:
     """What some part of the system wrote into the trail as an alert, raised by one round."""
     about = about or new_id()
-    budgets = system("budgets")
-    events.record(f"alert.{kind}", by=budgets, stream=f"budget:{about}", object_id=about, unit_id=of.pk,
-                  why="80 % of the budget are spent", data=data)  # fmt: skip
+    data = {"severity": "critical", **data}
+    events.record(f"alert.{kind}", by=system("night watch"), stream=f"pager:{about}", object_id=about, unit_id=of.pk,
+                  why="80 % of the disk is full", data=data)  # fmt: skip
     judge_all()
     return Alert.objects.get(unit_id=of.pk, kind=kind, subject=str(about))
 

@@ -28,15 +28,23 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 KEEP_DAYS = 30
-# A round sends no longer than this, so that it ends before what it claimed is anybody's again.
+# Either part of a round sends no longer than this, so that it ends before what it claimed is anybody's again.
 SENDING_SECONDS = 60.0
-# Longer than a round takes; whoever dies while sending is followed by the next after this time.
+# Longer than sending takes; whoever dies meanwhile is followed by the next after this time.
 _CLAIM = """
 UPDATE approvals_delivery SET tries = tries + 1, due_at = clock_timestamp() + interval '2 minutes'
-WHERE id IN (SELECT id FROM approvals_delivery WHERE sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
-             ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+WHERE id IN (SELECT id FROM approvals_delivery WHERE {whose} AND sent_at IS NULL AND dropped_at IS NULL
+             AND due_at <= clock_timestamp() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
+# People and receivers each have their own turn: what one has not taken for days, however much, is in no other's way.
+_CLAIM_MAILS = _CLAIM.format(whose="person_id IS NOT NULL")
+_CLAIM_CALLS = _CLAIM.format(
+    whose="""id IN (SELECT id FROM (
+      SELECT id, row_number() OVER (PARTITION BY endpoint_id ORDER BY id) AS turn FROM approvals_delivery
+      WHERE endpoint_id IS NOT NULL AND sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
+    ) AS waiting ORDER BY turn, id LIMIT %s)"""
+)
 _FORGET = """
 DELETE FROM approvals_notice WHERE id IN (SELECT n.id FROM approvals_notice AS n
   WHERE n.created_at < clock_timestamp() - make_interval(days => %s) AND n.spread_at IS NOT NULL AND NOT EXISTS (
@@ -50,24 +58,43 @@ DELETE FROM approvals_delivery WHERE id IN (SELECT id FROM approvals_delivery
 
 def one_round() -> int:
     """Spread what happened, send what is due. Returns how much was done; 0 means: nothing to do for now."""
-    spread_over = spread()
-    ids = [row[0] for row in run(_CLAIM, [BATCH])]
-    ends = time.monotonic() + SENDING_SECONDS
-    failpoints.hit("notify.claimed")
-    rows = Delivery.objects.filter(pk__in=ids).select_related("notice", "notice__request", "person", "endpoint")
-    due = _without_pointless(rows.order_by("id"))
+    # People first: a receiver that does not answer keeps none of them waiting.
+    return spread() + _mail_people() + _call_receivers()
+
+
+def _mail_people() -> int:
+    ids = _claimed(_CLAIM_MAILS, [BATCH])
     mails: dict[int, list[Delivery]] = defaultdict(list)
-    calls: dict[UUID, list[Delivery]] = defaultdict(list)
-    for delivery in due:
+    for delivery in _due(ids):
         if delivery.person_id is not None:
             mails[delivery.person_id].append(delivery)
-        elif delivery.endpoint_id is not None:
+    _mail_in_turn(list(mails.values()), time.monotonic() + SENDING_SECONDS)
+    return len(ids)
+
+
+def _call_receivers() -> int:
+    """Each gets its share of the time: one that takes everything slowly keeps no other waiting for ever."""
+    ids = _claimed(_CLAIM_CALLS, [BATCH, BATCH])
+    calls: dict[UUID, list[Delivery]] = defaultdict(list)
+    for delivery in _due(ids):
+        if delivery.endpoint_id is not None:
             calls[delivery.endpoint_id].append(delivery)
-    # People first: a receiver that does not answer keeps none of them waiting.
-    _mail_in_turn(list(mails.values()), ends)
-    for deliveries in calls.values():
-        _call_in_turn(deliveries, ends)
-    return spread_over + len(ids)
+    ends = time.monotonic() + SENDING_SECONDS
+    for left, deliveries in zip(range(len(calls), 0, -1), calls.values(), strict=True):
+        now = time.monotonic()
+        _call_in_turn(deliveries, min(ends, now + max(ends - now, 0) / left))
+    return len(ids)
+
+
+def _claimed(statement: str, most: list[int]) -> list[UUID]:
+    ids = [row[0] for row in run(statement, most)]
+    failpoints.hit("notify.claimed")
+    return ids
+
+
+def _due(ids: list[UUID]) -> list[Delivery]:
+    rows = Delivery.objects.filter(pk__in=ids).select_related("notice", "notice__request", "person", "endpoint")
+    return _without_pointless(rows.order_by("id"))
 
 
 def forget() -> int:

@@ -7,6 +7,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit import lifecycle
+from orchestrator.engine.alerting import tell_again
+from orchestrator.engine.alerts.lasting_rules import UNKNOWN_OUTCOME, doubt_subject
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.resume import resume_step
 from orchestrator.gate.doubt import LOOKS
@@ -27,7 +29,7 @@ def act(action_id: UUID) -> bool:
     action = lock_action(action_id)
     if not due().filter(pk=action_id).exists():
         return False
-    step = Step.objects.filter(pk=action.step_id).first() if action.step_id else None
+    step = Step.objects.select_related("execution").filter(pk=action.step_id).first() if action.step_id else None
     Action.objects.filter(pk=action_id, status=ActionStatus.UNKNOWN).update(next_look_at=remind_after())
     if step is not None and step.status == StepStatus.UNKNOWN_OUTCOME and action.looks < LOOKS:
         resume_step(step_id=step.pk, by=ENGINE, why="time to look it up again")
@@ -41,3 +43,4 @@ def _remind(action: Action, step: Step | None) -> None:
     lifecycle.note(action, "action.reminded", by=ENGINE, why=why)
     data = {"step": step.key} if step else {"tool": action.tool}
     lifecycle.note(step or action, "alert.unknown_outcome", by=ENGINE, why=why, data=data)
+    tell_again(UNKNOWN_OUTCOME, doubt_subject(action, step), action.unit_id)

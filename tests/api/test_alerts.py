@@ -25,7 +25,7 @@ def acknowledge(caller, alert, key="one", **body):
 
 def test_are_listed_and_read(finance, alert, settings):
     settings.SITE_URL = "https://holdpoint.example"
-    status, page, _ = finance.get("alerts/?status=open&severity=critical&unit=finance&kind=budget")
+    status, page, _ = finance.get("alerts/?status=open&severity=critical&unit=finance&kind=pager")
 
     assert status == 200
     found = page["results"][0]

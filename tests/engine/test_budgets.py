@@ -29,7 +29,7 @@ from budgets.models import (
 from budgets.operations import Place, charge, correct
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, release, reserve
-from orchestrator.engine.alerts.rules import told_events
+from orchestrator.engine.alerts.lasting_rules import budgets
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
@@ -231,9 +231,9 @@ class TestABudgetOfEveryUnit:
 
         charge(Usage(cost=Decimal(85), currency="EUR"), Place(unit_id=world.unit.pk))
 
-        (seen,) = told_events()
-        assert (seen.unit_id, seen.title, seen.count) == (world.unit.pk, "Budget: company", 1)
-        assert seen.detail == "Budget company: 85 of 100 EUR is spent"
+        (seen,) = budgets()
+        assert (seen.unit_id, seen.title) == (world.unit.pk, "Budget: company has reached 80 %")
+        assert seen.detail == "85 of 100 EUR spent"
 
 
 class TestABudgetOfTokens:

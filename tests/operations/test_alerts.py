@@ -34,11 +34,11 @@ def ada(unit):
     return make.actor(make.person("ada", "view", "operate", of=unit))
 
 
-def fact(unit, name="alert.budget", *, about=None, **data):
+def fact(unit, name="alert.pager", *, about=None, **data):
     """An alert event as any part of the system writes one."""
-    about = about or new_id()
-    events.record(name, by=system("budgets"), stream=f"budget:{about}", object_id=about, unit_id=unit.pk,
-                  why="80 % of the budget are spent", data=data)  # fmt: skip
+    about, data = about or new_id(), {"severity": "critical", **data}
+    events.record(name, by=system("night watch"), stream=f"pager:{about}", object_id=about, unit_id=unit.pk,
+                  why="80 % of the disk is full", data=data)  # fmt: skip
     return about
 
 
@@ -78,9 +78,9 @@ class TestAnEventOfTheTrail:
         judge_all()
 
         alert = Alert.objects.get()
-        assert (alert.status, alert.kind, alert.count, alert.severity) == ("open", "budget", 2, "critical")
-        assert alert.detail == "80 % of the budget are spent"
-        assert alert.evidence == f"/audit/{AuditEvent.objects.filter(event='alert.budget').latest('seq').pk}/"
+        assert (alert.status, alert.kind, alert.count, alert.severity) == ("open", "pager", 2, "critical")
+        assert alert.detail == "80 % of the disk is full"
+        assert alert.evidence == f"/audit/{AuditEvent.objects.filter(event='alert.pager').latest('seq').pk}/"
         assert kinds() == ["alert_urgent"]
 
     def test_of_any_kind_needs_no_code_here(self, unit):

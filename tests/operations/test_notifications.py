@@ -21,9 +21,10 @@ from guardian.shortcuts import remove_perm
 
 from approvals import operations as approvals
 from approvals.models import Delivery, Notice, NotificationChoice, StopScope, WebhookEndpoint
+from approvals.notifying import deliver as sending
 from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
-from approvals.notifying.deliver import forget, one_round
+from approvals.notifying.deliver import BATCH, forget, one_round
 from approvals.notifying.pace import told_at
 from approvals.operations import emergencies, stops
 from audit.ids import new_id
@@ -69,6 +70,15 @@ def deliver():
 
 def choose(person, **chosen):
     NotificationChoice.objects.create(person_id=person.user_id, **chosen)
+
+
+def backlog(whose, number):
+    """So much has been due for whom since yesterday."""
+    to = {"endpoint": whose} if isinstance(whose, WebhookEndpoint) else {"person_id": whose.user_id}
+    notices = [Notice(kind="alert", title=f"{at}", path="/", spread_at=datetime.now(UTC)) for at in range(number)]
+    Notice.objects.bulk_create(notices)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    Delivery.objects.bulk_create(Delivery(notice=notice, due_at=yesterday, **to) for notice in notices)
 
 
 def time_passes():
@@ -400,6 +410,39 @@ class TestAWebhook:
         time_passes()
         deliver()
         assert len({headers["webhook-id"] for headers, _ in receiver.arrived}) == 3
+
+    def test_that_has_waited_for_days_keeps_no_mail_and_no_other_receiver_waiting(self, world, receiver):
+        """More of it is due than a round takes, and longer."""
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            away = endpoint(receiver, url=f"http://127.0.0.1:{unused.getsockname()[1]}/")
+            backlog(away, BATCH * 3)
+            endpoint(receiver)
+            make.request(world)
+            one_round()
+
+        assert {name for name, _ in told()} == {"grace", "linus"}
+        assert len(receiver.arrived) == 1
+
+    def test_waits_for_no_mails_that_have_waited_for_days(self, world, receiver):
+        backlog(world.grace, BATCH * 2)
+        endpoint(receiver)
+        make.request(world)
+        one_round()
+
+        assert len(receiver.arrived) == 1
+
+    def test_that_takes_everything_slowly_leaves_time_for_the_others(self, world, receiver, monkeypatch):
+        """A second for two receivers: half of it for the one that takes a third of a second, however much waits for it."""
+        monkeypatch.setattr(sending, "SENDING_SECONDS", 1.0)
+        with receivers.running(seconds=0.3) as slow:
+            backlog(endpoint(slow), BATCH)
+            endpoint(receiver)
+            make.request(world)
+            one_round()
+
+        assert 1 <= len(slow.arrived) <= 3
+        assert len(receiver.arrived) == 1
 
     @pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nX-Slow: "])
     def test_that_drips_is_cut_off_and_keeps_no_other_receiver_waiting(self, world, receiver, monkeypatch, beginning):

@@ -29,7 +29,7 @@ class TestTheList:
         Alert.objects.filter(pk=alert.pk).update(owner_name="olga")
         page = text_of(as_ada.get(reverse("alerts")))
 
-        assert "80 % of the budget are spent" in page
+        assert "80 % of the disk is full" in page
         assert "olga" in page
         assert "Critical" in page
 
@@ -77,7 +77,7 @@ class TestEverywhereElse:
         make.alert("later", of=unit, severity="warning")
 
         page = text_of(as_ada.get(reverse("work"))).split('id="alerts"')[1]
-        assert page.index("Later:") < page.index("Budget:")
+        assert page.index("Later:") < page.index("Pager:")
 
     def test_the_go_to_box_finds_it(self, alert, as_ada):
         assert as_ada.get(reverse("go"), {"q": str(alert.pk)})["Location"] == alert.get_absolute_url()

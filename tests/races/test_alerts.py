@@ -19,7 +19,7 @@ def test_is_opened_told_and_reminded_of_once(caplog):
     unit = make.unit("finance", "Finance")
     for _ in range(20):
         pk = new_id()
-        events.record("alert.budget", by=system("b"), stream=f"budget:{pk}", object_id=pk, unit_id=unit.pk, why="80 %")
+        events.record("alert.pager", by=system("b"), stream=f"pager:{pk}", object_id=pk, unit_id=unit.pk, why="80 %")
         assert race(judge_all, judge_all, judge_all) == [None, None, None]
     assert (
         Alert.objects.count()

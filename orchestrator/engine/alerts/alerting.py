@@ -23,6 +23,7 @@ from audit.lifecycle import born, move, note, run
 from budgets.models import BusinessUnit
 from budgets.units import lineage
 from orchestrator.engine.alerts.drift_rules import DRIFT_RULES
+from orchestrator.engine.alerts.lasting_rules import LASTING_RULES
 from orchestrator.engine.alerts.rules import RULES, SLOW_RULES, Seen
 from orchestrator.engine.claims import ENGINE
 from orchestrator.models import Alert, Severity
@@ -43,7 +44,7 @@ def judge_all() -> int:
     """Every quick rule once, then reminders. Returns how many alerts moved. 0 also where another sweeper is at it."""
     if not run(_TAKE, [QUICK])[0][0]:
         return 0
-    return sum(_judge(name, rule) for name, rule in RULES.items()) + rounds.attend(_remind)
+    return sum(_judge(name, rule) for name, rule in (LASTING_RULES | RULES).items()) + rounds.attend(_remind)
 
 
 @transaction.atomic
@@ -72,9 +73,9 @@ def _follow(name: str, seen: Mapping[tuple[str, str, UUID], Seen]) -> int:
         if alert is None:
             _open(name, one)
         elif not alert.is_active:
-            _open_again(alert, one)
+            _open_again(name, alert, one)
         else:
-            _keep_up(alert, one)
+            _keep_up(name, alert, one)
             continue
         moved += 1
     over = [alert for identity, alert in known.items() if alert.is_active and identity not in seen]
@@ -85,14 +86,15 @@ def _follow(name: str, seen: Mapping[tuple[str, str, UUID], Seen]) -> int:
 
 def _known(name: str, seen: Mapping[tuple[str, str, UUID], Seen]) -> Known:
     """Locked: a person who acts on one at this moment is waited for, and then seen."""
-    rows = Alert.objects.select_for_update(no_key=True, of=["self"]).filter(rule=name)
-    subjects = {one.subject for one in seen.values()}
-    wanted = rows.active() | rows.filter(subject__in=subjects)
+    rows = Alert.objects.select_for_update(no_key=True, of=["self"])
+    # Also one that an older version saw by another rule: it is the same alert.
+    kinds, subjects, units = ({identity[at] for identity in seen} for at in range(3))
+    wanted = rows.filter(rule=name).active() | rows.filter(kind__in=kinds, subject__in=subjects, unit_id__in=units)
     return {(alert.kind, alert.subject, alert.unit_id): alert for alert in wanted.order_by("id")}
 
 
-def _facts(one: Seen) -> dict[str, Any]:
-    return {"title": one.title[:1000], "severity": one.severity, "detail": one.detail[:1000],
+def _facts(name: str, one: Seen) -> dict[str, Any]:
+    return {"rule": name, "title": one.title[:1000], "severity": one.severity, "detail": one.detail[:1000],
             "evidence": one.evidence, "count": one.count, "last_at": one.last_at}  # fmt: skip
 
 
@@ -101,15 +103,15 @@ def _open(name: str, one: Seen) -> None:
     registered = one.looks_up()
     owner = owner_of(registered.owner, one.unit_id)
     alert = Alert(
-        rule=name, kind=one.kind, subject=one.subject, unit_id=one.unit_id, unit_title=unit.title,
+        kind=one.kind, subject=one.subject, unit_id=one.unit_id, unit_title=unit.title,
         first_at=one.first_at, owner_person_id=owner.person_id, owner_group_id=owner.group_id, owner_name=owner.name,
-        runbook=registered.runbook, remind_at=Now() + REMIND_AFTER, **_facts(one),
+        runbook=registered.runbook, remind_at=Now() + REMIND_AFTER, **_facts(name, one),
     )  # fmt: skip
     born(alert, by=ENGINE, why=one.detail[:1000], data={"title": alert.title})
     tell(alert, NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT)
 
 
-def _open_again(alert: Alert, one: Seen) -> None:
+def _open_again(name: str, alert: Alert, one: Seen) -> None:
     """The same alert, with nobody's acknowledgement. A mute that still runs is kept."""
     muted = _is_muted(alert)
     forgets: dict[str, Any] = {
@@ -120,14 +122,14 @@ def _open_again(alert: Alert, one: Seen) -> None:
     }
     again = alert.muted_until if muted else Now() + REMIND_AFTER
     move(alert, to=AlertStatus.OPEN, by=ENGINE, why=one.detail, data={"title": one.title},
-         remind_at=again, **forgets, **_facts(one))  # fmt: skip
+         remind_at=again, **forgets, **_facts(name, one))  # fmt: skip
     if not muted:
         tell(alert, NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT)
 
 
-def _keep_up(alert: Alert, one: Seen) -> None:
+def _keep_up(name: str, alert: Alert, one: Seen) -> None:
     """Only what has changed is written: an observation is no event of the trail."""
-    changed = {name: value for name, value in _facts(one).items() if getattr(alert, name) != value}
+    changed = {fact: value for fact, value in _facts(name, one).items() if getattr(alert, fact) != value}
     if changed:
         Alert.objects.filter(pk=alert.pk).update(**changed)
 
@@ -147,6 +149,14 @@ def _remind() -> int:
         note(alert, "raised_alert.reminded", by=ENGINE)
         tell(alert, NoticeKind.ALERT_AGAIN)
     return len(alerts)
+
+
+def tell_again(kind: str, subject: str, unit_id: UUID) -> None:
+    """Whoever has acknowledged it asked to be reminded. While nobody has, it is told every few hours anyhow."""
+    rows = Alert.objects.filter(status=AlertStatus.ACKNOWLEDGED, kind=kind, subject=subject, unit_id=unit_id)
+    for alert in rows:
+        if not _is_muted(alert):
+            tell(alert, NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT)
 
 
 def _is_muted(alert: Alert) -> bool:

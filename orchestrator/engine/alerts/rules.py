@@ -25,8 +25,8 @@ from orchestrator.statuses import BreakerStatus, GroupStatus
 
 # An event stands for "this happens" for so long after it happened last.
 EVENT_HOURS = 24
-# Alert events that leave an effect in doubt or spend money; a writer may also put `severity` into the event's data.
-CRITICAL_EVENTS = {"unknown_outcome", "budget"}
+# What lasts longer than its event is seen by a rule of its own: orchestrator.engine.alerts.lasting_rules.
+LASTING_EVENTS = ["alert.unknown_outcome", "alert.budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +58,22 @@ class Seen:
         return self.kind, self.subject, self.unit_id
 
 
-# Every event `alert.*`, whoever writes it: those of steps by workflow and step, others by what they are about.
+# Every other event `alert.*`, whoever writes it: those of steps by workflow and step, others by what they are about.
 _EVENTS = """
 SELECT e.event, e.unit_id, COALESCE(x.workflow || ' / ' || s.key, e.object_id::text, e.stream) AS subject,
   count(*), min(e.at), max(e.at), (array_agg(e.id ORDER BY e.at DESC, e.id DESC))[1]
 FROM audit_auditevent AS e
 LEFT JOIN orchestrator_step AS s ON s.id = e.object_id
 LEFT JOIN orchestrator_execution AS x ON x.id = s.execution_id
-WHERE e.event LIKE 'alert.%%' AND e.unit_id IS NOT NULL AND e.at > clock_timestamp() - make_interval(hours => %s)
+WHERE e.event LIKE 'alert.%%' AND e.event <> ALL(%s) AND e.unit_id IS NOT NULL
+  AND e.at > clock_timestamp() - make_interval(hours => %s)
 GROUP BY e.event, e.unit_id, 3
 """
 
 
 def told_events() -> list[Seen]:
     """What was written into the trail as an alert within a day."""
-    rows = run(_EVENTS, [EVENT_HOURS])
+    rows = run(_EVENTS, [LASTING_EVENTS, EVENT_HOURS])
     latest = AuditEvent.objects.in_bulk([row[6] for row in rows])
     steps = Step.objects.select_related("execution").defer("input", "output", "execution__input", "execution__output")
     known = steps.in_bulk([event.object_id for event in latest.values() if event.object_id])
@@ -87,11 +88,11 @@ def _of_events(row: Any, event: AuditEvent, steps: dict[UUID, Step], names: dict
     tool = "" if step else facts.get("tool", "")
     about = subject if step else names.get(event.object_id, "") if event.object_id else ""
     said = facts.get("severity")
-    severity = said if said in Severity.values else Severity.CRITICAL if kind in CRITICAL_EVENTS else Severity.WARNING
+    severity = said if said in Severity.values else Severity.WARNING
     return Seen(
         kind=kind, subject=subject, unit_id=unit_id, title=f"{kind.replace('_', ' ').capitalize()}: {about or subject}",
         severity=severity, detail=event.why, count=count, first_at=first_at, last_at=last_at,
-        evidence=_page_of(event, step, tool), looks_up=partial(_owner_of, step, tool),
+        evidence=_page_of(event, step, tool), looks_up=partial(owner_of_call, step, tool),
     )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def _page_of(event: AuditEvent, step: Step | None, tool: str) -> str:
     return f"{reverse('execution', args=[step.execution_id])}?{urlencode({'step': step.key})}"
 
 
-def _owner_of(step: Step | None, tool: str) -> Registered:
+def owner_of_call(step: Step | None, tool: str) -> Registered:
     """As the release that failed has it; no release: the tool's in force, or nobody but the unit's owner."""
     if step is None:
         found = Tool.objects.active().filter(name=tool).values_list("owner", "runbook").first()

@@ -1,0 +1,84 @@
+"""Rules of alerts about what lasts until somebody ends it: a threshold of a budget, and a send that nobody can account for.
+
+Beside orchestrator.engine.alert_rules, and like them: each states what is so now. The trail has an event of either, written
+once; an alert that followed the event would say "over" a day later, of a budget that is still used up.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.urls import reverse
+
+from audit.lifecycle import run
+from budgets.models import BudgetWindow
+from budgets.reserving import how_much_is_spent, told_units
+from orchestrator.engine.alerts.rules import Registered, Seen, owner_of_call
+from orchestrator.models import Action, Severity, Step
+from orchestrator.statuses import EXECUTION, StepStatus
+
+UNKNOWN_OUTCOME = "unknown_outcome"
+
+# The thresholds that the windows of now have reached, and when somebody was told last of the window.
+_REACHED = """
+SELECT w.id, t.percent, COALESCE((SELECT max(e.at) FROM audit_auditevent AS e
+  WHERE e.stream = 'budget:' || w.budget AND e.event = 'alert.budget' AND e.object_id = w.id), b.activated_at)
+FROM budgets_budgetwindow AS w JOIN budgets_budget AS b ON b.name = w.budget AND b.status = 'active'
+CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.thresholds) AS percent) AS t
+WHERE w.starts_at <= clock_timestamp() AND (w.ends_at IS NULL OR w.ends_at > clock_timestamp())
+  AND w.spent * 100 >= w."limit" * t.percent
+"""
+# Sends without an answer, those of one step of a workflow together. Where a worker is about to look, nobody else has to.
+_DOUBTED = """
+SELECT COALESCE(x.workflow || ' / ' || s.key, a.id::text) AS subject, a.unit_id, count(*),
+  min(COALESCE(a.redeemed_at, a.created_at)), max(COALESCE(a.redeemed_at, a.created_at)),
+  (array_agg(a.id ORDER BY a.redeemed_at, a.id))[1]
+FROM orchestrator_action AS a LEFT JOIN orchestrator_step AS s ON s.id = a.step_id
+LEFT JOIN orchestrator_execution AS x ON x.id = s.execution_id
+WHERE a.status = 'unknown' AND (s.id IS NULL OR x.status = ANY(%s) OR s.status <> ALL(%s))
+GROUP BY subject, a.unit_id
+"""
+_AT_IT = [StepStatus.PENDING, StepStatus.IN_PROGRESS, StepStatus.SYSTEM_ERROR, StepStatus.SCHEDULED]
+
+
+def budgets() -> list[Seen]:
+    """Each threshold of a budget by itself: whoever knows of 80 per cent has not been told that nothing is left."""
+    rows = run(_REACHED, [])
+    windows = BudgetWindow.objects.in_bulk([row[0] for row in rows])
+    return [
+        Seen(
+            kind="budget", subject=f"{window.pk} {percent}", unit_id=unit_id, severity=Severity.CRITICAL,
+            title=f"Budget: {window.budget} has reached {percent} %", detail=how_much_is_spent(window),
+            evidence=reverse("budget", args=[window.budget]), count=1, first_at=at, last_at=at, looks_up=Registered,
+        )
+        for window, percent, at in ((windows[pk], percent, at) for pk, percent, at in rows)
+        for unit_id in told_units(window)
+    ]  # fmt: skip
+
+
+def unknown_outcomes() -> list[Seen]:
+    """Of a step together, of a foreign agent one by one. Each leads to the send that waits longest, where it is said."""
+    rows = run(_DOUBTED, [list(EXECUTION.final), _AT_IT])
+    oldest = Action.objects.defer("arguments", "context", "record", "result").in_bulk([row[5] for row in rows])
+    steps = Step.objects.select_related("execution").defer("input", "output", "execution__input", "execution__output")
+    known: dict[Any, Step] = steps.in_bulk([action.step_id for action in oldest.values() if action.step_id])
+    return [_of_sends(row, oldest[row[5]], known) for row in rows]
+
+
+def _of_sends(row: Any, oldest: Action, steps: dict[Any, Step]) -> Seen:
+    subject, unit_id, number, first_at, last_at, _ = row
+    step = steps.get(oldest.step_id)
+    return Seen(
+        kind=UNKNOWN_OUTCOME, subject=subject, unit_id=unit_id, severity=Severity.CRITICAL,
+        title=f"Unknown outcome: {subject if step else oldest.tool}", count=number, first_at=first_at, last_at=last_at,
+        detail=f"{oldest.tool} was sent, no answer came, and nobody has said what happened",
+        evidence=oldest.get_absolute_url(), looks_up=partial(owner_of_call, step, oldest.tool),
+    )  # fmt: skip
+
+
+def doubt_subject(action: Action, step: Step | None) -> str:
+    """What an alert of such a send is about."""
+    return f"{step.execution.workflow} / {step.key}" if step else str(action.pk)
+
+
+LASTING_RULES: dict[str, Callable[[], list[Seen]]] = {"budgets": budgets, "unknown_outcomes": unknown_outcomes}
