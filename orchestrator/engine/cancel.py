@@ -85,7 +85,12 @@ def _end_actions(execution_id: UUID, by: Actor, why: str) -> None:
         execution_id=execution_id, status__in=[ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED]
     )
     for action in open_actions:
-        if action.in_doubt and action.status == ActionStatus.GRANTED:
-            back_in_doubt(action, by=by, why=why)
-            continue
+        take_back(action, by=by, why=why)
+
+
+def take_back(action: Action, *, by: Actor, why: str) -> None:
+    """The locked action is not sent, or not sent again."""
+    if action.in_doubt and action.status == ActionStatus.GRANTED:
+        back_in_doubt(action, by=by, why=why)
+    else:
         move(action, to=ActionStatus.WITHDRAWN, by=by, why=why, finished_at=Now())

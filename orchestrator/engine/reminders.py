@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit import lifecycle
-from orchestrator.engine.alerting import tell_again
+from orchestrator.engine.alerts.alerting import tell_again
 from orchestrator.engine.alerts.lasting_rules import UNKNOWN_OUTCOME, doubt_subject
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.resume import resume_step

@@ -26,7 +26,7 @@ from budgets.reserving import release as release_room
 from orchestrator.engine import budgeting, drives, reminders, retention
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.alerts import alerting
-from orchestrator.engine.cancel import end_execution
+from orchestrator.engine.cancel import end_execution, take_back
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.dead_letters import letters, triage
 from orchestrator.engine.every import Every
@@ -82,6 +82,7 @@ def _duties() -> list[Callable[[], int]]:
         partial(_each, _unread, _read_again),
         partial(_each, _stalled, _advance),
         partial(_each, _orphaned_requests, _withdraw),
+        partial(_each, _unsent, _take_back),
         partial(_each, _forgotten_sends, _doubt),
         partial(_each, reminders.due, reminders.act),
         partial(_each, letters.unfiled, letters.file),
@@ -220,7 +221,22 @@ def _withdraw(request_id: Any) -> bool:
     if Action.objects.filter(pk=subject).exists():
         action = lock_action(subject)
         if action.status in {ActionStatus.HELD, ActionStatus.SENT_BACK}:
-            move(action, to=ActionStatus.WITHDRAWN, by=ENGINE, why=OVER, finished_at=Now())
+            take_back(action, by=ENGINE, why=OVER)
+    return True
+
+
+def _unsent() -> Any:
+    """Granted, and the step that would send it is over: an attempt proposed it and failed before it could."""
+    ended = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
+    return Action.objects.filter(Exists(ended), status=ActionStatus.GRANTED, step_id__isnull=False)
+
+
+@transaction.atomic
+def _take_back(action_id: Any) -> bool:
+    approvals.withdraw(subject_id=action_id, by=ENGINE, why=OVER)
+    action = lock_action(action_id)
+    if action.status == ActionStatus.GRANTED:
+        take_back(action, by=ENGINE, why=OVER)
     return True
 
 

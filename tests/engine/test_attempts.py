@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.db import connection
 
+from approvals.models import ApprovalRequest
 from audit.refusals import Stale
 from orchestrator.engine.calls import call
 from orchestrator.engine.claims import claim_due, renew
@@ -20,6 +21,8 @@ from tests import trail
 from tests import worlds as make
 from tests.engine.driving import (
     actions,
+    approve,
+    asked,
     attempts,
     claim,
     die_after_sending,
@@ -29,6 +32,7 @@ from tests.engine.driving import (
     statuses,
     timers_come_due,
 )
+from tests.engine.provider import TOOLS, tool
 
 POISON = """
 import os, time
@@ -300,3 +304,25 @@ class TestALongStep:
         execution.refresh_from_db()
         assert statuses(execution) == {"send": "success"}
         assert attempts(execution, "send") == [("succeeded", "")]
+
+
+class TestACallThatWasNeverSent:
+    """Its attempt failed in between, and the execution went on without it."""
+
+    @pytest.fixture(params=["send_a", "sign"])
+    def unsent(self, request, world, governed, provider):
+        sign = tool("A", name="sign", tier="customer_facing")
+        governed(f"  - send: {{tool: {request.param}, ref: R-1}}\n", tools=[*TOOLS, sign])
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, request.param)
+        if action.status == "held":
+            approve(asked(execution), world.grace)
+        settle_failure(segment, Failure("policy", "it reached for a stranger"))
+        return execution
+
+    def test_is_taken_back_with_its_approval(self, world, unsent):
+        drive(unsent)
+
+        assert (unsent.status, actions(unsent)[0].status) == ("failed", "withdrawn")
+        assert not ApprovalRequest.objects.exclude(status="withdrawn").exists()
+        assert sweep() == 0

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
-from orchestrator.engine.alerting import judge_all
+from orchestrator.engine.alerts.alerting import judge_all
 
 from approvals.models import Notice
 from audit.definitions import activate, draft
@@ -12,7 +12,7 @@ from budgets.models import Budget, BudgetWindow
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from budgets.reserving import anything_is_budgeted
-from orchestrator.engine import alert_rules
+from orchestrator.engine.alerts import rules as alert_rules
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import Action, Alert
 from orchestrator.operations import alerts, unknown_outcomes
