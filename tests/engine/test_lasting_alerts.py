@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
-from orchestrator.engine.alerts.alerting import judge_all
 
 from approvals.models import Notice
 from audit.definitions import activate, draft
@@ -13,6 +12,7 @@ from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from budgets.reserving import anything_is_budgeted
 from orchestrator.engine.alerts import rules as alert_rules
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import Action, Alert
 from orchestrator.operations import alerts, unknown_outcomes

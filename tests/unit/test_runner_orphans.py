@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from orchestrator.engine.runners.pool import RunnerPool
+from orchestrator.engine.runners.pool import Limits, RunnerPool
+from orchestrator.engine.runners.process import RunnerProcess
 from tests.unit.runner_world import LADDER, descendants, failure, is_alive, job, mark, result, sleeping, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,3 +147,36 @@ class TestAClosedPool:
         pool.close()
 
         assert descendants() == before
+
+
+class TestAnEndThatIsInterrupted:
+    def test_closes_nothing_of_others_when_it_is_tried_again(self) -> None:
+        """A number that was closed is given to the next file: the connection to the database, if it is opened then."""
+        process = RunnerProcess(Limits())
+        keeper = psutil.Process(process._process.pid)
+        keeper.suspend()
+        with pytest.raises(Interrupted), interrupted_after(0.2):
+            process.end()
+
+        opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(8)]
+        keeper.resume()
+        process.close()
+
+        for file in opened:
+            os.close(file)
+
+
+class Interrupted(Exception): ...
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)

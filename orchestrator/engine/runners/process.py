@@ -123,8 +123,7 @@ class RunnerProcess:
     def end(self) -> int:
         """Kill the child and all it started. Returns its exit code, when nothing of it is left."""
         if self._code is None:
-            self.channel.close()
-            os.close(self._lifeline)
+            self._hang_up()
             code = _wait(self._process)
             self._code = code if code >= 0 else 128 - code
             if code < 0:
@@ -134,26 +133,32 @@ class RunnerProcess:
     def close(self) -> None:
         """End it, and give back what it still occupies here: its log and what we watched it by."""
         self.end()
-        for file in (self._log, *self._watched):
+        files = [self._log, *self._watched]
+        self._log, self._watched = -1, []
+        for file in files:
             if file >= 0:
                 os.close(file)
-        self._log, self._watched = -1, []
 
     def abandon(self) -> None:
         """In a process forked from the owner: let go, so that the owner alone decides when the child ends."""
         self._process.returncode = 0  # not ours to wait for
         self._code = 0
-        self.channel.close()
-        os.close(self._lifeline)
+        self._hang_up()
         self.close()
 
     def _let_go(self) -> None:
         """Undo a start that came to nothing."""
         self._code = 1
-        self.channel.close()
-        os.close(self._lifeline)
+        self._hang_up()
         os.rmdir(self._directory)
         self.close()
+
+    def _hang_up(self) -> None:
+        """Close our ends, once: whoever was interrupted tries again, and the number may be a database's connection by then."""
+        self.channel.close()
+        lifeline, self._lifeline = self._lifeline, -1
+        if lifeline >= 0:
+            os.close(lifeline)
 
     def _expect(self, kind: str, deadline: float) -> dict[str, Any]:
         header, _ = self.channel.receive(deadline=deadline)
