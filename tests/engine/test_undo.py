@@ -22,6 +22,7 @@ from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.queries.dead_letters import letter_page
 from orchestrator.queries.undoing import rollback_rates, undoings_of
 from orchestrator.releases.undoing import StillRunning, undo_execution
+from tests import make as kit
 from tests import signing
 from tests import worlds as make
 from tests.engine import provider as providers
@@ -286,6 +287,22 @@ class TestARefusal:
             undo_execution(execution_id=execution.pk, by=world.ada, why=" ")
 
         assert not Execution.objects.undoing().exists()
+
+    def test_meets_who_starts_it_by_its_name_where_others_sign(self, world, done):
+        execution = done("  - one: {tool: send_a, ref: R-1}\n", tier="customer_facing")
+        run = back(execution, world.ada)
+        drive(run)
+        reject(asked(run), world.grace)
+        drive(run)
+        elsewhere = kit.unit("sales")
+        mallory = kit.actor(kit.person("mallory", "view", "operate", of=elsewhere))
+        again = {"workflow": run.workflow, "release": run.release.digest, "input": {"reason": "anyway"}}
+
+        with pytest.raises(Invalid) as refused:
+            executions.start(**again, unit="sales", by=mallory)
+
+        assert refused.value.errors[0][:2] == ("/workflow", "undo")
+        assert len(compensations(execution)) == 1
 
     def test_meets_the_undoing_of_an_undo(self, world, done):
         run = back(done(), world.ada)
