@@ -305,17 +305,22 @@ def _posted(request: HttpRequest) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
+def _why(request: HttpRequest) -> str:
+    """No form of Django's reads it, which would refuse what the database cannot store."""
+    return request.POST.get("why", "").replace("\0", "")
+
+
 def _activate(request: HttpRequest, row: Definition, by: Actor) -> None:
     definitions.activate(row, by=by, read=request.POST.get("digest", ""))
     messages.success(request, f"{row} is in force now.")
 
 
 def _retire(request: HttpRequest, row: Definition, by: Actor) -> None:
-    definitions.retire(row, by=by, why=request.POST.get("why", ""))
+    definitions.retire(row, by=by, why=_why(request))
     messages.success(request, f"{row} is retired.")
 
 
 def _ask_to_retire(request: HttpRequest, row: Definition, by: Actor) -> None:
-    definitions.ask_to_retire(row, by=by, why=request.POST.get("why", ""))
+    definitions.ask_to_retire(row, by=by, why=_why(request))
     days = definitions.WISH_STANDS.days
     messages.success(request, f"{row} stays in force until another administrator retires it, in the next {days} days.")

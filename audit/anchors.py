@@ -29,15 +29,19 @@ class NotAnAnchor(ValueError):
 
 
 def write(path: Path, places: Places, *, at: str) -> str:
-    """All of the file or nothing of it, sorted. Returns the digest that it carries."""
+    """All of the file or nothing of it, sorted. Returns the digest that it carries. Raises OSError."""
     told = {"at": at, "streams": {stream: [*place] for stream, place in places.items()}}
     name = digest(told)
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w") as file:
-        json.dump({**told, "digest": name}, file, sort_keys=True, indent=0)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.parent / f".{path.name}.new"
+    try:
+        with beside.open("w") as file:
+            json.dump({**told, "digest": name}, file, sort_keys=True, indent=0)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
     return name
 
 
@@ -49,7 +53,7 @@ def read(path: Path) -> Places:
         places = {stream: (int(seq), str(hash_)) for stream, (seq, hash_) in told["streams"].items()}
     except OSError as error:
         raise NotAnAnchor(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise NotAnAnchor(f"{path} is no anchor: it was not written by verify_audit --anchor.") from None
     if name != _digest_of(told):
         raise NotAnAnchor(f"{path} is not as it was written: its digest is another. Take the copy of another host.")

@@ -217,12 +217,14 @@ def trail_page(reader: Actor, filters: TrailFilters, *, site: bool, after: str =
 def _narrowed(rows: QuerySet[AuditEvent], filters: TrailFilters) -> QuerySet[AuditEvent]:
     wanted: dict[str, Any] = {
         "event__startswith": filters.event,
-        "actor_name__icontains": filters.actor,
         "object_id": filters.object,
         "at__gte": filters.since,
         "at__lt": filters.until,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.actor:
+        # A name was perhaps another one then; the account is the same.
+        rows = rows.filter(Q(actor_name__icontains=filters.actor) | Q(actor=filters.actor))
     if filters.q:
         rows = rows.filter(Q(event__icontains=filters.q) | Q(why__icontains=filters.q) | Q(stream=filters.q))
     return rows

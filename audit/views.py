@@ -29,7 +29,10 @@ class TrailForm(forms.Form):
     q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
     kind = forms.ChoiceField(required=False, label="About")
     actor = forms.CharField(
-        required=False, max_length=200, label="Who", widget=forms.TextInput(attrs={"type": "search"})
+        required=False,
+        max_length=200,
+        label="Who",
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "a name, or user:7"}),
     )
     since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label="Until", widget=forms.DateInput(attrs={"type": "date"}))

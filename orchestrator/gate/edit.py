@@ -32,7 +32,7 @@ from orchestrator.statuses import ActionStatus
 
 
 class NotEditable(Refusal):
-    """There is nothing in it that could be edited, or editing it could make an effect happen twice."""
+    """There is nothing in it that could be edited, or editing it could make an effect happen twice, or take back another one."""
 
     code = "not_editable"
 
@@ -79,6 +79,12 @@ def _editable(request: ApprovalRequest) -> Action:
     action = lock_action(request.subject_id)
     if action.status != ActionStatus.HELD:
         raise Stale(f"The action is {action.status}. Nothing was changed.")
+    if action.undoes_id:
+        # With other arguments it would take back something else, and that effect would count as undone.
+        raise NotEditable(
+            "It takes back what was done, to the letter. Decide on it as it is.",
+            remedy="Reject it, and take the effect back by hand.",
+        )
     shared = Action.objects.filter(tool=action.tool, idempotency_key=action.idempotency_key).exclude(pk=action.pk)
     if shared.filter(redeemed_at__isnull=False).exists():
         # The other side may have it under this key, and would answer the edited call with the old effect.

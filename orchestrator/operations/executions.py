@@ -25,7 +25,7 @@ from orchestrator.engine.released import Released, released
 from orchestrator.gate.limits import refuse_full_queue
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Execution, Release
-from orchestrator.models.execution import stream_of
+from orchestrator.models.execution import UNDO, stream_of
 from orchestrator.statuses import ExecutionStatus, StepStatus
 from orchestrator.workflows.plan import plan
 from orchestrator.workflows.words import lookalike
@@ -147,6 +147,12 @@ def _refuse_unless_may_start_in(where: ActiveUnit, name: str, by: Actor) -> None
 
 
 def _release(workflow: str, digest_or_none: str | None, in_production: UUID | None) -> Released:
+    if workflow.startswith(UNDO):
+        # Beside the execution whose effects it takes back nothing would hold it to that one's unit, policies and reviewers.
+        raise Invalid(
+            "An undo is not started by its name.",
+            errors=[("/workflow", "undo", "Ask for it at the execution whose effects are to be taken back.")],
+        )
     row = in_production
     if digest_or_none:
         row = Release.objects.filter(workflow=workflow, digest=digest_or_none).values_list("pk", flat=True).first()

@@ -181,6 +181,31 @@ def doubtful_env(release: Release) -> list[str]:
     ]
 
 
+def left_behind() -> list[str]:
+    """What production runs with a version of a tool that is not in force any more: the gate refuses it such calls."""
+    in_force = dict(Tool.objects.active().values_list("name", "version"))
+    rows = Channel.objects.filter(name="production").order_by("workflow")
+    return [
+        f"{workflow} {version} in production holds {name} {pinned}, and in force is {in_force.get(name, 'none')}: "
+        "its calls are refused until it is published again."
+        for workflow, version, *parts in rows.values_list("workflow", "release__version", *_NAMING_TOOLS)
+        for name, pinned in _called(*parts)
+        if in_force.get(name) != pinned
+    ]
+
+
+# All of a bundle but its code, which may be megabytes.
+_NAMING_TOOLS = ("release__bundle__spec__steps", "release__bundle__agents", "release__bundle__tools")
+
+
+def _called(steps: list[dict[str, Any]], agents: dict[str, Any], tools: dict[str, Any]) -> list[tuple[str, str]]:
+    """The tools that its steps and agents name, with their versions. What `*` lets an agent call it may never call."""
+    named = {step.get("tool") for step in steps} | {
+        name for agent in agents.values() for name in agent["allowed_tools"]
+    }
+    return sorted((name, tool["version"]) for name, tool in tools.items() if name in named)
+
+
 def stored(bundle: dict[str, Any], by: Actor) -> Release:
     content = digest(bundle)
     found = Release.objects.filter(digest=content).first()

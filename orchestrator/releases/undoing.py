@@ -80,6 +80,9 @@ def _chosen(plan: UndoPlan, only: Collection[UUID] | None) -> list[Effect]:
     chosen = [effect for effect in plan.possible if only is None or effect.action.pk in only]
     if chosen and (only is None or len(chosen) == len(set(only))):
         return chosen
+    strange = sorted(set(only or ()) - {effect.action.pk for effect in plan.effects})
+    if strange:
+        raise CannotBeUndone(f"Action {strange[0]} is no effect of this execution.", remedy="Leave it out.")
     wanted = [effect for effect in plan.effects if only is None or effect.action.pk in only]
     reasons = [effect.why for effect in wanted if effect.state != "can"]
     if wanted and all(effect.state in {"undone", "under_way"} for effect in wanted):

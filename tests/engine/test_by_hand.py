@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.urls import reverse
 
 from approvals.models import Decision
 from approvals.operations import NeedsResult
@@ -14,6 +16,7 @@ from orchestrator.operations.by_hand import NotByHand, hand_in
 from tests import signing
 from tests import worlds as make
 from tests.engine.driving import approve, asked, drive, reject, statuses, step
+from tests.pages.asking import browser_of
 
 HANDLERS = """
 def work(input, context):
@@ -50,6 +53,19 @@ def routed(world, publish):
 
 def give(request, by, result):
     return hand_in(request_id=request.pk, by=by, voice=signing.voice(request, by=by), result=result)
+
+
+class TestTheUndo:
+    def test_says_which_step_a_person_did_and_that_it_knows_no_more(self, world, routed):
+        execution = routed()
+        give(asked(execution), world.grace, {"intent": "refund"})
+        drive(execution)
+
+        page = browser_of(get_user_model().objects.get(username="ada")).get(
+            reverse("execution_undos", args=[execution.pk])
+        )
+
+        assert "grace did the step read by hand" in page.content.decode()
 
 
 class TestTheResult:

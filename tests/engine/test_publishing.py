@@ -170,6 +170,25 @@ class TestCode:
         call_command("publish", str(folder))
 
 
+class TestAToolOfSeveralWorkflows:
+    def test_that_is_replaced_leaves_the_others_behind_until_they_are_published_again(self, folder, tmp_path, capsys):
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "workflow.yaml").write_text(WORKFLOW.replace("fresh", "stale"))
+        (other / "handlers.py").write_text(make.HANDLERS)
+        call_command("publish", str(folder), str(other))
+        assert capsys.readouterr().err == ""
+
+        (folder / "tools.json").write_text(json.dumps([{**TOOL, "version": "2"}]))
+        call_command("publish", str(folder))
+
+        (told,) = capsys.readouterr().err.splitlines()
+        holds = "stale 1.0.0 in production holds glance 1, and in force is 2: "
+        assert told == f"{holds}its calls are refused until it is published again."
+        call_command("publish", str(folder), str(other))
+        assert capsys.readouterr().err == ""
+
+
 class TestEnv:
     def test_that_no_handler_is_given_here_is_doubted(self, folder, capsys):
         (folder / "release.json").write_text('{"env": ["EPR_URL", "ERP_URL"]}')

@@ -1,6 +1,7 @@
 """Taking back what an execution did: the last effect first, one at a time, through the gate, and each at most once."""
 
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from audit.canonical import digest
 from audit.refusals import Forbidden, Invalid, NotVisible
 from orchestrator.engine import calls
 from orchestrator.gate.answer import answer_instead
+from orchestrator.gate.edit import NotEditable, edit
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone, undo
 from orchestrator.models import Action, Execution
@@ -22,6 +24,7 @@ from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.queries.dead_letters import letter_page
 from orchestrator.queries.undoing import rollback_rates, undoings_of
 from orchestrator.releases.undoing import StillRunning, undo_execution
+from tests import make as kit
 from tests import signing
 from tests import worlds as make
 from tests.engine import provider as providers
@@ -112,6 +115,19 @@ class TestUndoing:
         assert [row.status for row in compensations(execution)] == ["succeeded", "held"]
         assert provider.effects[3:] == ["-R-3"]
         assert state(execution) == ("compensating", 1, 2)
+
+    def test_is_signed_to_the_letter_or_not_at_all(self, world, done, provider):
+        execution = done("  - one: {tool: send_a, ref: R-1}\n", tier="customer_facing")
+        run = back(execution, world.ada)
+        drive(run)
+        request = asked(run)
+
+        with pytest.raises(NotEditable, match="to the letter"):
+            edit(request_id=request.pk, by=world.linus, digest=request.digest, revision=1, arguments={"ref": "R-9"})
+
+        approve(asked(run), world.grace)
+        drive(run)
+        assert provider.effects == ["R-1", "-R-1"]
 
     def test_stops_at_a_no_and_can_be_asked_for_the_rest(self, world, done, provider):
         execution = done(tier="customer_facing")
@@ -286,6 +302,32 @@ class TestARefusal:
             undo_execution(execution_id=execution.pk, by=world.ada, why=" ")
 
         assert not Execution.objects.undoing().exists()
+
+    def test_meets_who_starts_it_by_its_name_where_others_sign(self, world, done):
+        execution = done("  - one: {tool: send_a, ref: R-1}\n", tier="customer_facing")
+        run = back(execution, world.ada)
+        drive(run)
+        reject(asked(run), world.grace)
+        drive(run)
+        elsewhere = kit.unit("sales")
+        mallory = kit.actor(kit.person("mallory", "view", "operate", of=elsewhere))
+        again = {"workflow": run.workflow, "release": run.release.digest, "input": {"reason": "anyway"}}
+
+        with pytest.raises(Invalid) as refused:
+            executions.start(**again, unit="sales", by=mallory)
+
+        assert refused.value.errors[0][:2] == ("/workflow", "undo")
+        assert len(compensations(execution)) == 1
+
+    def test_names_what_was_chosen_and_is_no_effect_of_it(self, world, done):
+        execution, other = done("  - one: {tool: send_a, ref: R-1}\n  - look: {tool: fetch, ref: R-2}\n"), uuid4()
+        sent, read = (
+            Action.objects.filter(execution_id=execution.pk).order_by("tool").values_list("pk", flat=True)[::-1]
+        )
+
+        for strange in (other, read):
+            with pytest.raises(CannotBeUndone, match=f"Action {strange} is no effect of this execution"):
+                back(execution, world.ada, only=[sent, strange])
 
     def test_meets_the_undoing_of_an_undo(self, world, done):
         run = back(done(), world.ada)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -204,7 +205,22 @@ class TestAnAnchor:
             verified(since=anchor)
         assert AuditEvent.objects.count() == count
 
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"digest": "", "streams": {"a": 1}}', "\udcff"])
+    def test_is_not_put_in_the_place_of_a_folder_and_leaves_nothing_there(self, told, tmp_path, monkeypatch):
+        folder = tmp_path / "anchors"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+
+        for place in (folder, Path()):
+            with pytest.raises(CommandError, match=r"could not be written to .*: (Is a directory|.* busy)"):
+                verified(anchor=place)
+
+        assert [*tmp_path.rglob("*")] == [folder]
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "[]", "{}", '{"digest": "", "streams": {"a": 1}}', '{"digest": "", "streams": {"a": [1e400, ""]}}',
+         "[" * 100_000, "\udcff"],
+    )  # fmt: skip
     def test_of_another_kind_is_refused(self, tmp_path, text):
         path = tmp_path / "other.json"
         path.write_bytes(text.encode(errors="surrogateescape"))

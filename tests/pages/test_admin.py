@@ -278,11 +278,21 @@ class TestTool:
         versions = Tool.objects.filter(name=tool.name).order_by("version").values_list("version", flat=True)
         assert list(versions) == ["1.0.0", "1.0.1", "1.0.2"]
 
+    def test_is_retired_for_a_reason_that_can_be_stored(self, first):
+        tool = make.tool()
+
+        first.post(address(tool, "retire"), {"why": "not\0needed"})
+
+        assert AuditEvent.objects.get(event="tool.retired", object_id=tool.pk).why == "notneeded"
+
     @pytest.mark.parametrize(
         ("field", "typed", "says"),
         [
             ("input_schema", '{"type": "objekt"}', "Not a JSON Schema (draft 2020-12)"),
             ("output_schema", '"none"', "is not of type 'object'. Correct the value."),
+            ("input_schema", '{"maximum": 9223372036854775807}', "An integer is beyond 2^53"),
+            ("input_schema", '{"maximum": 1e400}', "Infinity is not JSON."),
+            ("output_schema", '{"title": "\\u0000"}', "Text holds the character U+0000"),
             ("business_key", "args.reference[", "It may use args."),
             ("entry", "rm -rf", "rm -rf"),
             ("compensate_with", "erp.revrese", "There is no tool 'erp.revrese'"),
