@@ -1,10 +1,12 @@
-"""Refuses to run with failpoints that can fire: only a test may break the system on purpose."""
+"""Refuses to run with failpoints that can fire: only a test may break the system on purpose. And not on every database."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
 
 from audit import failpoints
 
@@ -42,6 +44,26 @@ def the_harness_is_not_deployed(**_: Any) -> list[CheckMessage]:
             id="audit.E002",
         )
     ]
+
+
+@register(Tags.database)
+def text_is_kept_whole(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """`migrate`: a server that was set up under the locale C makes databases that take an é today and refuse a € tomorrow."""
+    found = {_encoding(alias) for alias in databases or ()}
+    return [
+        Error(
+            f"The encoding of the database is {encoding}: it would refuse most of the text that people and agents write.",
+            hint="Make it anew: CREATE DATABASE holdpoint ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0.",
+            id="audit.E003",
+        )
+        for encoding in sorted(found - {"UTF8"})
+    ]
+
+
+def _encoding(alias: str) -> str:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SHOW server_encoding")
+        return str(cursor.fetchone()[0])
 
 
 def _is_importable() -> bool:
