@@ -91,6 +91,16 @@ class TestTheReviewPage:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
+    @pytest.mark.parametrize("width", [320, 390])
+    def test_has_what_is_signed_in_sight_on_a_phone(self, asked, opened, width):
+        page = opened("grace", viewport={"width": width, "height": 800}).page
+
+        page.goto(asked.get_absolute_url())
+
+        beyond = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+        assert page.eval_on_selector_all("#review .scroll:has(.diff, [data-values])", beyond) == []
+        assert "- row" in page.locator(".diff").aria_snapshot(), "it is still a table to whoever hears it"
+
 
 class TestTheAdministratorsPages:
     def test_are_accessible(self, admin, drafted, opened):
