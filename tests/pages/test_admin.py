@@ -87,6 +87,14 @@ def verb(browser, row, name, **more):
     return browser.post(address(row, name), sent, **more)
 
 
+class TestItsSignIn:
+    def test_leads_an_administrator_who_is_signed_in_already_on(self, first):
+        assert first.get("/admin/login/?next=https://evil.example/")["Location"] == "/admin/"
+
+    def test_tells_everybody_else_whom_to_ask(self, unit):
+        assert browser_of(make.person("eve")).get("/admin/login/").status_code == 403
+
+
 class TestPolicy:
     def test_is_drafted_by_one_and_activated_by_another(self, first, second):
         first.post(reverse(ADD), RULE)
