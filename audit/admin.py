@@ -119,7 +119,8 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         by = actor_of(request)
         why_not = _why_not_activate(row, by)
         names = self._verbs_on(row, by)
-        if why_not:
+        # A form that was not taken shows what was typed, which is not what would be activated.
+        if why_not or (request.method not in READING and "activate" in names):
             names.remove("activate")
         verbs = [
             {"name": name, "word": WORDS[name], "why": name in NEED_A_REASON, "url": self._url(name, row.pk)}
@@ -266,6 +267,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
 class _OverWhatWasOpened:
     """Two people may edit one draft, or one person in two tabs: the later one is told, instead of putting the other's back."""
 
+    meanwhile: list[Difference] | None = None
     opened: Callable[[], dict[str, Any]]
     differences: Callable[[dict[str, Any], dict[str, Any]], list[Difference]]
 
@@ -273,9 +275,8 @@ class _OverWhatWasOpened:
         data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc,attr-defined]
         opened, stored = self.opened(), _stored(self.instance)  # type: ignore[attr-defined]
         if opened and digest(opened) != definitions.digest_of(stored):
-            changed = self.differences(opened, definitions.content(stored))
-            told = [f"{one.label}: it was “{one.before}”, it is “{one.after}” now." for one in changed]
-            self.add_error(None, [MEANWHILE, *told])  # type: ignore[attr-defined]
+            self.meanwhile = self.differences(opened, definitions.content(stored))
+            self.add_error(None, MEANWHILE)  # type: ignore[attr-defined]
         return data
 
 
