@@ -156,6 +156,21 @@ class TestTheAdministratorsPages:
         assert ticked == ["missing_evidence"]
         assert not ApprovalPolicy.objects.filter(name="travel").exists()
 
+    def test_bring_back_what_was_typed_and_not_what_somebody_else_has_changed_meanwhile(self, admin, drafted, opened):
+        person = opened("bob")
+        page = person.page
+        page.goto(reverse("admin:approvals_approvalpolicy_change", args=[drafted.pk]))
+        page.fill("#id_condition", "double(args.amount) > 600.0")
+        ApprovalPolicy.objects.filter(pk=drafted.pk).update(reason="A very large payment", on_timeout="hold")
+        person.context.clear_cookies(name="sessionid")
+
+        page.click("[name=_save]")
+        sign_in(page, "bob")
+        page.wait_for_selector("text=What you had typed is back.")
+
+        shown = [page.input_value(f"#id_{name}") for name in ("condition", "reason", "on_timeout")]
+        assert shown == ["double(args.amount) > 600.0", "A very large payment", "hold"]
+
     def test_are_empty_again_once_a_form_was_taken(self, admin, asked, opened):
         page = opened("bob").page
         page.goto(reverse("admin:approvals_linkedaccounts_add"))
