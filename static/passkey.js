@@ -5,7 +5,8 @@
   const { alarm } = window.holdpoint;
 
   async function ask({ passkey, passkeyNew }) {
-    const answer = await fetch(passkey, { headers: { Accept: "application/json" } });
+    const answer = await fetch(passkey, { headers: { Accept: "application/json" } }).catch(() => { throw new Error("The connection was lost."); });
+    if (answer.redirected) throw new Error("Your sign-in has run out. Reload the page to sign in.");
     if (!answer.ok) throw new Error("What is shown here has changed. Reload the page and read it again.");
     const { publicKey, challenge } = await answer.json();
     const asked = passkeyNew === undefined
