@@ -20,14 +20,18 @@ from django.utils.html import format_html
 
 from audit import definitions, people
 from audit.actors import Actor
-from audit.canonical import canonical, digest_text
+from audit.canonical import canonical, digest, digest_text
 from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
 from audit.ids import new_id
 from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
-from audit.web import actor_of, record_refusal
+from audit.web import READING, actor_of, record_refusal
 
 Verb = Callable[[HttpRequest, Any, Actor], Any]
+MEANWHILE = (
+    "This draft was saved elsewhere after you had opened it, so nothing of yours is saved yet. What you typed still stands here; "
+    "to put it in the place of the other, save again."
+)
 WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire", "retire": "Retire"}
 NEED_A_REASON = {"ask", "retire"}
 
@@ -103,7 +107,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         row = kwargs.get("obj")
         if row is not None and self.may_configure(request):
             context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row)}
-            context |= _as_read(row)
+            context |= _as_read(row if request.method in READING else _stored(row))
         if row is not None and row.status == DefinitionStatus.DRAFT:
             context |= self._against_the_one_in_force(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -115,7 +119,8 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         by = actor_of(request)
         why_not = _why_not_activate(row, by)
         names = self._verbs_on(row, by)
-        if why_not:
+        # A form that was not taken shows what was typed, which is not what would be activated.
+        if why_not or (request.method not in READING and "activate" in names):
             names.remove("activate")
         verbs = [
             {"name": name, "word": WORDS[name], "why": name in NEED_A_REASON, "url": self._url(name, row.pk)}
@@ -142,6 +147,14 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
             DefinitionStatus.RETIRED: ["version"],
         }[DefinitionStatus(row.status)]
         return [name for name in offered if name != "version" or self.versioned]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Of a draft, one that is saved only over what its editor had opened."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if obj is None:
+            return form
+        told = {"opened": staticmethod(lambda: _posted(request)), "differences": staticmethod(self._differences)}
+        return type(form)(form.__name__, (_OverWhatWasOpened, form), told)
 
     # --- What is done -------------------------------------------------------------------------------------------
 
@@ -253,6 +266,29 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
 
     def _url(self, name: str, pk: object) -> str:
         return reverse(f"admin:{self._url_name(name)}", args=[pk])
+
+
+class _OverWhatWasOpened:
+    """Two people may edit one draft, or one person in two tabs: the later one is told, instead of putting the other's back."""
+
+    meanwhile: list[Difference] | None = None
+    opened: Callable[[], dict[str, Any]]
+    differences: Callable[[dict[str, Any], dict[str, Any]], list[Difference]]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc,attr-defined]
+        opened, stored = self.opened(), _stored(self.instance)  # type: ignore[attr-defined]
+        if opened and digest(opened) != definitions.digest_of(stored):
+            self.meanwhile = self.differences(opened, definitions.content(stored))
+            self.add_error(None, MEANWHILE)  # type: ignore[attr-defined]
+        return data
+
+
+def _stored(row: Definition) -> Definition:
+    """As it is in the database; inside a transaction nobody else saves it until that ends."""
+    rows = type(row)._default_manager.select_for_update(of=("self",))
+    found: Definition = rows.get(pk=row.pk)
+    return found
 
 
 def _why_not_at_all(row: Definition, request: HttpRequest) -> str:

@@ -1,6 +1,6 @@
 """What people configure is drafted by one person and activated by another: policies, tools, agents, business units."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
@@ -123,6 +123,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         # However many zeros were typed, or the database adds, it is the same number.
         return f"{value.normalize():f}"
+    if isinstance(value, datetime):
+        # In whichever zone it was typed, it is the same moment.
+        return str(value.astimezone(UTC))
     return value if isinstance(value, (str, int, bool, list, dict)) or value is None else str(value)
 
 

@@ -27,6 +27,8 @@ class HoldpointAdmin(AdminSite):
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if self.has_permission(request):
+            return redirect("admin:index")
         if request.user.is_authenticated:
             raise NotAnAdministrator(
                 "Configuring policies, tools, agents and units takes the administrator role.",

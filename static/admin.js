@@ -19,11 +19,15 @@
   const draftOf = (form) => `draft ${person} ${location.pathname} ${form.id} ${form.getAttribute("action") ?? ""}`;
   const fields = (form) => [...form.elements].filter((field) => field.matches("textarea, select, input:not([type=hidden], [type=password], [type=file], [type=submit])") && field.name);
   const ticks = (field) => field.matches("[type=checkbox], [type=radio]");
-  const said = (field) => ticks(field) ? field.checked
-    : field.matches("select") ? [...field.selectedOptions].map((option) => [option.value, option.text]) : field.value;
+  const options = (list, which) => [...list.options].filter((option) => option[which]).map((option) => [option.value, option.text]);
+  const said = (field) => ticks(field) ? field.checked : field.matches("select") ? options(field, "selected") : field.value;
+  const given = (field) => ticks(field) ? field.defaultChecked : field.matches("select") ? options(field, "defaultSelected") : field.defaultValue;
+  // What the page filled in is not theirs: brought back, it would undo what somebody else has saved meanwhile.
+  const theirs = (field) => JSON.stringify(said(field)) !== JSON.stringify(given(field)) || field.form.matches(":has(.errorlist)");
 
   function saveSent(form) {
-    sessionStorage.setItem("sent", JSON.stringify([[draftOf(form), JSON.stringify(fields(form).map(said))]]));
+    const typed = fields(form).map((field) => (theirs(field) ? said(field) : null));
+    sessionStorage.setItem("sent", JSON.stringify([[draftOf(form), JSON.stringify(typed)]]));
   }
 
   function restore(form) {
@@ -32,6 +36,7 @@
     const places = fields(form);
     if (told?.length !== places.length) return false; // another version of the form
     places.forEach((field, at) => {
+      if (told[at] === null) return;
       if (ticks(field)) field.checked = told[at];
       else if (field.matches("select")) choose(field, told[at]);
       else field.value = told[at];

@@ -144,7 +144,10 @@
   // By the address its form is sent to, which is also that of the page a form comes back on when it was not taken.
   const draftOf = ({ form, name }) => `draft ${person} ${new URL(form.getAttribute("action") ?? "", location.href).pathname} ${form.id} ${name}`;
   const textsIn = (fields) => fields.map((field) => [draftOf(field), field.value]);
-  const filled = () => textsIn(typed().filter((field) => field.value));
+  // What the page filled in is not theirs: brought back, it would undo what somebody else has changed meanwhile.
+  const given = (field) => field.matches("select") ? ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value : field.defaultValue;
+  const theirs = (field) => field.value !== given(field) || field.form.matches(":has([data-errors], [data-refusal], [aria-invalid=true])");
+  const filled = () => textsIn(typed().filter(theirs));
   const store = (texts) => texts.forEach(([draft, text]) => sessionStorage.setItem(draft, text));
 
   // A text whose form is not on this page stays: the form may come back.
@@ -162,7 +165,7 @@
   }
 
   // What others do may take a form away under the hands of somebody who types in it.
-  const written = () => textsIn(typed().filter((field) => field.matches("textarea, input") && field.value.trim() && field.value !== field.defaultValue));
+  const written = () => textsIn(typed().filter((field) => field.matches("textarea, input") && field.value.trim() && field.value !== given(field)));
 
   function tellTakenAway(texts) {
     const there = new Set(typed().map(draftOf));

@@ -5,14 +5,22 @@
   const { alarm } = window.holdpoint;
 
   async function ask({ passkey, passkeyNew }) {
-    const answer = await fetch(passkey, { headers: { Accept: "application/json" } });
+    const answer = await fetch(passkey, { headers: { Accept: "application/json" } }).catch(() => { throw new Error("The connection was lost."); });
+    if (answer.redirected) throw new Error("Your sign-in has run out. Reload the page to sign in.");
     if (!answer.ok) throw new Error("What is shown here has changed. Reload the page and read it again.");
     const { publicKey, challenge } = await answer.json();
-    const made = passkeyNew === undefined
-      ? await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) })
-      : await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey) });
+    const asked = passkeyNew === undefined
+      ? () => navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) })
+      : () => navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey) });
+    const made = await asked().catch((error) => {
+      throw error.name === "SecurityError" ? new Error(`Passkeys work here only where the site is opened as ${publicKey.rp?.id ?? publicKey.rpId}.`) : error;
+    });
     return [JSON.stringify(made.toJSON()), challenge];
   }
+
+  const why = (error) => !window.isSecureContext ? "Passkeys need HTTPS, and this page came without it."
+    : !window.PublicKeyCredential ? "This browser has no passkeys."
+    : error.name === "NotAllowedError" ? "Your device did not confirm it." : error.message;
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-passkey]");
@@ -27,8 +35,7 @@
       elements.namedItem(isNew ? "made_for" : "challenge").value = challenge;
       (isNew ? last : note[0]).textContent = isNew ? "The passkey is made. Now press “Add the passkey”." : "Your device has confirmed it. Now send the form, within five minutes.";
     } catch (error) {
-      const text = !window.PublicKeyCredential ? "This browser has no passkeys." : error.name === "NotAllowedError" ? "Your device did not confirm it." : error.message;
-      alarm(text, "Nothing was recorded. Try again, or use your authenticator app.");
+      alarm(why(error), "Nothing was recorded. Try again, or use your authenticator app.");
     }
   });
 })();

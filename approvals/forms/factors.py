@@ -16,6 +16,10 @@ class OnceInput(forms.TextInput):
     def __init__(self, **attrs: Any) -> None:
         super().__init__({"autocomplete": "off", "data-once": "", **attrs})
 
+    def use_required_attribute(self, initial: Any) -> bool:
+        """Not of one that nobody sees: the browser would hold the form back without a word."""
+        return "hidden" not in self.attrs and super().use_required_attribute(initial)
+
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         return super().get_context(name, None, attrs)
 

@@ -91,6 +91,16 @@ class TestTheReviewPage:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
+    @pytest.mark.parametrize("width", [320, 390])
+    def test_has_what_is_signed_in_sight_on_a_phone(self, asked, opened, width):
+        page = opened("grace", viewport={"width": width, "height": 800}).page
+
+        page.goto(asked.get_absolute_url())
+
+        beyond = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+        assert page.eval_on_selector_all("#review .scroll:has(.diff, [data-values])", beyond) == []
+        assert "- row" in page.locator(".diff").aria_snapshot(), "it is still a table to whoever hears it"
+
 
 class TestTheAdministratorsPages:
     def test_are_accessible(self, admin, drafted, opened):
@@ -145,6 +155,21 @@ class TestTheAdministratorsPages:
         ticked = page.eval_on_selector_all("[name=reason_codes]:checked", "all => all.map(one => one.value)")
         assert ticked == ["missing_evidence"]
         assert not ApprovalPolicy.objects.filter(name="travel").exists()
+
+    def test_bring_back_what_was_typed_and_not_what_somebody_else_has_changed_meanwhile(self, admin, drafted, opened):
+        person = opened("bob")
+        page = person.page
+        page.goto(reverse("admin:approvals_approvalpolicy_change", args=[drafted.pk]))
+        page.fill("#id_condition", "double(args.amount) > 600.0")
+        ApprovalPolicy.objects.filter(pk=drafted.pk).update(reason="A very large payment", on_timeout="hold")
+        person.context.clear_cookies(name="sessionid")
+
+        page.click("[name=_save]")
+        sign_in(page, "bob")
+        page.wait_for_selector("text=What you had typed is back.")
+
+        shown = [page.input_value(f"#id_{name}") for name in ("condition", "reason", "on_timeout")]
+        assert shown == ["double(args.amount) > 600.0", "A very large payment", "hold"]
 
     def test_are_empty_again_once_a_form_was_taken(self, admin, asked, opened):
         page = opened("bob").page

@@ -83,6 +83,43 @@ class TestAPasskey:
         assert before
         assert page.input_value("#decision_assertion") == before
 
+    def test_that_is_sent_before_it_was_made_is_told_what_comes_first(self, rosa, opened):
+        person = with_a_device(opened("rosa"))
+        page = person.page
+        page.goto("/preferences/factors/passkeys/")
+        page.get_by_label("Your password").fill(make.PASSWORD)
+
+        page.keyboard.press("Enter")
+
+        page.get_by_text("Press “Make a passkey on this device” first.").wait_for()
+        person.problems.clear()  # the browser itself logs a 422 as a failed load
+
+    def test_says_that_the_sign_in_has_run_out_and_that_the_connection_is_lost(self, rosa, opened):
+        person = with_a_device(opened("rosa"))
+        page = person.page
+        page.goto("/preferences/factors/passkeys/")
+        person.context.set_offline(True)
+        page.get_by_role("button", name="Make a passkey").click()
+        page.wait_for_selector("#alert:has-text('The connection was lost.')")
+        person.context.set_offline(False)
+        person.problems.clear()  # the browser itself logs the failed load
+        person.context.clear_cookies(name="sessionid")
+
+        page.get_by_role("button", name="Make a passkey").click()
+
+        page.wait_for_selector("#alert:has-text('Your sign-in has run out.')")
+
+    def test_says_where_it_works_when_the_site_is_opened_under_another_name(self, rosa, opened):
+        person = with_a_device(opened("rosa"))
+        elsewhere = person.home.replace("localhost", "127.0.0.1")
+        session = next(cookie["value"] for cookie in person.context.cookies() if cookie["name"] == "sessionid")
+        person.context.add_cookies([{"name": "sessionid", "value": session, "url": elsewhere}])
+        person.page.goto(f"{elsewhere}/preferences/factors/passkeys/")
+
+        person.page.get_by_role("button", name="Make a passkey").click()
+
+        person.page.wait_for_selector("#alert:has-text('only where the site is opened as localhost.')")
+
 
 class TestAnApp:
     def test_is_shown_as_a_picture_and_a_key(self, rosa, opened):

@@ -1,6 +1,7 @@
 """What somebody typed is there again after a sign-in, and after a form that was not taken."""
 
 from approvals.models import Stop
+from orchestrator.gate.edit import edit
 from tests import make
 
 WHY = "postings are doubled"
@@ -140,6 +141,29 @@ class TestAFormThatStaysOnItsPage:
         reject(person.page)
         person.page.click("text=Record decision")
         person.page.wait_for_selector("text=You rejected this")
+
+
+class TestWhatThePageFilledIn:
+    def test_is_as_somebody_else_has_made_it_meanwhile(self, people, opened):
+        request = make.request("48.20", reference="ADJ-1", by=make.actor(people))
+        person = opened("grace")
+        page = person.page
+        page.goto(request.get_absolute_url())
+        page.click("#fold-edit summary")
+        page.fill("#editform_note", WHY)
+        edit(
+            request_id=request.pk, by=make.actor(make.person("linus")), digest=request.digest, revision=request.revision,
+            arguments=make.arguments("84.20", reference="ADJ-1"),
+        )  # fmt: skip
+        person.context.clear_cookies(name="sessionid")
+
+        page.click("text=Store the edit")
+        sign_in(page, "grace")
+        page.wait_for_selector("#editform_note")
+
+        shown = page.eval_on_selector_all("#edit-form input", "all => all.map(one => one.value)")
+        assert page.input_value("#editform_note") == WHY
+        assert ("84.20" in shown, "48.20" in shown) == (True, False)
 
 
 def test_a_sign_in_page_says_who_is_signed_in_already_and_leads_on(people, opened):

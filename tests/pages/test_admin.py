@@ -69,12 +69,30 @@ def reading(browser, row):
     page = browser.get(address(row, "change")).content.decode()
     if 'data-verb="activate"' not in page:
         return {"digest": digest_of(row)}
-    return {name: unescape(re.search(rf'name="{name}" value="([^"]*)"', page)[1]) for name in ("digest", "read")}
+    return {name: hidden(page, name) for name in ("digest", "read")}
+
+
+def as_opened(browser, row):
+    """What the form of a draft carries of what was in it when it was opened."""
+    page = browser.get(address(row, "change")).content.decode()
+    return {name: hidden(page, name) for name in ("digest", "read")}
+
+
+def hidden(page, name):
+    return unescape(re.search(rf'name="{name}" value="([^"]*)"', page)[1])
 
 
 def verb(browser, row, name, **more):
     sent = reading(browser, row) if name == "activate" and row.status == "draft" else {}
     return browser.post(address(row, name), sent, **more)
+
+
+class TestItsSignIn:
+    def test_leads_an_administrator_who_is_signed_in_already_on(self, first):
+        assert first.get("/admin/login/?next=https://evil.example/")["Location"] == "/admin/"
+
+    def test_tells_everybody_else_whom_to_ask(self, unit):
+        assert browser_of(make.person("eve")).get("/admin/login/").status_code == 403
 
 
 class TestPolicy:
@@ -91,6 +109,27 @@ class TestPolicy:
         assert "another administrator has to activate it" in own.content.decode()
         assert (status_after_own, draft.status) == ("draft", "active")
         assert (draft.edited_by.username, draft.activated_by.username) == ("ann", "bob")
+
+    def test_saved_by_two_who_had_opened_the_same_tells_the_later_one_before_anything_is_put_back(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+        change = address(draft, "change")
+        opened = {one: as_opened(browser, draft) for one, browser in (("ann", first), ("bob", second))}
+
+        first.post(change, {**RULE, **opened["ann"], "required": "1"})
+        told = second.post(change, {**RULE, **opened["bob"], "reason": "A refund"}).content.decode()
+        draft.refresh_from_db()
+        after_the_first_try = (draft.required, draft.reason)
+        again = {name: hidden(told, name) for name in ("digest", "read")}
+        second.post(change, {**RULE, **again, "required": "1", "reason": "A refund"})
+
+        draft.refresh_from_db()
+        assert after_the_first_try == (1, "A large refund")
+        assert "This draft was saved elsewhere after you had opened it" in told
+        assert re.search(r"\srequired\s+2\s+1\s", re.sub("<[^>]+>", " ", told))
+        assert 'value="A refund"' in told
+        assert 'data-verb="activate"' not in told, "what would be activated is not what this page shows"
+        assert (draft.required, draft.reason) == (1, "A refund")
 
     def test_with_a_condition_that_does_not_compile_is_refused_with_its_place(self, first):
         reply = first.post(reverse(ADD), {**RULE, "condition": "double(args.amount > 5"})

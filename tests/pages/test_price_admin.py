@@ -1,8 +1,12 @@
 """Contract prices, typed into the admin: drafted by one person, put in force by another, refused where they make no sense."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from django.urls import reverse
 
+from audit.models import AuditEvent
 from budgets.models import Price
 from tests import make
 from tests.pages.test_admin import address, administrator, verb
@@ -37,6 +41,16 @@ class TestAPrice:
 
         draft.refresh_from_db()
         assert (draft.status, draft.rates["batch_percent"]) == ("active", 50)
+
+    def test_is_the_same_in_whichever_zone_its_times_were_typed(self, first, second):
+        first.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "Europe/Oslo"})
+
+        first.post(reverse(ADD), MODEL)
+        verb(second, Price.objects.get(), "activate")
+
+        told = AuditEvent.objects.filter(object_id=Price.objects.get().pk).order_by("seq")
+        assert Price.objects.get().valid_from == datetime(2025, 12, 31, 23, tzinfo=UTC)
+        assert len({json.loads(event.data)["digest"] for event in told}) == 1, "what was drafted is what was activated"
 
     def test_is_taken_out_of_force_by_two_with_a_version_that_ends_and_not_by_one(self, first, second):
         first.post(reverse(ADD), MODEL)

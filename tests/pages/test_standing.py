@@ -28,6 +28,15 @@ class TestPage:
     def test_is_under_the_persons_menu(self, as_grace):
         assert f'href="{reverse("standing")}"' in text(as_grace.get("/"))
 
+    def test_names_the_zone_in_which_times_are_typed(self, as_grace):
+        zones = {"theme": "system", "density": "compact", "time_zone": "Asia/Tokyo"}
+
+        before = text(as_grace.get(reverse("standing")))
+        as_grace.post(reverse("preferences"), zones)
+
+        assert "Times are in UTC" in before
+        assert "Times are in Asia/Tokyo" in text(as_grace.get(reverse("standing")))
+
     def test_lends_lists_and_takes_back(self, as_grace, as_vera, vera, unit, dates):
         as_grace.post(reverse("standing_delegations"), {"unit": unit.pk, "to": vera.pk, **dates})
 
