@@ -21,7 +21,8 @@ UNKNOWN_OUTCOME = "unknown_outcome"
 
 # The thresholds that the windows of now have reached, and when somebody was told last of the window.
 _REACHED = """
-SELECT w.id, t.percent, COALESCE((SELECT max(e.at) FROM audit_auditevent AS e
+SELECT w.id, t.percent, t.percent = (SELECT min(lowest) FROM unnest(b.thresholds) AS lowest),
+  COALESCE((SELECT max(e.at) FROM audit_auditevent AS e
   WHERE e.stream = 'budget:' || w.budget AND e.event = 'alert.budget' AND e.object_id = w.id), b.activated_at)
 FROM budgets_budgetwindow AS w JOIN budgets_budget AS b ON b.name = w.budget AND b.status = 'active'
 CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.thresholds) AS percent) AS t
@@ -47,11 +48,13 @@ def budgets() -> list[Seen]:
     windows = BudgetWindow.objects.in_bulk([row[0] for row in rows])
     return [
         Seen(
-            kind="budget", subject=f"{window.pk} {percent}", unit_id=unit_id, severity=Severity.CRITICAL,
+            kind="budget", unit_id=unit_id, severity=Severity.CRITICAL,
+            # The first one's is what an older version called all of them: it stays the same alert, also while both run.
+            subject=f"{window.pk}" if is_first else f"{window.pk} {percent}",
             title=f"Budget: {window.budget} has reached {percent} %", detail=how_much_is_spent(window),
             evidence=reverse("budget", args=[window.budget]), count=1, first_at=at, last_at=at, looks_up=Registered,
         )
-        for window, percent, at in ((windows[pk], percent, at) for pk, percent, at in rows)
+        for window, percent, is_first, at in ((windows[pk], *facts) for pk, *facts in rows)
         for unit_id in told_units(window)
     ]  # fmt: skip
 

@@ -85,6 +85,15 @@ class TestABudget:
         assert open_alerts() == ["Budget: finance has reached 100 %", "Budget: finance has reached 80 %"]
         assert told() == ["alert_urgent", "alert_urgent"]
 
+    def test_stays_the_alert_that_an_older_version_raised(self, spent):
+        assert spent.subject == str(BudgetWindow.objects.get().pk)
+        Alert.objects.update(rule="events", title="Budget: finance")
+
+        judge_all()
+
+        assert open_alerts() == ["Budget: finance has reached 80 %"]
+        assert told() == ["alert_urgent"]
+
     def test_of_a_window_that_has_ended_is_over(self, spent):
         with connection.cursor() as cursor:
             cursor.execute(
