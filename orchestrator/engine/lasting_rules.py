@@ -52,7 +52,9 @@ def budgets() -> list[Seen]:
             # The first one's is what an older version called all of them: it stays the same alert, also while both run.
             subject=f"{window.pk}" if is_first else f"{window.pk} {percent}",
             title=f"Budget: {window.budget} has reached {percent} %", detail=how_much_is_spent(window),
-            evidence=reverse("budget", args=[window.budget]), count=1, first_at=at, last_at=at, looks_up=Registered,
+            # The page of a budget of every unit opens only for those who see every unit.
+            evidence=reverse("budget", args=[window.budget]) if window.unit_id else reverse("budgets"),
+            count=1, first_at=at, last_at=at, looks_up=Registered,
         )
         for window, percent, is_first, at in ((windows[pk], *facts) for pk, *facts in rows)
         for unit_id in told_units(window)
