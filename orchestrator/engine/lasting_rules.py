@@ -1,4 +1,5 @@
-"""Rules of alerts about what lasts until somebody ends it: a threshold of a budget, and a send that nobody can account for.
+"""Rules of alerts about what lasts until somebody ends it: a threshold of a budget, a send that nobody can account for, an act
+on many letters that does not go on by itself.
 
 Beside orchestrator.engine.alert_rules, and like them: each states what is so now. The trail has an event of either, written
 once; an alert that followed the event would say "over" a day later, of a budget that is still used up.
@@ -14,8 +15,8 @@ from audit.lifecycle import run
 from budgets.models import BudgetWindow
 from budgets.reserving import how_much_is_spent, told_units
 from orchestrator.engine.alert_rules import Registered, Seen, owner_of_call
-from orchestrator.models import Action, Severity, Step
-from orchestrator.statuses import EXECUTION, StepStatus
+from orchestrator.models import Action, Operation, Severity, Step
+from orchestrator.statuses import EXECUTION, OperationStatus, StepStatus
 
 UNKNOWN_OUTCOME = "unknown_outcome"
 
@@ -86,4 +87,25 @@ def doubt_subject(action: Action, step: Step | None) -> str:
     return f"{step.execution.workflow} / {step.key}" if step else str(action.pk)
 
 
-LASTING_RULES: dict[str, Callable[[], list[Seen]]] = {"budgets": budgets, "unknown_outcomes": unknown_outcomes}
+def operations() -> list[Seen]:
+    """Acts on many letters that stopped themselves, or that a second person has to agree to: nothing goes on without somebody."""
+    found = Operation.objects.filter(status__in=[OperationStatus.HALTED, OperationStatus.SECOND_PERSON])
+    return [_of_operation(one, halted=one.status == OperationStatus.HALTED) for one in found]
+
+
+def _of_operation(one: Operation, *, halted: bool) -> Seen:
+    """What stopped is its person's affair; a second person is anybody but them."""
+    since = one.confirmed_at or one.created_at
+    return Seen(
+        kind="operation_waits", subject=str(one.pk), unit_id=one.unit_id, severity=Severity.WARNING,
+        title=f"Waits for somebody: {one}", evidence=one.get_absolute_url(), count=one.size, first_at=since, last_at=since,
+        detail=f"It stopped itself: {one.why}" if halted else f"{one.person_name} asks a second operator to agree",
+        looks_up=partial(Registered, one.person_name if halted else ""),
+    )  # fmt: skip
+
+
+LASTING_RULES: dict[str, Callable[[], list[Seen]]] = {
+    "budgets": budgets,
+    "unknown_outcomes": unknown_outcomes,
+    "operations": operations,
+}
