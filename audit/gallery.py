@@ -114,7 +114,7 @@ def _burn() -> Burn:
         Level(Decimal(10), "100 %, the limit: EUR 10.00", "not reached", True),
     ]
     ahead = Ahead(Decimal(13), Decimal(11), Decimal(14), "By 7 Nov 2026", "about 13.00, between 11.00 and 14.00")
-    sentence = "EUR 9.00 of EUR 10.00 is spent."
+    sentence = "EUR 9.00 of EUR 10.00 spent."
     return Burn("EUR of this week", sentence, "1 Nov 2026", "7 Nov 2026", 7, 5, Decimal(0), steps, levels, ahead)
 
 

@@ -18,6 +18,7 @@ from audit.glance import Glance
 from audit.lifecycle import database_now, run
 from audit.refusals import Refusal
 from audit.sheets import plain
+from audit.templatetags._format import counted_in
 from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, Reservation
 
 BUDGETS = system("budgets")
@@ -67,10 +68,15 @@ class OverBudget(Refusal):
 
     def __init__(self, window: BudgetWindow, needed: Decimal, *, figures: bool = True) -> None:
         said = explanation(window, needed) if figures else outline(window)
-        super().__init__(said, remedy=_remedy(window))
+        super().__init__(f"{said}.", remedy=_remedy(window))
         self.window, self.needed = window, needed
         if window.ends_at is not None:
             self.retry_after = max((window.ends_at - database_now()).total_seconds(), 1)
+
+    @property
+    def in_full(self) -> str:
+        """For where nothing stands beside it: what is so, and what helps."""
+        return f"{self.message} {self.remedy}"
 
 
 def _any_budget() -> bool:
@@ -167,22 +173,21 @@ def have_room(most: int) -> list[UUID]:
 
 def explanation(window: BudgetWindow, needed: Decimal) -> str:
     """Why it is blocked, and until when, in one sentence each."""
-    unit = window.currency or window.measure
     holders = window.reservations.filter(amount__gt=0).count()
     by = f" by {holders} under way" if holders else ""
     parts = [
-        f"The budget {window.budget} has no room: {plain(needed)} {unit} may be needed, "
-        f"{plain(window.spent)} of {plain(window.limit)} is spent and {plain(window.reserved)} reserved{by}",
+        f"The budget {window.budget} has no room: at most {_amount(needed, window)} needed, "
+        f"{how_much_is_spent(window)}, {plain(window.reserved)} reserved{by}",
         _anew(window),
     ]
     if needed > window.limit:
         parts.append("Even unused it would have no room for this")
-    return ". ".join(parts) + f". {_remedy(window)}"
+    return ". ".join(parts)
 
 
 def outline(window: BudgetWindow) -> str:
     """What somebody may know of a budget whose unit they do not see: neither its name nor what others use there."""
-    return f"A budget of a unit above has no room. {_anew(window)}. {_remedy(window)}"
+    return f"A budget of a unit above has no room. {_anew(window)}"
 
 
 def _anew(window: BudgetWindow) -> str:
@@ -215,7 +220,11 @@ def _tell(rows: list[tuple[UUID, int]]) -> None:
 
 def how_much_is_spent(window: BudgetWindow) -> str:
     """So far, of the limit."""
-    return f"{plain(window.spent)} of {plain(window.limit)} {window.currency or window.measure} spent"
+    return f"{plain(window.spent)} of {_amount(window.limit, window)} spent"
+
+
+def _amount(number: Decimal, window: BudgetWindow) -> str:
+    return f"{plain(number)} {window.currency or counted_in(number, window.measure)}"
 
 
 def told_units(window: BudgetWindow) -> list[UUID]:

@@ -35,6 +35,11 @@ def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}".replace("-", MINUS)
 
 
+def counted_in(amount: Decimal, measure: str) -> str:
+    """`runs`, and `run` for one of them."""
+    return measure.removesuffix("s") if amount == 1 else measure
+
+
 def duration(value: timedelta | float | None) -> str:
     """`840 ms`, `4.2 s`, `3 min 12 s`, `2 h 05`, `3 d 4 h`."""
     if value is None:

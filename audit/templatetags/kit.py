@@ -97,7 +97,11 @@ def tokens(number: int | None) -> SafeString:
 @register.simple_tag
 def measured(amount: Decimal, currency: str, measure: str) -> SafeString:
     """`EUR 250.00`, or `1,000 runs` where what is counted is no money."""
-    return money(amount, currency) if currency else format_html("{} {}", tokens(int(amount)), measure)
+    return (
+        money(amount, currency)
+        if currency
+        else format_html("{} {}", tokens(int(amount)), _format.counted_in(amount, measure))
+    )
 
 
 @register.simple_tag

@@ -130,7 +130,10 @@ def _send_next(operation_id: UUID) -> bool:
         return False
     by = _in_whose_name(operation)
     if by is None:
-        why = f"{operation.person_name} is no longer an operator of {operation.unit_title}"
+        why = (
+            f"{operation.person_name}, in whose name it runs, is no longer an operator of {operation.unit_title}: "
+            "cancel the rest, and choose it anew"
+        )
         move(operation, to=OperationStatus.PAUSED, by=ENGINE, why=why)
         return False
     item = OperationItem.objects.select_for_update(of=["self"]).select_related("letter").filter(
@@ -204,6 +207,16 @@ def _try(operation: Operation, item: OperationItem, by: Actor) -> None:
                 move(item, to=ItemStatus.UNDER_WAY, by=by, redrive=number, started_at=Now())
     except Refusal as refusal:
         move(item, to=ItemStatus.REFUSED, by=by, why=refusal.message, finished_at=Now())
+        _fill_up(item)
+
+
+def _fill_up(refused: OperationItem) -> None:
+    """It has shown nothing: the next in line takes its place, so that one is seen before ten, and ten before the rest."""
+    for stage in range(refused.stage, REST):
+        later = OperationItem.objects.filter(
+            operation=refused.operation_id, status=ItemStatus.WAITING, stage=stage + 1
+        ).order_by("place")
+        OperationItem.objects.filter(pk__in=later.values("pk")[:1]).update(stage=stage)
 
 
 def _pace(operation: Operation) -> None:

@@ -175,7 +175,7 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     try:
         reserve_for(segment)
     except OverBudget as over:
-        raise _Waits(StepStatus.BUDGET_HOLD, over.message, refusal=over) from None
+        raise _Waits(StepStatus.BUDGET_HOLD, over.in_full, refusal=over) from None
     match segment.spec.kind:
         case "agent":
             return _run_agent(segment, input)
@@ -262,7 +262,7 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
         case Limited() as limited:
             raise _Waits(StepStatus.THROTTLED, limited.message, refusal=limited)
         case OverBudget() as over:
-            raise _Waits(StepStatus.BUDGET_HOLD, over.message, refusal=over)
+            raise _Waits(StepStatus.BUDGET_HOLD, over.in_full, refusal=over)
         case Refused(kind, message, evidence):
             raise _Fails(Failure("policy" if kind == "policy" else "business", message, evidence))
         case Failure(failure_class="unknown_outcome_parked", message=message):

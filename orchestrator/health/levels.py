@@ -7,6 +7,7 @@ Definitions, one by one: docs/kpis.md.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from audit.templatetags._format import money
 from orchestrator.health.level_rows import GROUPS, Line, Span, failing_step, lines, rows_of
 from orchestrator.health.ranges import Range, defaults
 from orchestrator.health.stages import Stage, stages
@@ -18,8 +19,8 @@ FEW = 20
 
 # Of what executions cost on the days of the range: of its first and last day, all of it.
 _SPENDER = """
-SELECT COALESCE(NULLIF(tool, ''), NULLIF(agent, ''), NULLIF(model, ''), kind) AS name, sum(amount)::float AS spent,
-  (sum(sum(amount)) OVER ())::float AS whole
+SELECT COALESCE(NULLIF(tool, ''), NULLIF(agent, ''), NULLIF(model, ''), kind) AS name, sum(amount) AS spent,
+  sum(sum(amount)) OVER () AS whole
 FROM orchestrator_cost
 WHERE unit_id = ANY (%(units)s) AND day BETWEEN (%(since)s AT TIME ZONE 'UTC')::date AND (%(until)s AT TIME ZONE 'UTC')::date
   AND workflow <> '' AND workflow NOT LIKE 'undo:%%' AND currency = 'USD'
@@ -127,7 +128,8 @@ def culprit(key: str, span: Span, whole: Level, groups: list[Level]) -> str:
         if not found:
             return ""
         name, spent, all_spent = found[0].values()
-        return f"{name}: USD {spent:.2f} of {all_spent:.2f}, {100 * spent / all_spent:.0f} %"
+        of = f"{money(spent, 'USD').shown} of {money(all_spent, 'USD').shown}"
+        return f"{name}: {of}, {100 * spent / all_spent:.0f} %"
     slow = [one for one in groups if one.times["overhead_p95"] is not None]
     worst = max(slow, key=lambda one: (one.times["overhead_p95"] or 0) * one.counts["measured"], default=None)
     if worst is None:

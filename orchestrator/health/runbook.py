@@ -65,8 +65,10 @@ RUNBOOK = {
     "notices": Entry(
         "How late the oldest message to a person is, since it was first due.",
         "The first three tries take a minute; after ten minutes people do not know what waits for them.",
-        "Is the mail server reachable from the workers (EMAIL_HOST)? Nothing is lost: it is tried for as long as it takes.",
-        "select due_at, tries, last_error from approvals_delivery where sent_at is null and dropped_at is null "
+        "Is the mail server reachable from the workers (EMAIL_HOST)? Nothing is lost: it is tried for as long as it takes. "
+        "SMTPRecipientsRefused: it is that person's address. Mend it in the admin; of somebody who is not active any more "
+        "it is dropped.",
+        "select person_id, due_at, tries, last_error from approvals_delivery where sent_at is null and dropped_at is null "
         "and person_id is not null order by due_at",
     ),
     "webhooks": Entry(

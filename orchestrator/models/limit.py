@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from audit.actors import system
 from audit.definitions import Definition, DefinitionStatus, definition_lifecycle
-from audit.lifecycle import Governed, Lifecycle, born, database_now
+from audit.lifecycle import Governed, Lifecycle, born, database_now, move
 from orchestrator.statuses import BREAKER, BreakerStatus
 
 LIMIT = definition_lifecycle("limit")
@@ -82,10 +82,13 @@ class Limit(Definition):
         return "; ".join(filter(None, parts))
 
     def came_into_force(self) -> None:
-        """A new version goes on where the one before stands."""
+        """A new version goes on where the one before stands: what was kept from a system that fails is kept from it still."""
         before = Breaker.objects.filter(limit__name=self.name).exclude(limit=self).order_by("-limit__version").first()
         next_at, failures = (before.next_at, before.failures) if before else (database_now(), 0)
-        born(Breaker(limit=self, next_at=next_at, failures=failures), by=system("limits"))
+        breaker, by = Breaker(limit=self, next_at=next_at, failures=failures), system("limits")
+        born(breaker, by=by)
+        if before is not None and before.status != BreakerStatus.CLOSED and self.breaks_after:
+            move(breaker, to=BreakerStatus.OPEN, by=by, why=before.why, until=before.until)
 
 
 class BreakerQuerySet(models.QuerySet["Breaker"]):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -107,14 +106,15 @@ def _waiting(stop: Stop, seen: Iterable[UUID]) -> tuple[int, int, int]:
     named = {name: value for name, value in (("agent", stop.agent), ("tool", stop.tool)) if value}
     requests = ApprovalRequest.objects.filter(unit_id__in=units, **named).frozen()
     held = Q(status=ActionStatus.HELD, approval_id=None) | Q(status=ActionStatus.GRANTED)
-    steps: dict[str, Any] = {f"spec__{name}": value for name, value in named.items()}
+    actions = Action.objects.filter(held, unit_id__in=units, **named)
+    steps = Step.objects.filter(status=StepStatus.STOPPED, unit_id__in=units)
     if stop.agent.startswith(WORKFLOW):
-        steps = {"execution__workflow": stop.agent.removeprefix(WORKFLOW)}
-    return (
-        requests.count(),
-        Action.objects.filter(held, unit_id__in=units, **named).count(),
-        Step.objects.filter(status=StepStatus.STOPPED, unit_id__in=units, **steps).count(),
-    )
+        steps = steps.filter(execution__workflow=stop.agent.removeprefix(WORKFLOW))
+    elif named:
+        # A step that is one, and a step of whichever agent that was parked in a call.
+        own = Q(**{f"spec__{name}": value for name, value in named.items()})
+        steps = steps.filter(own | Q(pk__in=actions.filter(step_id__isnull=False).values("step_id")))
+    return requests.count(), actions.count(), steps.count()
 
 
 def _why_not(stop: Stop, actor: Actor) -> str:

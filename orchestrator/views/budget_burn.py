@@ -64,7 +64,7 @@ def _burn(found: Burnt, ahead: Forecast | None) -> Burn:
     ]
     return Burn(
         title=f"{unit} spent, {found.standing.period}",
-        sentence=f"{_plain(now)} of {_plain(limit)} {unit} is spent.",
+        sentence=f"{_plain(now)} of {_plain(limit)} {unit} spent.",
         first=_day(found.first),
         last=_day(last),
         days=(last - found.first).days + 1,

@@ -41,7 +41,7 @@ def test_a_budget_says_how_it_burns_and_a_line_behind_it_is_corrected(euros, ope
     page.goto("/budgets/")
     page.click("#budgets a:has-text('models v1')")
     page.wait_for_url("**/budgets/models/")
-    assert "62 of 100 EUR is spent." in page.locator("figure.burn figcaption").inner_text()
+    assert "62 of 100 EUR spent." in page.locator("figure.burn figcaption").inner_text()
     assert "50 %: 50 EUR, reached on" in page.locator("figure.burn .key").inner_text()
     person.pictures(tmp_path / "burn", full_page=True)
     assert person.axe() == []

@@ -161,7 +161,12 @@ class TestAStep:
 
         held = Step.objects.get(status="budget_hold")
         assert held.execution_id in {first.pk, second.pk}
-        for words in ("finance-runs has no room", "1 of 1 is spent", "begins anew", "activated by another"):
+        for words in (
+            "finance-runs has no room",
+            "at most 1 run needed, 1 of 1 run spent",
+            "begins anew",
+            "activated by another",
+        ):
             assert words in held.why
         sweep()
         make.work()
@@ -340,7 +345,7 @@ class TestMoney:
         release(spot.holder, ran=True)
 
         assert (window("euros").spent, window("euros").reserved) == (11, 0)
-        with pytest.raises(OverBudget, match="11 of 10 is spent"):
+        with pytest.raises(OverBudget, match="11 of 10 EUR spent"):
             reserve(Spot(unit_id=world.unit.pk, holder=new_id()), Worst(money=Decimal("0.01"), currency="EUR"))
 
     def test_that_nobody_knows_or_in_another_currency_is_counted_beside_the_sum(self, world):
@@ -382,6 +387,8 @@ class TestAForeignAgent:
             redeem(action_id=waiting.pk, by=make.SETUP)
 
         assert (refused.value.status_code, refused.value.code) == (409, "over_budget")
+        assert "activated by another" in refused.value.remedy
+        assert "activated by another" not in refused.value.message
         assert Action.objects.get(pk=waiting.pk).status == "granted"
         report(action_id=ticket.action.pk, fence=ticket.fence, outcome="success", by=make.SETUP)
         assert (window().spent, window().reserved) == (1, 0)

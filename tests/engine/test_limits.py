@@ -253,6 +253,17 @@ class TestALimit:
         assert Breaker.objects.get(limit=again).failures == 1
         assert Breaker.objects.in_force().count() == 1
 
+    def test_that_is_open_stays_open_in_its_next_version(self, world):
+        first = limit(breaks_after=1, break_seconds=600)
+        ended(sent(world), "system_error")
+
+        again = limit(version=2, breaks_after=1, per_minute=60)
+
+        was, now = Breaker.objects.get(limit=first), Breaker.objects.get(limit=again)
+        assert (now.status, now.until, now.why) == ("open", was.until, "1 failures in a row")
+        with pytest.raises(Limited, match="open after 1 failures in a row"):
+            sent(world)
+
     def test_of_a_unit_counts_what_is_below_it(self, world):
         below = more.unit("payments", parent=world.unit)
         limit(at_once=1, unit_id=world.unit.pk)

@@ -16,6 +16,7 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import NotGranted, redeem
 from orchestrator.models import Action
+from orchestrator.queries.stops import stop_page
 from tests import worlds as make
 from tests.engine.driving import approve, drive, step
 
@@ -185,6 +186,8 @@ class TestAStep:
         drive(execution)
         assert step(execution, "work").status == "stopped"
         assert Action.objects.get().status == "held"
+        shown = stop_page(world.ada, engaged.pk)
+        assert (shown.actions, shown.steps) == (1, 1)
 
         lift(world, engaged)
         drive(execution)

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from guardian.shortcuts import remove_perm
+from orchestrator.engine.alerting import judge_all
 
 from approvals.models import StopScope
 from approvals.operations import stops
@@ -13,7 +14,7 @@ from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.engine import drives
 from orchestrator.engine.sweep import sweep
-from orchestrator.models import DeadLetter, FailureGroup, Operation
+from orchestrator.models import Alert, DeadLetter, FailureGroup, Operation
 from orchestrator.operations import bulk_letters as bulk
 from orchestrator.operations import dead_letters
 from orchestrator.operations.bulk_letters import NothingChosen, Terms, WrongCount
@@ -221,6 +222,16 @@ class TestAStagedRedrive:
         item = operation.items.get(letter=letters[0])
         assert (item.status, item.why) == ("refused", "This dead letter is already discarded.")
 
+    def test_sees_one_and_then_ten_come_back_however_many_before_them_were_refused(self, unit, ada):
+        letters, group = some(15)
+        operation = begun(group, ada)
+        for letter in letters[:2]:
+            dead_letters.discard(letter_id=letter.pk, by=ada, code="duplicate")
+
+        assert round_of(operation) == {"waiting": 12, "under_way": 1, "refused": 2}
+        make.succeeded(under_way(operation)[0])
+        assert round_of(operation) == {"waiting": 2, "under_way": 10, "fixed": 1, "refused": 2}
+
     def test_tells_its_own_redrive_from_the_next_one(self, unit, ada):
         letters, group = some(1)
         operation = begun(group, ada)
@@ -250,7 +261,40 @@ class TestAStagedRedrive:
         remove_perm("budgets.operate_businessunit", get_user_model().objects.get(pk=ada.user_id), unit)
 
         assert round_of(operation) == {"waiting": 2}
-        assert (operation.status, operation.why) == ("paused", "ada is no longer an operator of Finance")
+        assert operation.status == "paused"
+        assert operation.why == (
+            "ada, in whose name it runs, is no longer an operator of Finance: cancel the rest, and choose it anew"
+        )
+
+
+class TestWaitingForSomebody:
+    """Whoever began it has gone home by the time it stops, and nobody else looks at its page."""
+
+    def alert(self):
+        judge_all()
+        return Alert.objects.get(kind="operation_waits")
+
+    def test_is_an_alert_while_it_has_stopped_itself(self, unit, ada):
+        _, group = some(3)
+        operation = begun(group, ada)
+        round_of(operation)
+        make.failed_again(under_way(operation)[0])
+        round_of(operation)
+
+        assert (self.alert().status, self.alert().evidence) == ("open", operation.get_absolute_url())
+        assert self.alert().detail == "It stopped itself: 1 came back as a failure: look before the others follow"
+        bulk.cancel(operation_id=operation.pk, by=ada)
+        assert self.alert().status == "resolved"
+
+    def test_is_an_alert_while_a_second_person_has_to_agree(self, unit, ada, bob, settings):
+        settings.DISCARD_ALONE_UP_TO = 1
+        _, group = some(2)
+        operation = begun(group, ada, Terms(reason_code="duplicate"), act="discard")
+
+        assert self.alert().title == "Waits for somebody: Discard 2 letters"
+        assert self.alert().detail == "ada asks a second operator to agree"
+        bulk.second(operation_id=operation.pk, by=bob, count=None)
+        assert self.alert().status == "resolved"
 
 
 class TestPausingAndCancelling:

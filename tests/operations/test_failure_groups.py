@@ -243,6 +243,20 @@ class TestAGroup:
         triage.judge_all()
         assert status_of(group) == "ongoing"
 
+    def test_does_not_calm_down_and_escalate_again_with_every_letter(self, unit, monkeypatch):
+        monkeypatch.setattr(triage, "_SURGING", triage._SURGING.replace("GREATEST(20", "GREATEST(4"))
+        letters = [make.letter() for _ in range(4)]
+        group = group_of(letters[0])
+        triage.judge_all()
+
+        seen = []
+        for letter in letters[:3]:
+            hours_ago(letter, 2)
+            triage.judge_all()
+            seen.append(status_of(group))
+
+        assert seen == ["escalating", "escalating", "ongoing"]
+
     def test_is_new_for_a_day(self, unit):
         group = group_of(make.letter())
         triage.judge_all()

@@ -161,7 +161,15 @@ class TestARange:
         pay(done, "0.10")
         pay(done, "0.90", agent="looker")
 
-        assert self.out(unit)["cost"] == "looker: USD 0.90 of 1.00, 90 %"
+        assert self.out(unit)["cost"] == "looker: USD 0.90 of USD 1.00, 90 %"
+
+    def test_of_cost_says_what_is_less_than_a_cent(self, unit, settings):
+        settings.SERVICE_LEVELS = {**settings.SERVICE_LEVELS, "cost": (0, 0.001)}
+        done = make.execution("succeeded")
+        pay(done, "0.0012")
+        pay(done, "0.0038", agent="looker")
+
+        assert self.out(unit)["cost"] == "looker: USD 0.003800 of USD 0.005000, 76 %"
 
     def test_of_overhead_names_the_workflow(self, unit):
         done = make.execution("succeeded")

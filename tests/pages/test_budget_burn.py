@@ -62,7 +62,7 @@ class TestThePage:
         cells = shown.split("The same numbers as a table")[1].split("</table>")[0]
         for row in rows:
             assert f'<td class="num">{int(Decimal(row["total"]))}</td>' in cells
-        assert "900 of 1,000 tokens is spent." in shown
+        assert "900 of 1,000 tokens spent." in shown
 
     def test_says_on_which_day_each_threshold_was_reached(self, unit, as_vera):
         budget(unit, thresholds=[50, 80])

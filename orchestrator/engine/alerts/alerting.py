@@ -13,6 +13,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from approvals.models.notice import NoticeKind
@@ -152,10 +153,12 @@ def _remind() -> int:
 
 
 def tell_again(kind: str, subject: str, unit_id: UUID) -> None:
-    """Whoever has acknowledged it asked to be reminded. While nobody has, it is told every few hours anyhow."""
+    """Whoever has acknowledged it asked to be reminded: of however many sends, once in a while, as of one that is open."""
     rows = Alert.objects.filter(status=AlertStatus.ACKNOWLEDGED, kind=kind, subject=subject, unit_id=unit_id)
-    for alert in rows:
-        if not _is_muted(alert):
+    due = rows.filter(Q(remind_at=None) | Q(remind_at__lte=Now()))
+    for alert in due:
+        told = due.filter(pk=alert.pk).update(remind_at=Now() + REMIND_AFTER)
+        if told and not _is_muted(alert):
             tell(alert, NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT)
 
 

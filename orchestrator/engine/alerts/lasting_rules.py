@@ -1,6 +1,7 @@
-"""Rules of alerts about what lasts until somebody ends it: a threshold of a budget, and a send that nobody can account for.
+"""Rules of alerts about what lasts until somebody ends it: a threshold of a budget, a send that nobody can account for, an act
+on many letters that does not go on by itself.
 
-Beside orchestrator.engine.alert_rules, and like them: each states what is so now. The trail has an event of either, written
+Beside `rules`, and like them: each states what is so now. The trail has an event of either, written
 once; an alert that followed the event would say "over" a day later, of a budget that is still used up.
 """
 
@@ -14,14 +15,15 @@ from audit.lifecycle import run
 from budgets.models import BudgetWindow
 from budgets.reserving import how_much_is_spent, told_units
 from orchestrator.engine.alerts.rules import Registered, Seen, owner_of_call
-from orchestrator.models import Action, Severity, Step
-from orchestrator.statuses import EXECUTION, StepStatus
+from orchestrator.models import Action, Operation, Severity, Step
+from orchestrator.statuses import EXECUTION, OperationStatus, StepStatus
 
 UNKNOWN_OUTCOME = "unknown_outcome"
 
 # The thresholds that the windows of now have reached, and when somebody was told last of the window.
 _REACHED = """
-SELECT w.id, t.percent, COALESCE((SELECT max(e.at) FROM audit_auditevent AS e
+SELECT w.id, t.percent, t.percent = (SELECT min(lowest) FROM unnest(b.thresholds) AS lowest),
+  COALESCE((SELECT max(e.at) FROM audit_auditevent AS e
   WHERE e.stream = 'budget:' || w.budget AND e.event = 'alert.budget' AND e.object_id = w.id), b.activated_at)
 FROM budgets_budgetwindow AS w JOIN budgets_budget AS b ON b.name = w.budget AND b.status = 'active'
 CROSS JOIN LATERAL (SELECT DISTINCT unnest(b.thresholds) AS percent) AS t
@@ -47,11 +49,15 @@ def budgets() -> list[Seen]:
     windows = BudgetWindow.objects.in_bulk([row[0] for row in rows])
     return [
         Seen(
-            kind="budget", subject=f"{window.pk} {percent}", unit_id=unit_id, severity=Severity.CRITICAL,
+            kind="budget", unit_id=unit_id, severity=Severity.CRITICAL,
+            # The first one's is what an older version called all of them: it stays the same alert, also while both run.
+            subject=f"{window.pk}" if is_first else f"{window.pk} {percent}",
             title=f"Budget: {window.budget} has reached {percent} %", detail=how_much_is_spent(window),
-            evidence=reverse("budget", args=[window.budget]), count=1, first_at=at, last_at=at, looks_up=Registered,
+            # The page of a budget of every unit opens only for those who see every unit.
+            evidence=reverse("budget", args=[window.budget]) if window.unit_id else reverse("budgets"),
+            count=1, first_at=at, last_at=at, looks_up=Registered,
         )
-        for window, percent, at in ((windows[pk], percent, at) for pk, percent, at in rows)
+        for window, percent, is_first, at in ((windows[pk], *facts) for pk, *facts in rows)
         for unit_id in told_units(window)
     ]  # fmt: skip
 
@@ -81,4 +87,25 @@ def doubt_subject(action: Action, step: Step | None) -> str:
     return f"{step.execution.workflow} / {step.key}" if step else str(action.pk)
 
 
-LASTING_RULES: dict[str, Callable[[], list[Seen]]] = {"budgets": budgets, "unknown_outcomes": unknown_outcomes}
+def operations() -> list[Seen]:
+    """Acts on many letters that stopped themselves, or that a second person has to agree to: nothing goes on without somebody."""
+    found = Operation.objects.filter(status__in=[OperationStatus.HALTED, OperationStatus.SECOND_PERSON])
+    return [_of_operation(one, halted=one.status == OperationStatus.HALTED) for one in found]
+
+
+def _of_operation(one: Operation, *, halted: bool) -> Seen:
+    """What stopped is its person's affair; a second person is anybody but them."""
+    since = one.confirmed_at or one.created_at
+    return Seen(
+        kind="operation_waits", subject=str(one.pk), unit_id=one.unit_id, severity=Severity.WARNING,
+        title=f"Waits for somebody: {one}", evidence=one.get_absolute_url(), count=one.size, first_at=since, last_at=since,
+        detail=f"It stopped itself: {one.why}" if halted else f"{one.person_name} asks a second operator to agree",
+        looks_up=partial(Registered, one.person_name if halted else ""),
+    )  # fmt: skip
+
+
+LASTING_RULES: dict[str, Callable[[], list[Seen]]] = {
+    "budgets": budgets,
+    "unknown_outcomes": unknown_outcomes,
+    "operations": operations,
+}

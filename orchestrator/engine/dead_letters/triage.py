@@ -19,7 +19,8 @@ from orchestrator.statuses import DeadLetterStatus, GroupStatus
 
 # As often as this a process looks; a host more or less changes nothing but that.
 LOOK_EVERY_SECONDS = 5
-# Escalating: at least so many in the last hour, and so many times the mean of the day before.
+# Escalating: at least so many in the last hour, and so many times the mean of the day before. It is over at half of that:
+# of a cause that fails about as often as this nobody is told every few minutes that it escalates, and that it does not.
 SURGE_LETTERS, SURGE_TIMES = 20, 3
 NEW_FOR = timedelta(hours=24)
 
@@ -35,11 +36,12 @@ WITH latest AS (
 UPDATE orchestrator_failuregroup AS g SET seen_at = picked.last_at FROM picked WHERE g.id = picked.id
 """
 _SURGING = f"""
-SELECT group_id FROM orchestrator_deadletter
-WHERE last_at > clock_timestamp() - interval '25 hours' AND group_id IS NOT NULL
-GROUP BY group_id
-HAVING count(*) FILTER (WHERE last_at > clock_timestamp() - interval '1 hour')
-  >= GREATEST({SURGE_LETTERS}, {SURGE_TIMES} * count(*) FILTER (WHERE last_at <= clock_timestamp() - interval '1 hour') / 24.0)
+SELECT group_id, fresh >= enough FROM (
+  SELECT group_id, count(*) FILTER (WHERE last_at > clock_timestamp() - interval '1 hour') AS fresh, GREATEST({SURGE_LETTERS},
+    {SURGE_TIMES} * count(*) FILTER (WHERE last_at <= clock_timestamp() - interval '1 hour') / 24.0) AS enough
+  FROM orchestrator_deadletter WHERE last_at > clock_timestamp() - interval '25 hours' AND group_id IS NOT NULL
+  GROUP BY group_id
+) AS counted WHERE fresh * 2 >= enough
 """
 
 
@@ -48,7 +50,8 @@ def judge_all() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_SEEN)
         cursor.execute(_SURGING)
-        surging = {row[0] for row in cursor.fetchall()}
+        found = dict(cursor.fetchall())
+    surging = [group_id for group_id, is_enough in found.items() if is_enough]
     calm = [GroupStatus.NEW, GroupStatus.ONGOING, GroupStatus.REGRESSED]
     groups = FailureGroup.objects.all()
     return sum(
@@ -61,9 +64,9 @@ def judge_all() -> int:
                 "several times as many as usual within an hour",
             ),
             _all(
-                groups.filter(status=GroupStatus.ESCALATING).exclude(pk__in=surging),
+                groups.filter(status=GroupStatus.ESCALATING).exclude(pk__in=list(found)),
                 GroupStatus.ONGOING,
-                "no more than usual within the last hour",
+                "no longer several times as many as usual",
             ),
             _all(
                 groups.filter(status=GroupStatus.NEW, first_at__lte=Now() - NEW_FOR),
