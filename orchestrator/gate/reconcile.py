@@ -142,20 +142,24 @@ def look_again_later(*, action_id: UUID, can_be_looked_up: bool, holder: UUID | 
 def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None) -> int:
     """A worker died holding redeemed actions: whether they were sent is unknown until somebody looks.
 
+    What became of a read is no question to anybody: it failed, and is read again where somebody still wants it.
     Nobody reports such a send any more, so what it costs by contract is charged here, as `report` does of an unknown outcome.
     """
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
     for action in [_locked(pk, holder) for pk in redeemed]:
-        move(
-            action,
-            to=ActionStatus.UNKNOWN,
-            by=by,
-            why=why,
-            failure_class="unknown_outcome",
-            message=why,
-            in_doubt=action.effect != "read",
-            next_look_at=first_reminder(action),
-        )
+        if action.effect == "read":
+            move(action, to=ActionStatus.FAILED, by=by, why=why, failure_class="lost", message=why, finished_at=Now())
+        else:
+            move(
+                action,
+                to=ActionStatus.UNKNOWN,
+                by=by,
+                why=why,
+                failure_class="unknown_outcome",
+                message=why,
+                in_doubt=True,
+                next_look_at=first_reminder(action),
+            )
         observe(action)
         charge_tool_call(place_of(action))
         announce(action)

@@ -2,13 +2,26 @@
 
 import pytest
 
+from audit.models import AuditEvent
 from budgets.models import LedgerEntry, Price
-from orchestrator.operations import unknown_outcomes
+from orchestrator.engine.claims import ENGINE
+from orchestrator.gate.redeem import redeem
+from orchestrator.operations import executions, unknown_outcomes
 from orchestrator.operations.unknown_outcomes import Said
 from tests import make as more
 from tests import trail
 from tests import worlds as make
-from tests.engine.driving import actions, attempts, die_after_sending, drive, statuses, step
+from tests.engine.driving import (
+    actions,
+    an_hour_passes,
+    attempts,
+    die_after_sending,
+    drive,
+    hold,
+    lapse,
+    statuses,
+    step,
+)
 
 SEND = "  - send: {{tool: send_{}, ref: R-1, retry: {{max_attempts: 3, backoff: 1s}}}}\n"
 
@@ -225,3 +238,21 @@ class TestAWorkerThatDiedAfterSending:
 
         assert execution.status == "succeeded"
         assert provider.reads == 1
+
+    @pytest.mark.parametrize("ends", ["dead_lettered", "cancelled"])
+    def test_does_not_bother_a_person_with_a_read_that_is_not_repeated(self, world, governed, ends):
+        governed("  - send: {tool: fetch, ref: R-1, retry: {max_attempts: 1}}\n")
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, "fetch")
+        redeem(action_id=action.pk, by=ENGINE, fence=segment.fence)
+        if ends == "cancelled":
+            executions.cancel(execution_id=execution.pk, by=world.ada, why="no longer wanted")
+            an_hour_passes(segment.fence)
+        else:
+            lapse(segment.fence)
+
+        drive(execution)
+
+        (read,) = actions(execution)
+        assert (execution.status, read.status, read.failure_class) == (ends, "failed", "lost")
+        assert not AuditEvent.objects.filter(event="alert.unknown_outcome").exists()
