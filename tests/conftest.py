@@ -1,11 +1,13 @@
 """What every test may use. The database server itself is in tests/db.py, which pytest loads before any settings."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as drawn
@@ -13,11 +15,20 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from audit import strangers
 from budgets.reserving import anything_is_budgeted
+from config.postgres import Server
 from orchestrator.gate import limits
+from orchestrator.health import exposition
 
 # On a machine that does other things as well, drawing a value may take as long as it likes.
 drawn.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 drawn.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """Seven thousand collected tests are no garbage: what looks for some need not look through them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +39,19 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The test database cannot be dropped under a connection that a thread of ours (heartbeat, long poll) still keeps."""
-    yield
+def django_db_setup(django_db_setup: None, django_db_blocker: Any, postgres_server: Server) -> Iterator[None]:
+    """The test database cannot be dropped under a connection that a thread of ours (heartbeat, long poll) still keeps, or
+    makes anew: nobody is let in any more, and everybody is shown out, from outside."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        cursor.execute(EMPTY_TABLES)
+    yield
+    connection.close()
+    name = connection.settings_dict["NAME"]
+    with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as door:
+        door.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
+        door.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+            [name],
         )
 
 
@@ -44,35 +61,27 @@ def no_draws_by_chance() -> None:
     settings.SECOND_LOOK_PERCENT = 0
 
 
-KEPT = {"django_content_type", "auth_permission", "orchestrator_costfold"}
-# Tables that refuse a DELETE: what was recorded is never taken away, except here.
-APPEND_ONLY = """
-SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 8 = 8
+# Empties every table that has pages, without the triggers: what was recorded is never taken away, except here.
+EMPTY_TABLES = """
+CREATE OR REPLACE FUNCTION test_empty_tables() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
+DECLARE
+  _table regclass;
+BEGIN
+  FOR _table IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission', 'orchestrator_costfold')
+    AND pg_relation_size(oid) > 0
+  LOOP
+    EXECUTE 'DELETE FROM ' || _table;
+  END LOOP;
+END $$;
 """
 
 
 def empty_tables(_: TransactionTestCase) -> None:
     """Take away what a test committed. Django truncates every table with all its indexes and makes the permissions anew,
-    which takes several times as long as most tests; this empties the few tables that have a row."""
-    tables = [name for name in connection.introspection.django_table_names(only_existing=True) if name not in KEPT]
-    filled = rows(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables))
-    guarded = sorted(set(filled) & set(rows(APPEND_ONLY)))
-    statements = [
-        *(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in guarded),
-        *(f"DELETE FROM {name}" for name in filled),
-        # Foreign keys are looked at once, at the end, when both sides are gone.
-        "SET CONSTRAINTS ALL IMMEDIATE",
-        *(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in guarded),
-    ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("; ".join(statements))
-
-
-def rows(query: str) -> list[str]:
-    """The first column."""
+    which takes several times as long as most tests; this empties the few tables that were ever written to."""
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute("SELECT test_empty_tables()")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -106,9 +115,10 @@ def quick_static() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def strangers_begin_anew() -> None:
-    """Tests run faster than strangers may knock: what one of them left out is none of the next one's business."""
+def processes_begin_anew() -> None:
+    """What a process remembers is none of the next test's business: how many strangers knocked, what a unit's figures were."""
     strangers.few.update({event: strangers.Few() for event in strangers.MANY})
+    exposition.forget()
 
 
 @pytest.fixture
