@@ -4,7 +4,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from guardian.shortcuts import remove_perm
-from orchestrator.engine.alerting import judge_all
 
 from approvals.models import StopScope
 from approvals.operations import stops
@@ -13,6 +12,7 @@ from audit.ids import new_id
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.engine import drives
+from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import Alert, DeadLetter, FailureGroup, Operation
 from orchestrator.operations import bulk_letters as bulk
