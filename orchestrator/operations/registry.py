@@ -20,6 +20,7 @@ from audit.refusals import Forbidden, Invalid
 from orchestrator.models import Agent, Tool
 from orchestrator.operations import registry_items
 from orchestrator.operations.registry_items import JSON, Say
+from orchestrator.workflows.words import suggest
 
 IMPORT_LOCK = 0x686F6C64
 
@@ -77,6 +78,16 @@ def _faults(item: JSON, kind: "_Kind") -> list[tuple[str, str, str]]:
     if not found:
         kind.columns(item, say, set())
     return found
+
+
+def idle_policies() -> list[str]:
+    """Policies in force about a tool that nobody has ever registered: perhaps misspelt, and they hold no call."""
+    known = set(Tool.objects.values_list("name", flat=True))
+    rows = ApprovalPolicy.objects.active().exclude(tool__in=["*", *known]).order_by("name")
+    return [
+        f"The policy {row} is about {row.tool}, which is no tool here: it holds no call. {suggest(row.tool, known)}".strip()
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,6 +234,19 @@ class TestImportCommands:
             f"{file}: 0 tools imported, 2 unchanged.",
         ]
 
+    def test_doubt_a_policy_about_a_tool_that_nobody_has_registered(self, tmp_path, capsys):
+        tools(READ, WRITE)
+        file = tmp_path / "policies.json"
+        file.write_text(json.dumps([{**POLICY, "tool": "orders.cancle"}, {**POLICY, "name": "all", "tool": "*"}]))
+
+        call_command("import_policies", str(file))
+
+        (told,) = capsys.readouterr().err.splitlines()
+        says = (
+            "The policy large-refunds v1 is about orders.cancle, which is no tool here: it holds no call. Did you mean"
+        )
+        assert told == f"{says} `orders.cancel`?"
+
     @pytest.mark.parametrize("text", ['[{"name": "a", "name": "b"}]', "[", "\x00", '[{"name": "a"}]'])
     def test_refuse_a_bad_file(self, tmp_path, text):
         file = tmp_path / "tools.json"

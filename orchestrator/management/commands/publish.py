@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actors import system
 from audit.refusals import Refusal
+from orchestrator.operations.registry import idle_policies
 from orchestrator.releases.bundle import doubtful_env, left_behind
 from orchestrator.releases.folders import install
 from orchestrator.workflows.parse import WorkflowErrors
@@ -29,5 +30,5 @@ class Command(BaseCommand):
             for doubt in doubtful_env(release):
                 self.stderr.write(f"{folder / 'release.json'}: {doubt}")
             self.stdout.write(f"{release} is in production ({release.digest}).")
-        for line in left_behind():
+        for line in [*idle_policies(), *left_behind()]:
             self.stderr.write(line)
