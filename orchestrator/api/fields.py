@@ -14,6 +14,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from audit.moments import moment
 
 MONEY = re.compile(r"\d{1,10}(\.\d{1,10})?")
+AS_MONEY = 'Write the amount as decimal text without a sign, at most ten places before and after the point: "0.0021".'
 
 
 class Body(serializers.Serializer[Any]):
@@ -84,7 +85,7 @@ class Money(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or not MONEY.fullmatch(data):
-            raise ValidationError('Write the amount as decimal text, for example "0.0021".', code="invalid")
+            raise ValidationError(AS_MONEY, code="invalid")
         return super().to_internal_value(data)
 
 

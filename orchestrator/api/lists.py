@@ -116,8 +116,10 @@ def _address(request: Request, side: str, cursor: str) -> str | None:
 
 
 def text(value: str) -> str:
-    if "\x00" in value or len(value) > MAX_TEXT:
+    if len(value) > MAX_TEXT:
         raise ValueError(f"Use at most {MAX_TEXT} characters.")
+    if "\x00" in value:
+        raise ValueError("Leave out the character U+0000.")
     return value
 
 
@@ -131,7 +133,9 @@ def uuid(value: str) -> UUID:
 def when(value: str) -> Any:
     found = moment(value)
     if found is None:
-        raise ValueError("Write the time as RFC 3339: 2026-01-31T12:00:00Z.")
+        # A plus that stands for itself arrives as a blank: what many a client's own format of a time leads to.
+        plus = " A plus sign is written %2B in an address." if " " in value else ""
+        raise ValueError(f"Write the time as RFC 3339: 2026-01-31T12:00:00Z.{plus}")
     return found
 
 

@@ -95,6 +95,24 @@ class TestFilters:
         assert api.get(f"actions/?{query}")[0] == 400
 
 
+class TestWhatARefusalSays:
+    @pytest.mark.parametrize(
+        ("query", "said"),
+        [
+            ("agent=%00", "agent: Leave out the character U+0000."),
+            ("agent=" + "a" * 301, "agent: Use at most 300 characters."),
+            ("created_after=2026-11-29T00:00:00+02:00", "A plus sign is written %2B in an address."),
+        ],
+    )
+    def test_is_what_is_wrong(self, api, query, said):
+        _, problem, _ = api.get(f"actions/?{query}")
+
+        assert said in problem["detail"]
+
+    def test_is_nothing_where_the_plus_sign_is_written_as_one(self, api):
+        assert api.get("actions/?created_after=2026-11-29T00:00:00%2B02:00")[0] == 200
+
+
 class TestUnits:
     @pytest.mark.parametrize("path", LISTS)
     def test_a_stranger_sees_nothing(self, api, other_unit, path):
