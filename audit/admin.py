@@ -29,7 +29,7 @@ from audit.web import READING, actor_of, record_refusal
 
 Verb = Callable[[HttpRequest, Any, Actor], Any]
 MEANWHILE = (
-    "This draft was saved elsewhere after you had opened it, so nothing of yours is saved yet. What you typed still stands here; "
+    "This was saved elsewhere after you had opened it, so nothing of yours is saved yet. What you typed still stands here; "
     "to put it in the place of the other, save again."
 )
 WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire", "retire": "Retire"}
@@ -51,7 +51,35 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
+class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """A row is saved only over what its editor had opened: of two who edit it, the later one is told."""
+
+    change_form_template = "admin/opened_form.html"
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if obj is None:
+            return form
+        told = {"opened": staticmethod(lambda: _posted(request)), "differences": staticmethod(self._differences)}
+        return type(form)(form.__name__, (_OverWhatWasOpened, form), told)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = kwargs.get("obj")
+        if row is not None:
+            context |= _as_read(row if request.method in READING else _stored(row))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _differences(self, read: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
+        return definitions.differences(self.readable(read), self.readable(now))
+
+    def readable(self, content: dict[str, Any]) -> dict[str, Any]:
+        """A row's content with what only a program can read put into words."""
+        return content
+
+
+class DefinitionAdmin(OverWhatWasOpenedAdmin):
     """Drafts can be edited; what is active or retired can only be read, copied into a new version, or retired."""
 
     change_form_template = "admin/definition_form.html"
@@ -107,7 +135,6 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         row = kwargs.get("obj")
         if row is not None and self.may_configure(request):
             context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row)}
-            context |= _as_read(row if request.method in READING else _stored(row))
         if row is not None and row.status == DefinitionStatus.DRAFT:
             context |= self._against_the_one_in_force(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -147,14 +174,6 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
             DefinitionStatus.RETIRED: ["version"],
         }[DefinitionStatus(row.status)]
         return [name for name in offered if name != "version" or self.versioned]
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Of a draft, one that is saved only over what its editor had opened."""
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        if obj is None:
-            return form
-        told = {"opened": staticmethod(lambda: _posted(request)), "differences": staticmethod(self._differences)}
-        return type(form)(form.__name__, (_OverWhatWasOpened, form), told)
 
     # --- What is done -------------------------------------------------------------------------------------------
 
@@ -246,9 +265,6 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
         }
         return render(request, "admin/definition_changed.html", context, status=refusal.status_code)
 
-    def _differences(self, read: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
-        return definitions.differences(self.readable(read), self.readable(now))
-
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         """A definition's content with what only a program can read put into words: a person's name for their id."""
         related: dict[str, Any] = {
@@ -269,7 +285,7 @@ class DefinitionAdmin(ModelAdmin):  # type: ignore[type-arg]
 
 
 class _OverWhatWasOpened:
-    """Two people may edit one draft, or one person in two tabs: the later one is told, instead of putting the other's back."""
+    """Two people may edit one row, or one person in two tabs: the later one is told, instead of putting the other's back."""
 
     meanwhile: list[Difference] | None = None
     opened: Callable[[], dict[str, Any]]
@@ -284,11 +300,9 @@ class _OverWhatWasOpened:
         return data
 
 
-def _stored(row: Definition) -> Definition:
+def _stored(row: Any) -> Any:
     """As it is in the database; inside a transaction nobody else saves it until that ends."""
-    rows = type(row)._default_manager.select_for_update(of=("self",))
-    found: Definition = rows.get(pk=row.pk)
-    return found
+    return type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
 
 
 def _why_not_at_all(row: Definition, request: HttpRequest) -> str:

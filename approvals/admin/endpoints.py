@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from approvals.models import Delivery, WebhookEndpoint
 from approvals.notifying import webhooks
 from audit import events, scope
-from audit.admin import ReadOnlyAdmin
+from audit.admin import OverWhatWasOpenedAdmin, ReadOnlyAdmin
 from audit.web import actor_of
 from budgets.admin import unit_or_all
 
@@ -38,7 +38,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WebhookEndpointAdmin(OverWhatWasOpenedAdmin):
     """Nothing here is deleted: what is no longer called is switched off."""
 
     form = EndpointForm

@@ -69,12 +69,14 @@ class NeedsField(LinesField):
 class AccountsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Accounts of people, kept as their ids."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        people = get_user_model().objects.filter(is_active=True).order_by("username")
-        super().__init__(queryset=people, widget=forms.CheckboxSelectMultiple, **kwargs)
+    def __init__(self, *, disabled_too: bool = False, **kwargs: Any) -> None:
+        accounts = get_user_model().objects.order_by("username")
+        offered = accounts if disabled_too else accounts.filter(is_active=True)
+        super().__init__(queryset=offered, widget=forms.CheckboxSelectMultiple, **kwargs)
 
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.get_username()} {obj.get_full_name()}".strip()
+        name = f"{obj.get_username()} {obj.get_full_name()}".strip()
+        return name if obj.is_active else f"{name} (disabled)"
 
     def clean(self, value: Any) -> Any:
         return sorted(super().clean(value).values_list("pk", flat=True))

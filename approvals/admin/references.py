@@ -81,7 +81,10 @@ class BusinessCalendarAdmin(OptionalUnitAdmin):
 
 
 class LinkedAccountsForm(forms.ModelForm):  # type: ignore[type-arg]
-    account_ids = AccountsField(label="Accounts", required=False, help_text="None chosen takes the link apart.")
+    # What was asked for under an account that is disabled by now is still theirs, and it may be enabled again.
+    account_ids = AccountsField(
+        label="Accounts", required=False, disabled_too=True, help_text="None chosen takes the link apart."
+    )
 
     class Meta:
         model = LinkedAccounts

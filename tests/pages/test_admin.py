@@ -125,7 +125,7 @@ class TestPolicy:
 
         draft.refresh_from_db()
         assert after_the_first_try == (1, "A large refund")
-        assert "This draft was saved elsewhere after you had opened it" in told
+        assert "This was saved elsewhere after you had opened it" in told
         assert re.search(r"\srequired\s+2\s+1\s", re.sub("<[^>]+>", " ", told))
         assert 'value="A refund"' in told
         assert 'data-verb="activate"' not in told, "what would be activated is not what this page shows"

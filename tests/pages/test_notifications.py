@@ -12,6 +12,7 @@ from approvals.notifying import webhooks
 from audit.models import AuditEvent
 from tests import make
 from tests.pages.asking import browser_of
+from tests.pages.test_admin import as_opened
 
 CHOSEN = {"pace": "hourly", "quiet_from": "22:00", "quiet_to": "07:00", "time_zone": "Europe/Berlin"}
 
@@ -101,6 +102,20 @@ class TestAWebhookEndpoint:
         assert "What holds in every unit is configured by administrators who see every one" in text(added)
         assert changed.status_code == 403
         assert [row.url for row in WebhookEndpoint.objects.all()] == [hook.url]
+
+    def test_that_somebody_switched_off_is_not_switched_on_again_by_an_older_page(self, root, unit):
+        self.add(root, unit)
+        row = WebhookEndpoint.objects.get()
+        change = reverse("admin:approvals_webhookendpoint_change", args=[row.pk])
+        typed = {"name": "desk", "unit_id": str(unit.pk), "url": row.url}
+        opened = as_opened(root, row)
+
+        root.post(change, {**typed, **opened})
+        told = text(root.post(change, {**typed, **opened, "name": "service desk", "enabled": "on"}))
+
+        row.refresh_from_db()
+        assert (row.name, row.enabled) == ("desk", False)
+        assert "This was saved elsewhere after you had opened it" in told
 
     def test_leaves_in_the_trail_where_it_led_and_leads(self, root, unit):
         self.add(root, unit, url="https://1.1.1.1/hooks?token=secret")

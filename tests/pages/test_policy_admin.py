@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from approvals.models import ApprovalPolicy, BusinessCalendar, LinkedAccounts, ReviewerGroup
+from audit import people
 from audit.models import AuditEvent
 from tests import make
 from tests.pages.test_admin import ADD, RULE, address, administrator, verb
@@ -149,6 +150,19 @@ class TestLinkedAccounts:
         verb(second, draft, "activate")
 
         assert LinkedAccounts.objects.active().get().account_ids == sorted([grace.pk, linus.pk])
+
+    def test_may_be_disabled_and_stay_linked_when_the_link_is_edited(self, first, second, grace, linus):
+        """What somebody asked for before they changed their account is not theirs to approve under the new one."""
+        linus.is_active = False
+        linus.save()
+        both = {"name": "grace", "account_ids": [grace.pk, linus.pk], "reason": "linus was her account until June"}
+        page = first.get(reverse("admin:approvals_linkedaccounts_add")).content.decode()
+
+        first.post(reverse("admin:approvals_linkedaccounts_add"), both)
+        verb(second, LinkedAccounts.objects.get(), "activate")
+
+        assert "linus (disabled)" in page
+        assert people.accounts_behind(make.actor(grace)) == {grace.pk, linus.pk}
 
     def test_of_one_account_are_no_link(self, first, grace):
         sent = {"name": "grace", "account_ids": [grace.pk], "reason": "same passport"}
