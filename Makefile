@@ -9,7 +9,7 @@ JOBS    ?= 3
 SEED    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos relays acknowledged disturbances clocks drain defects load races bench lock diagrams clean
+.PHONY: help run test lint types chaos relays histories acknowledged disturbances clocks drain defects load races bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -40,6 +40,9 @@ chaos: $(READY)  ## kill runners, workers and the database while work runs; SECO
 
 relays: $(READY)  ## kill process after process, for SECONDS=600 from SEED=x; several at a time share nothing
 	$(BIN)/python -m pytest tests/chaos/test_failpoints.py -m chaos --durable --timeout 0 -k in_relays --seconds $(SECONDS) --seed "$(SEED)"
+
+histories: $(READY)  ## play drawn histories of small workflows and judge each, for SECONDS=600 from SEED=x; one that fails is made small
+	$(BIN)/python -m pytest tests/chaos/test_any_history.py -m chaos --timeout 0 -s -k whatever --seconds $(SECONDS) --seed "$(SEED)"
 
 acknowledged: $(READY)  ## crash PostgreSQL RESTARTS=100 times under clients that keep lists of what was acknowledged
 	RESTARTS=$${RESTARTS:-100} $(BIN)/python -m pytest tests/chaos/test_acknowledged.py -m chaos --durable --timeout 0

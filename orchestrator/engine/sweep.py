@@ -40,13 +40,15 @@ from orchestrator.gate.locks import lock_action, lock_execution
 from orchestrator.gate.reconcile import NOT_REPORTED, mark_unknown
 from orchestrator.models import Action, Attempt, Execution, Step
 from orchestrator.models.action import LAST_WORD_WITHIN
-from orchestrator.statuses import EXECUTION, ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
+from orchestrator.statuses import EXECUTION, STEP, ActionStatus, AttemptStatus, ExecutionStatus, StepStatus
 
 # Longer than it takes from reserving to the commit of what it was reserved for.
 IDLE_AFTER = timedelta(minutes=1)
 
 BATCH = 200
 OVER = "the execution is over"
+STEP_OVER = "its step is over"
+UNSENT = [ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED]
 # Every few seconds is enough for people.
 look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
 look_at_alerts = Every(alerting.LOOK_EVERY_SECONDS, alerting.judge_all)
@@ -226,17 +228,19 @@ def _withdraw(request_id: Any) -> bool:
 
 
 def _unsent() -> Any:
-    """Granted, and the step that would send it is over: an attempt proposed it and failed before it could."""
-    ended = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
-    return Action.objects.filter(Exists(ended), status=ActionStatus.GRANTED, step_id__isnull=False)
+    """Calls that are not sent any more: an attempt proposed them and failed before it could, and their step is over: a person
+    did it, a stand-in did, or it failed for good.
+    """
+    over = Q(status__in=STEP.final) | Q(execution__status__in=EXECUTION.final)
+    return Action.objects.filter(Exists(Step.objects.filter(over, pk=OuterRef("step_id"))), status__in=UNSENT)
 
 
 @transaction.atomic
 def _take_back(action_id: Any) -> bool:
-    approvals.withdraw(subject_id=action_id, by=ENGINE, why=OVER)
+    approvals.withdraw(subject_id=action_id, by=ENGINE, why=STEP_OVER)
     action = lock_action(action_id)
-    if action.status == ActionStatus.GRANTED:
-        take_back(action, by=ENGINE, why=OVER)
+    if action.status in UNSENT:
+        take_back(action, by=ENGINE, why=STEP_OVER)
     return True
 
 

@@ -70,6 +70,10 @@ class Provider:
         """
         self.planned += deeds
 
+    def find(self, ref: str) -> dict[str, object] | None:
+        """What a look-up is told about that reference."""
+        return self.finding
+
     def take(self, key: str, body: dict[str, str]) -> tuple[int, dict[str, object]] | None:
         """Status and answer of one send, or None for silence."""
         self.sends.append((key, body["ref"]))
@@ -88,10 +92,10 @@ class Provider:
 
 
 @contextmanager
-def running() -> Iterator[Provider]:
+def running(of: type[Provider] = Provider) -> Iterator[Provider]:
     """A provider on a free port, for as long as the block."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Door)
-    server.provider = Provider(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
+    server.provider = of(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -110,8 +114,10 @@ class _Door(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         provider = self.server.provider  # type: ignore[attr-defined]
         address = urlsplit(self.path)
+        ref = parse_qs(address.query)["ref"][0]
         if address.path == "/finding":
-            self._answer((200, provider.finding) if provider.finding is not None else (503, {}))
+            finding = provider.find(ref)
+            self._answer((200, finding) if finding is not None else (503, {}))
             return
         provider.reads += 1
         deed = provider.planned.pop(0) if provider.planned else "ok"
@@ -120,9 +126,7 @@ class _Door(BaseHTTPRequestHandler):
         if deed == "down":
             self._answer((503, {}))
             return
-        self._answer(
-            (200, {"rows": []} if deed == "empty" else provider.record | {"ref": parse_qs(address.query)["ref"][0]})
-        )
+        self._answer((200, {"rows": []} if deed == "empty" else provider.record | {"ref": ref}))
 
     def _answer(self, answer: tuple[int, dict[str, object]] | None) -> None:
         if answer is None:

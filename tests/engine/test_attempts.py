@@ -17,7 +17,8 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Attempt, Step
-from tests import trail
+from orchestrator.operations.by_hand import hand_in
+from tests import signing, trail
 from tests import worlds as make
 from tests.engine.driving import (
     actions,
@@ -326,3 +327,21 @@ class TestACallThatWasNeverSent:
         assert (unsent.status, actions(unsent)[0].status) == ("failed", "withdrawn")
         assert not ApprovalRequest.objects.exclude(status="withdrawn").exists()
         assert sweep() == 0
+
+    def test_is_signed_by_nobody_any_more_once_a_person_did_its_step(self, world, governed, provider):
+        steps = "  - send: {tool: sign, ref: R-1, on_error: route_to_human, retry: {max_attempts: 1}}\n"
+        governed(
+            f"{steps}  - ask: {{human_if: ['true']}}\n", tools=[*TOOLS, tool("A", name="sign", tier="customer_facing")]
+        )
+        execution = make.start(world, "outside")
+        segment, action = hold(world, execution, "sign")
+        lapse(segment.fence)
+        drive(execution)
+
+        by_hand = ApprovalRequest.objects.get(subject_id=segment.step_id)
+        hand_in(request_id=by_hand.pk, by=world.grace, voice=signing.voice(by_hand, by=world.grace), result={})
+        drive(execution)
+
+        action.refresh_from_db()
+        assert (statuses(execution), action.status) == ({"send": "success", "ask": "awaiting_approval"}, "withdrawn")
+        assert asked(execution).subject_id == execution.steps.get(key="ask").pk
