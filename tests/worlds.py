@@ -20,6 +20,7 @@ from orchestrator.models import Execution
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_agents, import_tools
 from orchestrator.releases.folders import install
+from tests import kept
 
 SETUP = system("test")
 NUMBERS = count(1)
@@ -63,6 +64,10 @@ class World:
 
 
 def world() -> World:
+    return kept.once("world", _world)
+
+
+def _world() -> World:
     unit = BusinessUnit(name="finance", title="Finance")
     draft(unit, by=SETUP)
     activate(unit, by=SETUP)
@@ -75,6 +80,10 @@ def world() -> World:
 
 
 def _person(name: str, permissions: tuple, unit: BusinessUnit) -> Actor:
+    return kept.once(("actor", name, permissions, unit.pk), lambda: _by_verbs(name, permissions, unit))
+
+
+def _by_verbs(name: str, permissions: tuple, unit: BusinessUnit) -> Actor:
     user = get_user_model().objects.create_user(name, password="a long enough password")
     for permission in permissions:
         grant(user, permission, unit)
@@ -94,7 +103,8 @@ def publish(folder: Path, workflow: str, handlers: str, **definitions: object) -
     (folder / "handlers.py").write_text(handlers)
     for name, value in definitions.items():
         (folder / f"{name}.json").write_text(json.dumps(value))
-    install(folder, by=SETUP)
+    files = [(path.relative_to(folder), path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    kept.once(("published", *files, kept.standing()), lambda: install(folder, by=SETUP) and None, anew=True)
 
 
 def start(world: World, workflow: str, **input: object) -> Execution:
@@ -125,8 +135,10 @@ def held_execution(world: World) -> tuple[Execution, ApprovalRequest]:
 
 
 def wait_until(condition, *, seconds: float = 5.0) -> None:
-    """Wait for the outside to catch up; the condition is asked again and again."""
+    """Wait for the outside to catch up; the condition is asked again and again, and what is waited for has the machine."""
     deadline = time.monotonic() + seconds
+    asked = time.monotonic()
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
+        time.sleep(min(max(0.005, 10 * (time.monotonic() - asked)), 0.25))
+        asked = time.monotonic()

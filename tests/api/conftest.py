@@ -13,6 +13,7 @@ from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from orchestrator.operations import tokens
 from orchestrator.operations.registry import import_agents, import_tools
+from tests import kept
 
 IMPORTER = system("import")
 TOOLS = [
@@ -87,12 +88,16 @@ def owner(db):
 @pytest.fixture
 def world(unit, owner):
     """Four tools and two agents of the unit."""
+    kept.once(("world", unit.pk, owner.pk), import_registry)
+    return unit
+
+
+def import_registry():
     import_tools(TOOLS, by=IMPORTER, file="tools.json")
     agents = [
         {"name": name, "owner": "owner", "unit": "support", "allowed_tools": ["*"]} for name in ("triage", "other")
     ]
     import_agents(agents, by=IMPORTER, file="agents.json")
-    return unit
 
 
 @pytest.fixture
@@ -117,6 +122,10 @@ def grace(world):
 
 
 def make_unit(name, title):
+    return kept.once(("unit", name, title), lambda: _active_unit(name, title))
+
+
+def _active_unit(name, title):
     unit = BusinessUnit(name=name, title=title, currency="USD")
     draft(unit, by=IMPORTER)
     activate(unit, by=IMPORTER)
@@ -124,6 +133,10 @@ def make_unit(name, title):
 
 
 def make_person(name, unit=None, *permissions):
+    return kept.once(("person", name, unit and unit.pk, permissions), lambda: _new_person(name, unit, permissions))
+
+
+def _new_person(name, unit, permissions):
     user = get_user_model().objects.create_user(name)  # hashing a password would be most of a test
     for permission in permissions:
         grant(user, permission, unit)

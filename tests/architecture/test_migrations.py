@@ -14,7 +14,7 @@ from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from budgets.reserving import anything_is_budgeted
 from orchestrator.models import Action, DeadLetter
-from tests import make
+from tests import kept, make
 
 pytestmark = pytest.mark.timeout(900)  # all the way back and forth, on whatever machine
 
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.timeout(900)  # all the way back and forth, on whatever
 def _leaves_the_newest_schema(django_db_blocker):
     """Whatever failed on the way, the next test finds the tables as they should be."""
     yield
+    kept.forget()
     with django_db_blocker.unblock():
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
