@@ -134,7 +134,7 @@ def _send_next(operation_id: UUID) -> bool:
             f"{operation.person_name}, in whose name it runs, is no longer an operator of {operation.unit_title}: "
             "cancel the rest, and choose it anew"
         )
-        move(operation, to=OperationStatus.PAUSED, by=ENGINE, why=why)
+        move(operation, to=OperationStatus.HALTED, by=ENGINE, why=why)
         return False
     item = OperationItem.objects.select_for_update(of=["self"]).select_related("letter").filter(
         operation=operation_id, status=ItemStatus.WAITING

@@ -261,7 +261,9 @@ class TestAStagedRedrive:
         remove_perm("budgets.operate_businessunit", get_user_model().objects.get(pk=ada.user_id), unit)
 
         assert round_of(operation) == {"waiting": 2}
-        assert operation.status == "paused"
+        assert operation.status == "halted"
+        judge_all()
+        assert Alert.objects.get().kind == "operation_waits"
         assert operation.why == (
             "ada, in whose name it runs, is no longer an operator of Finance: cancel the rest, and choose it anew"
         )
