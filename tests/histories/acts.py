@@ -14,9 +14,9 @@ from typing import Any
 from django.db import connection
 
 from approvals import operations as approvals
-from approvals import questions, stops
 from approvals.models import ApprovalPolicy, ApprovalRequest, Stop, StopScope
-from approvals.stops import Target
+from approvals.operations import questions, stops
+from approvals.operations.stops import Target
 from audit.actors import Actor, agent
 from audit.canonical import digest
 from audit.definitions import activate, draft, retire

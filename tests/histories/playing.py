@@ -15,7 +15,7 @@ from django.test import override_settings
 from approvals.models import ApprovalRequest, Stop
 from budgets.permissions import grant
 from budgets.reserving import anything_is_budgeted
-from orchestrator.engine.workshop import close_pool
+from orchestrator.engine.runners.workshop import close_pool
 from orchestrator.gate import limits
 from orchestrator.models import Action, DeadLetter, Limit
 from orchestrator.workflows.errors import WorkflowErrors
