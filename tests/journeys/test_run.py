@@ -122,6 +122,9 @@ class TestRun:
         assert "reviewer" in said
         assert site.answers()
 
+        refused, _ = site.start().communicate(timeout=PATIENCE_SECONDS)
+        assert "already running" in refused  # twice with the same data
+
         site.process_of("manage.py worker").kill()
         site.process_of("config.wsgi").kill()
         Server(site.var_dir).stop("immediate")
@@ -171,13 +174,3 @@ class TestRun:
 
         assert f"Port {site.port} is taken by another program" in said
         assert site.processes() == []
-
-    def test_refuses_to_run_twice_with_the_same_data(self, site: Site) -> None:
-        first = site.start()
-        site.wait_until_ready(first)
-
-        said, _ = site.start().communicate(timeout=PATIENCE_SECONDS)
-
-        first.terminate()
-        first.communicate(timeout=PATIENCE_SECONDS)
-        assert "already running" in said
