@@ -186,13 +186,13 @@ class Site:
     # --- reviewers ---
 
     def _people(self, number: int) -> Actor:
-        return (self.world.grace, self.world.linus)[number % 2]
+        return (self.world.grace, self.world.linus, self.world.olga)[number % 3]
 
     def _asked(self, number: int, status: str = "pending", **more: Any) -> ApprovalRequest | None:
         return _one(ApprovalRequest.objects.filter(status=status, **more).order_by("pk"), number)
 
     def _approve(self, number: int) -> bool:
-        request = self._asked(number // 2)
+        request = self._asked(number // 3)
         if request is None:
             return False
         by = self._people(number)
@@ -200,7 +200,7 @@ class Site:
         return True
 
     def _reject(self, number: int) -> bool:
-        request = self._asked(number // 2)
+        request = self._asked(number // 3)
         if request is None:
             return False
         by = self._people(number)
@@ -208,7 +208,7 @@ class Site:
         return True
 
     def _edit(self, number: int) -> bool:
-        request = self._asked(number // 2)
+        request = self._asked(number // 3)
         action = request and Action.objects.filter(pk=request.subject_id).first()
         if request is None or action is None:
             return False
@@ -218,7 +218,7 @@ class Site:
         return True
 
     def _ask(self, number: int) -> bool:
-        request = self._asked(number // 2)
+        request = self._asked(number // 3)
         if request is None:
             return False
         questions.send_back(request_id=request.pk, by=self._people(number), digest=request.digest,
@@ -233,7 +233,7 @@ class Site:
         return True
 
     def _answer(self, number: int) -> bool:
-        request = self._asked(number // 2)
+        request = self._asked(number // 3)
         if request is None:
             return False
         by = self._people(number)
