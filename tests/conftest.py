@@ -63,10 +63,12 @@ def no_draws_by_chance() -> None:
 
 # Empties every table that has pages, without the triggers: what was recorded is never taken away, except here.
 EMPTY_TABLES = """
-CREATE OR REPLACE FUNCTION test_empty_tables() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
+CREATE OR REPLACE FUNCTION test_empty_tables() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   _table regclass;
 BEGIN
+  -- For this transaction. As part of the function's head it would be in every dump, and no other server would take that in.
+  PERFORM set_config('session_replication_role', 'replica', true);
   FOR _table IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
     AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission', 'orchestrator_costfold')
     AND pg_relation_size(oid) > 0

@@ -10,6 +10,7 @@ from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, REFUSED
 from orchestrator.queries.dead_letters import LetterFilters
 from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
+from orchestrator.queries.trace_conditions import ANY
 from orchestrator.queries.trace_search import TraceFilters
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
 
@@ -38,6 +39,7 @@ class ExecutionForm(BehindForm):
 SLOWER = [("", "Any"), ("1", "1 s"), ("10", "10 s"), ("60", "1 min"), ("3600", "1 h")]
 COSTS = [("", "Any"), *((amount, amount) for amount in ("0.01", "0.10", "1", "10", "100"))]
 ERRORS = [*words("failure", ["business", *FAILURES])]
+ERRORS.insert(1, (ANY, "Any error"))
 
 
 class TraceForm(ExecutionForm):

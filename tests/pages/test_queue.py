@@ -9,7 +9,8 @@ from django.urls import reverse
 
 from approvals.models import StopScope
 from approvals.operations.stops import Target, engage
-from approvals.queries.queue import QueueFilters, queue
+from approvals.queries import queue
+from approvals.queries.queue import QueueFilters
 from tests import make
 from tests.pages.asking import PART
 

@@ -14,7 +14,7 @@ class TestWho:
         make.approved(make.request(), grace)
         grace.username = "hopper"
         grace.save()
-        other = make.person("grace", "view", "review", of=unit)
+        other = make.person("grace", "view", "review", "operate", of=unit)
         make.approved(make.request(), other)
         return grace
 

@@ -113,7 +113,7 @@ class TestTheDocs:
         text = (settings.BASE_DIR / "docs/health.md").read_text()
         tile, entry = judge()[key], RUNBOOK[key]
 
-        section = text.split(f"### {tile.title} (`{key}`)")[1].split("###")[0]
+        section = " ".join(text.split(f"### {tile.title} (`{key}`)")[1].split("###")[0].split())
 
         for sentence in (entry.says, f"{tile.limit}. {entry.why}", entry.do, entry.command):
             assert sentence in section
