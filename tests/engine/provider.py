@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-# One tool for each idempotency class, and one that reads. All let the provider decide what happens.
+# One tool for each idempotency class, one that takes back what was sent, and one that reads.
+# All let the provider decide what happens.
 HANDLERS = """
 import os
 
@@ -18,6 +19,11 @@ URL = os.environ["ERP_URL"]
 def send(arguments, context):
     headers = {"Idempotency-Key": context.idempotency_key}
     return context.http_json("POST", URL + "/effects", arguments, headers=headers, timeout=1)
+
+
+def take_back(arguments, context):
+    headers = {"Idempotency-Key": context.idempotency_key}
+    return context.http_json("POST", URL + "/effects", {"ref": "-" + arguments["ref"]}, headers=headers, timeout=1)
 
 
 def look_up(arguments, context):

@@ -27,11 +27,6 @@ HANDLERS = (
     providers.HANDLERS
     + """
 
-def take_back(arguments, context):
-    headers = {"Idempotency-Key": context.idempotency_key}
-    return context.http_json("POST", URL + "/effects", {"ref": "-" + arguments["ref"]}, headers=headers, timeout=1)
-
-
 def strays(arguments, context):
     if context.attempt > 1:
         return context.http_json("POST", "http://203.0.113.9/effects", arguments, timeout=1)

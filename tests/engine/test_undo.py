@@ -29,16 +29,8 @@ from tests import signing
 from tests import worlds as make
 from tests.engine import provider as providers
 from tests.engine.driving import ENGINE, approve, asked, begin, claim, drive, lapse, reject, statuses
+from tests.engine.provider import HANDLERS
 
-HANDLERS = (
-    providers.HANDLERS
-    + """
-
-def take_back(arguments, context):
-    headers = {"Idempotency-Key": context.idempotency_key}
-    return context.http_json("POST", URL + "/effects", {"ref": "-" + arguments["ref"]}, headers=headers, timeout=1)
-"""
-)
 THREE = """
   - one: {tool: send_a, ref: R-1}
   - two: {tool: send_a, ref: R-2}

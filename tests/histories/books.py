@@ -7,11 +7,6 @@ HANDLERS = (
     providers.HANDLERS
     + """
 
-def take_back(arguments, context):
-    headers = {"Idempotency-Key": context.idempotency_key}
-    return context.http_json("POST", URL + "/effects", {"ref": "-" + arguments["ref"]}, headers=headers, timeout=1)
-
-
 def look_back(arguments, context):
     return context.http_json("GET", URL + "/finding?ref=-" + arguments["ref"], timeout=1)
 
