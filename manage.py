@@ -14,11 +14,12 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
 
-    from config import database, postgres
+    from config import database, postgres, starting
 
     try:
         if not NEEDS_NO_DATABASE & set(sys.argv[1:2]):
             postgres.ensure_running()
+        starting.load()
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:
         # The sentence says all there is to know; where it was raised helps nobody.

@@ -31,6 +31,11 @@ accesslog = None
 loglevel = "warning"
 
 
+def post_fork(server: object, worker: object) -> None:
+    """Nothing that is being loaded is garbage: see `config/starting.py`."""
+    gc.disable()
+
+
 def post_worker_init(worker: object) -> None:
     """What is loaded by now is never garbage: left out of collections, they stay short (200 ms of pause are a slow page)."""
     from config.probes import migrations_of_this_code  # noqa: PLC0415
@@ -39,3 +44,4 @@ def post_worker_init(worker: object) -> None:
     migrations_of_this_code()
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -1,7 +1,5 @@
 """A step of a workflow that asks people, after one that gave a lot: what waits is whether the execution goes on."""
 
-from pathlib import Path
-from tempfile import mkdtemp
 
 from approvals.models import ApprovalRequest
 from orchestrator.engine.settle import settle_success
@@ -32,7 +30,7 @@ def letting_go_on(required: int = 1) -> ApprovalRequest:
     """The request of the step `approve`."""
     make.agent()
     make.agent("reader", output_schema=READ)
-    publish(make.folder(Path(mkdtemp()) / "refunding", WORKFLOW % required), by=make.MAKER)
+    publish(make.folder(make.new_place("refunding"), WORKFLOW % required), by=make.MAKER)
     asker = make.actor(make.person("operator", "view", "operate"))
     message = {"message": "Twelve chairs are damaged. We paid EUR 1,140.00."}
     started = executions.start(workflow="refunding", input=message, unit="finance", by=asker)

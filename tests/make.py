@@ -5,7 +5,7 @@ steps claimed and settled. Nothing here sets a status.
 import pickle
 from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +44,7 @@ from tests import kept, signing
 MAKER = actors.system("tests")
 PASSWORD = "correct horse battery staple"
 _numbers = count(1)
+_places = TemporaryDirectory(prefix="holdpoint-tests-")
 
 POST_SCHEMA = {
     "type": "object",
@@ -258,6 +259,11 @@ def later(table: str, column: str, pk: Any, seconds: int) -> None:
 # --- Workflows -------------------------------------------------------------------------------------------------
 
 
+def new_place(name: str) -> Path:
+    """Where a folder of this name may be made. It is gone when the tests end."""
+    return Path(mkdtemp(dir=_places.name)) / name
+
+
 def folder(path: Path, text: str) -> Path:
     """A workflow's folder with this text and no code worth running."""
     path.mkdir(parents=True, exist_ok=True)
@@ -281,7 +287,7 @@ def published(name: str = "closing", *, attempts: int = 1) -> Any:
     tool()
     agent()
     agent("looker")
-    place = folder(Path(mkdtemp()) / name, WORKFLOW.format(name=name, attempts=attempts))
+    place = folder(new_place(name), WORKFLOW.format(name=name, attempts=attempts))
     kept.once(("published", name, attempts, kept.standing()), lambda: publish(place, by=MAKER) and None, anew=True)
     return Channel.objects.get(workflow=name).release
 

@@ -1,7 +1,5 @@
 """A step that failed, that its workflow routes to a person, and that another step waits for."""
 
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from approvals.models import ApprovalRequest
@@ -37,7 +35,7 @@ def routed(schema: dict[str, Any] = READ) -> ApprovalRequest:
     """The request of the step `read`, whose result has to fit this schema."""
     make.agent()
     make.agent("reader", output_schema=schema)
-    publish(make.folder(Path(mkdtemp()) / "intake", WORKFLOW), by=make.MAKER)
+    publish(make.folder(make.new_place("intake"), WORKFLOW), by=make.MAKER)
     asker = make.actor(make.person("operator", "view", "operate"))
     started = executions.start(workflow="intake", input={"case": "C-1"}, unit="finance", by=asker)
     failure = Failure("business", "no rule recognises what the customer wants", {})

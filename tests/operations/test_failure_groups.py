@@ -222,11 +222,8 @@ class TestAFix:
 
 
 def newer_release(name):
-    from pathlib import Path
-    from tempfile import mkdtemp
-
     text = make.WORKFLOW.format(name=name, attempts=1).replace("1.0.0", "2.0.0")
-    return make.publish(make.folder(Path(mkdtemp()) / name, text), by=make.MAKER)
+    return make.publish(make.folder(make.new_place(name), text), by=make.MAKER)
 
 
 class TestAGroup:

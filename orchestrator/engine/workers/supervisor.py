@@ -193,5 +193,7 @@ if os.fork() == 0:
 os.close(watched)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from django.core.management import execute_from_command_line
+from config.starting import load
+load()
 execute_from_command_line(["manage.py", "qcluster"])
 """
