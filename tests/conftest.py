@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, client
 from hypothesis import HealthCheck
 from hypothesis import settings as drawn
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -113,6 +113,20 @@ def quick_static() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", remember)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_pages() -> Iterator[None]:
+    """Django copies the context of every template of a page, those of a form's fields included; a test looks at the first."""
+    store = client.store_rendered_templates
+
+    def store_the_first(kept: dict[str, Any], **rendered: Any) -> None:
+        if not kept:
+            store(kept, **rendered)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "store_rendered_templates", store_the_first)
         yield
 
 
