@@ -1,14 +1,19 @@
 """Two people, or a person and a clock, at the same instant: exactly one outcome, and the loser is told."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, Decision
 from audit.actors import system
 from audit.refusals import Refusal
+from orchestrator.engine.sweep import sweep
+from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.propose import propose
 from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action
 from orchestrator.operations import executions
@@ -87,3 +92,59 @@ class TestRaces:
             assert execution.status == "cancelled"
             assert Action.objects.get(pk=request.subject_id).status == "withdrawn"
             assert {step.status for step in execution.steps.all()} <= {"success", "cancelled", "skipped"}
+
+
+class TestWhatIsAskedWhileItsExecutionEnds:
+    """The cancellation has withdrawn all requests there were, and waits for the execution, in which another one is opened."""
+
+    @pytest.fixture
+    def in_between(self, tmp_path, settings):
+        settings.RELEASES_DIR = tmp_path / "releases"
+        world = make.world()
+        make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
+
+        def in_between(act):
+            execution = make.start(world, "paying", amount=next(make.NUMBERS))
+            cancelling = threading.Thread(target=self._cancel, args=(execution, world.ada))
+            with transaction.atomic():
+                lock_execution(execution.pk)
+                cancelling.start()
+                make.wait_until(_somebody_waits)
+                act(world, execution)
+            cancelling.join()
+            execution.refresh_from_db()
+            assert execution.status == "cancelled"
+            return ApprovalRequest.objects.get(status="pending")
+
+        return in_between
+
+    def _cancel(self, execution, by):
+        executions.cancel(execution_id=execution.pk, by=by, why="race")
+        connection.close()
+
+    def test_of_ours_is_asked_no_more_when_the_sweep_has_come(self, in_between):
+        request = in_between(lambda world, execution: make.work())
+
+        sweep()
+
+        request.refresh_from_db()
+        assert request.status == "withdrawn"
+
+    def test_of_a_foreign_agent_is_asked_no_more_when_the_sweep_has_come(self, in_between):
+        request = in_between(
+            lambda world, execution: propose(
+                tool="pay", arguments={"amount": next(make.NUMBERS)}, agent="clerk", unit_id=world.unit.pk, by=make.SETUP,
+                execution_id=execution.pk,
+            )
+        )  # fmt: skip
+
+        sweep()
+
+        request.refresh_from_db()
+        assert (Action.objects.get(pk=request.subject_id).status, request.status) == ("withdrawn", "withdrawn")
+
+
+def _somebody_waits():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
