@@ -146,7 +146,8 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
     Nobody reports such a send any more, so what it costs by contract is charged here, as `report` does of an unknown outcome.
     """
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
-    for action in [_locked(pk, holder) for pk in redeemed]:
+    doubted = [action for pk in redeemed if (action := _locked(pk, holder)).status == ActionStatus.REDEEMED]
+    for action in doubted:
         if action.effect == "read":
             move(action, to=ActionStatus.FAILED, by=by, why=why, failure_class="lost", message=why, finished_at=Now())
         else:
@@ -163,7 +164,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
         observe(action)
         charge_tool_call(place_of(action))
         announce(action)
-    return len(redeemed)
+    return len(doubted)
 
 
 @transaction.atomic

@@ -12,8 +12,11 @@ from approvals.models import ApprovalRequest, Decision
 from audit.actors import system
 from audit.refusals import Refusal
 from orchestrator.engine.sweep import sweep
-from orchestrator.gate.locks import lock_execution
+from orchestrator.gate.locks import lock_action, lock_execution
 from orchestrator.gate.propose import propose
+from orchestrator.gate.reconcile import mark_unknown
+from orchestrator.gate.redeem import redeem
+from orchestrator.gate.report import report
 from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action
 from orchestrator.operations import executions
@@ -142,6 +145,33 @@ class TestWhatIsAskedWhileItsExecutionEnds:
 
         request.refresh_from_db()
         assert (Action.objects.get(pk=request.subject_id).status, request.status) == ("withdrawn", "withdrawn")
+
+
+class TestAReportAndTheDoubtAboutItsSend:
+    def test_at_the_same_instant_leave_what_was_reported(self):
+        """The report comes an hour late, while the sweep gives the send up: it has seen it unreported, and waits for it."""
+        world = make.world()
+        request = make.request(world)
+        approve(request, world.grace)()
+        ticket = redeem(action_id=request.subject_id, by=make.SETUP)
+        raised = []
+
+        def give_up():
+            try:
+                mark_unknown(fence=ticket.fence, by=make.SETUP, why="no report came")
+            except Exception as error:
+                raised.append(error)
+            connection.close()
+
+        doubting = threading.Thread(target=give_up)
+        with transaction.atomic():
+            lock_action(request.subject_id)
+            doubting.start()
+            make.wait_until(_somebody_waits)
+            report(action_id=request.subject_id, fence=ticket.fence, outcome="success", by=make.SETUP, result={})
+        doubting.join()
+
+        assert (raised, Action.objects.get(pk=request.subject_id).status) == ([], "succeeded")
 
 
 def _somebody_waits():
