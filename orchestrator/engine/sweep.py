@@ -208,22 +208,19 @@ def _advance(execution_id: Any) -> bool:
 
 
 def _orphaned_requests() -> Any:
-    """Requests of executions that ended meanwhile: nothing waits for their answer. A foreign agent waits for its own,
-    whatever became of the execution it names.
+    """Requests of executions that ended meanwhile: nothing waits for their answer. Those of calls that are still to be sent
+    are not: ours are taken back together with the call, and a foreign agent waits for its own, whatever became of the
+    execution it names.
     """
     ended = Execution.objects.filter(pk=OuterRef("execution_id"), status__in=EXECUTION.final)
-    foreign = Action.objects.filter(pk=OuterRef("subject_id"), step_id=None)
-    return ApprovalRequest.objects.undecided().filter(Exists(ended), ~Exists(foreign))
+    unsent = Action.objects.filter(pk=OuterRef("subject_id"), status__in=UNSENT)
+    return ApprovalRequest.objects.undecided().filter(Exists(ended), ~Exists(unsent))
 
 
 @transaction.atomic
 def _withdraw(request_id: Any) -> bool:
     subject = ApprovalRequest.objects.values_list("subject_id", flat=True).get(pk=request_id)
     approvals.withdraw(subject_id=subject, by=ENGINE, why=OVER)
-    if Action.objects.filter(pk=subject).exists():
-        action = lock_action(subject)
-        if action.status in {ActionStatus.HELD, ActionStatus.SENT_BACK}:
-            take_back(action, by=ENGINE, why=OVER)
     return True
 
 

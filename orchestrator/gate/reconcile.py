@@ -41,6 +41,8 @@ def apply_finding(
 ) -> Action:
     """Record what the probe saw. Yes: it succeeded. No: it may be sent again, with the same key. Unknown: unchanged.
 
+    What is not in their books may still be on its way there: where the tool honours no key, the first no is none yet.
+
     Partly: sending again completes it where the tool honours its key; elsewhere that would double the part
     that happened, so it stays unknown and a person decides.
 
@@ -55,6 +57,9 @@ def apply_finding(
         seen = f"{finding.detail}; " if finding.detail else ""
         why = f"{seen}another call was sent under the business key {action.business_key}, so their books cannot tell"
         finding = Finding("unknown", why)
+    if finding.happened == "no" and not honours_key and not action.looks:
+        seen = f"{finding.detail}; " if finding.detail else ""
+        finding = Finding("unknown", f"{seen}it is not in their books yet, and may still be on its way")
     lifecycle.note(
         action,
         "action.reconciled",
@@ -146,7 +151,8 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
     Nobody reports such a send any more, so what it costs by contract is charged here, as `report` does of an unknown outcome.
     """
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
-    for action in [_locked(pk, holder) for pk in redeemed]:
+    doubted = [action for pk in redeemed if (action := _locked(pk, holder)).status == ActionStatus.REDEEMED]
+    for action in doubted:
         if action.effect == "read":
             move(action, to=ActionStatus.FAILED, by=by, why=why, failure_class="lost", message=why, finished_at=Now())
         else:
@@ -163,7 +169,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
         observe(action)
         charge_tool_call(place_of(action))
         announce(action)
-    return len(redeemed)
+    return len(doubted)
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from tests import worlds as make
 
 DEAD = "UPDATE orchestrator_attempt SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = %s"
 DUE = "UPDATE orchestrator_step SET due_at = clock_timestamp() WHERE status = 'scheduled'"
+LOOK = "UPDATE orchestrator_action SET next_look_at = clock_timestamp() WHERE status = 'unknown'"
 
 
 def drive(execution: Execution | None = None) -> None:
@@ -32,6 +33,11 @@ def drive(execution: Execution | None = None) -> None:
 def timers_come_due() -> int:
     """Whatever waits for its retry has waited long enough."""
     return _run(DUE) and sweep()
+
+
+def time_to_look() -> None:
+    """Whatever is planned for a doubtful send is due now."""
+    _run(LOOK)
 
 
 def claim() -> Claim:

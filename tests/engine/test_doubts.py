@@ -11,18 +11,12 @@ from orchestrator.queries.unknown_outcomes import doubts_of
 from tests import trail
 from tests import worlds as make
 from tests.engine import provider as providers
-from tests.engine.driving import actions, drive, statuses, step
+from tests.engine.driving import actions, drive, statuses, step, time_to_look
 from tests.engine.test_unknown_outcomes import say, started
 
 CLERK = [{"name": "clerk", "owner": "olga", "unit": "finance", "allowed_tools": ["*"], "entry": "handlers:work",
           "input_schema": {"type": "object", "properties": {"tool": {}, "refs": {}}}}]  # fmt: skip
 RECEIPT = {"type": "object", "required": ["receipt"], "properties": {"receipt": {"type": "string"}}}
-
-
-def time_to_look():
-    """Whatever is planned for the doubtful send is due now."""
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE orchestrator_action SET next_look_at = clock_timestamp() WHERE status = 'unknown'")
 
 
 def alerts(execution):
@@ -234,6 +228,8 @@ class TestTwoCallsUnderOneBusinessKey:
         execution = make.start(world, "outside", tool="send_b", refs=["R-1", "R-1"])
         provider.plan("vanish", "vanish")
 
-        drive(execution)
+        for _ in range(3):
+            drive(execution)
+            time_to_look()
 
         assert (execution.status, provider.effects) == ("succeeded", ["R-1", "R-1"])

@@ -21,6 +21,7 @@ from tests.engine.driving import (
     lapse,
     statuses,
     step,
+    time_to_look,
 )
 
 SEND = "  - send: {{tool: send_{}, ref: R-1, retry: {{max_attempts: 3, backoff: 1s}}}}\n"
@@ -78,18 +79,35 @@ class TestNoAnswer:
         assert len(provider.sends) == 1
         assert step(execution, "send").output == {"ref": "R-1"}
 
-    @pytest.mark.parametrize("kind", ["a", "b"])
-    def test_is_sent_again_with_the_same_key_when_it_did_not_happen(self, world, governed, provider, kind):
+    @pytest.mark.parametrize(("kind", "looks"), [("a", 1), ("b", 2)])
+    def test_is_sent_again_with_the_same_key_when_it_did_not_happen(self, world, governed, provider, kind, looks):
         execution = started(world, governed, kind)
         provider.plan("vanish")
         provider.finding = {"happened": "no"}
 
         drive(execution)
+        time_to_look()
+        drive(execution)
 
         assert execution.status == "succeeded"
+        assert trail.story(execution.pk).count("action.reconciled") == looks
         assert len(provider.sends) == 2
         assert len(set(provider.sends)) == 1
         assert provider.effects == ["R-1"]
+
+    def test_is_not_sent_again_while_it_may_still_be_on_its_way(self, world, governed, provider):
+        execution = started(world, governed, "b")
+        provider.plan("vanish")
+        provider.finding = {"happened": "no"}
+        drive(execution)
+        assert statuses(execution) == {"send": "unknown_outcome"}
+
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}  # the other side was slow
+        time_to_look()
+        drive(execution)
+
+        assert execution.status == "succeeded"
+        assert len(provider.sends) == 1
 
     def test_that_happened_partly_is_completed_where_the_key_is_honoured(self, world, governed, provider):
         execution = started(world, governed, "a")

@@ -28,6 +28,7 @@ class Books:
         self._lock = threading.Lock()
         self._planned: dict[str, list[str]] = defaultdict(list)
         self._keys: set[tuple[str, str]] = set()
+        self._late: dict[str, str] = {}
         self.sends: dict[str, list[str]] = defaultdict(list)
         self.effects: dict[str, list[str]] = defaultdict(list)
         self.hooks: list[str] = []
@@ -44,14 +45,19 @@ class Books:
             case "send", ref, key:
                 self.sends[ref].append(key)
                 self._planned[ref] = self._planned[ref][1:]
+            case "late", ref, key:
+                self._late[ref] = key
             case "effect", ref, key:
+                self._late.pop(ref, None)
                 self._keys.add((ref, key))
                 self.effects[ref].append(key)
             case "hook", message_id:
                 self.hooks.append(message_id)
 
     def plan(self, ref: str, deeds: list[str]) -> None:
-        """ok, down (nothing happens), drop (it happens, no answer), vanish (no effect, no answer)."""
+        """ok, down (nothing happens), drop (it happens, no answer), vanish (no effect, no answer), late (no answer, and it
+        happens after somebody has looked for it).
+        """
         with self._lock:
             self._write("plan", ref, *deeds)
             self._remember("plan", ref, *deeds)
@@ -72,7 +78,19 @@ class Books:
             if deed in {"ok", "drop"} and not repeated:
                 self._write("effect", ref, key)
                 self._remember("effect", ref, key)
+            elif deed == "late":
+                self._write("late", ref, key)
+                self._remember("late", ref, key)
             return deed
+
+    def find(self, ref: str) -> str:
+        """Whether it is in the books as somebody looks for it."""
+        with self._lock:
+            found = "yes" if self.effects[ref] else "no"
+            if key := self._late.get(ref):
+                self._write("effect", ref, key)
+                self._remember("effect", ref, key)
+            return found
 
     def hooked(self, message_id: str) -> None:
         with self._lock:
@@ -101,7 +119,7 @@ class Door(BaseHTTPRequestHandler):
             self.books.mend()
             return self._answer(200, {})
         deed = self.books.take(body["ref"], self.headers["Idempotency-Key"])
-        if deed in {"drop", "vanish"}:
+        if deed in {"drop", "vanish", "late"}:
             self.close_connection = True
             return None
         return self._answer(503 if deed == "down" else 200, {"ref": body["ref"]})
@@ -109,7 +127,7 @@ class Door(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = parse_qs(urlsplit(self.path).query).get("ref", [""])[0]
         if self.path.startswith("/finding"):
-            self._answer(200, {"happened": "yes" if self.books.effects[asked] else "no", "result": {"ref": asked}})
+            self._answer(200, {"happened": self.books.find(asked), "result": {"ref": asked}})
         elif self.path.startswith("/record"):
             self._answer(200, {"revision": 1, "ref": asked})
         elif self.path.startswith("/hooks"):

@@ -28,6 +28,7 @@ from orchestrator.engine.segment import begin_all
 from orchestrator.engine.successes import close_line
 from orchestrator.engine.sweep import sweep
 from orchestrator.engine.workers import crew as crews
+from orchestrator.gate.doubt import LOOKS
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, Execution, OutcomeVerdict, Step
 from orchestrator.models.verdict import CODES
@@ -35,13 +36,16 @@ from orchestrator.operations import unknown_outcomes
 from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.tasks import run_attempts
 from tests import worlds as make
-from tests.engine.driving import DUE
+from tests.engine.driving import DUE, LOOK
 from tests.faults.scenarios import Scenario
 from tests.signing import voice
 
 MOST_ROUNDS = 60
 # Whether a request's next step of escalation is due is looked at now, not when its time has come.
 LOOK_AGAIN = "UPDATE approvals_approvalrequest SET next_notice_at = clock_timestamp() WHERE status = 'pending'"
+# So is whatever is to be looked up once more.
+PLANNED_LOOKS = f"""{LOOK} AND looks BETWEEN 1 AND {LOOKS - 1}
+AND step_id IN (SELECT id FROM orchestrator_step WHERE status = 'unknown_outcome')"""
 # A client that gets no answer asks again; this often while the system is broken, then it leaves it for later.
 ASKS = 3
 # Whose duty it is, where the whole site is at work; what is not named comes in as a web request.
@@ -163,6 +167,7 @@ class Player:
         with connection.cursor() as cursor:
             cursor.execute(DUE)
             timers = cursor.rowcount
+            cursor.execute(PLANNED_LOOKS)
             cursor.execute(LOOK_AGAIN)
         return timers + sweep()
 

@@ -82,6 +82,7 @@ SCENARIOS = {
         Scenario("class_a_no_answer", _send("send_a"), deeds=("drop",)),
         Scenario("class_b", _send("send_b") + _do("after"), kind="B"),
         Scenario("class_b_no_answer", _send("send_b"), kind="B", deeds=("vanish",)),
+        Scenario("class_b_late", _send("send_b"), kind="B", deeds=("late",)),
         Scenario("class_c", _send("send_c"), kind="C"),
         Scenario("class_c_no_answer", _send("send_c"), kind="C", deeds=("drop",)),
         Scenario("branches", _do("left") + _do("right", "needs: []") + _do("both", "needs: [left, right]"), sends=0),

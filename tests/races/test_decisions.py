@@ -1,14 +1,22 @@
 """Two people, or a person and a clock, at the same instant: exactly one outcome, and the loser is told."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, Decision
 from audit.actors import system
 from audit.refusals import Refusal
+from orchestrator.engine.sweep import sweep
+from orchestrator.gate.locks import lock_action, lock_execution
+from orchestrator.gate.propose import propose
+from orchestrator.gate.reconcile import mark_unknown
+from orchestrator.gate.redeem import redeem
+from orchestrator.gate.report import report
 from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action
 from orchestrator.operations import executions
@@ -87,3 +95,86 @@ class TestRaces:
             assert execution.status == "cancelled"
             assert Action.objects.get(pk=request.subject_id).status == "withdrawn"
             assert {step.status for step in execution.steps.all()} <= {"success", "cancelled", "skipped"}
+
+
+class TestWhatIsAskedWhileItsExecutionEnds:
+    """The cancellation has withdrawn all requests there were, and waits for the execution, in which another one is opened."""
+
+    @pytest.fixture
+    def in_between(self, tmp_path, settings):
+        settings.RELEASES_DIR = tmp_path / "releases"
+        world = make.world()
+        make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
+
+        def in_between(act):
+            execution = make.start(world, "paying", amount=next(make.NUMBERS))
+            cancelling = threading.Thread(target=self._cancel, args=(execution, world.ada))
+            with transaction.atomic():
+                lock_execution(execution.pk)
+                cancelling.start()
+                make.wait_until(_somebody_waits)
+                act(world, execution)
+            cancelling.join()
+            execution.refresh_from_db()
+            assert execution.status == "cancelled"
+            return ApprovalRequest.objects.get(status="pending")
+
+        return in_between
+
+    def _cancel(self, execution, by):
+        executions.cancel(execution_id=execution.pk, by=by, why="race")
+        connection.close()
+
+    def test_of_ours_is_asked_no_more_when_the_sweep_has_come(self, in_between):
+        request = in_between(lambda world, execution: make.work())
+
+        sweep()
+
+        request.refresh_from_db()
+        assert request.status == "withdrawn"
+
+    def test_of_a_foreign_agent_is_asked_no_more_when_the_sweep_has_come(self, in_between):
+        request = in_between(
+            lambda world, execution: propose(
+                tool="pay", arguments={"amount": next(make.NUMBERS)}, agent="clerk", unit_id=world.unit.pk, by=make.SETUP,
+                execution_id=execution.pk,
+            )
+        )  # fmt: skip
+
+        sweep()
+
+        request.refresh_from_db()
+        assert (Action.objects.get(pk=request.subject_id).status, request.status) == ("withdrawn", "withdrawn")
+
+
+class TestAReportAndTheDoubtAboutItsSend:
+    def test_at_the_same_instant_leave_what_was_reported(self):
+        """The report comes an hour late, while the sweep gives the send up: it has seen it unreported, and waits for it."""
+        world = make.world()
+        request = make.request(world)
+        approve(request, world.grace)()
+        ticket = redeem(action_id=request.subject_id, by=make.SETUP)
+        raised = []
+
+        def give_up():
+            try:
+                mark_unknown(fence=ticket.fence, by=make.SETUP, why="no report came")
+            except Exception as error:
+                raised.append(error)
+            connection.close()
+
+        doubting = threading.Thread(target=give_up)
+        with transaction.atomic():
+            lock_action(request.subject_id)
+            doubting.start()
+            make.wait_until(_somebody_waits)
+            report(action_id=request.subject_id, fence=ticket.fence, outcome="success", by=make.SETUP, result={})
+        doubting.join()
+
+        assert (raised, Action.objects.get(pk=request.subject_id).status) == ([], "succeeded")
+
+
+def _somebody_waits():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
