@@ -100,7 +100,7 @@ def doubt_subject(action: Action, step: Step | None) -> str:
 def operations() -> list[Seen]:
     """Acts on many letters that nobody goes on with: stopped by themselves, waiting for a second, or paused and forgotten."""
     statuses = [OperationStatus.HALTED, OperationStatus.SECOND_PERSON, OperationStatus.PAUSED]
-    found = Operation.objects.filter(status__in=statuses).annotate(paused_at=_PAUSED_AT)
+    found: Any = Operation.objects.filter(status__in=statuses).annotate(paused_at=_PAUSED_AT)
     forgotten = database_now() - PAUSED_FOR
     return [
         _of_operation(one)
