@@ -29,14 +29,19 @@ def answer_with(arguments: _Arguments) -> None:
 
 def check(condition: str, *, tool: str) -> None:
     """Refuse a condition that does not type-check or names what cannot be there. Raises BadCondition with line and column."""
+    check_names(condition, arguments=_arguments[0](tool) if _arguments else None)
+
+
+def check_names(condition: str, *, arguments: frozenset[str] | None) -> None:
+    """The same where the arguments are known without asking, or any may come (None)."""
     compile_condition(condition, POLICY_VARIABLES)
-    problems = list(_problems(condition, tool))
+    problems = list(_problems(condition, arguments))
     if problems:
         raise BadCondition(condition, problems)
 
 
-def _problems(condition: str, tool: str) -> Iterator[Problem]:
-    known = {**MEMBERS, "args": _arguments[0](tool) if _arguments else None}
+def _problems(condition: str, arguments: frozenset[str] | None) -> Iterator[Problem]:
+    known = {**MEMBERS, "args": arguments}
     # Texts are blanked, not cut, so that positions stay true.
     source = _TEXT.sub(lambda text: " " * len(text[0]), condition)
     for found in _MEMBER.finditer(source):

@@ -140,13 +140,16 @@
 
   // --- Typed text outlives a sign-in, a reload and a refusal: in this tab, for the same person -------------------------
   const person = document.querySelector(".person .name")?.textContent ?? "";
-  const typed = () => all("form[data-keep] :is(textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [data-once]))").filter((field) => field.name);
+  const typed = () => all("form[data-keep] :is(textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [data-once]), form[data-keep=ticks] :is([type=checkbox], [type=radio])").filter((field) => field.name);
+  // A tick is kept only where a form says so: an answer or a "viewed" is never given by a script.
+  const isTick = (field) => field.matches("[type=checkbox], [type=radio]");
+  const valueOf = (field) => isTick(field) ? String(field.checked) : field.value;
   // By the address its form is sent to, which is also that of the page a form comes back on when it was not taken.
-  const draftOf = ({ form, name }) => `draft ${person} ${new URL(form.getAttribute("action") ?? "", location.href).pathname} ${form.id} ${name}`;
-  const textsIn = (fields) => fields.map((field) => [draftOf(field), field.value]);
+  const draftOf = (field) => `draft ${person} ${new URL(field.form.getAttribute("action") ?? "", location.href).pathname} ${field.form.id} ${field.name}${isTick(field) ? ` ${field.value}` : ""}`;
+  const textsIn = (fields) => fields.map((field) => [draftOf(field), valueOf(field)]);
   // What the page filled in is not theirs: brought back, it would undo what somebody else has changed meanwhile.
-  const given = (field) => field.matches("select") ? ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value : field.defaultValue;
-  const theirs = (field) => field.value !== given(field) || field.form.matches(":has([data-errors], [data-refusal], [aria-invalid=true])");
+  const given = (field) => field.matches("select") ? ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value : isTick(field) ? String(field.defaultChecked) : field.defaultValue;
+  const theirs = (field) => valueOf(field) !== given(field) || field.form.matches(":has([data-errors], [data-refusal], [aria-invalid=true])");
   const filled = () => textsIn(typed().filter(theirs));
   const store = (texts) => texts.forEach(([draft, text]) => sessionStorage.setItem(draft, text));
 
@@ -156,8 +159,9 @@
     for (const [field, draft] of back) {
       const text = sessionStorage.getItem(draft);
       sessionStorage.removeItem(draft);
-      if (field.value === text) continue;
-      field.value = text;
+      if (valueOf(field) === text) continue;
+      if (isTick(field)) field.checked = text === "true";
+      else field.value = text;
       const fold = field.closest("details");
       if (fold) fold.open = true;
     }
@@ -165,7 +169,7 @@
   }
 
   // What others do may take a form away under the hands of somebody who types in it.
-  const written = () => textsIn(typed().filter((field) => field.matches("textarea, input") && field.value.trim() && field.value !== given(field)));
+  const written = () => textsIn(typed().filter((field) => field.matches("textarea, input") && !isTick(field) && field.value.trim() && field.value !== given(field)));
 
   function tellTakenAway(texts) {
     const there = new Set(typed().map(draftOf));

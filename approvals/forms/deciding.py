@@ -112,6 +112,12 @@ class DecisionForm(ConfirmedForm):
             # Asked for by one answer of the two, so neither the browser nor the word "optional" speaks for it.
             self.fields["critical"].needed_sometimes = True  # type: ignore[attr-defined]
 
+    def offer_only_no(self) -> None:
+        """For somebody who has signed: what the page still offers. A "yes" sent twice is read all the same."""
+        no = [(code.value, code.label) for code in offered(self.approval, Verdict.REJECT)]
+        if "reason_code" in self.fields:
+            self.fields["reason_code"].choices = [("", "Choose a reason"), *no]  # type: ignore[attr-defined]
+
     @property
     def checks(self) -> list[forms.BoundField]:
         """The policy's questions, in its order."""

@@ -86,7 +86,10 @@ class Decision(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="one_voice_per_person_and_revision", fields=["request", "person", "revision"])
+            # A "no" may follow one's own "yes" while others have still to sign; it ends the request.
+            models.UniqueConstraint(
+                name="one_voice_of_a_kind_per_person_and_revision", fields=["request", "person", "revision", "verdict"]
+            )
         ]
         indexes = [
             models.Index(name="decision_lately", fields=["person", "-at"]),

@@ -54,7 +54,7 @@ def complete(request: ApprovalRequest, *, by: Actor) -> None:
 
 @transaction.atomic
 def reject(*, request_id: UUID, by: Actor, voice: Voice) -> ApprovalRequest:
-    """Record a "no", which is final whatever was said before."""
+    """Record a "no", which is final whatever was said before: by others, or by this very person while it waited for others."""
     request = lock_request(request_id, by)
     if said_before(request, by, Verdict.REJECT, voice):
         return request

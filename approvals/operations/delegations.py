@@ -1,6 +1,6 @@
 """Lending one's right to sign, saying that one is away, and taking either back."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -14,6 +14,12 @@ from audit.refusals import Forbidden, Invalid, NotVisible, Refusal
 from budgets.models import BusinessUnit
 
 LENT_AT_MOST = timedelta(days=92)
+
+
+class AlreadySaid(Refusal):
+    """It adds nothing to what runs or is planned; and whoever ends the one would think that the other is over as well."""
+
+    code = "already_said"
 
 
 class CannotStandIn(Refusal):
@@ -41,6 +47,16 @@ def delegate(*, unit_id: UUID, to: int, starts_at: datetime, ends_at: datetime, 
             remedy="An administrator can give them the view permission first.",
         )
     _refuse_dates(starts_at, ends_at, "/ends_at")
+    _one_at_a_time(by)
+    rows = Delegation.objects.not_over().filter(unit_id=unit_id, delegator_id=by.user_id, delegate_id=to)
+    for same in rows:
+        if (same.starts_at, same.ends_at) == (starts_at, ends_at):
+            return same
+        if _covers(same.starts_at, same.ends_at, starts_at, ends_at):
+            raise AlreadySaid(
+                f"{other.name} can sign for you there already, until {_moment(same.ends_at)}. Nothing was recorded.",
+                remedy="Choose a later end, or take that one back first.",
+            )
     row = Delegation.objects.create(
         unit_id=unit_id, unit_title=BusinessUnit.objects.get(pk=unit_id).title, delegator_id=person_id(by),
         delegator_name=by.name, delegate_id=to, delegate_name=other.name, starts_at=starts_at, ends_at=ends_at,
@@ -70,6 +86,15 @@ def go_away(*, away_from: datetime, away_until: datetime, stand_in: int | None, 
     """Say that one is away, and who looks after what one is asked. It gives the stand-in no right to sign."""
     other = _person(stand_in, by) if stand_in is not None else None
     _refuse_dates(away_from, away_until, "/away_until")
+    _one_at_a_time(by)
+    for same in Absence.objects.not_over().filter(person_id=by.user_id, stand_in_id=stand_in):
+        if (same.away_from, same.away_until) == (away_from, away_until):
+            return same
+        if _covers(same.away_from, same.away_until, away_from, away_until):
+            raise AlreadySaid(
+                f"You have announced that already, until {_moment(same.away_until)}. Nothing was recorded.",
+                remedy="Choose a later end, or end that one first.",
+            )
     row = Absence.objects.create(
         person_id=person_id(by), person_name=by.name, stand_in_id=stand_in, stand_in_name=other.name if other else "",
         away_from=away_from, away_until=away_until,
@@ -96,6 +121,20 @@ def come_back(*, absence_id: UUID, by: Actor) -> Absence:
     row.save(update_fields=["revoked_at"])
     events.record("absence.revoked", by=by, stream=row.stream, object_id=row.pk)
     return row
+
+
+def _one_at_a_time(by: Actor) -> None:
+    """Until the end of the transaction: of two tabs the second sees what the first one did."""
+    get_user_model().objects.select_for_update(no_key=True).get(pk=person_id(by))
+
+
+def _covers(starts: datetime, ends: datetime, new_starts: datetime, new_ends: datetime) -> bool:
+    """What has begun covers the past as well."""
+    return starts <= max(new_starts, lifecycle.database_now()) and ends >= new_ends
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _person(user_id: int, by: Actor) -> Actor:

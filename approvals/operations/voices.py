@@ -10,7 +10,7 @@ from approvals.models import ApprovalRequest, Confirmation, Decision, Delegation
 from approvals.rules import showing
 from approvals.rules.answers import refuse_unanswered, refuse_unfit_reason
 from approvals.rules.holds import let_go, refuse_while_held
-from approvals.rules.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
+from approvals.rules.permissions import has_voice, person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
 from approvals.rules.standing import Right, refuse_stand_in
 from approvals.statuses import RequestStatus
 from audit import lifecycle
@@ -56,8 +56,13 @@ def said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice)
     ).exists()
 
 
-def refuse_unless_waiting(request: ApprovalRequest, by: Actor, *, digest: str, revision: int) -> None:
-    """Whatever a reviewer does: it is theirs to do, still to be done, in time, over what they read, not held by others."""
+def refuse_unless_waiting(
+    request: ApprovalRequest, by: Actor, *, digest: str, revision: int, verdict: Verdict | None = None
+) -> None:
+    """Whatever a reviewer does: it is theirs to do, still to be done, in time, over what they read, not held by others.
+
+    Whoever has signed may still say no: they have a place of their own, whoever else holds one.
+    """
     refuse_unless_reviewer(request, by)
     refuse_own(request, by)
     refuse_stand_in(request, by)
@@ -68,12 +73,14 @@ def refuse_unless_waiting(request: ApprovalRequest, by: Actor, *, digest: str, r
     if (request.digest, request.revision) != (digest, revision):
         raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
     refuse_too_late(request)
+    if verdict == Verdict.REJECT and has_voice(request, by):
+        return
     refuse_second_voice(request, by)
     refuse_while_held(request, by)
 
 
 def refuse_unless_open(request: ApprovalRequest, by: Actor, voice: Voice, verdict: Verdict) -> None:
-    refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision)
+    refuse_unless_waiting(request, by, digest=voice.digest, revision=voice.revision, verdict=verdict)
     _refuse_unread(request, voice, verdict)
     refuse_unfit_reason(request, verdict, voice.reason_code, voice.note)
     refuse_unanswered(request, verdict, voice.answers)

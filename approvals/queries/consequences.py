@@ -30,7 +30,7 @@ def consequences_of(request: ApprovalRequest, stands: Standing, *, signed: bool,
         return [Consequence("What happens next", says), _silence(request)]
     if signed:
         says = f"It waits for {stands.missing}. {_released(request, stands.missing)}"
-        return [Consequence("What happens next", says), _refused("If one of them rejects", request), _silence(request)]
+        return [Consequence("What happens next", says), _refused("If one of you rejects", request), _silence(request)]
     refused = _refused("If you reject" if decides else "If it is rejected", request)
     return [_approved(request, stands, decides), refused, _silence(request)]
 

@@ -30,7 +30,7 @@ from approvals.queries.consequences import Consequence, consequences_of
 from approvals.queries.evidence import evidence_of
 from approvals.queries.layout import Part, parts_of
 from approvals.queries.queue import effect_of, waiting_for
-from approvals.rules.eligible import Answer, may_decide
+from approvals.rules.eligible import Answer, may_decide, may_reject_still
 from approvals.rules.permissions import may_reply
 from approvals.rules.showing import Lock, Row, lock_of, rows_of
 from approvals.rules.signers import NotNeeded, Standing, right_to_sign, standing, with_people
@@ -54,6 +54,7 @@ class Review:
     stands: Standing
     mine: Decision | None
     may: Answer
+    may_reject_still: bool
     place: int
     waiting: int
     previous: ApprovalRequest | None
@@ -209,7 +210,8 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
     # A voice over an earlier revision is history: what it was about is not what waits now.
     accounts = people.accounts_behind(actor)
     own = [one for one in decisions if {one.person_id, one.for_person_id} & accounts]
-    mine = next((one for one in own if one.revision == request.revision), None)
+    # The last one: a "no" may have followed their "yes".
+    mine = next((one for one in reversed(own) if one.revision == request.revision), None)
     glass = max(request.emergencies.all(), key=lambda one: one.broken_at, default=None)
     right, may = _right(request, actor, stands), _may(request, actor, stands, now)
     return Review(
@@ -221,6 +223,7 @@ def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:
         stands=stands,
         mine=mine,
         may=may,
+        may_reject_still=_in_time(request, now) and may_reject_still(request, actor),
         lock=lock,
         remarks=sorted(request.remarks.all(), key=lambda remark: (remark.at, remark.pk)),
         successor=ApprovalRequest.objects.filter(replaces=request.pk).first()
@@ -271,7 +274,7 @@ def _may(request: ApprovalRequest, actor: Actor, stands: Standing, now: datetime
         return Answer(allowed=False, why="It was sent back with a question and comes back with the answer.")
     if not request.is_open:
         return Answer(allowed=False, why=f"This request is {request.status}; nothing reopens a decision.")
-    if not request.is_frozen and request.on_timeout == OnTimeout.REJECT and now >= request.decide_by:
+    if not _in_time(request, now):
         return Answer(allowed=False, why="The time to decide is over.")
     answer = may_decide(request, actor)
     if answer.why:
@@ -281,6 +284,11 @@ def _may(request: ApprovalRequest, actor: Actor, stands: Standing, now: datetime
     except NotNeeded as refusal:
         return Answer(answer.allowed, f"{refusal.message} {refusal.remedy}")
     return answer
+
+
+def _in_time(request: ApprovalRequest, now: datetime) -> bool:
+    runs_out = not request.is_frozen and request.on_timeout == OnTimeout.REJECT
+    return request.is_pending and not (runs_out and now >= request.decide_by)
 
 
 def place(request: ApprovalRequest, among: QuerySet[ApprovalRequest]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from approvals.models import ApprovalRequest
 from approvals.rules.holds import refuse_while_held
-from approvals.rules.permissions import refuse_own, refuse_second_voice, refuse_unless_reviewer
+from approvals.rules.permissions import has_voice, refuse_own, refuse_second_voice, refuse_unless_reviewer
 from approvals.rules.standing import refuse_stand_in
 from audit.actors import Actor
 from audit.refusals import Refusal
@@ -24,6 +24,11 @@ def may_decide(request: ApprovalRequest, by: Actor) -> Answer:
     return asked(
         request, by, refuse_unless_reviewer, refuse_own, refuse_stand_in, refuse_second_voice, refuse_while_held
     )
+
+
+def may_reject_still(request: ApprovalRequest, by: Actor) -> bool:
+    """Have they signed, and could they take back more than their word: end what waits for others?"""
+    return has_voice(request, by) and asked(request, by, refuse_unless_reviewer, refuse_own, refuse_stand_in).allowed
 
 
 def may_sign_at_all(request: ApprovalRequest, by: Actor) -> Answer:

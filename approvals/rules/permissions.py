@@ -59,6 +59,15 @@ def refuse_second_voice(request: ApprovalRequest, by: Actor) -> None:
         )
 
 
+def has_voice(request: ApprovalRequest, by: Actor) -> bool:
+    """Have they signed what waits now, themselves or by whoever signed for them?"""
+    try:
+        refuse_second_voice(request, by)
+    except AlreadySigned:
+        return True
+    return False
+
+
 def told(request: ApprovalRequest, voices: Iterable[Decision], reader: Actor) -> bool:
     """Whether this reader learns who signed and why: while it is open, only somebody who has signed it, too."""
     signers = {

@@ -21,12 +21,17 @@ def problems(
     needs, groups = list(needs), _in_reach(ReviewerGroup, unit_id)
     for need in needs:
         yield from (("needs", problem) for problem in _need_problems(need, groups))
-    if sum(need.count for need in needs) > MOST_PEOPLE:
-        yield "needs", f"At most {MOST_PEOPLE} people can be asked."
     if calendar:
         yield from _unknown("calendar", "calendar", calendar, _in_reach(BusinessCalendar, unit_id))
     if escalate_to:
         yield from _unknown("escalate_to", "group", escalate_to, groups)
+    yield from contradictions(needs=needs, on_timeout=on_timeout, escalate_to=escalate_to)
+
+
+def contradictions(*, needs: Iterable[Need], on_timeout: str, escalate_to: str) -> Iterator[tuple[str, str]]:
+    """What is wrong whatever is in force; asks no database."""
+    if sum(need.count for need in needs) > MOST_PEOPLE:
+        yield "needs", f"At most {MOST_PEOPLE} people can be asked."
     if on_timeout == OnTimeout.ESCALATE and not escalate_to:
         yield "escalate_to", "Say which group is asked next."
     if on_timeout != OnTimeout.ESCALATE and escalate_to:

@@ -171,6 +171,8 @@ def _read_again(form: Any, shown: Review) -> Any:
 def review_page(
     request: HttpRequest, shown: Review, form: DecisionForm, *, status: int = 200, **more: Any
 ) -> HttpResponse:
+    if shown.may_reject_still:
+        form.offer_only_no()
     filters = within.came_through(request)
     among = within.rows(request, filters, now=timezone.now())
     if among is not None:

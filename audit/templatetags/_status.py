@@ -86,6 +86,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "held": _WAITING_FOR_APPROVAL,
         "granted": Pill("Granted", "info", "flag"),
         "redeemed": Pill("Under way", "progress", "half"),
+        "unreported": Pill("Not reported", "neutral", "question"),
         "succeeded": _DONE,
         "failed": _FAILED,
         "unknown": _UNKNOWN_OUTCOME,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from django import forms
 
 from orchestrator.forms.base import LATEST, SINCE, BehindForm, day_field, midnight, search, words
+from orchestrator.models.action import UNREPORTED
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, REFUSED
 from orchestrator.queries.dead_letters import LetterFilters
@@ -75,7 +76,7 @@ class ActionForm(BehindForm):
     agent = forms.ChoiceField(required=False)
     tool = forms.ChoiceField(required=False)
     verdict = forms.ChoiceField(choices=words("verdict", VERDICTS), required=False)
-    status = forms.ChoiceField(choices=words("action", ActionStatus.values), required=False)
+    status = forms.ChoiceField(choices=words("action", [*ActionStatus.values, UNREPORTED]), required=False)
     tier = forms.ChoiceField(choices=words("tier", TIERS), required=False)
     since = forms.ChoiceField(choices=SINCE, required=False, label="Proposed")
     q = search()

@@ -45,7 +45,7 @@ def undo(*, action_id: UUID, by: Actor, why: str) -> Action:
     if action.status != ActionStatus.SUCCEEDED:
         raise CannotBeUndone(f"The action is {action.status}: there is no effect to undo.")
     tool = Tool.objects.filter(name=action.tool, version=action.tool_version).first()
-    if tool is None or tool.effect != Effect.WRITE or not tool.compensate_with or action.undoes_id:
+    if tool is None or tool.effect != Effect.WRITE or tool.compensate_with in {"", tool.name} or action.undoes_id:
         raise CannotBeUndone(how_undone(action, tool))
     other = Tool.objects.active().filter(name=tool.compensate_with).first()
     return propose(

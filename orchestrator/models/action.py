@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -32,6 +32,10 @@ class Denial(models.TextChoices):
     POLICY = "policy", "Policy violations"
 
 
+UNREPORTED = "unreported"
+_GONE = Q(step_id=None, redeemed_at__lte=Now() - LAST_WORD_WITHIN)
+
+
 class ActionQuerySet(models.QuerySet["Action"]):
     def visible_to(self, actor: Actor) -> "ActionQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
@@ -45,8 +49,16 @@ class ActionQuerySet(models.QuerySet["Action"]):
 
     def under_way(self) -> "ActionQuerySet":
         """Sent, and not reported. A foreign agent that is gone tells nobody: what it sent is under way for so long at most."""
-        gone = Q(step_id=None, redeemed_at__lte=Now() - LAST_WORD_WITHIN)
-        return self.filter(~gone, status=ActionStatus.REDEEMED)
+        return self.filter(~_GONE, status=ActionStatus.REDEEMED)
+
+    def unreported(self) -> "ActionQuerySet":
+        """The others that were sent. What only reads stays so, and is asked of nobody: its report counts whenever it comes."""
+        return self.filter(_GONE, status=ActionStatus.REDEEMED)
+
+    def with_state(self) -> "ActionQuerySet":
+        """`state` is the status in the words of pages, which call nothing under way that nobody is at."""
+        silent = When(_GONE & Q(status=ActionStatus.REDEEMED), then=Value(UNREPORTED))
+        return self.annotate(state=Case(silent, default=F("status")))
 
     def took_effect(self) -> "ActionQuerySet":
         """Known to have done something to the world, or said to have been done by a person."""

@@ -4,7 +4,7 @@ An import by the system puts what it reads in force. A person's import only draf
 activates. What an item may hold, and what it becomes, stands in registry_items.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, cast
@@ -20,6 +20,7 @@ from audit.refusals import Forbidden, Invalid
 from orchestrator.models import Agent, Tool
 from orchestrator.operations import registry_items
 from orchestrator.operations.registry_items import JSON, Say
+from orchestrator.workflows.errors import Placed
 from orchestrator.workflows.words import suggest
 
 IMPORT_LOCK = 0x686F6C64
@@ -43,19 +44,19 @@ class Imported:
     unchanged: tuple[str, ...]
 
 
-def import_tools(items: Any, *, by: Actor, file: str) -> Imported:
+def import_tools(items: Any, *, by: Actor, file: str, places: Sequence[Placed] = ()) -> Imported:
     """Register tools. Other content under a version that exists is refused: releases froze that contract."""
-    return _import(items, _TOOLS, by=by, file=file)
+    return _import(items, _TOOLS, by=by, findings=_Findings(file, places))
 
 
-def import_agents(items: Any, *, by: Actor, file: str) -> Imported:
+def import_agents(items: Any, *, by: Actor, file: str, places: Sequence[Placed] = ()) -> Imported:
     """Register agents; changed content becomes the next version."""
-    return _import(items, _AGENTS, by=by, file=file)
+    return _import(items, _AGENTS, by=by, findings=_Findings(file, places))
 
 
-def import_policies(items: Any, *, by: Actor, file: str) -> Imported:
+def import_policies(items: Any, *, by: Actor, file: str, places: Sequence[Placed] = ()) -> Imported:
     """Register approval policies; changed content becomes the next version."""
-    return _import(items, _POLICIES, by=by, file=file)
+    return _import(items, _POLICIES, by=by, findings=_Findings(file, places))
 
 
 def faults_of_tool(item: JSON) -> list[tuple[str, str, str]]:
@@ -74,10 +75,25 @@ def _faults(item: JSON, kind: "_Kind") -> list[tuple[str, str, str]]:
     def say(*fault: str) -> None:
         found.append(cast(tuple[str, str, str], fault))
 
-    _check_shape(item, kind, [], say)
+    _check(item, kind, [], {}, say)
     if not found:
         kind.columns(item, say, set())
     return found
+
+
+def faults_in_file(
+    name: str, items: Sequence[Any], *, tools: Sequence[Any]
+) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """What an import of this file (`tools.json`...) refuses without asking the database: the item's index, and its fault.
+
+    `tools` are the items of the tools.json beside it.
+    """
+    names = [item["name"] if _is_named(item) else None for item in items]
+    beside = _by_name(tools)
+    for index, item in enumerate(items):
+        found: list[tuple[str, str, str]] = []
+        _check(item, _FILES[name], names[:index], beside, lambda *fault, found=found: found.append(fault))
+        yield from ((index, fault) for fault in found)
 
 
 def idle_policies() -> list[str]:
@@ -94,6 +110,7 @@ def idle_policies() -> list[str]:
 class _Kind:
     model: Any  # a class of definitions that have a name and a version
     schema: JSON
+    check: Callable[[JSON, Say, Mapping[str, JSON]], None]  # asks no database
     columns: Callable[[JSON, Say, set[str]], JSON]
     row: Callable[["_Kind", JSON, Say], Definition]
 
@@ -103,26 +120,27 @@ class _Findings:
     """Every error of a file, so that its author corrects them in one go."""
 
     file: str
+    places: Sequence[Placed] = ()
     lines: list[str] = field(default_factory=list)
     errors: list[tuple[str, str, str]] = field(default_factory=list)
 
     def about(self, index: int, item: Any) -> Say:
-        called = f" ({item['name']})" if _is_named(item) else ""
+        place = self.places[index] if self.places else None
+        start = f"{self.file}:{place.line}:{place.column}: Item" if place else f"{self.file}: item"
 
         def say(name: str, message: str, remedy: str) -> None:
             text = f"{message.rstrip('.')}. {remedy}"
-            self.lines.append(f"{self.file}: item {index + 1}{called}: {f'{name}: ' if name else ''}{text}")
+            self.lines.append(f"{start} {label(index, item)}: {f'{name}: ' if name else ''}{text}")
             self.errors.append((f"/{index}/{name.replace('.', '/')}".rstrip("/"), "invalid", text))
 
         return say
 
 
 @transaction.atomic
-def _import(items: Any, kind: _Kind, *, by: Actor, file: str) -> Imported:
+def _import(items: Any, kind: _Kind, *, by: Actor, findings: "_Findings") -> Imported:
     if by.kind == "agent":
         raise Forbidden("An agent cannot register tools, agents or policies.", code="people_only")
     one_at_a_time()
-    findings = _Findings(file)
     rows = list(_rows(items, kind, findings))
     if findings.lines:
         raise ImportRefused(findings.lines, findings.errors)
@@ -147,9 +165,10 @@ def _rows(items: Any, kind: _Kind, findings: _Findings) -> Iterator[Definition]:
         findings.errors.append(("", "invalid", message))
         return
     names = [item["name"] if _is_named(item) else None for item in items]
+    beside = _by_name(items) if kind is _TOOLS else {}
     for index, item in enumerate(items):
         say, before = findings.about(index, item), len(findings.lines)
-        _check_shape(item, kind, names[:index], say)
+        _check(item, kind, names[:index], beside, say)
         if len(findings.lines) > before:
             continue
         columns = kind.columns(item, say, {name for name in names if name})
@@ -157,8 +176,31 @@ def _rows(items: Any, kind: _Kind, findings: _Findings) -> Iterator[Definition]:
             yield kind.row(kind, columns, say)
 
 
+def label(index: int, item: Any) -> str:
+    """How an item of a file is called in what is said of it."""
+    return f"{index + 1} ({item['name']})" if _is_named(item) else str(index + 1)
+
+
 def _is_named(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("name"), str)
+
+
+def _by_name(items: Sequence[Any]) -> dict[str, JSON]:
+    return {item["name"]: item for item in items if _is_named(item)}
+
+
+def _check(item: Any, kind: _Kind, earlier: list[str | None], beside: Mapping[str, JSON], say: Say) -> None:
+    """Its shape, then what that leaves to ask of it."""
+    faults = 0
+
+    def counted(*fault: str) -> None:
+        nonlocal faults
+        faults += 1
+        say(*fault)
+
+    _check_shape(item, kind, earlier, counted)
+    if not faults:
+        kind.check(item, say, beside)
 
 
 def _check_shape(item: Any, kind: _Kind, earlier: list[str | None], say: Say) -> None:
@@ -221,6 +263,9 @@ def _store(row: Definition, by: Actor) -> bool:
     return True
 
 
-_TOOLS = _Kind(Tool, registry_items.TOOL, registry_items.tool_columns, _same_version)
-_AGENTS = _Kind(Agent, registry_items.AGENT, registry_items.agent_columns, _next_version)
-_POLICIES = _Kind(ApprovalPolicy, registry_items.POLICY, registry_items.policy_columns, _next_version)
+_TOOLS = _Kind(Tool, registry_items.TOOL, registry_items.check_tool, registry_items.tool_columns, _same_version)
+_AGENTS = _Kind(Agent, registry_items.AGENT, registry_items.check_agent, registry_items.agent_columns, _next_version)
+_POLICIES = _Kind(
+    ApprovalPolicy, registry_items.POLICY, registry_items.check_policy, registry_items.policy_columns, _next_version
+)
+_FILES: dict[str, _Kind] = {"tools.json": _TOOLS, "agents.json": _AGENTS, "policies.json": _POLICIES}

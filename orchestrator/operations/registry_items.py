@@ -1,6 +1,9 @@
-"""One item of tools.json, agents.json or policies.json: what it may hold, and the columns it becomes."""
+"""One item of tools.json, agents.json or policies.json: what it may hold, and the columns it becomes.
 
-from collections.abc import Callable
+A check (`check_...`) asks no database, so that `manage.py validate` asks it too; what has to exist is asked with the columns.
+"""
+
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
@@ -20,7 +23,7 @@ from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
 from orchestrator.models.definition import names_hosts
-from orchestrator.workflows.schemas import schema_problems
+from orchestrator.workflows.schemas import argument_names, schema_problems
 
 JSON = dict[str, Any]
 # Called with (field, message, remedy) for every error of one item.
@@ -129,21 +132,49 @@ POLICY = _item(
 )
 
 
-def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
-    """The columns of a tool; `beside` are the names in the same file."""
+def check_tool(item: JSON, say: Say, beside: Mapping[str, JSON]) -> None:
+    """What is wrong with a tool by itself, and with the one `beside` it that takes it back."""
     _check_schemas(item, say)
     _check_hosts(item, say)
-    other = item.get("compensate_with")
-    if other and other not in beside and not Tool.objects.active().filter(name=other).exists():
-        say("compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first.")
     _check_business_key(item.get("business_key") or "args", say)
+    _check_undo(item, beside, say)
+
+
+def check_agent(item: JSON, say: Say, _: Mapping[str, JSON]) -> None:
+    """What is wrong with an agent by itself."""
+    _check_schemas(item, say)
+    _check_hosts(item, say)
+
+
+def check_policy(item: JSON, say: Say, tools: Mapping[str, JSON]) -> None:
+    """What is wrong with a policy by itself: its condition has to compile, and to name what its tool has."""
+    tool = item.get("tool") or "*"
+    schema = tools[tool].get("input_schema") if tool in tools else None
+    try:
+        vocabulary.check_names(item.get("condition") or "true", arguments=argument_names(schema or {}))
+    except BadCondition as error:
+        say("condition", str(error), f"It may use {', '.join(sorted(POLICY_VARIABLES))}.")
+    for field, problem in references.contradictions(
+        needs=Need.read(item.get("needs", [])),
+        on_timeout=item.get("on_timeout") or "reject",
+        escalate_to=item.get("escalate_to") or "",
+    ):
+        say(field, problem, "Correct the policy.")
+
+
+def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
+    """The columns of a tool; `beside` are the names in the same file."""
+    other = item.get("compensate_with")
+    known = Tool.objects.active().filter(name=other).first() if other and other not in beside else None
+    if known is not None:
+        _check_undo(item, {known.name: {"effect": known.effect}}, say)
+    elif other and other not in beside:
+        say("compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first.")
     return _with_defaults(Tool, _given(item))
 
 
 def agent_columns(item: JSON, say: Say, _: set[str]) -> JSON:
     """The columns of an agent; its owner and unit are found by name."""
-    _check_schemas(item, say)
-    _check_hosts(item, say)
     _check_tools(item.get("allowed_tools", []), say)
     owner = get_user_model().objects.filter(username=item["owner"], is_active=True).first()
     if owner is None:
@@ -153,7 +184,7 @@ def agent_columns(item: JSON, say: Say, _: set[str]) -> JSON:
 
 
 def policy_columns(item: JSON, say: Say, _: set[str]) -> JSON:
-    """The columns of a policy; its condition has to compile, and to name what its tool has."""
+    """The columns of a policy; what it names has to be in force, and its condition to name what its tool has."""
     try:
         vocabulary.check(item.get("condition") or "true", tool=item.get("tool") or "*")
     except BadCondition as error:
@@ -176,6 +207,17 @@ def _with_defaults(model: type[models.Model], columns: JSON) -> JSON:
     """A field the item leaves out counts as its default: removing one from a file is a change like any other."""
     own = {field.attname: field.get_default() for field in model._meta.concrete_fields if field.editable}
     return {name: value for name, value in own.items() if name != "version"} | columns
+
+
+def _check_undo(item: JSON, others: Mapping[str, JSON], say: Say) -> None:
+    """An undo that does the same once more, or only looks, would be told as an effect taken back."""
+    other: str = item.get("compensate_with") or ""
+    if other == item["name"]:
+        message = "A tool cannot take back its own effect: called again, it does it once more"
+        say("compensate_with", message, "Name the tool that does the opposite, or leave it empty.")
+    elif other in others and others[other].get("effect") == "read":
+        message = f"{other} only reads: it takes nothing back"
+        say("compensate_with", message, "Name the tool that does the opposite, or leave it empty.")
 
 
 def _check_business_key(source: str, say: Say) -> None:

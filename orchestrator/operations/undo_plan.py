@@ -12,6 +12,7 @@ from approvals.rules.policies import TIERS
 from orchestrator.gate.compensation import arguments_for, standing
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.doubt import versions_of
+from orchestrator.gate.snapshot import UNDONE_BY_ITSELF
 from orchestrator.gate.undo import words
 from orchestrator.models import Action, Channel, Execution, Release, Step, Tool
 from orchestrator.models.definition import Effect as Kind
@@ -145,6 +146,8 @@ class _Reading:
         pinned = release.tools.get(name, {}).get("version")
         if not name:
             return Effect(action, "cannot", f"Cannot be undone: no compensating tool is registered for {action.tool}.")
+        if name == action.tool:
+            return Effect(action, "cannot", UNDONE_BY_ITSELF)
         if tool is None:
             return Effect(action, "cannot", f"Cannot be undone: {name}, which would, is not active.")
         if pinned != tool.version:

@@ -21,6 +21,7 @@ from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.gate.undo import how_undone
 from orchestrator.models import Action, Execution, Tool
+from orchestrator.models.action import UNREPORTED
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.queries.among import among
 from orchestrator.queries.behind import Behind, calls_behind
@@ -88,7 +89,7 @@ class Totals:
     @property
     def by_status(self) -> list[tuple[str, int]]:
         """In the order an action goes through them."""
-        return [(status, self.statuses[status]) for status in ActionStatus.values if status in self.statuses]
+        return [(one, self.statuses[one]) for one in [*ActionStatus.values, UNREPORTED] if one in self.statuses]
 
     @property
     def failed(self) -> int:
@@ -109,7 +110,8 @@ class ActionList:
 
 
 def action_list(actor: Actor, filters: ActionFilters, *, after: str = "", before: str = "") -> ActionList:
-    rows = narrowed(Action.objects.visible_to(actor), filters)
+    found_by: Any = narrowed(Action.objects.visible_to(actor), filters)
+    rows = found_by.with_state()
     found = NEWEST_FIRST.slice(rows.defer("context", "result", "record"), after=after, before=before)
     return ActionList(titled(found.rows), found, _totals(actor, filters, rows))
 
@@ -118,7 +120,6 @@ def narrowed(rows: QuerySet[Action], filters: ActionFilters) -> QuerySet[Action]
     wanted = {
         "agent": filters.agent,
         "tool": filters.tool,
-        "status": filters.status,
         "verdict": filters.verdict,
         "tier": filters.tier,
         "unit_id": filters.unit,
@@ -126,12 +127,19 @@ def narrowed(rows: QuerySet[Action], filters: ActionFilters) -> QuerySet[Action]
         "created_at__gte": filters.since,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    rows = _in_state(rows, filters.status) if filters.status else rows
     if filters.behind:
         rows = calls_behind(rows, filters.behind)
     if filters.q:
         found = Q(business_key__icontains=filters.q) | Q(idempotency_key=filters.q) | Q(digest__startswith=filters.q)
         rows = rows.filter(found | Q(tool__icontains=filters.q))
     return rows
+
+
+def _in_state(rows: QuerySet[Action], state: str) -> QuerySet[Action]:
+    of: Any = rows
+    apart = {ActionStatus.REDEEMED.value: of.under_way, UNREPORTED: of.unreported}
+    return apart[state]() if state in apart else rows.filter(status=state)
 
 
 def titled(actions: Iterable[Action]) -> list[ActionRow]:
@@ -151,10 +159,10 @@ def title(action: Action, tools: dict[tuple[str, str], Tool]) -> str:
     return title_of(tool, json.loads(action.arguments)) if tool else f"Call {action.tool}"
 
 
-def _totals(actor: Actor, filters: ActionFilters, rows: QuerySet[Action]) -> Totals:
+def _totals(actor: Actor, filters: ActionFilters, rows: Any) -> Totals:
     verdicts: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
-    for verdict, status in rows.order_by().values_list("verdict", "status")[: ADDED_UP_TO + 1]:
+    for verdict, status in rows.order_by().values_list("verdict", "state")[: ADDED_UP_TO + 1]:
         verdicts[verdict] += 1
         statuses[status] += 1
     are_whole, with_models = verdicts.total() <= ADDED_UP_TO, not filters.only_calls
@@ -207,17 +215,21 @@ class ActionPage:
     may_operate: bool
 
     @property
+    def state(self) -> str:
+        return str(self.action.state)  # type: ignore[attr-defined]
+
+    @property
     def needs_answer(self) -> bool:
         return bool(self.action.status == ActionStatus.UNKNOWN)
 
     @property
     def version(self) -> str:
-        return f"{self.action.status}.{len(self.story.entries)}"
+        return f"{self.state}.{len(self.story.entries)}"
 
 
 def action_page(actor: Actor, action_id: UUID) -> ActionPage:
     """Everything the page of one action shows. Raises NotVisible."""
-    action: Action = visible_or_refuse(Action.objects.visible_to(actor), action_id, "action")
+    action: Action = visible_or_refuse(Action.objects.visible_to(actor).with_state(), action_id, "action")
     tools = tools_of([action])
     tool = tools.get((action.tool, action.tool_version))
     requests = list(ApprovalRequest.objects.filter(subject_id=action.pk).order_by("created_at"))

@@ -1,12 +1,10 @@
 """What the contracts in force say, for those who may not import the models."""
 
 from orchestrator.models import Tool
-from orchestrator.workflows.schemas import declared, is_open
+from orchestrator.workflows import schemas
 
 
 def argument_names(tool: str) -> frozenset[str] | None:
     """The arguments an active tool takes; None when any name may come: "*", an unknown tool, or an open schema."""
     row = Tool.objects.active().filter(name=tool).only("input_schema").first()
-    if row is None or is_open(row.input_schema):
-        return None
-    return frozenset(declared(row.input_schema))
+    return None if row is None else schemas.argument_names(row.input_schema)

@@ -16,10 +16,11 @@ from budgets import catalogue as price_list
 from orchestrator.models import Agent, Channel, Release, Tool
 from orchestrator.operations import registry
 from orchestrator.releases.code import code_of
-from orchestrator.releases.files import json_of, text_of
-from orchestrator.releases.loading import refuse_unloadable
+from orchestrator.releases.loading import unloadable
+from orchestrator.releases.reading import env_of
 from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract
-from orchestrator.workflows.parse import parse
+from orchestrator.workflows.errors import WorkflowErrors
+from orchestrator.workflows.parse import parse, source_of
 from orchestrator.workflows.spec import WorkflowSpec
 from orchestrator.workflows.words import suggest
 
@@ -84,11 +85,13 @@ def build(folder: Path) -> dict[str, Any]:
     path = folder / "workflow.yaml"
     if not path.is_file():
         raise Invalid(f"{folder} holds no workflow.yaml.", remedy="Point to a folder with a workflow.yaml in it.")
-    text = text_of(path)
+    text = source_of(path)
     spec = parse(text, file=str(path), catalogue=catalogue())
     code, agents = code_of(folder), _agents(spec)
     tools = _tools(spec, agents)
-    refuse_unloadable(folder, code, spec, tools, agents)
+    errors = unloadable(folder, code, spec, tools, agents)
+    if errors:
+        raise WorkflowErrors(errors)
     return {
         "workflow": spec.workflow,
         "version": spec.version,
@@ -99,7 +102,7 @@ def build(folder: Path) -> dict[str, Any]:
         "policies": sorted(str(policy) for policy in ApprovalPolicy.objects.active()),
         "code": code,
         "code_digest": digest(code),
-        "env": _env(folder),
+        "env": env_of(folder),
         "prices": price_list.source(),
     }
 
@@ -154,20 +157,6 @@ def _tools(spec: WorkflowSpec, agents: dict[str, Any]) -> dict[str, Any]:
     rows = list(active.exclude(entry="") if "*" in named else active.filter(name__in=named))
     rows += Tool.objects.active().filter(name__in=[row.compensate_with for row in rows if row.compensate_with])
     return {row.name: {field: getattr(row, field) for field in TOOL_FIELDS} for row in rows}
-
-
-def _env(folder: Path) -> list[str]:
-    path = folder / "release.json"
-    if not path.is_file():
-        return []
-    said = json_of(path)
-    unknown = next((name for name in said if name != "env"), None) if isinstance(said, dict) else None
-    if unknown is not None:
-        raise Invalid(f"{path}: {unknown}: There is no such field.", remedy='It holds one: {"env": ["ERP_URL"]}.')
-    names = said.get("env", []) if isinstance(said, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Invalid(f"{path}: env: This must be a list of names.", remedy='Write {"env": ["ERP_URL"]}.')
-    return names
 
 
 def doubtful_env(release: Release) -> list[str]:

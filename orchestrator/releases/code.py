@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from audit.refusals import Invalid
 from orchestrator.releases.files import text_of
+from orchestrator.workflows.errors import Position, Report, WorkflowError, WorkflowErrors
 
 CODE_SUFFIXES: Final = {".py", ".json", ".txt", ".md", ".csv"}
 # At the top of the folder, not part of what handlers run: the example's own servers, sample inputs, definitions.
@@ -14,29 +14,40 @@ MAX_CODE_BYTES: Final = 4 * 1024 * 1024
 
 
 def code_of(folder: Path) -> dict[str, str]:
-    """The files of a release by their path in the folder. Raises Invalid."""
-    files = {}
+    """The files of a release by their path in the folder. Raises WorkflowErrors with every file that cannot be one."""
+    files, errors = {}, list[WorkflowError]()
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.is_file() and path.suffix in CODE_SUFFIXES and _belongs(inside):
-            files[_name(path, inside)] = _storable(path)
-    size = sum(len(text.encode()) for text in files.values())
-    if size > MAX_CODE_BYTES:
-        largest = max(files, key=lambda name: len(files[name]))
-        said = f"The files of {folder} are {size:,} bytes; the limit is {MAX_CODE_BYTES:,}."
-        raise Invalid(said, remedy=f"Keep data out of the folder, or in `data/` at its top. The largest is {largest}.")
+            try:
+                files[_name(path, inside)] = _storable(path)
+            except WorkflowErrors as wrong:
+                errors += wrong.errors
+    if errors:
+        raise WorkflowErrors(errors)
+    _refuse_too_large(folder, files)
     return files
 
 
+def _refuse_too_large(folder: Path, files: dict[str, str]) -> None:
+    size = sum(len(text.encode()) for text in files.values())
+    if size > MAX_CODE_BYTES:
+        largest = max(files, key=lambda name: len(files[name]))
+        said = (
+            f"This is the largest of the folder's files: {size:,} bytes together, and the limit is {MAX_CODE_BYTES:,}"
+        )
+        Report(str(folder / largest)).fail(Position(), said, "Keep data out of the folder, or in `data/` at its top")
+
+
 def _name(path: Path, inside: Path) -> str:
-    """Raises Invalid where the name is no text: a release could not say which file it holds."""
+    """Raises WorkflowErrors where the name is no text: a release could not say which file it holds."""
     name = inside.as_posix()
     try:
         name.encode()
     except UnicodeEncodeError:
         readable = os.fsencode(path).decode(errors="backslashreplace")
-        remedy = "Rename the file, or keep it out of the folder."
-        raise Invalid(f"{readable}: the name of the file is no UTF-8.", remedy=remedy) from None
+        remedy = "Rename the file, or keep it out of the folder"
+        Report(readable).fail(Position(), "The name of the file is no UTF-8", remedy)
     return name
 
 
@@ -47,8 +58,8 @@ def _belongs(inside: Path) -> bool:
 
 def _storable(path: Path) -> str:
     text = text_of(path)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        remedy = "Remove it, or keep the file out of the folder."
-        raise Invalid(f"{path}: line {line} holds the character U+0000, which cannot be stored.", remedy=remedy)
+    before, found, _ = text.partition("\0")
+    if found:
+        remedy = "Remove it, or keep the file out of the folder"
+        Report(str(path)).fail(Position.after(before), "The character U+0000 cannot be stored", remedy)
     return text

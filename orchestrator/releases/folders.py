@@ -10,7 +10,8 @@ from audit.refusals import Invalid
 from orchestrator.models import Release
 from orchestrator.operations import registry
 from orchestrator.releases.bundle import publish
-from orchestrator.releases.files import json_of
+from orchestrator.releases.reading import read
+from orchestrator.workflows.errors import WorkflowErrors
 
 
 def folder_of(workflow: str) -> Path:
@@ -24,13 +25,16 @@ def folder_of(workflow: str) -> Path:
 @transaction.atomic
 def install(folder: Path, *, by: Actor) -> Release:
     """Import the folder's definitions (idempotent) and publish it: all of it, or nothing. Raises Invalid, WorkflowErrors."""
+    found = read(folder)
+    if found.errors:
+        raise WorkflowErrors(found.errors)
     importers = {
         "tools.json": registry.import_tools,
         "agents.json": registry.import_agents,
         "policies.json": registry.import_policies,
     }
     for name, importer in importers.items():
-        path = folder / name
-        if path.is_file():
-            importer(json_of(path), by=by, file=str(path))
+        said = found.definitions[name]
+        if said.items:
+            importer(said.items, by=by, file=str(folder / name), places=said.places)
     return publish(folder, by=by)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.workflows.catalogue import ANY_TOOL
-from orchestrator.workflows.errors import WorkflowError, WorkflowErrors
+from orchestrator.workflows.errors import WorkflowError
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
 from orchestrator.workflows.words import suggest
 
@@ -32,17 +32,16 @@ class Need:
     entry: str
 
 
-def refuse_unloadable(
-    folder: Path, files: Mapping[str, str], spec: WorkflowSpec, tools: Contracts, agents: Contracts
-) -> None:
-    """Raises WorkflowErrors with everything that would keep a runner from loading what the steps need."""
+def unloadable(
+    folder: Path, files: Mapping[str, str], spec: WorkflowSpec | None, tools: Contracts, agents: Contracts
+) -> list[WorkflowError]:
+    """Everything that would keep a runner from loading what the steps need. Without a spec, files that are not Python."""
     code = _Code(folder, files)
     # What is missing is asked only of files that can be read: one slip is told once.
-    if not code.errors:
+    if spec is not None and not code.errors:
         for need in _needs(spec, tools, agents):
             code.look_for(need)
-    if code.errors:
-        raise WorkflowErrors(code.errors)
+    return code.errors
 
 
 def _needs(spec: WorkflowSpec, tools: Contracts, agents: Contracts) -> Iterator[Need]:

@@ -83,7 +83,7 @@ def agent_contract(item: Item) -> AgentContract:
 
 def _read(path: Path, contract: Callable[[Item], Contract]) -> tuple[dict[str, Contract], Report]:
     report, found, lines = Report(str(path)), dict[str, Contract](), dict[str, int]()
-    for number, (source, where) in enumerate(_items(path, report), 1):
+    for number, (source, where) in enumerate(items_in(path, report), 1):
         item, problems = _judged(source)
         name = item.get("name") if isinstance(item, dict) else None
         label = f"Item {number}" + (f" ({name})" if isinstance(name, str) else "")
@@ -96,7 +96,7 @@ def _read(path: Path, contract: Callable[[Item], Contract]) -> tuple[dict[str, C
     return found, report
 
 
-def _items(path: Path, report: Report) -> Iterator[tuple[str, Position]]:
+def items_in(path: Path, report: Report) -> Iterator[tuple[str, Position]]:
     """The items of a JSON list as they are written, each with the place where it starts."""
     text = _text_of(path, report)
     if not text.strip():
@@ -132,12 +132,17 @@ def _text_of(path: Path, report: Report) -> str:
 
 
 def _judged(source: str) -> tuple[Any, list[tuple[str, str]]]:
-    """An item, read as strictly as when it is published, and what is wrong with it."""
     try:
-        (item,) = read_strict(f"[{source}]".encode(), max_bytes=LARGEST_BYTES)
+        item = exactly(source)
     except BadJSON as error:
         return None, [(str(error), "Correct the item")]
     return item, list(_problems(item))
+
+
+def exactly(source: str) -> Any:
+    """An item, read as strictly as when it is published. Raises BadJSON."""
+    (item,) = read_strict(f"[{source}]".encode(), max_bytes=LARGEST_BYTES)
+    return item
 
 
 def _skip(text: str, offset: int) -> int:
@@ -147,7 +152,7 @@ def _skip(text: str, offset: int) -> int:
 
 
 def _position(text: str, offset: int) -> Position:
-    return Position(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+    return Position.after(text[:offset])
 
 
 def _problems(item: Any) -> Iterator[tuple[str, str]]:

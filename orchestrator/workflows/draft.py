@@ -178,6 +178,17 @@ def _find_contract(step: StepDraft, catalogue: Catalogue) -> None:
     _refuse_unknown(step, step.kind, known)
     if "compensate_with" in step.said:
         _refuse_unknown(step, "compensate_with", catalogue.tools)
+        _refuse_idle_undo(step, catalogue)
+
+
+def _refuse_idle_undo(step: StepDraft, catalogue: Catalogue) -> None:
+    """An undo that does the same once more, or only looks, would be told as an effect taken back."""
+    name, at, where = step.said["compensate_with"], step.at.inside("compensate_with"), step.nodes["compensate_with"]
+    remedy = "Name the tool that does the opposite, or leave it out"
+    if name == step.said.get("tool"):
+        at.refuse(where, "A tool cannot take back its own effect: called again, it does it once more", remedy)
+    elif name in catalogue.tools and catalogue.tools[name].effect == "read":
+        at.refuse(where, f"`{name}` only reads: it takes nothing back", remedy)
 
 
 def _refuse_unknown(step: StepDraft, key: str, known: Any) -> None:

@@ -21,6 +21,11 @@ class Position:
     line: int = 1
     column: int = 1
 
+    @classmethod
+    def after(cls, text: str) -> "Position":
+        """Of what follows this beginning of a file."""
+        return cls(text.count("\n") + 1, len(text) - text.rfind("\n"))
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowError:

@@ -28,16 +28,19 @@ def load(path: str | Path) -> WorkflowSpec:
     """Read a workflow file, or the workflow.yaml of a folder, with the contracts beside it. Raises WorkflowErrors."""
     path = Path(path)
     file = path / "workflow.yaml" if path.is_dir() else path
+    return parse(source_of(file), file=str(file), catalogue=catalogue_from_folder(file.parent))
+
+
+def source_of(file: Path) -> str:
+    """The text of a workflow file. Raises WorkflowErrors."""
     report = Report(str(file))
     try:
-        text = file.read_bytes().decode()
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         report.fail(Position(), f"The file cannot be read: {error.strerror}", "Check the path")
     except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode(errors="replace")
-        where = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        where = Position.after(error.object[: error.start].decode(errors="replace"))
         report.fail(where, "The file is not UTF-8", "Save it as UTF-8")
-    return parse(text, file=str(file), catalogue=catalogue_from_folder(file.parent))
 
 
 def parse(text: str, *, file: str, catalogue: Catalogue) -> WorkflowSpec:

@@ -69,6 +69,11 @@ def is_closed(schema: Schema) -> bool:
     return schema.get("additionalProperties") is False and not _ELSEWHERE & schema.keys()
 
 
+def argument_names(schema: Schema) -> frozenset[str] | None:
+    """The arguments a tool with this schema takes; None when any name may come."""
+    return None if is_open(schema) else frozenset(declared(schema))
+
+
 def promised(schema: Schema | None) -> tuple[str, ...]:
     """The properties that must not be empty."""
     return tuple(

@@ -417,6 +417,7 @@ class TestWithdrawAndUndo:
             {**tool, "name": "orders.burn", "effect": "irreversible", "compensate_with": "orders.restore"},
             {**tool, "name": "orders.hold", "compensate_with": "orders.restore"},
             {**tool, "name": "orders.restore", "compensate_with": "orders.hold"},
+            {**tool, "name": "orders.flip"},
         ]
         import_tools(tools, by=IMPORTER, file="tools.json")
 
@@ -429,7 +430,16 @@ class TestWithdrawAndUndo:
         held = carried_out(api.post("actions/", {"tool": "orders.hold", "arguments": {}})[1])
         back = carried_out(api.post(held, {"reason": "By mistake"})[1])
 
-        for address, says in [(burnt, "what it does is irreversible"), (back, "it takes back another action")]:
+        flipped = carried_out(api.post("actions/", {"tool": "orders.flip", "arguments": {}})[1])
+        # As a contract of before could say.
+        Tool.objects.filter(name="orders.flip").update(compensate_with="orders.flip")
+
+        refused = {
+            burnt: "what it does is irreversible",
+            back: "it takes back another action",
+            flipped: "the tool itself",
+        }
+        for address, says in refused.items():
             status, problem, _ = api.post(address, {"reason": "By mistake"})
             assert (status, problem["code"]) == (409, "cannot_be_undone")
             assert says in problem["detail"]

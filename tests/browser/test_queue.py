@@ -185,6 +185,23 @@ class TestLooks:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.screenshot(path=tmp_path / "review.png", full_page=True)
 
+    @pytest.mark.parametrize("width", [320, 390])
+    def test_have_every_fact_of_a_row_in_sight_on_a_phone(self, four, opened, width, tmp_path):
+        claims.claim(request_id=four[0].pk, by=make.actor(make.person("linus")))
+        page = opened("grace", viewport={"width": width, "height": 900}).page
+        page.goto("/approvals/?tier=customer_facing")
+
+        beyond = "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
+        assert page.eval_on_selector_all("#queue .scroll", beyond) == 0
+        seen = page.locator("#requests").aria_snapshot()
+        assert "- row" in seen, "it is still a table to whoever hears it"
+        assert 'columnheader "Due"' in seen
+        assert page.locator("#folded-rows a").is_visible()
+        page.click(f"#request-{four[1].pk} button:has-text('Claim')")
+        page.wait_for_selector(f"#request-{four[1].pk} >> text=you until")
+        assert page.eval_on_selector_all("#queue .scroll", beyond) == 0
+        page.screenshot(path=tmp_path / "queue.png", full_page=True)
+
 
 class TestStandingIn:
     @pytest.mark.parametrize("width", [390, 1280])

@@ -63,6 +63,30 @@ class TestAPasskey:
         made = Decision.objects.get().confirmation
         assert (made.kind, made.factor_name, made.digest) == ("webauthn", "my laptop", request_of_two.digest)
 
+    def test_confirms_a_no_of_somebody_who_has_signed(self, request_of_two, rosa, opened, tmp_path):
+        person = with_a_device(opened("rosa", viewport={"width": 1280, "height": 1000}))
+        page = person.page
+        page.goto("/preferences/factors/passkeys/")
+        page.get_by_label("Your password").fill(make.PASSWORD)
+        page.get_by_role("button", name="Make a passkey").click()
+        page.get_by_text("The passkey is made.").wait_for()
+        page.get_by_role("button", name="Add the passkey").click()
+        page.wait_for_url("**/preferences/factors/**")
+        make.approved(request_of_two, rosa)
+
+        page.goto(request_of_two.get_absolute_url())
+        page.click("summary:has-text('Reject it after all')")
+        page.select_option("#decision_reason_code", "wrong_target")
+        page.screenshot(path=tmp_path / "after-all.png")
+        assert person.axe() == []
+        page.locator("#decision-form").get_by_role("button", name="Use a passkey").click()
+        page.get_by_text("Your device has confirmed it.").wait_for()
+        page.click("#decision-form button[type=submit]")
+        page.wait_for_selector("text=You rejected this")
+
+        assert person.axe() == []
+        assert [made.verdict for made in Decision.objects.order_by("at")] == ["approve", "reject"]
+
     def test_stays_in_the_form_through_a_live_update(self, request_of_two, rosa, opened):
         person = with_a_device(opened("rosa"))
         page = person.page

@@ -174,3 +174,39 @@ def test_a_sign_in_page_says_who_is_signed_in_already_and_leads_on(people, opene
     page.click("text=Go on")
 
     page.wait_for_url("**/stops/")
+
+
+class TestAFormAboutOneself:
+    def signed_in_again(self, opened, address, fill):
+        person = opened("ada")
+        person.page.goto(address)
+        fill(person.page)
+        person.context.clear_cookies(name="sessionid")
+        person.page.click("main button[type=submit]")
+        person.page.wait_for_selector("text=Text you had typed is kept.")
+        sign_in(person.page, "ada")
+        person.page.wait_for_selector("text=What you had typed is back.")
+        return person.page
+
+    def test_keeps_what_was_chosen_and_ticked(self, people, opened):
+        def fill(page):
+            page.select_option("[name=time_zone]", "Asia/Tokyo")
+            page.uncheck("[name=shortcuts]")
+            page.check("[name=theme][value=dark]")
+
+        page = self.signed_in_again(opened, "/preferences/", fill)
+
+        assert page.input_value("[name=time_zone]") == "Asia/Tokyo"
+        assert not page.is_checked("[name=shortcuts]")
+        assert page.is_checked("[name=theme][value=dark]")
+        assert not page.is_checked("[name=theme][value=system]")
+
+    def test_keeps_the_quiet_hours(self, people, opened):
+        def fill(page):
+            page.check("[name=pace][value=daily]")
+            page.fill("[name=quiet_from]", "22:00")
+
+        page = self.signed_in_again(opened, "/preferences/notifications/", fill)
+
+        assert page.input_value("[name=quiet_from]") == "22:00"
+        assert page.is_checked("[name=pace][value=daily]")

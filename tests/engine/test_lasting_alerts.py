@@ -66,7 +66,7 @@ class TestABudget:
         return Alert.objects.get()
 
     def test_is_an_alert_until_it_is_not_used_up_any_more(self, spent, a_day_later):
-        assert (spent.title, spent.severity) == ("Budget: finance has reached 80 %", "critical")
+        assert (spent.title, spent.severity) == ("Budget: finance has reached 80 %", "warning")
         assert (spent.detail, spent.evidence) == ("85 of 100 EUR spent", "/budgets/")
 
         a_day_later()
@@ -76,7 +76,7 @@ class TestABudget:
         limited(1000, version=2)
         judge_all()
         assert open_alerts() == []
-        assert told() == ["alert_urgent", "alert_over"]
+        assert told() == ["alert", "alert_over"]
 
     def test_that_goes_on_to_its_limit_is_told_though_somebody_knows_of_the_first_threshold(self, world, spent):
         alerts.acknowledge(alert_id=spent.pk, by=world.ada, why="I have asked for more")
@@ -84,7 +84,8 @@ class TestABudget:
         spend(world, 20)
 
         assert open_alerts() == ["Budget: finance has reached 100 %", "Budget: finance has reached 80 %"]
-        assert told() == ["alert_urgent", "alert_urgent"]
+        assert told() == ["alert", "alert_urgent"]
+        assert Alert.objects.get(title="Budget: finance has reached 100 %").severity == "critical"
 
     def test_stays_the_alert_that_an_older_version_raised(self, spent):
         assert spent.subject == str(BudgetWindow.objects.get().pk)
@@ -93,7 +94,7 @@ class TestABudget:
         judge_all()
 
         assert open_alerts() == ["Budget: finance has reached 80 %"]
-        assert told() == ["alert_urgent"]
+        assert told() == ["alert"]
 
     def test_of_a_window_that_has_ended_is_over(self, spent):
         with connection.cursor() as cursor:

@@ -1,16 +1,21 @@
 """A folder that cannot be published says which file is wrong and what to do, and puts nothing of it in force."""
 
+import contextlib
+import io
 import json
 import os
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from orchestrator.models import Release, Tool
 from tests import worlds as make
 
 WORKFLOW = "workflow: fresh\nversion: 1.0.0\nsteps:\n  - look: {tool: glance}\n"
 TOOL = {"name": "glance", "version": "1", "effect": "read", "tier": "informational", "entry": "handlers:look"}
+TOOL["input_schema"] = {"type": "object", "properties": {"amount": {"type": "number"}}}
+POLICY = {"name": "big", "reason": "Much", "tool": "glance"}
 
 
 @pytest.fixture
@@ -24,57 +29,126 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("rates.csv", "caf\xe9".encode("latin-1"), "rates.csv: byte 4 is no UTF-8. Save it as UTF-8"),
-        ("workflow.yaml", WORKFLOW.encode() + "# caf\xe9".encode("latin-1"), "workflow.yaml: byte"),
+        ("rates.csv", "caf\xe9".encode("latin-1"), "rates.csv:1:4: Byte 4 is no UTF-8. Save it as UTF-8"),
+        ("workflow.yaml", WORKFLOW.encode() + "# caf\xe9".encode("latin-1"), "workflow.yaml:5:6: "),
         (
             "release.json",
             b"{",
-            "release.json: Not JSON: Expecting property name enclosed in double quotes at line 1, column 2",
+            "release.json:1:2: Not JSON: Expecting property name enclosed in double quotes at line 1, column 2",
         ),
-        ("release.json", b"[]", "release.json: env: This must be a list of names"),
+        ("release.json", b"[]", "release.json:1:1: env: This must be a list of names"),
         (
             "release.json",
             b'{"envs": ["ERP_URL"]}',
-            'release.json: envs: There is no such field. It holds one: {"env": ',
+            'release.json:1:2: envs: There is no such field. It holds one: {"env": ',
         ),
-        (os.fsdecode(b"caf\xe9.txt"), b"", "caf\\xe9.txt: the name of the file is no UTF-8. Rename the file"),
+        (os.fsdecode(b"caf\xe9.txt"), b"", "caf\\xe9.txt:1:1: The name of the file is no UTF-8. Rename the file"),
         (
             "big.txt",
             b"x" * (4 * 1024 * 1024),
-            "the limit is 4,194,304. Keep data out of the folder, or in `data/` at its top. The la",
+            "big.txt:1:1: This is the largest of the folder's files: 4,194,",
         ),
-        ("release.json", b'{"env": "ERP_URL"}', "release.json: env: This must be a list of names"),
-        ("release.json", b'{"env": [], "env": ["ERP_URL"]}', "release.json: The key 'env' appears twice in one object"),
-        ("agents.json", '["\xe9"]'.encode("latin-1"), "agents.json: byte 3 is no UTF-8"),
+        ("release.json", b'{\n "env": "ERP_URL"}', "release.json:2:2: env: This must be a list of names"),
+        (
+            "release.json",
+            b'{"env": [], "env": ["ERP_URL"]}',
+            "release.json:1:1: The key 'env' appears twice in one object",
+        ),
+        ("agents.json", '["\xe9"]'.encode("latin-1"), "agents.json:1:3: Byte 3 is no UTF-8"),
         (
             "policies.json",
             b'[{"name": "big", "required": 2, "required": 0}]',
-            "policies.json: The key 'required' appears twice",
+            "policies.json:1:2: Item 1: The key 'required' appears twice",
         ),
-        ("tools.json", b'[{"name": NaN}]', "tools.json: NaN is not JSON"),
-        ("tools.json", b'[{"name": 1e400}]', "tools.json: /0/name: NaN and Infinity are not JSON"),
-        ("tools.json", b'[{"name": "\\u0000"}]', "tools.json: Text holds the character U+0000"),
-        ("tools.json", b"[" * 100_000, "tools.json: Nested deeper than 40 levels"),
+        ("tools.json", b'[{"name": NaN}]', "tools.json:1:2: Item 1: NaN is not JSON"),
+        ("tools.json", b'[{"name": 1e400}]', "tools.json:1:2: Item 1: /0/name: NaN and Infinity are not JSON"),
+        ("tools.json", b'[{"name": "\\u0000"}]', "tools.json:1:2: Item 1: Text holds the character U+0000"),
+        ("tools.json", b"[" * 100_000, "tools.json:1:1: Nested too deeply"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(folder, name, content, says):
     (folder / name).write_bytes(content)
 
-    with pytest.raises(CommandError) as refused:
-        call_command("publish", str(folder))
-
-    assert says in str(refused.value)
-    assert not Release.objects.filter(workflow="fresh").exists()
-    assert not Tool.objects.filter(name="glance").exists()
+    assert says in refusal(folder)
 
 
 def refusal(folder):
-    """What publishing the folder is refused with; nothing of it is in force."""
+    """What publishing the folder is refused with, in the words of `validate`; nothing of it is in force."""
     with pytest.raises(CommandError) as refused:
         call_command("publish", str(folder))
     assert not Release.objects.filter(workflow="fresh").exists()
     assert not Tool.objects.filter(name="glance").exists()
+    assert set(str(refused.value).splitlines()) <= set(validated(folder))
     return str(refused.value)
+
+
+def validated(folder):
+    """The lines of `validate`, which finds the same and asks no database."""
+    out = io.StringIO()
+    with connection.execute_wrapper(_nothing_is_asked), contextlib.suppress(SystemExit):
+        call_command("validate", str(folder), stdout=out)
+    return out.getvalue().splitlines()
+
+
+def _nothing_is_asked(*_):
+    raise AssertionError("validate asked the database")
+
+
+def on_lines(items):
+    return "[\n " + ",\n ".join(map(json.dumps, items)) + "\n]"
+
+
+class TestDefinitions:
+    """An item that says what it may not, with its file, line, field and the remedy; whoever asks first."""
+
+    @pytest.mark.parametrize(
+        ("name", "items", "says"),
+        [
+            ("tools.json", [{**TOOL, "tier": "vip"}], "tools.json:2:2: Item 1 (glance): tier: 'vip' is not a choice. Use"),
+            ("tools.json", [TOOL, {**TOOL, "entyr": ""}], "tools.json:3:2: Item 2 (glance): entyr: There is no such field. Did"),
+            ("tools.json", [TOOL, TOOL], "tools.json:3:2: Item 2 (glance): name: This name is in the file twice"),
+            ("tools.json", [{**TOOL, "egress": ["https://x"]}], "tools.json:2:2: Item 1 (glance): egress: "),
+            ("tools.json", [{**TOOL, "business_key": "args."}], "tools.json:2:2: Item 1 (glance): business_key: "),
+            ("tools.json", [{**TOOL, "effect": "write", "compensate_with": "glance"}],
+             "tools.json:2:2: Item 1 (glance): compensate_with: A tool cannot take back its own effect"),
+            ("tools.json", [TOOL, {**TOOL, "name": "put", "effect": "write", "compensate_with": "glance"}],
+             "tools.json:3:2: Item 2 (put): compensate_with: glance only reads: it takes nothing back"),
+            ("agents.json", [{"name": "teller"}], "agents.json:2:2: Item 1 (teller): owner: The field is missing. Add it"),
+            ("agents.json", [5], "agents.json:2:2: Item 1: 5 is not of type 'object'"),
+            ("agents.json", "", "agents.json:1:1: The file is empty. Write [] into it, or remove it"),
+            ("policies.json", [{"name": "big"}], "policies.json:2:2: Item 1 (big): reason: The field is missing"),
+            ("policies.json", [{**POLICY, "required": 7}], "policies.json:2:2: Item 1 (big): required: 7 is greater than"),
+            ("policies.json", [{**POLICY, "condition": "args.x >"}], "policies.json:2:2: Item 1 (big): condition: "),
+            ("policies.json", [{**POLICY, "condition": "args.amuont > 1"}], "Did you mean args.amount?"),
+            ("policies.json", [{**POLICY, "on_timeout": "escalate"}],
+             "policies.json:2:2: Item 1 (big): escalate_to: Say which group is asked next"),
+            ("policies.json", "{}", "policies.json:1:1: The file must hold a list"),
+        ],
+    )  # fmt: skip
+    def test_that_no_import_takes_are_refused(self, folder, name, items, says):
+        (folder / name).write_text(on_lines(items) if isinstance(items, list) else items)
+
+        assert says in refusal(folder)
+
+    def test_are_told_with_their_line_where_only_the_database_knows(self, folder):
+        agent = {**make.AGENTS[0], "name": "teller", "owner": "nobody", "unit": "moon", "allowed_tools": ["glance"]}
+        (folder / "agents.json").write_text(f"[\n {json.dumps(agent)}]")
+
+        with pytest.raises(CommandError) as refused:
+            call_command("publish", str(folder))
+
+        assert "agents.json:2:2: Item 1 (teller): owner: There is no active user 'nobody'. Create" in str(refused.value)
+        assert validated(folder) == [f"{folder}: ok, fresh 1.0.0 with 1 step"]
+
+    def test_of_all_files_are_told_at_once(self, folder):
+        (folder / "release.json").write_text("[]")
+        (folder / "policies.json").write_text('[{"name": "big"}]')
+        (folder / "workflow.yaml").write_text(WORKFLOW.replace("glance", "glanze"))
+        (folder / "handlers.py").write_text("def look(:\n")
+
+        files = [line.removeprefix(f"{folder}/").partition(":")[0] for line in validated(folder)]
+
+        assert files == ["handlers.py", "policies.json", "release.json", "workflow.yaml"]
 
 
 class TestCode:
@@ -97,7 +171,7 @@ class TestCode:
             ),
             ("handlers.py", "from data import X\n" + make.HANDLERS, "handlers.py:1:1: A release has no module `data`"),
             ("handlers.py", "from more import lok\n" + make.HANDLERS, "more.py defines no `lok`. Did you mean `look`?"),
-            ("notes.txt", "a\n\0", "notes.txt: line 2 holds the character U+0000"),
+            ("notes.txt", "a\n\0", "notes.txt:2:1: The character U+0000 cannot be stored"),
         ],
     )  # fmt: skip
     def test_that_cannot_be_loaded_is_refused(self, folder, name, content, says):

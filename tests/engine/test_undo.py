@@ -16,7 +16,7 @@ from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import NotEditable, edit
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone, undo
-from orchestrator.models import Action, Execution
+from orchestrator.models import Action, Execution, Tool
 from orchestrator.operations import dead_letters, executions, unknown_outcomes
 from orchestrator.operations.patches import NotPatchable, current_input, patch
 from orchestrator.operations.undo_plan import plan_of
@@ -348,6 +348,9 @@ class TestEveryEffectAnswers:
         }
         with pytest.raises(CannotBeUndone, match="irreversible"):
             back(execution, world.ada, only=[plan_of(execution).effects[0].action.pk])
+        # As a contract of before could say.
+        Tool.objects.filter(name="send_b").update(compensate_with="send_b")
+        assert self.why(execution)["R-2"].startswith("Cannot be undone: the tool itself is named to take it back")
 
     def test_by_what_the_step_says_before_what_its_tool_says(self, world, done, provider):
         execution = done("  - two: {tool: send_b, ref: R-2, compensate_with: take_back}\n")

@@ -163,6 +163,22 @@ class TestAGroupOfFailures:
 
 
 class TestARule:
+    @pytest.mark.parametrize("known", [True, False])
+    def test_of_a_newer_version_is_nothing_to_stumble_over(self, unit, caplog, known):
+        """While a rolling upgrade lasts, workers of two versions judge in turns: also what only the newer one has a rule for."""
+        about = fact(unit)
+        judge_all()
+        Alert.objects.update(rule="newer", **({} if known else {"kind": "newer"}))
+        before = kinds()
+
+        for _ in range(2):
+            judge_all()
+
+        theirs = Alert.objects.get(kind="pager" if known else "newer")
+        assert (theirs.status, theirs.subject) == ("open", str(about))
+        assert kinds() == before + ([] if known else ["alert_urgent"])
+        assert [record for record in caplog.records if record.levelname in {"ERROR", "WARNING"}] == []
+
     def test_that_fails_resolves_nothing_and_stops_no_other(self, unit, raised, monkeypatch):
         def broken():
             with connection.cursor() as cursor:

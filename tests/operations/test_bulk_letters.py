@@ -1,5 +1,7 @@
 """One act on many letters: frozen, confirmed, then one, ten and the rest, and only while what comes back is a success."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -12,6 +14,7 @@ from audit.ids import new_id
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.engine import drives
+from orchestrator.engine.alerts import lasting_rules
 from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.models import Alert, DeadLetter, FailureGroup, Operation
@@ -286,6 +289,19 @@ class TestWaitingForSomebody:
         assert (self.alert().status, self.alert().evidence) == ("open", operation.get_absolute_url())
         assert self.alert().detail == "It stopped itself: 1 came back as a failure: look before the others follow"
         bulk.cancel(operation_id=operation.pk, by=ada)
+        assert self.alert().status == "resolved"
+
+    def test_is_an_alert_when_it_was_paused_and_forgotten(self, unit, ada, monkeypatch):
+        _, group = some(3)
+        operation = begun(group, ada)
+        bulk.pause(operation_id=operation.pk, by=ada)
+        judge_all()
+        assert not Alert.objects.exists()
+
+        monkeypatch.setattr(lasting_rules, "PAUSED_FOR", timedelta(0))
+        assert (self.alert().status, self.alert().severity, self.alert().owner_name) == ("open", "warning", "ada")
+        assert self.alert().detail == "ada paused it, and nobody has gone on with it: let it go on, or cancel it"
+        bulk.resume(operation_id=operation.pk, by=ada)
         assert self.alert().status == "resolved"
 
     def test_is_an_alert_while_a_second_person_has_to_agree(self, unit, ada, bob, settings):

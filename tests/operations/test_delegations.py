@@ -7,10 +7,10 @@ from django.contrib.auth import get_user_model
 from guardian.shortcuts import remove_perm
 
 from approvals import operations as approvals
-from approvals.models import Delegation
+from approvals.models import Absence, Delegation
 from approvals.operations import NotUsable, assignments, delegations
 from approvals.operations.assignments import CannotBeAsked
-from approvals.operations.delegations import CannotStandIn
+from approvals.operations.delegations import AlreadySaid, CannotStandIn
 from approvals.queries.queue import QueueFilters, queue, rows_of, waiting_for
 from approvals.rules.permissions import AlreadySigned, OwnRequest
 from approvals.rules.standing import StandsIn
@@ -280,6 +280,38 @@ class TestDelegate:
         with pytest.raises(Invalid):
             lend(world, world.grace, dora, starts=starts, ends=ends)
 
+    def test_twice_is_once(self, world, dora):
+        """Whoever takes the one back thinks that nobody signs for them any more."""
+        now = database_now()
+        dates = {"starts_at": now - DAY, "ends_at": now + DAY}
+        for _ in range(2):
+            lent = delegations.delegate(unit_id=world.unit.pk, to=dora.user_id, by=world.grace, **dates)
+
+        assert Delegation.objects.get() == lent
+        assert AuditEvent.objects.filter(event="delegation.given").count() == 1
+
+    @pytest.mark.parametrize(("starts", "ends"), [(-DAY, DAY / 2), (-3 * DAY, DAY / 2), (DAY / 4, DAY / 2)])
+    def test_that_adds_nothing_is_refused(self, world, dora, starts, ends):
+        lend(world, world.grace, dora)
+
+        with pytest.raises(AlreadySaid, match=r"dora can sign for you there already, until \d{4}-") as refused:
+            lend(world, world.grace, dora, starts=starts, ends=ends)
+
+        assert "Choose a later end" in refused.value.remedy
+        assert Delegation.objects.count() == 1
+
+    def test_that_lasts_longer_or_is_to_somebody_else_is_another(self, world, dora):
+        other = make.actor(make.person("otto", "view", of=world.unit))
+        for to, ends in ((dora, DAY), (dora, 2 * DAY), (other, DAY)):
+            lend(world, world.grace, to, ends=ends)
+        first = Delegation.objects.order_by("created_at").first()
+        for row in Delegation.objects.filter(delegate_id=dora.user_id):
+            delegations.revoke(delegation_id=row.pk, by=world.grace)
+        lend(world, world.grace, dora)
+
+        assert Delegation.objects.count() == 4
+        assert first.pk != Delegation.objects.order_by("-created_at").first().pk
+
     def test_leaves_a_trace(self, world, dora):
         row = lend(world, world.grace, dora)
         delegations.revoke(delegation_id=row.pk, by=dora)
@@ -342,6 +374,19 @@ class TestAbsence:
 
         with pytest.raises(Forbidden):
             sign(assigned, dora)
+
+    def test_announced_twice_is_one(self, world, dora):
+        now = database_now()
+        dates = {"away_from": now, "away_until": now + DAY, "stand_in": dora.user_id}
+        assert delegations.go_away(**dates, by=world.grace) == delegations.go_away(**dates, by=world.grace)
+
+        with pytest.raises(AlreadySaid, match="You have announced that already, until"):
+            delegations.go_away(**{**dates, "away_until": now + DAY / 2}, by=world.grace)
+
+        assert Absence.objects.count() == 1
+        delegations.go_away(**{**dates, "stand_in": None}, by=world.grace)
+        delegations.go_away(**{**dates, "away_until": now + 2 * DAY}, by=world.grace)
+        assert Absence.objects.count() == 3
 
     def test_is_ones_own_to_end(self, world):
         row = away(world.linus)

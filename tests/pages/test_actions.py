@@ -8,11 +8,13 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from audit.ids import new_id
 from audit.lifecycle import database_now
 from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
 from budgets.operations import Place, correct, import_call
 from budgets.pricing import Usage
+from orchestrator.engine.sweep import sweep
 from orchestrator.gate import redeem
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, DeadLetter
@@ -189,6 +191,31 @@ class TestHowItIsUndone:
 
         assert "Cannot be undone yet: it is on its way" in page
         assert pill("effect", "write").word in page
+
+
+class TestAReadThatIsNeverReported:
+    @pytest.fixture
+    def read(self, unit):
+        using = make.tool("kb.search", effect="read", tier="informational", record="", probe="", input_schema={})
+        sent = make.action(using=using)
+        redeem.redeem(action_id=sent.pk, by=make.MAKER, fence=new_id())
+        return sent
+
+    def badge(self, browser, address, **filters):
+        return re.findall(r"(Under way|Not reported)</span>", browser.get(address, filters).content.decode())
+
+    def test_is_under_way_for_an_hour_and_then_said_to_be_silent(self, read, as_ada):
+        listed, own = reverse("actions"), read.get_absolute_url()
+        assert (self.badge(as_ada, listed), self.badge(as_ada, own)) == (["Under way"] * 2, ["Under way"])
+
+        make.later("orchestrator_action", "redeemed_at", read.pk, 3_700)
+
+        assert (self.badge(as_ada, listed), self.badge(as_ada, own)) == (["Not reported"] * 2, ["Not reported"])
+        assert "nobody has to find out; a report still counts" in as_ada.get(own).content.decode()
+        assert self.badge(as_ada, listed, status="redeemed") == []
+        assert self.badge(as_ada, listed, status="unreported") == ["Not reported"] * 2
+        sweep()
+        assert Action.objects.get(pk=read.pk).status == "redeemed"
 
 
 class TestUnknownOutcome:

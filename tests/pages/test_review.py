@@ -6,6 +6,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -203,6 +204,29 @@ class TestApprove:
         assert again.status_code == 302
         assert Decision.objects.filter(request=request).count() == 1
 
+    def test_of_somebody_who_has_signed_may_be_a_no_while_it_waits_for_others(self, unit, as_grace, as_linus):
+        make.policy()
+        request = make.request("4860.00")
+        assert "Reject it after all" not in as_grace.get(request.get_absolute_url()).content.decode()
+        decide(as_grace, request)
+
+        page = as_grace.get(request.get_absolute_url()).content.decode()
+        form = page.split('id="decision-form"')[1].split("</form>")[0]
+        assert "Reject it after all" in page
+        assert '<input type="hidden" name="verdict" value="reject">' in form
+        assert '<option value="wrong_amount">' in form
+        assert '<option value="evidence_checked">' not in form
+        kept = decide(as_grace, request, "reject", reason_code="other", note="")
+        assert kept.status_code == 422
+        assert "open><summary>Reject it after all" in kept.content.decode()
+        decide(as_grace, request, "reject")
+
+        page = as_grace.get(request.get_absolute_url()).content.decode()
+        assert ApprovalRequest.objects.get(pk=request.pk).status == "rejected"
+        assert "You rejected this" in page
+        assert "Reject it after all" not in page
+        assert page.split('id="decision"')[1].count("grace") >= 2
+
     def test_of_the_second_person_completes_it(self, unit, as_grace, as_linus):
         make.policy()
         request = make.request("4860.00")
@@ -380,12 +404,13 @@ class TestRefusal:
         assert reply.status_code == 403
         assert not Decision.objects.exists()
 
-    def test_of_a_second_voice_of_the_same_person(self, unit, as_grace):
+    def test_of_a_second_voice_of_the_same_person(self, unit, as_grace, as_linus):
         make.policy()
         request = make.request("4860.00")
         decide(as_grace, request)
+        make.linked("both", *get_user_model().objects.filter(username__in=["grace", "linus"]))
 
-        reply = decide(as_grace, request, "reject")
+        reply = decide(as_linus, request)
 
         assert reply.status_code == 409
         assert Decision.objects.count() == 1

@@ -54,6 +54,19 @@ class TestRaces:
             assert_one_outcome(request, outcomes)
             assert sum(outcome is None for outcome in outcomes) == 1
 
+    def test_the_last_signature_against_the_first_signers_no_ends_one_way(self):
+        world = make.world()
+        for _ in races(RACES):
+            request = make.request(world, tool="wire")
+            approve(request, world.grace)()
+            outcomes = race(approve(request, world.linus), reject(request, world.grace))
+            assert_one_outcome(request, outcomes)
+            assert sum(outcome is None for outcome in outcomes) == 1
+            request.refresh_from_db()
+            said = [(voice.person_name, voice.verdict) for voice in request.decisions.order_by("at")]
+            last = ("linus", "approve") if request.status == "approved" else ("grace", "reject")
+            assert said == [("grace", "approve"), last]
+
     def test_approve_against_withdraw_ends_one_way(self):
         world = make.world()
         for _ in races(RACES):

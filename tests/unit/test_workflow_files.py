@@ -210,7 +210,8 @@ class TestValidate:
 
     def test_prints_every_mistake_on_a_line_and_ends_with_one(self, tmp_path: Path) -> None:
         (tmp_path / "workflow.yaml").write_text(SUPPORT_CASE.replace("trigger", "triger"), encoding="utf-8")
-        (tmp_path / "agents.json").write_text('[{"name": "intake_classifier"}]', encoding="utf-8")
+        agent = {"name": "intake_classifier", "owner": "ada", "unit": "support"}
+        (tmp_path / "agents.json").write_text(json.dumps([agent]), encoding="utf-8")
 
         code, said = self.run(str(tmp_path), str(ROOT / "examples" / "reconciliation"))
 
@@ -225,7 +226,7 @@ class TestValidate:
         (tmp_path / "tools.json").write_text("[1]", encoding="utf-8")
 
         assert self.run(str(tmp_path)) == (
-            1, f'{tmp_path}/tools.json:1:2: Item 1: it must be an object. Write {{"name": …}}.\n',
+            1, f"{tmp_path}/tools.json:1:2: Item 1: 1 is not of type 'object'. Correct the value.\n",
         )  # fmt: skip
 
     def test_says_when_there_is_nothing_to_check(self, tmp_path: Path) -> None:

@@ -83,6 +83,14 @@ class TestStep:
                 "4:61: There is no tool `crm.rever_case`. Did you mean `crm.revert_case`?",
             ),
             (
+                "a: {tool: crm.revert_case, case_id: x, compensate_with: crm.revert_case}",
+                "4:61: A tool cannot take back its own effect: called again, it does it once more. Name the tool that",
+            ),
+            (
+                "a: {tool: crm.revert_case, case_id: x, compensate_with: kb_search}",
+                "4:61: `kb_search` only reads: it takes nothing back. Name the tool that does the opposite",
+            ),
+            (
                 "a: {tool: crm.revert_case, case_id: x, idempotency_key: '[1]'}",
                 "4:61: An idempotency key is a text, and this gives list.",
             ),

@@ -42,6 +42,7 @@ TOOLS = (
             "query", "corpus", query=TEXT, corpus=TEXT, max_results={"type": "integer", "maximum": 20}, tags=LIST
         ),
         output_schema=shape("articles", articles={"type": "array", "minItems": 1}),
+        effect="read",
     ),
     ToolContract(
         "crm.update_case",

@@ -6,12 +6,15 @@ once; an alert that followed the event would say "over" a day later, of a budget
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from audit.lifecycle import run
+from audit.lifecycle import database_now, run
+from audit.models import AuditEvent
 from budgets.models import BudgetWindow
 from budgets.reserving import how_much_is_spent, told_units
 from orchestrator.engine.alerts.rules import Registered, Seen, owner_of_call
@@ -19,6 +22,11 @@ from orchestrator.models import Action, Operation, Severity, Step
 from orchestrator.statuses import EXECUTION, OperationStatus, StepStatus
 
 UNKNOWN_OUTCOME = "unknown_outcome"
+# A pause is meant to end within a shift; after that it is more likely forgotten than meant.
+PAUSED_FOR = timedelta(hours=8)
+_PAUSED_AT = Subquery(
+    AuditEvent.objects.filter(object_id=OuterRef("pk"), event="operation.paused").order_by("-at").values("at")[:1]
+)
 
 # The thresholds that the windows of now have reached, and when somebody was told last of the window.
 _REACHED = """
@@ -49,7 +57,9 @@ def budgets() -> list[Seen]:
     windows = BudgetWindow.objects.in_bulk([row[0] for row in rows])
     return [
         Seen(
-            kind="budget", unit_id=unit_id, severity=Severity.CRITICAL,
+            kind="budget", unit_id=unit_id,
+            # Below its limit nothing stands still yet: that wakes nobody at night.
+            severity=Severity.CRITICAL if percent >= 100 else Severity.WARNING,
             # The first one's is what an older version called all of them: it stays the same alert, also while both run.
             subject=f"{window.pk}" if is_first else f"{window.pk} {percent}",
             title=f"Budget: {window.budget} has reached {percent} %", detail=how_much_is_spent(window),
@@ -88,19 +98,29 @@ def doubt_subject(action: Action, step: Step | None) -> str:
 
 
 def operations() -> list[Seen]:
-    """Acts on many letters that stopped themselves, or that a second person has to agree to: nothing goes on without somebody."""
-    found = Operation.objects.filter(status__in=[OperationStatus.HALTED, OperationStatus.SECOND_PERSON])
-    return [_of_operation(one, halted=one.status == OperationStatus.HALTED) for one in found]
+    """Acts on many letters that nobody goes on with: stopped by themselves, waiting for a second, or paused and forgotten."""
+    statuses = [OperationStatus.HALTED, OperationStatus.SECOND_PERSON, OperationStatus.PAUSED]
+    found: Any = Operation.objects.filter(status__in=statuses).annotate(paused_at=_PAUSED_AT)
+    forgotten = database_now() - PAUSED_FOR
+    return [
+        _of_operation(one)
+        for one in found
+        if one.status != OperationStatus.PAUSED or (one.paused_at is not None and one.paused_at < forgotten)
+    ]
 
 
-def _of_operation(one: Operation, *, halted: bool) -> Seen:
-    """What stopped is its person's affair; a second person is anybody but them."""
+def _of_operation(one: Any) -> Seen:
+    """What stopped or was paused is its person's affair; a second person is anybody but them."""
     since = one.confirmed_at or one.created_at
+    owner, detail = one.person_name, f"It stopped itself: {one.why}"
+    if one.status == OperationStatus.SECOND_PERSON:
+        owner, detail = "", f"{one.person_name} asks a second operator to agree"
+    elif one.status == OperationStatus.PAUSED:
+        since, detail = one.paused_at, f"{one.why}, and nobody has gone on with it: let it go on, or cancel it"
     return Seen(
         kind="operation_waits", subject=str(one.pk), unit_id=one.unit_id, severity=Severity.WARNING,
         title=f"Waits for somebody: {one}", evidence=one.get_absolute_url(), count=one.size, first_at=since, last_at=since,
-        detail=f"It stopped itself: {one.why}" if halted else f"{one.person_name} asks a second operator to agree",
-        looks_up=partial(Registered, one.person_name if halted else ""),
+        detail=detail, looks_up=partial(Registered, owner),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from audit.actors import system
 from audit.refusals import Invalid
 from orchestrator.operations.registry import Imported, ImportRefused
 from orchestrator.releases.files import json_of
+from orchestrator.workflows.errors import WorkflowErrors
 
 
 class ImportCommand(BaseCommand):
@@ -31,6 +32,8 @@ class ImportCommand(BaseCommand):
             done = type(self).verb(json_of(Path(file)), by=system("import"), file=file)
         except ImportRefused as refusal:
             raise CommandError(f"{refusal}\nNothing was imported from {file}.") from None
+        except WorkflowErrors as errors:
+            raise CommandError(str(errors)) from None
         except Invalid as refusal:
             raise CommandError(f"{refusal} {refusal.remedy}".strip()) from None
         for name in done.created:

@@ -1,4 +1,4 @@
-"""`manage.py validate PATH...`: every mistake in workflow files, one per line. Needs no database."""
+"""`manage.py validate PATH...`: every mistake in workflow files and what stands beside them, one per line. Needs no database."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from orchestrator.workflows.parse import WorkflowErrors, load
+from orchestrator.releases.reading import check
+from orchestrator.workflows.parse import WorkflowErrors
 
 SCHEMA = Path(__file__).parents[2] / "workflows" / "schema.json"
 
@@ -18,7 +19,7 @@ class Command(BaseCommand):
     Ends with 1 if there is any.
     """
 
-    help = "Check workflow files against the tools and agents beside them."
+    help = "Check workflow files and everything beside them: what publish would refuse of the files themselves."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,7 +43,7 @@ class Command(BaseCommand):
 
     def _check(self, file: Path) -> bool:
         try:
-            spec = load(file)
+            spec = check(file)
         except WorkflowErrors as errors:
             for error in errors.errors:
                 self.stdout.write(str(error))
