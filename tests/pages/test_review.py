@@ -390,6 +390,17 @@ class TestRefusal:
         assert reply.status_code == 409
         assert Decision.objects.count() == 1
 
+    def test_sent_again_when_its_code_is_long_over_is_the_one_that_was_recorded(self, unit, as_grace):
+        make.policy()
+        request = make.request("4860.00")
+        decide(as_grace, request)
+
+        reply = decide(as_grace, request, headers=PART, assertion="", challenge="", code="000000")
+
+        assert reply.status_code == 200
+        assert "You approved this" in reply.content.decode()
+        assert "Nothing was" not in reply.content.decode().split('id="decision"')[1]
+
     def test_of_a_decided_request_says_how_it_ended(self, unit, linus, as_grace):
         request = make.rejected(make.request(), linus)
 
