@@ -32,7 +32,6 @@
       if (inside) before?.focus();
     };
     toast.replaceChildren(element("p", text, { className: "strong" }), ...(detail ? [element("p", detail)] : []), ...remedies, close);
-    remedies[0]?.focus();
   }
 
   const element = (name, text, properties = {}) => Object.assign(document.createElement(name), { textContent: text, ...properties });
@@ -140,16 +139,17 @@
 
   // --- Typed text outlives a sign-in, a reload and a refusal: in this tab, for the same person -------------------------
   const person = document.querySelector(".person .name")?.textContent ?? "";
-  const typed = () => all("form[data-keep] :is(textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [data-once]), form[data-keep=ticks] :is([type=checkbox], [type=radio])").filter((field) => field.name);
+  const typed = () => all("form[data-keep] :is(textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [data-once])), form[data-keep=ticks] :is([type=checkbox], [type=radio])").filter((field) => field.name);
   // A tick is kept only where a form says so: an answer or a "viewed" is never given by a script.
   const isTick = (field) => field.matches("[type=checkbox], [type=radio]");
   const valueOf = (field) => isTick(field) ? String(field.checked) : field.value;
   // By the address its form is sent to, which is also that of the page a form comes back on when it was not taken.
   const draftOf = (field) => `draft ${person} ${new URL(field.form.getAttribute("action") ?? "", location.href).pathname} ${field.form.id} ${field.name}${isTick(field) ? ` ${field.value}` : ""}`;
-  const textsIn = (fields) => fields.map((field) => [draftOf(field), valueOf(field)]);
+  const textsIn = (fields) => fields.map((field) => [draftOf(field), valueOf(field), field.form.id]);
   // What the page filled in is not theirs: brought back, it would undo what somebody else has changed meanwhile.
   const given = (field) => field.matches("select") ? ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value : isTick(field) ? String(field.defaultChecked) : field.defaultValue;
-  const theirs = (field) => valueOf(field) !== given(field) || field.form.matches(":has([data-errors], [data-refusal], [aria-invalid=true])");
+  const notTaken = (form) => form.matches(":has([data-errors], [data-refusal], [aria-invalid=true])");
+  const theirs = (field) => valueOf(field) !== given(field) || notTaken(field.form);
   const filled = () => textsIn(typed().filter(theirs));
   const store = (texts) => texts.forEach(([draft, text]) => sessionStorage.setItem(draft, text));
 
@@ -168,15 +168,33 @@
     if (back.length) say("What you had typed is back.");
   }
 
+  // Has anybody chosen or typed anything in it? What a script ticks by itself is no answer.
+  const changed = (field) => field.matches("textarea, select, input:not([type=hidden])") && valueOf(field) !== given(field);
+  const begun = (form) => notTaken(form) || [...form.elements].some((field) => field.name !== "viewed" && changed(field));
+  let outdated = false; // a live update shows something else than what a form on the page was begun about
+
+  // What was typed in a form that came back is in it as if the page had given it: a live update would take it back.
+  function ownAgain(form) {
+    for (const field of form.elements) {
+      const { value, checked } = field;
+      if (isTick(field)) Object.assign(field, { defaultChecked: false, checked });
+      else if (field.matches("select")) { for (const option of field.options) option.defaultSelected = false; field.value = value; }
+      else if (field.matches("textarea, input:not([type=hidden])")) Object.assign(field, { defaultValue: "", value });
+    }
+  }
+  const ownTyped = () => all("form[data-keep]").filter(notTaken).forEach(ownAgain);
+
   // What others do may take a form away under the hands of somebody who types in it.
   const written = () => textsIn(typed().filter((field) => field.matches("textarea, input") && !isTick(field) && field.value.trim() && field.value !== given(field)));
+  const unanswered = new Set(); // forms that were sent, and whose answer never came
 
   function tellTakenAway(texts) {
     const there = new Set(typed().map(draftOf));
     const gone = texts.filter(([draft]) => !there.has(draft));
     if (!gone.length) return restoreDrafts();
-    store(gone);
     const words = gone.map(([, text]) => `“${text}”`).join(" ");
+    if (gone.some(([, , form]) => unanswered.has(form))) return alarm("The form that you sent is gone.", `No answer came, but this page is up to date again: see on it whether what you sent was recorded. You had typed: ${words}.`);
+    store(gone);
     alarm("This changed while you were typing, and the form is gone.", `What you had typed was not sent: ${words}. If the form comes back, it is in it.`);
   }
 
@@ -203,11 +221,19 @@
 
   htmx.registerExtension("holdpoint", {
     // A live update never closes what a person opened, and never overwrites what they typed or ticked.
-    htmx_before_morph_attr: (target, { attrName }) => {
+    htmx_before_morph_attr: (target, { attrName, newValue }) => {
       if (attrName === "open") return false;
+      // What somebody has begun to fill in speaks of what they read: the server compares that with what waits then.
+      if (attrName === "value" && target.type === "hidden" && target.form?.elements.digest && begun(target.form)) {
+        outdated ||= target.name === "digest" && target.value !== newValue;
+        return false;
+      }
       if (attrName === "value" && target.defaultValue !== undefined && target.value !== target.defaultValue) return false;
       if (attrName === "checked" && target.checked !== target.defaultChecked) return false;
       return attrName === "aria-disabled" && "jsBusy" in target.dataset ? false : undefined;
+    },
+    htmx_before_morph_node: (target, { newNode }) => {
+      if (target instanceof HTMLTextAreaElement && target.value !== target.defaultValue) newNode.defaultValue = target.defaultValue;
     },
     htmx_after_request: (source, { ctx }) => {
       if (ctx.hx.redirect) leaveForSignIn(ctx);
@@ -231,9 +257,11 @@
     const status = ctx.response.status;
     const reason = new DOMParser().parseFromString(ctx.text, "text/html").querySelector("[data-refusal]");
     const reference = ctx.response.headers.get("X-Request-ID");
+    if (status === 502 || status === 504) return answerLost(ctx); // from what stands between us: it knows no more than the browser
     const text = status >= 500 ? "Something went wrong on our side. Nothing was half done." : PLAIN[status] || "That did not work.";
     const detail = `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`;
     alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, detail, ...(reason?.matches("[data-too-old]") ? [reload()] : []));
+    document.querySelector("#alert [data-keep-reload]")?.focus();
     failed = true;
   });
   function reload() {
@@ -242,10 +270,15 @@
     return button;
   }
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (!ctx || ctx.response || isPoll(ctx)) return;
-    alarm("The connection was lost.", "Your page and your text are unchanged. Try again.");
-    failed = true;
+    if (ctx && !answered(ctx) && !isPoll(ctx)) answerLost(ctx);
   });
+  const answered = (ctx) => ctx.text !== undefined; // to its last byte: a connection breaks in the middle, too
+  function answerLost({ sourceElement, request }) {
+    const sent = request?.method?.toUpperCase() === "POST";
+    if (sent) unanswered.add((sourceElement.form ?? sourceElement).id);
+    alarm("The connection was lost.", `Your page and your text are unchanged.${sent ? " What you sent may have arrived all the same." : ""} Try again.`);
+    failed = true;
+  }
 
   let slow;
   document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
@@ -258,7 +291,8 @@
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) return;
     if (ctx.target instanceof Element) ctx.target.removeAttribute("aria-busy");
-    if (failed && ctx.response?.status < 400) document.querySelector("#alert [data-close]")?.click();
+    if (answered(ctx) && ctx.response.status < 500) unanswered.delete((ctx.sourceElement.form ?? ctx.sourceElement).id);
+    if (failed && answered(ctx) && ctx.response.status < 400) document.querySelector("#alert [data-close]")?.click();
     clearTimeout(slow);
     slow = undefined;
     delete root.dataset.jsLoading;
@@ -281,6 +315,9 @@
     tick();
     sayNewMessages();
     if (isPoll(ctx)) tellTakenAway(typing);
+    else ownTyped();
+    if (outdated) alarm("This was changed while you had it open.", "What you have filled in speaks of what was here before. Read it again, and start anew.", reload());
+    outdated = false;
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
     const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
     if (fault) return focusOn(fault);
@@ -367,6 +404,7 @@
   all(".nav [aria-current]").forEach((here) => here.scrollIntoView({ inline: "center", block: "nearest" }));
   edges();
   sayNewMessages();
+  ownTyped();
   keepSent();
   // What the address points at has the focus: a chosen step or part lies far below its list.
   if (location.hash) focusOn(document.getElementById(location.hash.slice(1)));

@@ -105,8 +105,18 @@
     for (const fold of kept.map((id) => document.getElementById(id))) if (fold && !fold.open) Object.assign(fold, { open: true }).dataset.kept = "yes";
     kept = [];
   });
+  // Another act, or more said about it: nobody has viewed that yet.
+  const seen = () => form()?.elements.namedItem("view")?.value;
+  let view = seen();
+  function forget() {
+    if (view && seen() && view !== seen()) {
+      for (const part of Object.keys(read)) delete read[part];
+      for (const box of all("#review [name=viewed], #second-look [name=viewed]")) box.checked = false;
+    }
+    view = seen() ?? view;
+  }
   const watch = () => all("[data-section]").forEach((part) => watcher.observe(part));
-  document.addEventListener("htmx:after:swap", () => { watch(); show(); });
+  document.addEventListener("htmx:after:swap", () => { forget(); watch(); show(); });
   for (const moment of ["holdpoint:released", "change"]) document.addEventListener(moment, show);
   watch();
   show();

@@ -47,11 +47,14 @@ class OwnEmergency(Forbidden):
 def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> ApprovalRequest:
     """Sign alone, now, with a reason. Everything else is asked as ever: eligible, not one's own, in time, not stopped.
 
-    Others' claims do not keep an emergency waiting: they end. A right that was lent does not reach this far.
+    Others' claims do not keep an emergency waiting: they end. A right that was lent does not reach this far. Breaking it
+    again over the same bytes is a repeated POST and changes nothing.
 
     Raises NoEmergency, Invalid, and whatever `approve` raises.
     """
     request = lock_request(request_id, by)
+    if broken_before(request, by, voice):
+        return request
     refuse_breaking(request, by)
     if len(reason.strip()) < SHORTEST_REASON:
         message = f"Say in at least {SHORTEST_REASON} characters what cannot wait for a second person."
@@ -82,6 +85,12 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
         },
     )
     return request
+
+
+def broken_before(request: ApprovalRequest, by: Actor, voice: Voice) -> bool:
+    """Has this person signed alone over exactly this already? The answer to a double click, or to a reply that was lost."""
+    made = request.emergencies.filter(person_id=by.user_id, digest=voice.digest, revision=voice.revision)
+    return bool(made.exists())
 
 
 def _pass_over_claims(request: ApprovalRequest, by: Actor) -> list[str]:
@@ -133,20 +142,23 @@ def may_break(request: ApprovalRequest, by: Actor, stands: Standing) -> Answer:
 
 @transaction.atomic
 def look_afterwards(*, glass_id: UUID, by: Actor, justified: bool, note: str) -> BreakGlass:
-    """A second person says whether it was right. It closes the open item; the act stays done.
+    """A second person says whether it was right. It closes the open item; the act stays done. Saying the same again is once.
 
     Raises NotVisible, Forbidden, Invalid, Stale.
     """
     glass = BreakGlass.objects.select_for_update().select_related("request").filter(pk=glass_id).first()
     if glass is None or glass.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such emergency.")
+    to = BreakGlassStatus.JUSTIFIED if justified else BreakGlassStatus.OBJECTED
+    if (glass.status, glass.reviewed_by_id) == (to, by.user_id):
+        return glass
     refuse_looking(glass, by)
     if len(note.strip()) < SHORTEST_NOTE:
         message = f"Say in at least {SHORTEST_NOTE} characters what you looked at."
         raise Invalid("Say what you looked at.", errors=[("/note", "too_short", message)])
     move(
         glass,
-        to=BreakGlassStatus.JUSTIFIED if justified else BreakGlassStatus.OBJECTED,
+        to=to,
         by=by,
         why=note.strip()[:1000],
         reviewed_by_id=by.user_id,

@@ -29,7 +29,7 @@ from approvals.queries.blind import history
 from approvals.queries.consequences import Consequence, consequences_of
 from approvals.queries.evidence import evidence_of
 from approvals.queries.layout import Part, parts_of
-from approvals.queries.queue import effect_of, waiting_for
+from approvals.queries.queue import DUE_FIRST, effect_of, waiting_for
 from approvals.rules.eligible import Answer, may_decide, may_reject_still
 from approvals.rules.permissions import may_reply
 from approvals.rules.showing import Lock, Row, lock_of, rows_of
@@ -42,6 +42,9 @@ from audit import people
 from audit.actors import Actor
 from audit.queries import Story, visible_or_refuse
 from audit.refusals import Refusal
+
+# Of so many waiting requests a page says which one it is: it reads them all to say so.
+NUMBERED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Review:
     may: Answer
     may_reject_still: bool
     place: int
-    waiting: int
+    waiting: str
     previous: ApprovalRequest | None
     next: ApprovalRequest | None
     earlier: list[ApprovalRequest]
@@ -293,13 +296,25 @@ def _in_time(request: ApprovalRequest, now: datetime) -> bool:
 
 def place(request: ApprovalRequest, among: QuerySet[ApprovalRequest]) -> dict[str, Any]:
     """Where this request stands among those waiting for the reader, or in the part of the queue they came from."""
-    rows = list(among.order_by("decide_by", "-required", "id").only("id", "title", "decide_by")[:500])
+    among = among.only("id", "title", "decide_by", "required")
+    rows = list(among.order_by(*DUE_FIRST.fields)[: NUMBERED + 1])
+    if len(rows) > NUMBERED and request.pk not in {row.pk for row in rows[:NUMBERED]}:
+        return {"place": 0, "waiting": f"{NUMBERED}+", **_neighbours(request, among, rows[0])}
     keys = [row.pk for row in rows]
     at = keys.index(request.pk) if request.pk in keys else -1
     others = [row for row in rows if row.pk != request.pk]
     return {
         "place": at + 1,
-        "waiting": len(rows),
+        "waiting": f"{NUMBERED}+" if len(rows) > NUMBERED else str(len(rows) or ""),
         "previous": rows[at - 1] if at > 0 else None,
         "next": rows[at + 1] if 0 <= at < len(rows) - 1 else (others[0] if at < 0 and others else None),
     }
+
+
+def _neighbours(request: ApprovalRequest, among: QuerySet[ApprovalRequest], first: ApprovalRequest) -> dict[str, Any]:
+    """Of one that stands too far back for a number. What is no longer among them leads to the first."""
+    if not among.filter(pk=request.pk).exists():
+        return {"previous": None, "next": first}
+    here = DUE_FIRST.cursor(request)
+    before, after = (DUE_FIRST.slice(among, size=1, **{side: here}).rows for side in ("before", "after"))
+    return {"previous": before[0] if before else None, "next": after[0] if after else None}

@@ -2,9 +2,14 @@
 
 import pytest
 
-from approvals.models import ApprovalRequest, Edit, Remark
+from approvals.models import ApprovalRequest, Decision, Edit, Remark
 from orchestrator.models import Action
 from tests import make
+
+# The head of an answer comes, and then the line is dead.
+BREAKS_OFF = """window.fetch = async () => new Response(new ReadableStream({
+    pull(stream) { stream.error(new TypeError("network error")); },
+}))"""
 
 
 @pytest.fixture
@@ -115,6 +120,86 @@ class TestAQuestion:
 
         assert page.inner_text("#alert") == ""
 
+    def test_whose_answer_was_lost_is_not_said_to_be_unsent_once_the_page_shows_it(self, request_of_one, opened):
+        person = opened("grace")
+        page = person.page
+        page.goto(request_of_one.get_absolute_url())
+        unfold(page, "question")
+        page.fill("#questionform_question", "Which invoice?")
+        page.route("**/questions/", lost_on_the_way_back)
+        page.click("#question-form button")
+        page.wait_for_selector("#alert:has-text('What you sent may have arrived all the same.')")
+
+        page.wait_for_selector("#review .pill:has-text('Sent back')")
+
+        page.wait_for_selector("#alert:has-text('see on it whether what you sent was recorded')")
+        assert "was not sent" not in page.inner_text("#alert")
+        person.problems.clear()  # the browser itself logs the failed load
+
+    def test_whose_answer_breaks_off_in_the_middle_says_so(self, request_of_one, opened):
+        person = opened("grace")
+        page = person.page
+        page.goto(request_of_one.get_absolute_url())
+        unfold(page, "question")
+        page.fill("#questionform_question", "kept")
+        page.evaluate(BREAKS_OFF)
+
+        page.click("#question-form button")
+
+        page.wait_for_selector("#alert:has-text('The connection was lost.')")
+        assert page.input_value("#questionform_question") == "kept"
+        person.problems.clear()  # htmx itself logs what broke
+
+    def test_that_was_not_taken_stays_through_a_live_update(self, request_of_one, opened):
+        signer, editor = opened("grace"), opened("linus").page
+        page = signer.page
+        page.goto(request_of_one.get_absolute_url())
+        page.check("#decision_verdict_reject")
+        page.fill("#decision_note", "my careful reason")
+        page.evaluate("document.getElementById('decision-form').noValidate = true")
+        page.click("#decision-form button[type=submit]")
+        page.wait_for_selector("#decision-form:has-text('Choose the reason that fits best.')")
+        signer.problems.clear()  # the browser itself logs a 422 as a failed load
+
+        editor.goto(request_of_one.get_absolute_url())
+        editor.get_by_role("button", name="Claim").click()
+        page.wait_for_selector("#alert:has-text('my careful reason')")
+        editor.get_by_role("button", name="Release").click()
+        page.wait_for_selector("#status:has-text('What you had typed is back.')", state="attached")
+        assert page.input_value("#decision_note") == "my careful reason"
+
+    def test_that_was_not_taken_keeps_its_answer_too(self, request_of_one, opened):
+        signer, editor = opened("grace"), opened("linus").page
+        page = signer.page
+        page.goto(request_of_one.get_absolute_url())
+        page.check("#decision_verdict_reject")
+        page.fill("#decision_note", "my careful reason")
+        page.evaluate("document.getElementById('decision-form').noValidate = true")
+        page.click("#decision-form button[type=submit]")
+        page.wait_for_selector("#decision-form:has-text('Choose the reason that fits best.')")
+        signer.problems.clear()  # the browser itself logs a 422 as a failed load
+
+        stored(editor, request_of_one, "987.00")
+        page.wait_for_selector("#exact-arguments:has-text('987.00')")
+
+        assert page.input_value("#decision_note") == "my careful reason"
+        assert page.is_checked("#decision_verdict_reject")
+
+
+def lost_on_the_way_back(route):
+    """The server does what it was asked; the connection breaks before its answer is here."""
+    route.fetch(max_redirects=0)
+    route.abort("connectionreset")
+
+
+def stored(page, request, amount):
+    """Somebody edits the amount, and it is in place."""
+    page.goto(request.get_absolute_url())
+    unfold(page, "edit")
+    page.fill("#edit-form input[value='48.20']", amount)
+    page.click("#edit-form button[type=submit]")
+    page.wait_for_selector("#edits:has-text('made revision 2')")
+
 
 class TestAnEdit:
     def test_clicked_three_times_is_one_and_leads_to_the_edited_act(self, request_of_one, opened):
@@ -129,6 +214,55 @@ class TestAnEdit:
         assert "84.20" in page.inner_text("#exact-arguments")
         assert page.input_value("#decision-form [name=revision]") == "2"
         assert Edit.objects.count() == 1
+
+    def test_under_the_hands_of_a_colleague_who_signs_takes_no_signature_with_it(self, request_of_one, opened):
+        signer, editor = opened("grace"), opened("linus").page
+        page = signer.page
+        page.goto(request_of_one.get_absolute_url())
+        page.check("#decision_verdict_approve")
+        page.select_option("#decision_reason_code", "evidence_checked")
+        page.fill("#decision_note", "48.20, as on the invoice")
+
+        stored(editor, request_of_one, "987.00")
+
+        page.wait_for_selector("#exact-arguments:has-text('987.00')")
+        page.wait_for_selector("#alert:has-text('This was changed while you had it open.')")
+        page.click("#decision-form button[type=submit]")
+        page.wait_for_selector("#decision [data-refusal]:has-text('The action changed after you opened it')")
+        signer.problems.clear()  # the browser itself logs a 409 as a failed load
+        assert not Decision.objects.exists()
+        assert "48.20" in page.inner_text("#decision table")
+        assert page.input_value("#decision_note") == "48.20, as on the invoice"
+        assert page.locator("#decision-form input[name=verdict]:checked").count() == 0
+
+    def test_is_offered_to_be_read_from_the_start_with_the_words_kept(self, request_of_one, opened):
+        page, editor = opened("grace").page, opened("linus").page
+        page.goto(request_of_one.get_absolute_url())
+        page.check("#decision_verdict_approve")
+        page.fill("#decision_note", "as on the invoice")
+
+        stored(editor, request_of_one, "987.00")
+        page.click("text=Reload, keeping what you typed")
+
+        page.wait_for_selector("#status:has-text('What you had typed is back.')", state="attached")
+        assert page.input_value("#decision_note") == "as on the invoice"
+        page.check("#decision_verdict_approve")
+        page.select_option("#decision_reason_code", "evidence_checked")
+        page.click("#decision-form button[type=submit]")
+        page.wait_for_selector("text=You approved this")
+
+    def test_seen_by_somebody_who_has_only_read_is_to_be_viewed_anew(self, request_of_one, opened):
+        page, editor = opened("grace").page, opened("linus").page
+        page.goto(request_of_one.get_absolute_url())
+        page.wait_for_selector("#decision-form input[name=viewed][value=act]:checked")
+        page.locator("footer").scroll_into_view_if_needed()
+
+        stored(editor, request_of_one, "987.00")
+
+        page.wait_for_selector("#exact-arguments:has-text('987.00')")
+        assert page.input_value("#decision-form [name=revision]") == "2"
+        assert page.locator("#decision-form input[name=viewed][value=act]:checked").count() == 0
+        assert page.inner_text("#alert") == ""
 
     def test_refused_by_the_form_keeps_the_fold_open_and_the_text(self, request_of_one, opened):
         person = opened("grace")

@@ -122,6 +122,24 @@ class TestEveryPage:
         assert wide == {}
 
 
+class TestOnPaper:
+    def test_stand_the_data_in_the_folds_and_digests_in_full(self, unit, people, opened):
+        make.policy()
+        run = make.execution("waiting", by=people)
+        page = opened("max").page
+        page.emulate_media(media="print")
+
+        page.goto(f"{run.get_absolute_url()}?tab=evidence")
+
+        assert page.locator("#data details").first.evaluate("fold => !fold.open")
+        assert page.locator("#data details .body").first.evaluate("data => data.checkVisibility()")
+        shown = page.locator("#version .oid code").first.evaluate("code => getComputedStyle(code, '::after').content")
+        assert shown == f'"{run.release.digest}"'
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.goto(make.request().get_absolute_url())
+        assert not page.locator("#decision-form").is_visible()
+
+
 class TestAChosenTheme:
     def test_is_not_the_devices(self, unit, people, opened):
         person = opened("max")

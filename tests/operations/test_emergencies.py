@@ -149,6 +149,14 @@ class TestBreakGlass:
         with pytest.raises(Forbidden, match="switched off"):
             break_glass(request_, world.grace)
 
+    def test_again_by_the_same_person_is_a_repeated_post_and_changes_nothing(self, world, request_):
+        break_glass(request_, world.grace)
+
+        assert break_glass(request_, world.grace).status == "approved"
+
+        assert BreakGlass.objects.count() == 1
+        assert Decision.objects.count() == 1
+
 
 class TestTheSecondLook:
     @pytest.fixture
@@ -165,6 +173,13 @@ class TestTheSecondLook:
         glass.refresh_from_db()
         assert (glass.status, glass.reviewed_by_name, glass.note) == (status, "linus", "I called the bank myself")
         assert not BreakGlass.objects.waiting_for(world.linus).exists()
+
+    def test_said_again_is_once_and_turned_round_is_refused(self, world, glass):
+        look(glass, world.linus)
+
+        assert look(glass, world.linus).status == "justified"
+        with pytest.raises(Stale, match="already looked"):
+            look(glass, world.linus, justified=False)
 
     def test_is_not_for_whoever_broke_the_glass(self, world, glass):
         with pytest.raises(emergencies.OwnEmergency):

@@ -23,12 +23,12 @@ def two_must_sign(unit):
     return make.request("2000.00")
 
 
-def break_glass(browser, request, reason=REASON):
+def break_glass(browser, request, reason=REASON, **more):
     said = make.voice(request)
     typed = {
         "digest": request.digest, "revision": request.revision, "reason": reason,
         "viewed": said.viewed["sections"], "view": said.viewed["view"], "critical": said.critical,
-        **signed_on_a_device(browser, request),
+        **signed_on_a_device(browser, request), **more,
     }  # fmt: skip
     return browser.post(reverse("break_glass", args=[request.pk]), typed)
 
@@ -62,6 +62,14 @@ class TestBreakGlass:
         assert "signed alone, to look at afterwards" in text(as_linus.get(reverse("approvals")))
         assert "to look at afterwards" not in text(as_grace.get(reverse("work")))
         assert REASON in text(as_linus.get(reverse("emergencies")))
+
+    def test_sent_again_because_its_answer_was_lost_is_not_called_refused(self, two_must_sign, as_grace):
+        break_glass(as_grace, two_must_sign)
+
+        answer = break_glass(as_grace, two_must_sign, assertion="", challenge="", code="000000")
+
+        assert answer["Location"] == two_must_sign.get_absolute_url()
+        assert BreakGlass.objects.count() == 1
 
     def test_keeps_a_reason_that_is_too_short(self, two_must_sign, as_grace):
         answer = break_glass(as_grace, two_must_sign, "it is urgent")

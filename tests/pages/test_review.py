@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from approvals.models import ApprovalRequest, Decision
 from approvals.operations import expire_overdue
+from approvals.queries import reviewing
 from approvals.rules import showing
 from audit.actors import system
 from audit.models import AuditEvent
@@ -109,6 +110,29 @@ class TestReviewPage:
         assert "2 of 3 waiting for you" in page
         assert f'rel="prev" href="{first.get_absolute_url()}"' in page
         assert f'rel="next" href="{third.get_absolute_url()}"' in page
+
+    @pytest.mark.parametrize("place", [1, 2, 3, 4])
+    def test_offers_them_too_where_more_wait_than_are_numbered(self, unit, as_grace, monkeypatch, place):
+        monkeypatch.setattr(reviewing, "NUMBERED", 2)
+        around = [None, *(make.request() for _ in range(4)), None]
+        before, request, after = around[place - 1 : place + 2]
+
+        page = as_grace.get(request.get_absolute_url()).content.decode()
+
+        assert ("2 of 2+ waiting for you" in page) == (place == 2)
+        assert ">2+ waiting for you" in page or place <= 2
+        for rel, other in (("prev", before), ("next", after)):
+            offered = re.findall(rf'rel="{rel}" href="([^"]*)"', page)
+            assert offered == [one.get_absolute_url() for one in [other] if one]
+
+    def test_leads_to_the_first_from_one_that_waits_no_more(self, unit, linus, as_grace, monkeypatch):
+        monkeypatch.setattr(reviewing, "NUMBERED", 2)
+        first, *_, decided = [make.request() for _ in range(4)]
+        make.rejected(decided, linus)
+
+        page = as_grace.get(decided.get_absolute_url()).content.decode()
+
+        assert f'rel="next" href="{first.get_absolute_url()}"' in page
 
 
 class TestFromAFilteredQueue:
@@ -414,6 +438,17 @@ class TestRefusal:
 
         assert reply.status_code == 409
         assert Decision.objects.count() == 1
+
+    def test_sent_again_when_its_code_is_long_over_is_the_one_that_was_recorded(self, unit, as_grace):
+        make.policy()
+        request = make.request("4860.00")
+        decide(as_grace, request)
+
+        reply = decide(as_grace, request, headers=PART, assertion="", challenge="", code="000000")
+
+        assert reply.status_code == 200
+        assert "You approved this" in reply.content.decode()
+        assert "Nothing was" not in reply.content.decode().split('id="decision"')[1]
 
     def test_of_a_decided_request_says_how_it_ended(self, unit, linus, as_grace):
         request = make.rejected(make.request(), linus)
