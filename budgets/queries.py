@@ -91,8 +91,11 @@ class Bar:
 def standings(actor: Actor) -> list[Standing]:
     """Those of the reader's units, what holds something up first; those of every unit for who sees every unit."""
     seen = scope.unit_ids(actor, "view")
-    titles = dict(BusinessUnit.objects.filter(status=DefinitionStatus.ACTIVE).values_list("pk", "title"))
-    own = Q(unit_id__in=seen) | (Q(unit_id=None) if titles.keys() <= seen else Q(pk__in=[]))
+    # A retired unit keeps its name: what began in it goes on, and its budgets with it.
+    units = list(BusinessUnit.objects.values_list("pk", "title", "status"))
+    titles = {pk: title for pk, title, _ in units}
+    sees_all = {pk for pk, _, status in units if status == DefinitionStatus.ACTIVE} <= seen
+    own = Q(unit_id__in=seen) | (Q(unit_id=None) if sees_all else Q(pk__in=[]))
     budgets = list(Budget.objects.filter(own, status=DefinitionStatus.ACTIVE).order_by("name"))
     windows = _windows([budget.name for budget in budgets])
     found = [_standing(budget, titles, windows.get(budget.name)) for budget in budgets]

@@ -46,6 +46,19 @@ from tests import worlds as make
 LOOKING = "workflow: looking\nversion: 1.0.0\nsteps:\n  - look: {tool: look}\n"
 pytestmark = pytest.mark.usefixtures("looks_at_once")
 
+# Moments of two years that are outside of their window, or in one that is not of their day, or not the one that goes before the
+# next.
+EVERY_HALF_HOUR = """
+SELECT zone, at, w.* FROM unnest(ARRAY['Africa/Cairo', 'America/Santiago', 'America/Havana', 'Atlantic/Azores', 'Europe/Oslo',
+    'Australia/Lord_Howe', 'Pacific/Kiritimati', 'UTC']) AS zone
+CROSS JOIN generate_series('2026-01-01T00:00Z'::timestamptz, '2028-01-01T00:00Z', '30 minutes') AS at
+CROSS JOIN LATERAL budget_window_at(%(period)s, zone, at) AS w
+CROSS JOIN LATERAL budget_window_at(%(period)s, zone, w.ends_at) AS following
+WHERE NOT (w.starts_at <= at AND at < w.ends_at AND following.starts_at = w.ends_at
+  AND (w.starts_at AT TIME ZONE zone)::date = date_trunc(%(period)s, at AT TIME ZONE zone)::date)
+LIMIT 3
+"""
+
 
 def budget(name="finance-runs", **fields):
     row = Budget(name=name, **{"measure": "runs", "limit": 1, "window": "day", **fields})
@@ -468,6 +481,13 @@ class TestTheWindow:
                 "'Pacific/Kiritimati'), ends_at > now() FROM budgets_budgetwindow"
             )
             assert cursor.fetchone() == (True, True)
+
+    @pytest.mark.parametrize("period", ["day", "week", "month"])
+    def test_holds_every_moment_once_also_where_clocks_change_at_midnight(self, db, period):
+        """Cairo and Santiago skip midnight, Havana has it twice, the Azores do both; elsewhere it is an ordinary hour."""
+        with connection.cursor() as cursor:
+            cursor.execute(EVERY_HALF_HOUR, {"period": period})
+            assert cursor.fetchall() == []
 
 
 class TestTheDaysOfAWindow:

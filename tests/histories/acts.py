@@ -47,6 +47,7 @@ from tests import worlds as make
 from tests.engine.driving import DUE, _run
 from tests.faults import active
 from tests.histories import books
+from tests.histories.money import MONEY, Money
 
 # Name -> how often, relative to the others.
 ACTS = {
@@ -58,6 +59,7 @@ ACTS = {
     "approvals_lapse": 4, "requests_lapse": 3, "looks_due": 4, "silence": 3, "deadline": 2,
     "another_tool": 2, "another_release": 2, "policy": 4, "no_policy": 2, "budget": 5, "room": 3, "limit": 4, "no_limit": 3,
     "propose": 5, "redeem": 5, "report": 5, "withdraw": 2, "undo_foreign": 3,
+    **MONEY,
 }  # fmt: skip
 DEEDS = ("drop", "vanish", "down", "fault", "refuse", "empty", "drop", "down", "ok")
 FOREIGN = ("sign_a", "send_b", "send_c", "back_a")
@@ -68,7 +70,7 @@ class Died(BaseException):
     """A worker's process is gone at this place: nothing after it happens."""
 
 
-class Site:
+class Site(Money):
     """One world while a history is played in it."""
 
     def __init__(self, world: make.World, provider: books.Books, publish: Callable[..., None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Sum
 
-from approvals.models import ApprovalRequest, Decision, Stop
+from approvals.models import ApprovalRequest, BreakGlass, Decision, Stop
 from budgets.models import Block, BudgetWindow, LedgerEntry, Reservation
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Operation, Step
 from orchestrator.operations.undo_plan import HAD_EFFECT, plan_of
@@ -77,7 +77,8 @@ def _as_approved(site: Site, by_key: dict[str, list[Action]]) -> Iterator[str]:
         signed = len(
             set(voices.filter(revision=request.revision if request else 0).values_list("person_id", flat=True))
         )
-        if request is None or request.digest != action.digest or signed < action.required:
+        alone = BreakGlass.objects.filter(request=request, revision=request.revision if request else 0).exists()
+        if request is None or request.digest != action.digest or signed < (1 if alone else action.required):
             yield f"I9: {action.tool} was redeemed with {signed} of {action.required} signatures over its digest"
 
 
@@ -146,7 +147,7 @@ def _books(site: Site) -> Iterator[str]:
 def _costs() -> Iterator[str]:
     """Each run of a handler that told of a cost is charged once."""
     for run in Execution.objects.all():
-        lines = LedgerEntry.objects.filter(execution_id=run.pk, model="m-1").count()
+        lines = LedgerEntry.objects.filter(execution_id=run.pk, model="m-1", kind="model").count()
         costly = [step.pk for step in run.steps.all() if (step.spec.get("arguments") or {}).get("costs")]
         begun = Attempt.objects.filter(step_id__in=costly, started_at__isnull=False)
         if not begun.filter(status__in=("succeeded",)).count() <= lines <= begun.count():

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import override_settings
 
 from approvals.models import ApprovalRequest, Stop
+from audit.definitions import activate, draft
+from budgets.models import BusinessUnit
 from budgets.permissions import grant
 from budgets.reserving import anything_is_budgeted
 from orchestrator.engine.runners.workshop import close_pool
@@ -23,7 +26,7 @@ from tests import trail
 from tests import worlds as make
 from tests.conftest import empty_tables
 from tests.engine import provider as providers
-from tests.histories import books, invariants
+from tests.histories import books, invariants, reckoning
 from tests.histories.acts import Site
 from tests.histories.drawing import History, smaller
 
@@ -84,7 +87,12 @@ def _where(error: BaseException) -> list[str]:
 
 def _world() -> make.World:
     world = make.world()
-    grant(get_user_model().objects.get(username="olga"), "operate", world.unit)
+    people = get_user_model().objects
+    grant(people.get(username="olga"), "operate", world.unit)
+    people.get(username="linus").user_permissions.add(Permission.objects.get(codename="add_ledgerentry"))
+    below = BusinessUnit(name="below", title="Below", parent=world.unit)
+    draft(below, by=make.SETUP)
+    activate(below, by=make.SETUP)
     return world
 
 
@@ -114,8 +122,9 @@ def _problems(site: Site, history: History, complaints: Complaints) -> Iterator[
     yield from _some(
         chain(invariants.always(site), invariants.at_rest(site), invariants.in_the_end(site), complaints.heard)
     )
+    yield from _some(chain(reckoning.sums(), complaints.heard))
     if history.is_shown:
-        yield from _some(chain(invariants.pages(site), complaints.heard))
+        yield from _some(chain(invariants.pages(site), reckoning.proofs(), complaints.heard))
 
 
 def _another(site: Site) -> bool:
@@ -132,6 +141,8 @@ def _trouble_ends(site: Site) -> None:
     site.provider.planned.clear()
     site.provider.sights.clear()
     site.claims.clear()
+    for one in REVIEWERS:
+        site.do("return", one)
     site.do("lapse", 0)
     for _ in Stop.objects.engaged():
         site.do("lift", 0)

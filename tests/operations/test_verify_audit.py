@@ -3,6 +3,8 @@
 import hashlib
 import json
 from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -10,9 +12,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from audit import events
+from audit import events, held_rows
+from audit.canonical import digest
+from audit.lifecycle import database_now
 from audit.models import AuditEvent, AuditStream
 from audit.verify import canonical_event
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
 from tests import make
 
 STREAM = "approval_request:x"
@@ -137,6 +143,13 @@ class TestATrail:
         verified()
         assert broken(f"{STREAM} has another event 5, or another before it", since=anchor)
 
+    @pytest.mark.parametrize("time", ["infinity", "-infinity", "0044-03-15 BC", "12000-01-01"])
+    def test_with_a_time_that_cannot_be_read_is_broken_there(self, told, time):
+        with as_owner("audit_auditevent"):
+            sql("UPDATE audit_auditevent SET at = %s WHERE stream = %s AND seq = 2", time, STREAM)
+
+        assert broken(f"{STREAM} is broken at event 2: its time was never any clock's")
+
     def test_that_was_emptied_is_broken_where_anything_was_ever_done(self, told):
         with as_owner("audit_auditevent", "audit_auditstream"):
             sql("TRUNCATE audit_auditevent, audit_auditstream")
@@ -184,7 +197,7 @@ class TestAnAnchor:
         said = verified(anchor=tmp_path / "anchor.json")
 
         anchor = json.loads((tmp_path / "anchor.json").read_text())
-        assert list(anchor) == ["at", "digest", "streams"]
+        assert list(anchor) == ["at", "digest", "streams", "tables", "until"]
         assert list(anchor["streams"]) == sorted(anchor["streams"])
         head = AuditStream.objects.get(key=STREAM).head
         assert anchor["streams"][STREAM] == [5, bytes(head).hex()]
@@ -245,3 +258,82 @@ class TestAnAnchor:
             events.record("stop.engaged", by=make.MAKER, stream=f"stop:{number}")
 
         assert "approval_request:4 ends before event 1; 2 more streams differ." in broken("Not as", since=path)
+
+
+@pytest.fixture
+def signed(unit):
+    """A decision and what its reading cost: rows whose words and amounts are in no event."""
+    approval = make.approved(make.request(), make.person("grace", "view", "review", of=unit))
+    return approval, charge(Usage(model="m", cost=Decimal(3), currency="EUR"), Place(unit_id=unit.pk))
+
+
+@pytest.fixture
+def held(signed, tmp_path, monkeypatch):
+    """What was just made is old enough for the anchor."""
+    monkeypatch.setattr(held_rows, "MARGIN", -timedelta(minutes=1))
+    path = tmp_path / "anchor.json"
+    verified(anchor=path)
+    return path
+
+
+class TestRowsThatAreNeverChanged:
+    @pytest.mark.parametrize(
+        ("table", "change"),
+        [
+            ("approvals_decision", "note = 'seen'"),
+            ("approvals_decision", "person_name = 'another'"),
+            ("approvals_decision", "at = at - interval '1 day'"),
+            ("budgets_ledgerentry", "amount = 30"),
+            ("budgets_ledgerentry", "model = 'another'"),
+        ],
+    )
+    def test_that_were_changed_are_named_by_table_and_day(self, held, table, change):
+        with as_owner(table):
+            sql(f"UPDATE {table} SET {change}")
+
+        verified()
+        assert broken(rf"{table} says something else in its 1 rows of {today()} than it did", since=held)
+
+    def test_that_were_removed_are_missed(self, held):
+        with as_owner("budgets_ledgerentry"):
+            sql("SET CONSTRAINTS ALL IMMEDIATE; DELETE FROM budgets_ledgerentry")
+
+        assert broken(f"budgets_ledgerentry has 0 rows of {today()}, and had 1", since=held)
+
+    def test_that_were_written_among_them_later_are_noticed(self, held, unit):
+        charge(Usage(model="m", cost=Decimal(3), currency="EUR"), Place(unit_id=unit.pk))
+
+        assert broken(f"budgets_ledgerentry has 2 rows of {today()}, and had 1", since=held)
+
+    def test_that_are_not_kept_any_more_are_told(self, held):
+        sql("ALTER TABLE approvals_decision DISABLE TRIGGER approvals_decision_append_only")
+        try:
+            assert broken("approvals_decision may be changed: the trigger .* is gone or switched off", since=held)
+        finally:
+            sql("ALTER TABLE approvals_decision ENABLE TRIGGER approvals_decision_append_only")
+
+    def test_hold_when_others_follow(self, signed, tmp_path):
+        verified(anchor=tmp_path / "anchor.json")
+        charge(Usage(model="m", cost=Decimal(3), currency="EUR"), Place(unit_id=signed[1].unit_id))
+
+        verified(since=tmp_path / "anchor.json")
+
+    def test_are_none_of_an_anchor_of_a_version_before(self, held):
+        told = json.loads(held.read_text())
+        del told["tables"], told["until"], told["digest"]
+        held.write_text(json.dumps({**told, "digest": digest(told)}))
+
+        verified(since=held)
+
+
+class TestARowThatMoves:
+    def test_beside_the_trail_is_named_with_what_its_events_say(self, signed):
+        with as_owner("approvals_approvalrequest"):
+            sql("UPDATE approvals_approvalrequest SET status = 'rejected'")
+
+        pk = signed[0].pk
+        assert broken(f"The approval request {pk} is rejected, and the last its events say of it is approved")
+
+
+def today():
+    return database_now().date()

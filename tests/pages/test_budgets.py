@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from audit.definitions import retire
 from audit.ids import new_id
 from budgets.models import Budget
 from budgets.operations import Place, charge
@@ -59,6 +60,15 @@ class TestThePage:
     def test_is_narrowed_by_state(self, euros, as_vera):
         assert "agreed with the board" in page(as_vera, "?state=At+risk")
         assert "agreed with the board" not in page(as_vera, "?state=Over")
+
+    def test_names_a_unit_that_was_retired_since_as_sheet_and_api_do(self, euros, unit, as_vera):
+        retire(unit, by=make.MAKER)
+
+        assert f">{unit.title}</a>" in page(as_vera)
+        assert {row["unit"] for row in csv.DictReader(as_vera.get("/budgets.csv").content.decode().splitlines())} == {
+            unit.title
+        }
+        assert as_vera.get("/api/v1/budgets/").json()["results"][0]["unit"] == unit.name
 
     def test_shows_nothing_of_a_unit_one_does_not_see(self, euros, as_eve):
         assert "agreed with the board" not in page(as_eve)

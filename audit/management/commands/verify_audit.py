@@ -1,11 +1,13 @@
 """`manage.py verify_audit`: recompute every hash chain, name the first event that does not follow, and record the result.
 
-`--anchor FILE` writes where every stream ends, for another host to keep; `--since FILE` demands that an earlier anchor still
-holds, which is what shows a chain that was cut or computed anew.
+`--anchor FILE` writes where every stream ends and what the tables held that are never changed, for another host to keep;
+`--since FILE` demands that an earlier anchor still holds, which is what shows a chain that was cut or computed anew, and a row
+that was changed.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
-from audit import actors, anchors, events
+from audit import actors, anchors, events, held_rows
 from audit.lifecycle import Governed, database_now
 from audit.models import AuditEvent, AuditStream
 from audit.presenters import facts_of
@@ -33,6 +35,7 @@ class Found:
     at: str = ""
     events: int = 0
     places: dict[str, tuple[int, str]] = field(default_factory=dict)
+    anchor: anchors.Anchor = field(default_factory=anchors.Anchor)
     broken: str = ""
 
 
@@ -46,7 +49,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = _verify(_read(options["since"]))
+        found = _verify(_read(options["since"]), is_anchored=options["anchor"] is not None)
         name = "audit_chain.broken" if found.broken else VERIFIED
         told = {"streams": len(found.places), "events": found.events}
         events.record(name, by=COMMAND_LINE, stream=STREAM, why=found.broken, data=told)
@@ -57,29 +60,47 @@ class Command(BaseCommand):
             self.stdout.write(_anchor(options["anchor"], found))
 
 
-def _read(path: Path | None) -> anchors.Places:
+def _read(path: Path | None) -> anchors.Anchor:
     try:
-        return anchors.read(path) if path else {}
+        return anchors.read(path) if path else anchors.Anchor()
     except anchors.NotAnAnchor as refusal:
         raise CommandError(str(refusal)) from None
 
 
 def _anchor(path: Path, found: Found) -> str:
     try:
-        digest = anchors.write(path, found.places, at=found.at)
+        digest = anchors.write(path, found.anchor, at=found.at)
     except OSError as error:
         raise CommandError(f"The anchor could not be written to {path}: {error.strerror}.") from None
     return f"{path} says where they end; its digest is {digest}. Keep it on another host."
 
 
 @transaction.atomic(durable=True)
-def _verify(since: anchors.Places) -> Found:
+def _verify(since: anchors.Anchor, *, is_anchored: bool) -> Found:
     """As of one moment: the site goes on writing meanwhile."""
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    found = Found(at=database_now().isoformat())
-    found.broken = _chains(found) or anchors.first_differences(since) or _went_missing(found)
+    now = database_now()
+    found = Found(at=now.isoformat())
+    found.broken = (
+        _no_moment()
+        or _chains(found)
+        or anchors.first_differences(since.streams)
+        or held_rows.differences(since.until, since.held)
+        or _went_missing(found)
+        or held_rows.moved_elsewise()
+    )
+    if is_anchored and not found.broken:
+        until = now - held_rows.MARGIN
+        found.anchor = anchors.Anchor(found.places, held_rows.held(until), until)
     return found
+
+
+def _no_moment() -> str:
+    """PostgreSQL keeps times that Python cannot read: infinity, and years before 1 or after 9999. No clock has said them."""
+    readable = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    first = AuditEvent.objects.exclude(at__range=readable).oldest_first().values_list("stream", "seq").first()
+    return f"{first[0]} is broken at event {first[1]}: its time was never any clock's." if first else ""
 
 
 def _chains(found: Found) -> str:
