@@ -1,6 +1,5 @@
 """A step of a workflow that asks people, after one that gave a lot: what waits is whether the execution goes on."""
 
-
 from approvals.models import ApprovalRequest
 from orchestrator.engine.settle import settle_success
 from orchestrator.engine.workers.crew import run_to_its_end
