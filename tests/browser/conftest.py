@@ -76,7 +76,6 @@ class Person:
         client.force_login(get_user_model().objects.get(username=username))
         session = client.cookies[settings.SESSION_COOKIE_NAME].value
         self.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.home}])
-        self.page.goto("/")
         return self
 
     def themes(self):
