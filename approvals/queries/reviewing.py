@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 from django.db.models import Prefetch, QuerySet
 
@@ -196,7 +197,9 @@ class Review:
         said = f"{self.request.status}.{self.request.revision}.{self.given}.{len(self.decisions)}.{len(self.remarks)}"
         read = f".{self.request.record_read_at:%H%M%S%f}" if self.request.record_read_at else ""
         asked = ".asked" if self.request.reading_asked_at else ""
-        return f"{said}{frozen}{glass}{read}{asked}.{self.attention.version}"
+        # What the reader may do changes without the request: by a delegation, a role, the hour.
+        may = crc32(f"{self.may.allowed} {self.may.why} {self.signs_for}".encode())
+        return f"{said}{frozen}{glass}{read}{asked}.{self.attention.version}.{may:x}"
 
 
 def review(actor: Actor, request_id: UUID, *, now: datetime) -> Review:

@@ -11,10 +11,11 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest, Decision
-from approvals.operations import expire_overdue
+from approvals.operations import delegations, expire_overdue
 from approvals.queries import reviewing
 from approvals.rules import showing
 from audit.actors import system
+from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from orchestrator.models import Action
 from tests import make
@@ -133,6 +134,28 @@ class TestReviewPage:
         page = as_grace.get(decided.get_absolute_url()).content.decode()
 
         assert f'rel="next" href="{first.get_absolute_url()}"' in page
+
+    def test_that_is_open_learns_of_a_right_that_is_lent_and_taken_back(self, unit, vera, linus, as_vera):
+        request = make.request()
+        page = as_vera.get(request.get_absolute_url())
+        assert "You need the reviewer role" in page.content.decode()
+
+        now = database_now()
+        lent = delegations.delegate(
+            unit_id=unit.pk, to=vera.pk, starts_at=now, ends_at=now + timedelta(days=1), by=make.actor(linus)
+        )
+        page = asked_again(as_vera, request, page)
+        assert "You sign for linus, who delegated it to you." in page.content.decode()
+        assert asked_again(as_vera, request, page).status_code == 204
+
+        delegations.revoke(delegation_id=lent.pk, by=make.actor(linus))
+        assert "You need the reviewer role" in asked_again(as_vera, request, page).content.decode()
+
+
+def asked_again(browser, request, page):
+    """What the live region of a page that was read before is answered."""
+    version = re.search(r'data-live-version="([^"]*)"', page.content.decode().split('id="review"')[1])[1]
+    return browser.get(request.get_absolute_url(), headers={**PART, "X-Live": "1", "If-None-Match": f'"{version}"'})
 
 
 class TestFromAFilteredQueue:
