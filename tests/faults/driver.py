@@ -129,7 +129,7 @@ def _warm(on: World) -> None:
         workshop.close_pool()
         close_line()
     # Rounds that need not be made in every sweep are made in the first of each process, so that no trial depends on the time.
-    for duty in (sweep.look_at_alerts, sweep.look_at_levels):
+    for duty in (sweep.look_at_alerts, sweep.look_at_levels, sweep.forget_sign_ins):
         duty.again()
 
 
