@@ -248,10 +248,11 @@ class TestWhatIsNeverReported:
 
     @pytest.mark.parametrize("reported", [[], ["unknown"]])
     def test_is_told_to_the_owner_of_the_tool_as_is_an_outcome_the_agent_does_not_know(self, api, reported):
+        # First: a sweep may look for alerts as well, once in so many seconds.
+        Tool.objects.filter(name="orders.restore").update(owner="owner", runbook="Ask the shop")
         pk, fence = self.redeemed(api, RESTORE, seconds_ago=0 if reported else 3_700)
         for outcome in reported:
             api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": outcome})
-        Tool.objects.filter(name="orders.restore").update(owner="owner", runbook="Ask the shop")
 
         sweep()
         judge_all()
