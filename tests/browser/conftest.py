@@ -71,7 +71,7 @@ class Person:
         self.page.on("request", lambda request: self.sent.append(request.method))
 
     def sign_in(self, username):
-        """By a session of their own. The form itself is filled in by the tests of a sign-in that ran out."""
+        """By a session of their own: no page is open yet. The form is filled in by the tests of a sign-in that ran out."""
         client = Client()
         client.force_login(get_user_model().objects.get(username=username))
         session = client.cookies[settings.SESSION_COOKIE_NAME].value

@@ -21,6 +21,7 @@ class TestAnOperator:
     def test_finds_one_on_the_first_page_and_acknowledges_it(self, alerts, opened, tmp_path):
         person = opened("ada")
         page = person.page
+        page.goto("/")
         assert person.axe() == []
         person.pictures(tmp_path / "work", full_page=True)
         page.locator("#nav").get_by_role("link", name="Alerts").click()

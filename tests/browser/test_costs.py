@@ -27,6 +27,7 @@ def spent(unit, people):
 def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened):
     person = opened("ada")
     page = person.page
+    page.goto("/")
     page.click("nav a:has-text('Costs')")
     page.wait_for_url("**/costs/")
     assert page.locator("h2").all_inner_texts()[:3] == ["EUR", "USD", "Cost unknown"]

@@ -16,6 +16,7 @@ class TestAnUnknownOutcome:
     def test_is_found_in_its_lane_and_answered(self, opened, people, unit):
         make.doubt("PAY-1", of=unit, owner="treasury")
         ada = opened("ada")
+        ada.page.goto("/")
         ada.page.get_by_role("link", name="Unknown outcomes").click()
         assert ada.page.get_by_text("A person has to say what happened").is_visible()
         assert ada.axe() == []
