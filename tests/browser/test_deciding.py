@@ -125,6 +125,7 @@ class TestByKeyboard:
             person.page.keyboard.press(key)
             person.page.wait_for_timeout(50)
 
+        person.page.wait_for_load_state()  # a key may have led to another page
         assert "POST" not in person.sent
         assert not Decision.objects.exists()
 

@@ -115,7 +115,7 @@ class TestAfterSigning:
         page = text(as_grace, two_groups)
 
         assert "It waits for one from Risk now." in page
-        assert all(words in page for words in ("What happens next", "If one of them rejects", "If nobody decides"))
+        assert all(words in page for words in ("What happens next", "If one of you rejects", "If nobody decides"))
         assert not any(words in page for words in ("If you approve", "If you reject", "Break glass"))
 
     def test_offers_to_sign_alone_once_the_others_were_reminded(self, two_groups, grace, as_grace):
