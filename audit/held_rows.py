@@ -60,7 +60,10 @@ def held(until: datetime) -> dict[str, Held]:
 
 def differences(until: datetime, tables: Mapping[str, Held]) -> str:
     """The tables that no longer hold what they held, in words; "" when all do. Inside a transaction."""
-    found = [words for name, table in sorted(tables.items()) for words in _differences(name, table, until)]
+    there = _tables() if tables else {}
+    found = [
+        words for name, table in sorted(tables.items()) for words in _differences(name, table, there.get(name), until)
+    ]
     more = [f"{len(found) - NAMED} more days differ"] if len(found) > NAMED else []
     return f"Not as the anchor says: {'; '.join([*found[:NAMED], *more])}." if found else ""
 
@@ -76,8 +79,7 @@ def moved_elsewise() -> str:
     return ""
 
 
-def _differences(name: str, table: Held, until: datetime) -> Iterator[str]:
-    columns = _tables().get(name)
+def _differences(name: str, table: Held, columns: list[str] | None, until: datetime) -> Iterator[str]:
     if columns is None:
         yield f"{name} may be changed: the trigger that refuses it is gone or switched off"
         return

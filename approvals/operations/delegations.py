@@ -1,6 +1,8 @@
 """Lending one's right to sign, saying that one is away, and taking either back."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -14,6 +16,7 @@ from audit.refusals import Forbidden, Invalid, NotVisible, Refusal
 from budgets.models import BusinessUnit
 
 LENT_AT_MOST = timedelta(days=92)
+Row = TypeVar("Row")
 
 
 class AlreadySaid(Refusal):
@@ -48,15 +51,11 @@ def delegate(*, unit_id: UUID, to: int, starts_at: datetime, ends_at: datetime, 
         )
     _refuse_dates(starts_at, ends_at, "/ends_at")
     _one_at_a_time(by)
-    rows = Delegation.objects.not_over().filter(unit_id=unit_id, delegator_id=by.user_id, delegate_id=to)
-    for same in rows:
-        if (same.starts_at, same.ends_at) == (starts_at, ends_at):
-            return same
-        if _covers(same.starts_at, same.ends_at, starts_at, ends_at):
-            raise AlreadySaid(
-                f"{other.name} can sign for you there already, until {_moment(same.ends_at)}. Nothing was recorded.",
-                remedy="Choose a later end, or take that one back first.",
-            )
+    lent = Delegation.objects.not_over().filter(unit_id=unit_id, delegator_id=by.user_id, delegate_id=to)
+    times = [(one, one.starts_at, one.ends_at) for one in lent]
+    says, remedy = f"{other.name} can sign for you there already", "Choose a later end, or take that one back first."
+    if same := _said_before(times, starts_at, ends_at, says=says, remedy=remedy):
+        return same
     row = Delegation.objects.create(
         unit_id=unit_id, unit_title=BusinessUnit.objects.get(pk=unit_id).title, delegator_id=person_id(by),
         delegator_name=by.name, delegate_id=to, delegate_name=other.name, starts_at=starts_at, ends_at=ends_at,
@@ -87,14 +86,11 @@ def go_away(*, away_from: datetime, away_until: datetime, stand_in: int | None, 
     other = _person(stand_in, by) if stand_in is not None else None
     _refuse_dates(away_from, away_until, "/away_until")
     _one_at_a_time(by)
-    for same in Absence.objects.not_over().filter(person_id=by.user_id, stand_in_id=stand_in):
-        if (same.away_from, same.away_until) == (away_from, away_until):
-            return same
-        if _covers(same.away_from, same.away_until, away_from, away_until):
-            raise AlreadySaid(
-                f"You have announced that already, until {_moment(same.away_until)}. Nothing was recorded.",
-                remedy="Choose a later end, or end that one first.",
-            )
+    announced = Absence.objects.not_over().filter(person_id=by.user_id, stand_in_id=stand_in)
+    times = [(one, one.away_from, one.away_until) for one in announced]
+    says, remedy = "You have announced that already", "Choose a later end, or end that one first."
+    if same := _said_before(times, away_from, away_until, says=says, remedy=remedy):
+        return same
     row = Absence.objects.create(
         person_id=person_id(by), person_name=by.name, stand_in_id=stand_in, stand_in_name=other.name if other else "",
         away_from=away_from, away_until=away_until,
@@ -128,13 +124,18 @@ def _one_at_a_time(by: Actor) -> None:
     get_user_model().objects.select_for_update(no_key=True).get(pk=person_id(by))
 
 
-def _covers(starts: datetime, ends: datetime, new_starts: datetime, new_ends: datetime) -> bool:
-    """What has begun covers the past as well."""
-    return starts <= max(new_starts, lifecycle.database_now()) and ends >= new_ends
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _said_before(
+    times: Iterable[tuple[Row, datetime, datetime]], starts: datetime, ends: datetime, *, says: str, remedy: str
+) -> Row | None:
+    """The row that says exactly this. Raises AlreadySaid where one of them leaves nothing to add."""
+    for row, since, until in times:
+        if (since, until) == (starts, ends):
+            return row
+        # What has begun covers the past as well.
+        if until >= ends and since <= max(starts, lifecycle.database_now()):
+            said = f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            raise AlreadySaid(f"{says}, until {said}. Nothing was recorded.", remedy=remedy)
+    return None
 
 
 def _person(user_id: int, by: Actor) -> Actor:
