@@ -21,6 +21,18 @@ def unfold(page, name):
     page.click(f"#fold-{name} summary")
 
 
+def sent_without_a_reason(signer, request):
+    """A reject with a note that was not taken: the form is back, with what was typed."""
+    page = signer.page
+    page.goto(request.get_absolute_url())
+    page.check("#decision_verdict_reject")
+    page.fill("#decision_note", "my careful reason")
+    page.evaluate("document.getElementById('decision-form').noValidate = true")
+    page.click("#decision-form button[type=submit]")
+    page.wait_for_selector("#decision-form:has-text('Choose the reason that fits best.')")
+    signer.problems.clear()  # the browser itself logs a 422 as a failed load
+
+
 class TestAQuestion:
     def test_is_asked_answered_and_the_request_signed(self, request_of_one, opened):
         reviewer, asker = opened("grace").page, opened("ada").page
@@ -153,13 +165,7 @@ class TestAQuestion:
     def test_that_was_not_taken_stays_through_a_live_update(self, request_of_one, opened):
         signer, editor = opened("grace"), opened("linus").page
         page = signer.page
-        page.goto(request_of_one.get_absolute_url())
-        page.check("#decision_verdict_reject")
-        page.fill("#decision_note", "my careful reason")
-        page.evaluate("document.getElementById('decision-form').noValidate = true")
-        page.click("#decision-form button[type=submit]")
-        page.wait_for_selector("#decision-form:has-text('Choose the reason that fits best.')")
-        signer.problems.clear()  # the browser itself logs a 422 as a failed load
+        sent_without_a_reason(signer, request_of_one)
 
         editor.goto(request_of_one.get_absolute_url())
         editor.get_by_role("button", name="Claim").click()
@@ -171,13 +177,7 @@ class TestAQuestion:
     def test_that_was_not_taken_keeps_its_answer_too(self, request_of_one, opened):
         signer, editor = opened("grace"), opened("linus").page
         page = signer.page
-        page.goto(request_of_one.get_absolute_url())
-        page.check("#decision_verdict_reject")
-        page.fill("#decision_note", "my careful reason")
-        page.evaluate("document.getElementById('decision-form').noValidate = true")
-        page.click("#decision-form button[type=submit]")
-        page.wait_for_selector("#decision-form:has-text('Choose the reason that fits best.')")
-        signer.problems.clear()  # the browser itself logs a 422 as a failed load
+        sent_without_a_reason(signer, request_of_one)
 
         stored(editor, request_of_one, "987.00")
         page.wait_for_selector("#exact-arguments:has-text('987.00')")

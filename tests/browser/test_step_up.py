@@ -31,6 +31,15 @@ def with_a_device(person):
     return person
 
 
+def add_a_passkey(page):
+    page.goto("/preferences/factors/passkeys/")
+    page.get_by_label("Your password").fill(make.PASSWORD)
+    page.get_by_role("button", name="Make a passkey").click()
+    page.get_by_text("The passkey is made.").wait_for()
+    page.get_by_role("button", name="Add the passkey").click()
+    page.wait_for_url("**/preferences/factors/")
+
+
 class TestAPasskey:
     def test_is_added_on_the_way_to_a_decision_and_confirms_it(self, request_of_two, rosa, opened):
         person = with_a_device(opened("rosa"))
@@ -66,12 +75,7 @@ class TestAPasskey:
     def test_confirms_a_no_of_somebody_who_has_signed(self, request_of_two, rosa, opened, tmp_path):
         person = with_a_device(opened("rosa", viewport={"width": 1280, "height": 1000}))
         page = person.page
-        page.goto("/preferences/factors/passkeys/")
-        page.get_by_label("Your password").fill(make.PASSWORD)
-        page.get_by_role("button", name="Make a passkey").click()
-        page.get_by_text("The passkey is made.").wait_for()
-        page.get_by_role("button", name="Add the passkey").click()
-        page.wait_for_url("**/preferences/factors/**")
+        add_a_passkey(page)
         make.approved(request_of_two, rosa)
 
         page.goto(request_of_two.get_absolute_url())
@@ -90,11 +94,7 @@ class TestAPasskey:
     def test_stays_in_the_form_through_a_live_update(self, request_of_two, rosa, opened):
         person = with_a_device(opened("rosa"))
         page = person.page
-        page.goto("/preferences/factors/passkeys/")
-        page.get_by_label("Your password").fill(make.PASSWORD)
-        page.get_by_role("button", name="Make a passkey").click()
-        page.get_by_text("The passkey is made.").wait_for()
-        page.get_by_role("button", name="Add the passkey").click()
+        add_a_passkey(page)
         page.goto(request_of_two.get_absolute_url())
         page.locator("#decision-form").get_by_role("button", name="Use a passkey").click()
         page.get_by_text("Your device has confirmed it.").wait_for()
