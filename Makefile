@@ -9,7 +9,7 @@ JOBS    ?= 3
 SEED    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types chaos relays histories acknowledged disturbances clocks drain defects load races bench lock diagrams clean
+.PHONY: help run test slow lint types chaos relays histories acknowledged disturbances clocks drain defects load races bench lock diagrams clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -26,6 +26,10 @@ test: $(READY)  ## every check and the default test suite
 	$(BIN)/python tools/vendor_assets.py --check
 	$(BIN)/python manage.py diagrams --check
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+slow: $(READY)  ## the rest of what CI runs: every case of what a few show, further ways through a page, whole installations
+	@tools/need_chromium
+	$(BIN)/python -m pytest -m "slow and not chaos and not load" -n $(JOBS) --dist worksteal
 
 lint: $(READY)  ## format and lint
 	$(BIN)/ruff format .

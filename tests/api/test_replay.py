@@ -107,6 +107,7 @@ def test_the_sample_agrees_and_a_second_replay_changes_nothing(example, live_ser
     assert example["totals"].found(example["client"].Holdpoint(live_server.url, token), recorded) == stored
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(not REAL.is_dir(), reason="the recorded runs are not beside the project (REPLAY_DATA)")
 def test_the_60_recorded_runs_add_up_to_what_their_readme_says(example, live_server, unit, owner):

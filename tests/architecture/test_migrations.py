@@ -40,6 +40,7 @@ class TestMigrations:
 class TestTheWayBack:
     """One trip for all of them, because a trip is long: back from stop to stop, and forth with what was written there."""
 
+    @pytest.mark.slow
     def test_is_open_and_the_way_forth_writes_what_would_have_been_written(self) -> None:
         policies, letters = Policies(), Letters()
         requests = Requests()

@@ -5,7 +5,7 @@ import pytest
 from orchestrator.engine.alerts.alerting import judge_all
 from tests import make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

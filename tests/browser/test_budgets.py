@@ -35,6 +35,7 @@ def euros(unit, people):
     return line
 
 
+@pytest.mark.slow
 def test_a_budget_says_how_it_burns_and_a_line_behind_it_is_corrected(euros, opened, tmp_path):
     person = opened("ada")
     page = person.page

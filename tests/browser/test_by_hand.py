@@ -37,6 +37,7 @@ class TestDoneByHand:
         output = Step.objects.get(pk=request_by_hand.subject_id).output
         assert output == {"intent": "return", "confidence": 0.8, "urgent": True, "subject": "order 5540"}
 
+    @pytest.mark.slow
     def test_what_is_missing_is_said_at_its_field_and_nothing_typed_is_lost(self, request_by_hand, opened):
         person = opened("grace", viewport={"width": 390, "height": 844})
         page = person.page

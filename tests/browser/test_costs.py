@@ -24,6 +24,7 @@ def spent(unit, people):
     return run
 
 
+@pytest.mark.slow
 def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened):
     person = opened("ada")
     page = person.page
@@ -45,6 +46,7 @@ def test_every_amount_leads_to_the_lines_that_it_sums_up(spent, opened):
     page.wait_for_url(f"**{spent.get_absolute_url()}")
 
 
+@pytest.mark.slow
 def test_the_page_fits_a_phone(spent, opened):
     page = opened("ada", viewport={"width": 390, "height": 800}).page
     for address in ("/costs/", "/costs/?by=day&then=model", "/costs/changes/", "/costs/lines/"):
@@ -52,6 +54,7 @@ def test_the_page_fits_a_phone(spent, opened):
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+@pytest.mark.slow
 def test_days_that_make_no_sense_are_said_above_the_figures(spent, opened):
     person = opened("ada", viewport={"width": 390, "height": 800})
     asked = "/costs/changes/?since=2026-11-20&until=2026-11-10&against=nonsense"
@@ -85,6 +88,7 @@ HIDDEN = """title => [...document.querySelectorAll(".panel .scroll")].flatMap(sc
 })"""
 
 
+@pytest.mark.slow
 def test_the_figure_that_matters_is_seen_on_a_phone_without_scrolling(two_months, unit, people, opened):
     for name, cost in (("support_case_resolution_of_every_kind", "12345.67"), ("closing", "0.5")):
         run = make.execution("succeeded", name=name, by=people)
@@ -126,6 +130,7 @@ def test_a_chart_its_table_and_the_rows_behind_its_marks_say_the_same(two_months
     assert day.split(",")[0] in page.inner_text("main")
 
 
+@pytest.mark.slow
 def test_a_finance_reader_finds_what_got_dearer_and_why(two_months, opened):
     person = opened("ada")
     page = person.page

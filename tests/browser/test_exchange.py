@@ -56,6 +56,7 @@ class TestAQuestion:
         reviewer.click("text=Record decision")
         reviewer.wait_for_selector("text=You approved this")
 
+    @pytest.mark.slow
     def test_outlives_an_expired_sign_in(self, request_of_one, opened):
         person = opened("grace")
         person.page.goto(request_of_one.get_absolute_url())
@@ -75,6 +76,7 @@ class TestAQuestion:
         assert person.page.input_value("#questionform_question") == "my careful question"
         assert not Remark.objects.exists()
 
+    @pytest.mark.slow
     def test_takes_no_note_from_a_colleague_who_is_writing_one(self, request_of_one, opened):
         writer, asker, operator = opened("grace").page, opened("linus").page, opened("ada").page
         writer.goto(request_of_one.get_absolute_url())
@@ -132,6 +134,7 @@ class TestAQuestion:
 
         assert page.inner_text("#alert") == ""
 
+    @pytest.mark.slow
     def test_whose_answer_was_lost_is_not_said_to_be_unsent_once_the_page_shows_it(self, request_of_one, opened):
         person = opened("grace")
         page = person.page
@@ -148,6 +151,7 @@ class TestAQuestion:
         assert "was not sent" not in page.inner_text("#alert")
         person.problems.clear()  # the browser itself logs the failed load
 
+    @pytest.mark.slow
     def test_whose_answer_breaks_off_in_the_middle_says_so(self, request_of_one, opened):
         person = opened("grace")
         page = person.page
@@ -162,6 +166,7 @@ class TestAQuestion:
         assert page.input_value("#questionform_question") == "kept"
         person.problems.clear()  # htmx itself logs what broke
 
+    @pytest.mark.slow
     def test_that_was_not_taken_stays_through_a_live_update(self, request_of_one, opened):
         signer, editor = opened("grace"), opened("linus").page
         page = signer.page
@@ -174,6 +179,7 @@ class TestAQuestion:
         page.wait_for_selector("#status:has-text('What you had typed is back.')", state="attached")
         assert page.input_value("#decision_note") == "my careful reason"
 
+    @pytest.mark.slow
     def test_that_was_not_taken_keeps_its_answer_too(self, request_of_one, opened):
         signer, editor = opened("grace"), opened("linus").page
         page = signer.page
@@ -235,6 +241,7 @@ class TestAnEdit:
         assert page.input_value("#decision_note") == "48.20, as on the invoice"
         assert page.locator("#decision-form input[name=verdict]:checked").count() == 0
 
+    @pytest.mark.slow
     def test_is_offered_to_be_read_from_the_start_with_the_words_kept(self, request_of_one, opened):
         page, editor = opened("grace").page, opened("linus").page
         page.goto(request_of_one.get_absolute_url())
@@ -251,6 +258,7 @@ class TestAnEdit:
         page.click("#decision-form button[type=submit]")
         page.wait_for_selector("text=You approved this")
 
+    @pytest.mark.slow
     def test_seen_by_somebody_who_has_only_read_is_to_be_viewed_anew(self, request_of_one, opened):
         page, editor = opened("grace").page, opened("linus").page
         page.goto(request_of_one.get_absolute_url())
@@ -278,6 +286,7 @@ class TestAnEdit:
         assert person.page.is_visible("#editform_note")
         assert person.page.input_value("#editform_note") == "nothing else typed"
 
+    @pytest.mark.slow
     def test_without_script(self, request_of_one, opened):
         page = opened("grace", java_script_enabled=False).page
         page.goto(request_of_one.get_absolute_url())
@@ -310,6 +319,7 @@ class TestAResult:
         assert ApprovalRequest.objects.get(pk=request_of_one.pk).status == "answered"
 
 
+@pytest.mark.slow
 class TestOnTheSmallScreen:
     def test_all_of_it_fits_and_is_accessible(self, request_of_one, opened):
         person = opened("grace", viewport={"width": 390, "height": 800})

@@ -38,6 +38,7 @@ class TestASecondLook:
         assert max_.axe() == []
         assert SecondLook.objects.get().status == "disagreed"
 
+    @pytest.mark.slow
     def test_fits_a_phone(self, opened, people, settings):
         settings.SECOND_LOOK_PERCENT = 100
         make.rejected(make.request(), make.person("grace"))
@@ -47,6 +48,7 @@ class TestASecondLook:
         assert max_.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.slow
 class TestATestItem:
     def test_is_written_decided_and_revealed(self, opened, people, unit):
         make.policy("posts", condition="", required=1, test_items=True)
@@ -76,6 +78,7 @@ class TestATestItem:
         assert grace.axe() == []
 
 
+@pytest.mark.slow
 class TestFiguresAndCases:
     def test_are_read_and_chosen(self, opened, people, unit):
         make.policy("posts", condition="", required=1)

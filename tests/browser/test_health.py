@@ -7,7 +7,7 @@ from orchestrator.health import samples
 from orchestrator.health.pulse import Pulse
 from tests import make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def passes(seconds, table, column):

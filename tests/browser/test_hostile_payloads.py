@@ -40,6 +40,7 @@ def assert_true_or_locked(page, request, payload):
 
 
 class TestHostilePayloads:
+    @pytest.mark.slow
     @pytest.mark.timeout(300)
     def test_can_be_read_to_the_last_byte_or_not_be_approved(self, unit, people, opened):
         ends = look_at(opened("grace"), SAMPLE)

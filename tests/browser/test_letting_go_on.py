@@ -12,6 +12,7 @@ def unseen(page):
 
 
 class TestLettingGoOn:
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [1280, 390])
     def test_folds_what_led_there_and_a_key_opens_it(self, unit, people, opened, width):
         request = letting_go_on()

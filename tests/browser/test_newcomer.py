@@ -12,6 +12,7 @@ def asked(unit, people):
     return make.request("48.20", by=make.actor(people))
 
 
+@pytest.mark.slow
 class TestTheKeyForAQuestion:
     def test_opens_the_fold_and_puts_the_person_where_they_write(self, asked, opened):
         grace = opened("grace")
@@ -75,6 +76,7 @@ class TestOnAPhone:
 
         return open_it
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("script", [True, False])
     def test_filters_wait_behind_one_button(self, phone, script):
         page = phone(java_script_enabled=script).page
@@ -86,6 +88,7 @@ class TestOnAPhone:
         assert page.is_visible("#id_tier")
         assert page.is_visible(".filters button")
 
+    @pytest.mark.slow
     def test_filters_that_narrow_the_list_show_themselves(self, phone):
         page = phone().page
         page.goto("/approvals/?tier=financial")
@@ -93,6 +96,7 @@ class TestOnAPhone:
         assert page.input_value("#id_tier") == "financial"
         assert page.is_visible("#id_tier")
 
+    @pytest.mark.slow
     def test_no_key_is_named_and_axe_finds_nothing(self, phone, asked):
         grace = phone()
         for address in ("/approvals/", asked.get_absolute_url(), "/"):
@@ -109,11 +113,13 @@ class TestOnAPhone:
         page.click("text=Your decision >> nth=0")
         page.wait_for_function("document.querySelector('#decision').getBoundingClientRect().top < innerHeight / 2")
 
+    @pytest.mark.slow
     def test_a_wide_screen_has_the_decision_beside_the_act(self, asked, opened):
         page = opened("grace").page
         page.goto(asked.get_absolute_url())
         assert not page.is_visible(".button.narrow")
 
+    @pytest.mark.slow
     def test_a_wide_screen_shows_the_filters_at_once(self, asked, opened):
         page = opened("grace").page
         page.goto("/approvals/")
@@ -141,6 +147,7 @@ class TestReasons:
 
 
 class TestOneFault:
+    @pytest.mark.slow
     def test_leads_to_the_field_it_is_about(self, unit, people, opened):
         make.policy()
         request = make.request("4860.00", by=make.actor(people))

@@ -106,6 +106,7 @@ class TestEveryPage:
         assert page.locator("#fold-edit summary").is_visible()
         assert page.evaluate("document.querySelector('aside').getBoundingClientRect().bottom <= innerHeight")
 
+    @pytest.mark.slow
     @pytest.mark.timeout(300)
     def test_fits_every_screen(self, addresses, opened):
         person = opened("max", viewport={"width": 320, "height": 800})
@@ -140,6 +141,7 @@ class TestOnPaper:
         assert not page.locator("#decision-form").is_visible()
 
 
+@pytest.mark.slow
 class TestAChosenTheme:
     def test_is_not_the_devices(self, unit, people, opened):
         person = opened("max")
@@ -263,6 +265,7 @@ class TestAdmin:
             assert [fault for fault in person.axe() if not fault.startswith(("region", "landmark"))] == []
 
 
+@pytest.mark.slow
 class TestAListOfMoreCallsThanAreAddedUp:
     def test_says_what_to_do(self, unit, people, opened, monkeypatch):
         monkeypatch.setattr(actions, "ADDED_UP_TO", 1)

@@ -52,6 +52,7 @@ def sign_in(page, username):
 
 
 class TestTheReviewPage:
+    @pytest.mark.slow
     def test_is_accessible_with_groups_and_checks(self, asked, opened):
         person = opened("grace")
         person.page.goto(asked.get_absolute_url())
@@ -83,6 +84,7 @@ class TestTheReviewPage:
         assert "It waits for one from Risk now." in page.inner_text("#decision")
         assert Decision.objects.get().answers == {CHECK: True}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [320, 390])
     def test_fits_a_narrow_screen(self, asked, opened, width):
         page = opened("grace", viewport={"width": width, "height": 800}).page
@@ -91,6 +93,7 @@ class TestTheReviewPage:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [320, 390])
     def test_has_what_is_signed_in_sight_on_a_phone(self, asked, opened, width):
         page = opened("grace", viewport={"width": width, "height": 800}).page
@@ -103,6 +106,7 @@ class TestTheReviewPage:
 
 
 class TestTheAdministratorsPages:
+    @pytest.mark.slow
     def test_are_accessible(self, admin, drafted, opened):
         person = opened("bob")
         pages = [reverse(f"admin:approvals_approvalpolicy_{name}", args=[drafted.pk]) for name in ("change", "trial")]
@@ -134,6 +138,7 @@ class TestTheAdministratorsPages:
         assert ApprovalPolicy.objects.active().get(name="payments").version == 2
         assert urlsplit(page.url).path.endswith("/change/")
 
+    @pytest.mark.slow
     def test_keep_what_was_typed_over_a_sign_in_that_ran_out(self, admin, asked, opened):
         person = opened("bob")
         page = person.page
@@ -156,6 +161,7 @@ class TestTheAdministratorsPages:
         assert ticked == ["missing_evidence"]
         assert not ApprovalPolicy.objects.filter(name="travel").exists()
 
+    @pytest.mark.slow
     def test_bring_back_what_was_typed_and_not_what_somebody_else_has_changed_meanwhile(self, admin, drafted, opened):
         person = opened("bob")
         page = person.page
@@ -171,6 +177,7 @@ class TestTheAdministratorsPages:
         shown = [page.input_value(f"#id_{name}") for name in ("condition", "reason", "on_timeout")]
         assert shown == ["double(args.amount) > 600.0", "A very large payment", "hold"]
 
+    @pytest.mark.slow
     def test_are_empty_again_once_a_form_was_taken(self, admin, asked, opened):
         page = opened("bob").page
         page.goto(reverse("admin:approvals_linkedaccounts_add"))
@@ -184,6 +191,7 @@ class TestTheAdministratorsPages:
         assert page.input_value("#id_name") == ""
         assert page.locator("text=What you had typed is back").count() == 0
 
+    @pytest.mark.slow
     def test_make_one_new_version_of_three_impatient_clicks(self, admin, asked, opened):
         page = opened("bob").page
         payments = ApprovalPolicy.objects.get(name="payments")

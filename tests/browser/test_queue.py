@@ -74,6 +74,7 @@ class TestKeys:
         ):
             assert words in listed
 
+    @pytest.mark.slow
     def test_do_the_whole_bulk_rejection(self, four, opened):
         page = opened("grace").page
         page.goto("/approvals/")
@@ -139,6 +140,7 @@ class TestLive:
         page.wait_for_selector("text=held by linus until", timeout=20_000)
 
 
+@pytest.mark.slow
 class TestWithoutScript:
     def test_claims_and_rejects_in_bulk(self, four, opened):
         page = opened("grace", java_script_enabled=False).page
@@ -154,6 +156,7 @@ class TestWithoutScript:
         assert "1 done, 0 refused" in page.inner_text("main")
 
 
+@pytest.mark.slow
 class TestLooks:
     @pytest.fixture(autouse=True)
     def three_per_agent(self, settings):
@@ -203,6 +206,7 @@ class TestLooks:
         page.screenshot(path=tmp_path / "queue.png", full_page=True)
 
 
+@pytest.mark.slow
 class TestStandingIn:
     @pytest.mark.parametrize("width", [390, 1280])
     def test_lends_and_takes_back_by_keyboard_and_has_no_violation(self, four, opened, width):

@@ -57,6 +57,7 @@ class TestReadAgain:
         expect(page.locator("#decision_note")).to_have_value("half a sentence")
         assert provider.sends == []
 
+    @pytest.mark.slow
     def test_moves_neither_the_page_nor_the_focus_away_from_it(self, waiting, opened, provider):
         page = opened("grace", viewport={"width": 1280, "height": 500}).page
         page.goto(waiting.get_absolute_url())
@@ -92,6 +93,7 @@ class TestReadAgain:
         assert ["409" in problem for problem in late.problems] == [True]
         late.problems.clear()
 
+    @pytest.mark.slow
     def test_is_asked_by_the_page_itself_once_when_the_record_is_old(self, waiting, opened, provider):
         minutes_pass(waiting)
         person = opened("grace")
@@ -106,6 +108,7 @@ class TestReadAgain:
         assert provider.reads == 2
         assert AuditEvent.objects.get(event="approval_request.reading_asked").actor_name == "review page"
 
+    @pytest.mark.slow
     def test_works_without_script(self, waiting, opened):
         page = opened("grace", java_script_enabled=False).page
         page.goto(waiting.get_absolute_url())
@@ -114,6 +117,7 @@ class TestReadAgain:
 
         expect(page.locator("#record-reading")).to_contain_text("is being read again")
 
+    @pytest.mark.slow
     def test_fits_the_small_screen_and_is_accessible(self, waiting, opened, provider):
         person = opened("grace", viewport={"width": 390, "height": 800})
         provider.record = {"revision": 2}

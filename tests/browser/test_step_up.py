@@ -41,6 +41,7 @@ def add_a_passkey(page):
 
 
 class TestAPasskey:
+    @pytest.mark.slow
     def test_is_added_on_the_way_to_a_decision_and_confirms_it(self, request_of_two, rosa, opened):
         person = with_a_device(opened("rosa"))
         page = person.page
@@ -107,6 +108,7 @@ class TestAPasskey:
         assert before
         assert page.input_value("#decision_assertion") == before
 
+    @pytest.mark.slow
     def test_that_is_sent_before_it_was_made_is_told_what_comes_first(self, rosa, opened):
         person = with_a_device(opened("rosa"))
         page = person.page
@@ -118,6 +120,7 @@ class TestAPasskey:
         page.get_by_text("Press “Make a passkey on this device” first.").wait_for()
         person.problems.clear()  # the browser itself logs a 422 as a failed load
 
+    @pytest.mark.slow
     def test_says_that_the_sign_in_has_run_out_and_that_the_connection_is_lost(self, rosa, opened):
         person = with_a_device(opened("rosa"))
         page = person.page
@@ -133,6 +136,7 @@ class TestAPasskey:
 
         page.wait_for_selector("#alert:has-text('Your sign-in has run out.')")
 
+    @pytest.mark.slow
     def test_says_where_it_works_when_the_site_is_opened_under_another_name(self, rosa, opened):
         person = with_a_device(opened("rosa"))
         elsewhere = person.home.replace("localhost", "127.0.0.1")
@@ -145,6 +149,7 @@ class TestAPasskey:
         person.page.wait_for_selector("#alert:has-text('only where the site is opened as localhost.')")
 
 
+@pytest.mark.slow
 class TestAnApp:
     def test_is_shown_as_a_picture_and_a_key(self, rosa, opened):
         person = opened("rosa")

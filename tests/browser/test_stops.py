@@ -37,6 +37,7 @@ class TestAnOperator:
         assert ada.page.get_by_role("region", name="Stopped now").count() == 0
 
 
+@pytest.mark.slow
 class TestEverybodyElse:
     def test_sees_the_band_arrive_on_the_page_they_are_on(self, opened, people, unit):
         grace = opened("grace")
@@ -48,6 +49,7 @@ class TestEverybodyElse:
         assert grace.page.get_by_text(REASON).is_visible()
 
 
+@pytest.mark.slow
 class TestAnEmergency:
     def test_is_signed_alone_and_looked_at_by_another(self, opened, people, unit):
         make.policy()
@@ -78,6 +80,7 @@ class TestAnEmergency:
         assert linus.page.get_by_text("Justified").is_visible()
 
 
+@pytest.mark.slow
 class TestNotifications:
     def test_are_chosen_on_a_page(self, opened, people, unit):
         grace = opened("grace")

@@ -56,6 +56,7 @@ def begun(ada):
 
 
 class TestAnOperator:
+    @pytest.mark.slow
     @pytest.mark.timeout(300)
     def test_drains_a_group_in_stages_and_is_told_why_it_stopped(self, opened, group):
         ada = opened("ada")
@@ -79,6 +80,7 @@ class TestAnOperator:
         assert page.locator("#progress").get_by_text("9 under way").is_visible()
         assert ada.axe() == []
 
+    @pytest.mark.slow
     def test_needs_neither_script_nor_a_wide_screen(self, opened, group):
         page = opened("ada", java_script_enabled=False, viewport={"width": 390, "height": 800}).page
         page.goto(group.get_absolute_url())

@@ -1,5 +1,7 @@
 """What somebody typed is there again after a sign-in, and after a form that was not taken."""
 
+import pytest
+
 from approvals.models import Stop
 from orchestrator.gate.edit import edit
 from tests import make
@@ -36,6 +38,7 @@ def sign_in(page, username):
     page.wait_for_selector("header.bar")
 
 
+@pytest.mark.slow
 class TestAFormThatLoadsAPage:
     def test_is_filled_again_after_the_sign_in(self, people, opened):
         person = opened("ada")
@@ -112,6 +115,7 @@ class TestAFormThatWasNotTaken:
 
         assert self.until(page) == ("standing-in/", "2031-12-12T09:00")
 
+    @pytest.mark.slow
     def test_leads_to_its_page_when_it_is_opened_as_an_address(self, people, opened):
         page = self.refused(opened("grace"))
 
@@ -143,6 +147,7 @@ class TestAFormThatStaysOnItsPage:
         person.page.wait_for_selector("text=You rejected this")
 
 
+@pytest.mark.slow
 class TestWhatThePageFilledIn:
     def test_is_as_somebody_else_has_made_it_meanwhile(self, people, opened):
         request = make.request("48.20", reference="ADJ-1", by=make.actor(people))
@@ -176,6 +181,7 @@ def test_a_sign_in_page_says_who_is_signed_in_already_and_leads_on(people, opene
     page.wait_for_url("**/stops/")
 
 
+@pytest.mark.slow
 class TestAFormAboutOneself:
     def signed_in_again(self, opened, address, fill):
         person = opened("ada")

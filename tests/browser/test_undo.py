@@ -38,6 +38,7 @@ class TestAnUnknownOutcome:
         assert ada.page.get_by_text("Nothing is in doubt").is_visible()
 
 
+@pytest.mark.slow
 class TestUndo:
     @pytest.fixture
     def execution(self, people, unit, settings, tmp_path):

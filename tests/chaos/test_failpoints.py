@@ -1,7 +1,8 @@
 """Break the system at every place that has a name, in every way there is, and ask the world outside what came of it.
 
-The default suite hits every point once and repeats what once failed. `make chaos` draws trials for as long as it may, and
-plants defects to see that the judge notices. Every failure prints the command that repeats it.
+The default suite has a death in each kind of work and repeats what once failed; `make slow` hits every point once.
+`make chaos` draws trials for as long as it may, and plants defects to see that the judge notices. Every failure
+prints the command that repeats it.
 """
 
 import sys
@@ -58,6 +59,7 @@ def recordings(world, names=tuple(SCENARIOS)) -> dict[str, list[tuple[str, int]]
 
 
 class TestEveryPoint:
+    @pytest.mark.slow
     def test_is_passed_by_some_scenario_and_none_is_passed_that_is_not_listed(self, broken_world):
         passed = {point for points in recordings(broken_world, WHOLE).values() for point, _ in points}
 
@@ -77,6 +79,7 @@ class TestADeath:
 class TestAPlantedDefect:
     """One of them here; all of them under `make chaos`."""
 
+    @pytest.mark.slow
     def test_is_noticed(self, broken_world):
         assert noticed(broken_world, "the fence is not checked")
 

@@ -1,6 +1,6 @@
 """Kill what runs, at any moment of running reconciliations: all end, each posting is in the ERP's books exactly once.
 
-`make chaos` runs 200 executions under each kind of death; the default suite runs a few under all of them.
+`make chaos` runs 200 executions under each kind of death; `make slow` runs a few under all of them.
 """
 
 import random
@@ -205,6 +205,7 @@ class TestKillingAgainAndAgain:
             sys.stdout.write(f"the cluster froze and was replaced {froze} times\n")
 
 
+@pytest.mark.slow
 class TestKillingEachOnce:
     def test_loses_and_repeats_nothing(self, plant, postgres, judge):
         quick = [replace(death, pause=(0.3, 1.5)) for death in (*DEATHS, postgres)]

@@ -1,5 +1,8 @@
 """The database itself refuses what the lifecycles do not list, and every change of what was recorded."""
 
+from contextlib import contextmanager
+from itertools import permutations
+
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Permission
@@ -80,10 +83,9 @@ def refused(row, before, after):
     table = row._meta.db_table
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            only_the_edge_is_on_trial(cursor, table)
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_lifecycle")
+            cursor.execute("SET LOCAL session_replication_role = replica")  # no trigger asks where a row comes from
             cursor.execute(f"UPDATE {table} SET status = %s WHERE id = %s", [before, row.pk])
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_lifecycle")
+            cursor.execute("SET LOCAL session_replication_role = origin")
             cursor.execute(f"UPDATE {table} SET status = %s WHERE id = %s", [after, row.pk])
             raise Undone
     except Undone:
@@ -94,26 +96,34 @@ def refused(row, before, after):
         return True
 
 
-def only_the_edge_is_on_trial(cursor, table):
-    """Other constraints tie columns to statuses; without them a bare status can be tried."""
-    cursor.execute("SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'", [table])
-    for (name,) in cursor.fetchall():
-        cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+@contextmanager
+def only_the_edges_on_trial(table):
+    """Other constraints tie columns to statuses; without them, until this ends, a bare status can be tried."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'", [table])
+            for (name,) in cursor.fetchall():
+                cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+            yield
+            raise Undone
+    except Undone:
+        pass
+
+
+def edges_got_wrong(model):
+    row = model._default_manager.first()
+    edges = model.lifecycle.edges
+    with only_the_edges_on_trial(row._meta.db_table):
+        return [
+            (before, after)
+            for before, after in permutations(edges, 2)
+            if refused(row, before, after) != (after not in edges[before])
+        ]
 
 
 class TestTheDatabase:
-    @pytest.mark.parametrize("model", GOVERNED, ids=lambda model: model.__name__)
-    def test_knows_every_edge_and_no_other(self, rows, model):
-        row = model._default_manager.first()
-        statuses = list(model.lifecycle.edges)
-        wrong = [
-            (before, after)
-            for before in statuses
-            for after in statuses
-            if before != after and refused(row, before, after) != (after not in model.lifecycle.edges[before])
-        ]
-
-        assert wrong == []
+    def test_knows_every_edge_and_no_other(self, rows):
+        assert {model: wrong for model in GOVERNED if (wrong := edges_got_wrong(model))} == {}
 
     @pytest.mark.parametrize("model", [Step, Attempt, DeadLetter])
     def test_lets_no_row_be_born_in_the_middle_of_its_life(self, rows, model):

@@ -14,6 +14,8 @@ import pytest
 
 from config.postgres import FORGETFUL, PostgresError, Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:

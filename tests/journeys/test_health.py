@@ -13,7 +13,7 @@ from tests.pages.asking import browser_of
 from tests.plant import running_plant
 from tests.worlds import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

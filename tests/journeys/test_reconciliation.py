@@ -60,6 +60,7 @@ class TestAnErpThatTimesOutAfterWritingHalf:
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 class TestEveryNastyWay:
     MODES = ("timeout_after_partial", "error_after_effect", "drop_reply", "slow", "down")
 
@@ -94,6 +95,7 @@ class TestEveryNastyWay:
         assert "alert.empty_result" in trail.story(execution.pk)
 
 
+@pytest.mark.slow
 class TestTheSameFilesAgain:
     def test_while_the_first_run_waits_for_its_signature_are_booked_once(self, plant):
         number = next(NUMBERS)
@@ -130,6 +132,7 @@ class TestSignatures:
         assert plant.wait_for(execution).status == "succeeded"
         assert "3 adjustments posted" in execution.output["summary"]
 
+    @pytest.mark.slow
     def test_of_the_requester_and_of_the_agents_owner_do_not_count(self, plant):
         people.grant(people.get_user_model().objects.get(username="ada"), "review", plant.world.unit)
         operator = people.actor(people.get_user_model().objects.get(username="operator"))
@@ -143,6 +146,7 @@ class TestSignatures:
         sign(request, plant.world.grace)
         assert plant.wait_for(execution).status == "succeeded"
 
+    @pytest.mark.slow
     def test_over_other_arguments_than_the_ones_waiting_are_refused(self, plant):
         execution = plant.wait_for(plant.order(next(NUMBERS), "matched", "refund"), "waiting")
         (request,) = requests_of(execution)
@@ -156,6 +160,7 @@ class TestSignatures:
         sign(request, plant.world.grace)
         assert plant.wait_for(execution).status == "succeeded"
 
+    @pytest.mark.slow
     def test_are_asked_again_when_the_account_changed_meanwhile(self, plant):
         execution = plant.wait_for(plant.order(next(NUMBERS), "matched", "refund"), "waiting")
         (first,) = requests_of(execution)

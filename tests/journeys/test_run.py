@@ -115,6 +115,7 @@ def site(var_dir: Path) -> Iterator[Site]:
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_answers_then_heals_then_stops_on_ctrl_c_and_leaves_nothing(self, site: Site) -> None:
         supervisor = site.start()
         said = site.wait_until_ready(supervisor)
@@ -135,6 +136,7 @@ class TestRun:
         assert supervisor.returncode == 0
         assert site.processes() == []
 
+    @pytest.mark.slow
     def test_leaves_nothing_when_it_is_killed_and_keeps_its_data(self, site: Site) -> None:
         first = site.start()
         site.wait_until_ready(first)
@@ -150,6 +152,7 @@ class TestRun:
         second.communicate(timeout=PATIENCE_SECONDS)
         assert site.processes() == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("then", ["it is stopped", "something has to be started again"])
     def test_leaves_nothing_when_what_would_have_stopped_it_was_killed(self, site: Site, then: str) -> None:
         supervisor = site.start()

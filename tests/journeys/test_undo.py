@@ -11,7 +11,7 @@ from tests import trail
 from tests.plant import kill_the_cluster, running_plant, sign
 from tests.worlds import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ class TestCtrlC:
 
         plant.worker.start()
 
+    @pytest.mark.slow
     def test_lets_the_step_in_hand_end_and_the_rest_wait_for_the_next_worker(self, plant):
         plant.erp.plan("slow", times=1, seconds=1.5, match={"kind": "bank_fee"})
         execution = plant.order(2, "fee")
@@ -59,6 +60,7 @@ class TestAClusterThatIsGone:
         assert plant.wait_for(execution).status == "succeeded"
 
 
+@pytest.mark.slow
 class TestAClusterThatFroze:
     def test_is_replaced_while_all_its_processes_live(self, plant):
         plant.wait_for(plant.order(4, "fee"))
@@ -74,6 +76,7 @@ class TestAClusterThatFroze:
         assert psutil.wait_procs(frozen, timeout=20)[1] == []
 
 
+@pytest.mark.slow
 class TestASupervisorThatIsKilled:
     def test_takes_its_cluster_and_runners_with_it_and_the_next_one_goes_on(self, plant):
         plant.wait_for(plant.order(6, "fee"))
@@ -97,6 +100,7 @@ class TestASupervisorThatIsKilled:
         assert psutil.wait_procs(family, timeout=30)[1] == []
 
 
+@pytest.mark.slow
 class TestAStop:
     def test_is_kept_by_a_worker_which_tells_people_and_goes_on_afterwards(self, plant, tmp_path):
         get_user_model().objects.filter(username="grace").update(email="grace@example.com")
@@ -115,6 +119,7 @@ class TestAStop:
         assert plant.wait_for(execution).status == "succeeded"
 
 
+@pytest.mark.slow
 class TestAHolderThatWasStoppedBeyondItsLease:
     @pytest.mark.timeout(300)
     def test_changes_nothing_when_it_comes_back(self, plant):

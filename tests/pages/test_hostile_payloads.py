@@ -14,6 +14,7 @@ from tests.payloads import Payload, payloads
 from tests.reading_back import rows_in, snapshot_on
 
 KINDS = {kind: list(found) for kind, found in groupby(payloads(), lambda payload: payload.kind)}
+THREE, ALL = slice(None, None, 12), slice(None)
 
 
 def through_the_door(payload: Payload) -> ApprovalRequest | None:
@@ -35,9 +36,10 @@ class TestPayloads:
     def test_are_500_of_20_kinds(self):
         assert [len(found) for found in KINDS.values()] == [25] * 20
 
+    @pytest.mark.parametrize("share", [THREE, pytest.param(ALL, marks=pytest.mark.slow)], ids=["three", "all"])
     @pytest.mark.parametrize("kind", KINDS)
-    def test_are_shown_to_the_last_byte_or_cannot_be_approved(self, kind, unit, grace, as_grace):
-        for payload in KINDS[kind]:
+    def test_are_shown_to_the_last_byte_or_cannot_be_approved(self, kind, share, unit, grace, as_grace):
+        for payload in KINDS[kind][share]:
             request = through_the_door(payload)
             if request is None:
                 assert payload.becomes == "refused", payload

@@ -198,6 +198,7 @@ def assert_gate_agrees(request, action):
 
 
 class TestEveryPair:
+    @pytest.mark.slow
     @pytest.mark.parametrize("pair", PAIRS, ids=" against ".join)
     def test_ends_one_way(self, world, pair):
         run(world, pair, range(AT_LEAST))
