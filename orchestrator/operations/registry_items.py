@@ -11,7 +11,6 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from approvals import vocabulary
@@ -23,7 +22,7 @@ from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
 from orchestrator.models.definition import names_hosts
-from orchestrator.workflows.schemas import argument_names, schema_problems
+from orchestrator.workflows.schemas import argument_names, check_schema, schema_problems
 
 JSON = dict[str, Any]
 # Called with (field, message, remedy) for every error of one item.
@@ -230,7 +229,7 @@ def _check_business_key(source: str, say: Say) -> None:
 def _check_schemas(item: JSON, say: Say) -> None:
     for name in ("input_schema", "output_schema"):
         try:
-            Draft202012Validator.check_schema(item.get(name, {}))
+            check_schema(item.get(name, {}))
         except SchemaError as error:
             path = ".".join([name, *(str(part) for part in error.path)])
             say(path, f"Not a JSON Schema (draft 2020-12): {error.message[:200]}", "Correct the schema.")

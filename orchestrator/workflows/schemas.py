@@ -31,7 +31,7 @@ def schema_problems(schema: Any) -> list[str]:
     if not isinstance(schema, Mapping):
         return ["it is not a JSON Schema object"]
     try:
-        Draft202012Validator.check_schema(schema)
+        check_schema(schema)
     except SchemaError as error:
         where = "/".join(map(str, error.absolute_path))
         return [f"it is no JSON Schema (draft 2020-12){f' at {where}' if where else ''}: {_short(error.message)}"]
@@ -41,6 +41,17 @@ def schema_problems(schema: Any) -> list[str]:
         return list(dict.fromkeys(_bad_references(schema)))
     except RecursionError:
         return ["it is nested too deeply"]
+
+
+def check_schema(schema: Schema) -> None:
+    """Raise `SchemaError` where this is no JSON Schema. A sound one is told by its text the next time: with every workflow
+    that is published, all tools and agents it may name are looked at."""
+    _be_sound(dumps(schema, sort_keys=True))
+
+
+@lru_cache(maxsize=1_024)
+def _be_sound(schema_text: str) -> None:
+    Draft202012Validator.check_schema(loads(schema_text))
 
 
 def declared(schema: Schema | None) -> dict[str, Schema]:
