@@ -29,7 +29,12 @@ def answer_with(arguments: _Arguments) -> None:
 
 def check(condition: str, *, tool: str) -> None:
     """Refuse a condition that does not type-check or names what cannot be there. Raises BadCondition with line and column."""
-    check_names(condition, arguments=_arguments[0](tool) if _arguments else None)
+    check_names(condition, arguments=arguments_of(tool))
+
+
+def arguments_of(tool: str) -> frozenset[str] | None:
+    """The arguments a tool may be called with; None when any may come."""
+    return _arguments[0](tool) if _arguments else None
 
 
 def check_names(condition: str, *, arguments: frozenset[str] | None) -> None:

@@ -148,13 +148,6 @@ def _numbers(now: datetime) -> dict[str, object]:
             now - timedelta(minutes=3),
             None,
         ],
-        "changes": [
-            (Decimal("0.4"), "%", "up"),
-            (Decimal("42"), "%", "down"),
-            (Decimal("-3"), "", "down"),
-            (Decimal(0), "%", "up"),
-            (None, "", ""),
-        ],
     }
 
 

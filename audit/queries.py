@@ -127,6 +127,11 @@ def counted(rows: QuerySet[Any], *, up_to: int = COUNTED_UP_TO) -> str:
 
 def counted_at_once(*shelves: QuerySet[Any]) -> list[int]:
     """How many rows each of these has, in one statement."""
+    return ask_counts(counting(*shelves))
+
+
+def counting(*shelves: QuerySet[Any]) -> tuple[str, list[Any]]:
+    """The statement that counts each of these, and its values: what composing them has come to."""
     parts: list[str] = []
     params: list[Any] = []
     for rows in shelves:
@@ -136,8 +141,12 @@ def counted_at_once(*shelves: QuerySet[Any]) -> list[int]:
             sql, values = "SELECT 1 WHERE false", ()
         parts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")
         params += values
+    return f"SELECT {', '.join(parts)}", params
+
+
+def ask_counts(statement: tuple[str, list[Any]]) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(parts)}", params)
+        cursor.execute(*statement)
         return list(cursor.fetchone())
 
 

@@ -50,3 +50,9 @@ class Invalid(Refusal):
     def __init__(self, message: str, *, errors: list[tuple[str, str, str]] | None = None, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.errors = errors or []
+
+
+def refuse_blank(reason: str, words: str) -> None:
+    """For an act that needs a reason: `words` ask for it."""
+    if not reason.strip():
+        raise Invalid(words, errors=[("/reason", "required", words)])

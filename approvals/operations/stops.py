@@ -18,7 +18,7 @@ from approvals.statuses import StopStatus
 from audit import lifecycle, people, scope
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Forbidden, Invalid, NotVisible, Stale
+from audit.refusals import Forbidden, Invalid, NotVisible, Stale, refuse_blank
 from budgets.models import BusinessUnit
 from budgets.units import above
 
@@ -49,8 +49,7 @@ def engage(*, target: Target, by: Actor, reason: str) -> Stop:
     """
     unit = _unit_of(target)
     refuse_unless_may_stop(by, target.unit_id, unit.title if unit else "")
-    if not reason.strip():
-        raise Invalid("Say why it is stopped.", errors=[("/reason", "required", "A stop needs a reason.")])
+    refuse_blank(reason, "Say why it is stopped.")
     _shut_the_gate()
     same = Stop.objects.engaged().filter(**_identity(target)).first()
     if same is not None:

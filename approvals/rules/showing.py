@@ -184,13 +184,12 @@ def refuse_hidden(request: ApprovalRequest) -> None:
         raise NotShown(f"Approving is locked. {lock.why}", remedy=lock.remedy)
 
 
-def critical_value(request: ApprovalRequest, reading: Reading | None = None) -> Value | None:
+def critical_value(request: ApprovalRequest) -> Value | None:
     """The one value of a two-person act that each of them types in anew: the amount, else the recipient, else any."""
     if request.required < 2:
         return None
-    reading = reading or snapshots.read(request.snapshot)
     typed = [
-        value for value in reading.arguments
+        value for value in snapshots.read(request.snapshot).arguments
         if value.kind in {"text", "number"} and 0 < len(value.text) <= LONGEST_TO_TYPE and _plain(value.text)
     ]  # fmt: skip
     for names in CRITICAL:

@@ -116,19 +116,6 @@ def size(octets: int) -> SafeString:
     return format_html('<span class="num">{}</span>', _format.size(octets))
 
 
-@register.simple_tag
-def delta(value: Decimal | float | None, unit: str = "", better: str = "") -> SafeString:
-    """`+42 %`, tinted when `better` ("up" or "down") says which way is good; the verdict is also a word."""
-    if value is None:
-        return format_html('<span class="num">{}</span>', _format.UNKNOWN)
-    sign = "+" if value > 0 else _format.MINUS if value < 0 else "±"
-    verdict = _verdict(value, better)
-    tone = {"better": "ok", "worse": "danger"}.get(verdict, "neutral")
-    text = f"{sign}{abs(value):,} {unit}".strip()
-    hidden = format_html(' <span class="sr-only">({})</span>', verdict) if verdict else ""
-    return format_html('<span class="num delta" data-tone="{}">{}{}</span>', tone, text, hidden)
-
-
 @register.inclusion_tag("parts/_spark.html")
 def spark(points: Sequence[float | None], mark: float = 1) -> dict[str, object]:
     """A small line over levels from 0 to 1 with the limit at `mark`; what is not known is a gap, and is said."""
@@ -316,14 +303,6 @@ def empty(title: str, hint: str = "", url: str = "", link: str = "", kind: str =
     return {"title": title, "hint": hint, "url": url, "link": link, "kind": kind, "shape": shape}
 
 
-@register.inclusion_tag("parts/_error.html")
-def error(
-    title: str, detail: str = "", reference: str = "", retry: str = "", tone: str = "danger"
-) -> dict[str, object]:
-    """A part that failed: what, a reference, and a way to try again. The rest of the page is unaffected."""
-    return {"title": title, "detail": detail, "reference": reference, "retry": retry, "tone": tone}
-
-
 @register.inclusion_tag("_pagination.html")
 def pager(newer: str = "", older: str = "", shown: int | None = None, total: str = "") -> dict[str, object]:
     """Cursor paging: `newer` and `older` are addresses, `total` a counted or capped number as text."""
@@ -363,9 +342,3 @@ def _now(context: Context) -> datetime:
     """The page's own moment: one clock reading per page, so two numbers on it never disagree."""
     moment = context.get("now")
     return moment if isinstance(moment, datetime) else datetime.now(tz=UTC)
-
-
-def _verdict(value: Decimal | float, better: str) -> str:
-    if not better or value == 0:
-        return ""
-    return "better" if (value > 0) == (better == "up") else "worse"

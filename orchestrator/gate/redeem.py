@@ -16,7 +16,7 @@ from approvals.statuses import RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
 from audit.ids import new_id
-from audit.lifecycle import move
+from audit.lifecycle import move, run
 from audit.refusals import Refusal
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
@@ -33,6 +33,11 @@ from orchestrator.statuses import ActionStatus
 
 # Longer than anybody takes from reading the policies to storing the verdict.
 JUDGING_TAKES = timedelta(minutes=5)
+# Not each time: whoever redeems for the same agent would wait for its row until the other's transaction has ended.
+_NOTE_USE = """
+UPDATE orchestrator_agent SET last_used_at = statement_timestamp()
+WHERE name = %s AND status = 'active' AND coalesce(last_used_at < statement_timestamp() - interval '1 minute', true)
+"""
 
 
 class NotGranted(Refusal):
@@ -96,7 +101,7 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
         redeemed_at=Now(),
         use_by=use_by,
     )
-    Agent.objects.filter(name=action.agent).update(last_used_at=Now())
+    run(_NOTE_USE, [action.agent])
     announce(action)
     return Ticket(action, json.loads(action.arguments), action.idempotency_key, fence, use_by)
 

@@ -13,7 +13,7 @@ from approvals.models.notice import NoticeKind
 from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import database_now, move, note
-from audit.refusals import Invalid, NotVisible, Stale
+from audit.refusals import Invalid, NotVisible, Stale, refuse_blank
 from budgets.permissions import people_with
 from orchestrator.engine.alerts.alerting import tell
 from orchestrator.models import Alert
@@ -27,7 +27,7 @@ LONGEST_MUTE = timedelta(days=7)
 def acknowledge(*, alert_id: UUID, by: Actor, why: str) -> Alert:
     """Say that one knows of it, and what one does about it. Reminders end. Raises NotVisible, Forbidden, Invalid, Stale."""
     alert = _locked(alert_id, by)
-    _refuse_blank(why, "Say what you do about it.")
+    refuse_blank(why, "Say what you do about it.")
     if alert.status != AlertStatus.OPEN:
         raise Stale(f"This alert is {alert.status} already.")
     mine: dict[str, Any] = {"acknowledged_by_id": by.user_id, "acknowledged_name": by.name, "acknowledged_at": Now()}
@@ -42,7 +42,7 @@ def hand_over(*, alert_id: UUID, by: Actor, to: str, why: str) -> Alert:
     Raises NotVisible, Forbidden, Invalid, Stale.
     """
     alert = _active(alert_id, by)
-    _refuse_blank(why, "Say why it is theirs.")
+    refuse_blank(why, "Say why it is theirs.")
     owner = dict(candidates(alert.unit_id)).get(to)
     if owner is None:
         raise Invalid("To whom?", errors=[("/to", "unknown", "Choose somebody who may look into the unit.")])
@@ -59,7 +59,7 @@ def hand_over(*, alert_id: UUID, by: Actor, to: str, why: str) -> Alert:
 def mute(*, alert_id: UUID, by: Actor, until: datetime, why: str) -> Alert:
     """Tell nobody of it until then; a week at most. It stays on every list. Raises NotVisible, Forbidden, Invalid, Stale."""
     alert = _active(alert_id, by)
-    _refuse_blank(why, "Say why nobody has to hear of it.")
+    refuse_blank(why, "Say why nobody has to hear of it.")
     now = database_now()
     if not now < until <= now + LONGEST_MUTE:
         raise Invalid("Until when?", errors=[("/until", "out_of_range", "Choose a time within the next seven days.")])
@@ -108,8 +108,3 @@ def _active(alert_id: UUID, by: Actor) -> Alert:
     if not alert.is_active:
         raise Stale("This alert is over.")
     return alert
-
-
-def _refuse_blank(why: str, words: str) -> None:
-    if not why.strip():
-        raise Invalid(words, errors=[("/reason", "required", words)])

@@ -15,7 +15,7 @@ from audit.ids import new_id
 from audit.lifecycle import Moves, run
 from audit.moments import moment
 from audit.pointers import pointer_to
-from audit.refusals import Forbidden, Invalid, NotVisible
+from audit.refusals import Forbidden, Invalid, NotVisible, refuse_blank
 from budgets.units import ActiveUnit, named
 from orchestrator.engine.advance import advance
 from orchestrator.engine.cancel import end_execution
@@ -110,8 +110,7 @@ def cancel(*, execution_id: UUID, by: Actor, why: str) -> Execution:
     if execution is None or execution.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such execution.")
     refuse_unless_operator(by, execution.unit_id, execution.unit_title)
-    if not why.strip():
-        raise Invalid("Say why.", errors=[("/reason", "required", "Say why this execution is stopped.")])
+    refuse_blank(why, "Say why this execution is stopped.")
     with transaction.atomic():
         end_execution(execution_id, to=ExecutionStatus.CANCELLED, by=by, why=why)
     execution.refresh_from_db()

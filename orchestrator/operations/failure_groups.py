@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import born, database_now, move, note
-from audit.refusals import Invalid, NotVisible, Refusal, Stale
+from audit.refusals import Invalid, NotVisible, Refusal, Stale, refuse_blank
 from orchestrator.engine.dead_letters.filing import COMMON
 from orchestrator.models import FailureGroup, Release
 from orchestrator.operations.executions import refuse_unless_a_person_operates
@@ -50,7 +50,7 @@ def take(*, group_id: UUID, by: Actor) -> FailureGroup:
 def park(*, group_id: UUID, by: Actor, until: datetime | None, more: int | None, why: str) -> FailureGroup:
     """Let it rest until a time, or until so many more letters wait. It wakes up by itself. Raises Invalid, Stale, ..."""
     group = _locked(group_id, by)
-    _refuse_blank(why, "Say why it can wait.")
+    refuse_blank(why, "Say why it can wait.")
     if until is None and more is None:
         raise Invalid("Until when?", errors=[("/until", "required", "Choose a time, a growth, or both.")])
     _refuse_unless(group, GroupStatus.PARKED)
@@ -70,7 +70,7 @@ def mark_fixed(*, group_id: UUID, by: Actor, release_id: UUID | None, why: str) 
     Its open letters stay open: they are redriven, and each is fixed when its step is seen to succeed.
     """
     group = _locked(group_id, by)
-    _refuse_blank(why, "Say what was fixed.")
+    refuse_blank(why, "Say what was fixed.")
     _refuse_unless(group, GroupStatus.FIXED)
     if release_id is not None and not _releases(group).filter(pk=release_id).exists():
         raise Invalid("Choose a release.", errors=[("/release", "unknown", "This is no release of its workflows.")])
@@ -84,7 +84,7 @@ def mark_fixed(*, group_id: UUID, by: Actor, release_id: UUID | None, why: str) 
 def reopen(*, group_id: UUID, by: Actor, why: str) -> FailureGroup:
     """Take back that it rests or is fixed. Raises Invalid, Stale, NotVisible, Forbidden."""
     group = _locked(group_id, by)
-    _refuse_blank(why, "Say why somebody has to look again.")
+    refuse_blank(why, "Say why somebody has to look again.")
     if group.status not in {GroupStatus.PARKED, GroupStatus.FIXED}:
         raise Stale(f"This group is {group.status}; there is nothing to take back.")
     move(group, to=GroupStatus.ONGOING, by=by, why=why, parked_until=None, parked_above=None)
@@ -140,7 +140,7 @@ def merge(*, group_id: UUID, into_id: UUID, by: Actor, why: str) -> FailureGroup
     """
     if group_id == into_id:
         raise NotTogether("A group cannot be merged into itself.")
-    _refuse_blank(why, "Say why these are one cause.")
+    refuse_blank(why, "Say why these are one cause.")
     locked = {pk: _locked(pk, by, whole=True) for pk in sorted([group_id, into_id])}
     group, into = locked[group_id], locked[into_id]
     if group.unit_id != into.unit_id:
@@ -177,11 +177,6 @@ def _is_link(text: str) -> bool:
 def _refuse_unless(group: FailureGroup, may_become: str) -> None:
     if may_become not in FAILURE_GROUP.edges[group.status]:
         raise Stale(f"This group is {group.status} already. Take that back first.")
-
-
-def _refuse_blank(why: str, words: str) -> None:
-    if not why.strip():
-        raise Invalid(words, errors=[("/reason", "required", words)])
 
 
 def _releases(group: FailureGroup) -> QuerySet[Release]:

@@ -15,7 +15,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.lifecycle import move, note
-from audit.refusals import Invalid, NotVisible, Refusal, Stale
+from audit.refusals import Invalid, NotVisible, Refusal, Stale, refuse_blank
 from orchestrator.engine.dead_letters.letters import lock_open, redrive_step
 from orchestrator.engine.released import released
 from orchestrator.gate.contracts import problems_with
@@ -66,8 +66,7 @@ def patch(*, letter_id: UUID, by: Actor, before_digest: str, after: dict[str, An
     if digest(before) != before_digest:
         raise Stale("The input was patched by somebody else meanwhile.", remedy="Read what it is now, and patch that.")
     refuse_unfit(letter, step, before=before, after=after)
-    if not why.strip():
-        raise Invalid("Say why.", errors=[("/reason", "required", "Say why the input is changed.")])
+    refuse_blank(why, "Say why the input is changed.")
     number = step.patches.count() + 1
     made: StepPatch = StepPatch.objects.create(
         step=step, number=number, before=before, after=after, before_digest=before_digest, after_digest=digest(after),

@@ -22,6 +22,7 @@ from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
 from orchestrator.models.definition import names_hosts
+from orchestrator.workflows.catalogue import idle_undo
 from orchestrator.workflows.schemas import argument_names, check_schema, schema_problems
 
 JSON = dict[str, Any]
@@ -136,7 +137,7 @@ def check_tool(item: JSON, say: Say, beside: Mapping[str, JSON]) -> None:
     _check_schemas(item, say)
     _check_hosts(item, say)
     _check_business_key(item.get("business_key") or "args", say)
-    _check_undo(item, beside, say)
+    _check_undo(item, beside.get(item.get("compensate_with") or "", {}).get("effect"), say)
 
 
 def check_agent(item: JSON, say: Say, _: Mapping[str, JSON]) -> None:
@@ -147,12 +148,8 @@ def check_agent(item: JSON, say: Say, _: Mapping[str, JSON]) -> None:
 
 def check_policy(item: JSON, say: Say, tools: Mapping[str, JSON]) -> None:
     """What is wrong with a policy by itself: its condition has to compile, and to name what its tool has."""
-    tool = item.get("tool") or "*"
-    schema = tools[tool].get("input_schema") if tool in tools else None
-    try:
-        vocabulary.check_names(item.get("condition") or "true", arguments=argument_names(schema or {}))
-    except BadCondition as error:
-        say("condition", str(error), f"It may use {', '.join(sorted(POLICY_VARIABLES))}.")
+    schema = tools.get(item.get("tool") or "*", {}).get("input_schema")
+    _check_condition(item, argument_names(schema or {}), say)
     for field, problem in references.contradictions(
         needs=Need.read(item.get("needs", [])),
         on_timeout=item.get("on_timeout") or "reject",
@@ -166,7 +163,7 @@ def tool_columns(item: JSON, say: Say, beside: set[str]) -> JSON:
     other = item.get("compensate_with")
     known = Tool.objects.active().filter(name=other).first() if other and other not in beside else None
     if known is not None:
-        _check_undo(item, {known.name: {"effect": known.effect}}, say)
+        _check_undo(item, known.effect, say)
     elif other and other not in beside:
         say("compensate_with", f"There is no tool {other!r}", "Put it into the same file, or import it first.")
     return _with_defaults(Tool, _given(item))
@@ -184,10 +181,7 @@ def agent_columns(item: JSON, say: Say, _: set[str]) -> JSON:
 
 def policy_columns(item: JSON, say: Say, _: set[str]) -> JSON:
     """The columns of a policy; what it names has to be in force, and its condition to name what its tool has."""
-    try:
-        vocabulary.check(item.get("condition") or "true", tool=item.get("tool") or "*")
-    except BadCondition as error:
-        say("condition", str(error), f"It may use {', '.join(sorted(POLICY_VARIABLES))}.")
+    _check_condition(item, vocabulary.arguments_of(item.get("tool") or "*"), say)
     unit_id = _unit_id(item["unit"], say) if item.get("unit") else None
     for field, problem in references.problems(
         needs=Need.read(item.get("needs", [])), calendar=item.get("calendar") or "", unit_id=unit_id,
@@ -208,15 +202,16 @@ def _with_defaults(model: type[models.Model], columns: JSON) -> JSON:
     return {name: value for name, value in own.items() if name != "version"} | columns
 
 
-def _check_undo(item: JSON, others: Mapping[str, JSON], say: Say) -> None:
-    """An undo that does the same once more, or only looks, would be told as an effect taken back."""
-    other: str = item.get("compensate_with") or ""
-    if other == item["name"]:
-        message = "A tool cannot take back its own effect: called again, it does it once more"
-        say("compensate_with", message, "Name the tool that does the opposite, or leave it empty.")
-    elif other in others and others[other].get("effect") == "read":
-        message = f"{other} only reads: it takes nothing back"
-        say("compensate_with", message, "Name the tool that does the opposite, or leave it empty.")
+def _check_undo(item: JSON, effect: str | None, say: Say) -> None:
+    if found := idle_undo(item.get("compensate_with") or "", of=item["name"], effect=effect):
+        say("compensate_with", *found)
+
+
+def _check_condition(item: JSON, arguments: frozenset[str] | None, say: Say) -> None:
+    try:
+        vocabulary.check_names(item.get("condition") or "true", arguments=arguments)
+    except BadCondition as error:
+        say("condition", str(error), f"It may use {', '.join(sorted(POLICY_VARIABLES))}.")
 
 
 def _check_business_key(source: str, say: Say) -> None:

@@ -1,8 +1,9 @@
 """What one person has to do, and where an id leads."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from approvals.queries import SentBackList, Waiting, sent_back_by
 from approvals.queries import work as approvals_work
 from approvals.queries.queue import waiting_for
 from approvals.rules import pauses
-from audit import scope
+from approvals.rules.standing import review_units, signs_for
+from audit import people, scope
 from audit.actors import Actor
-from audit.queries import counted, counted_at_once
+from audit.queries import ask_counts, counted, counting
 from budgets.models import BusinessUnit
 from orchestrator.models import Action, Alert, DeadLetter, Execution
 from orchestrator.queries.alerts import for_the_role
@@ -75,11 +77,39 @@ class Counts:
     alerts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """All that decides which rows a person's numbers count, apart from what stands in the tables counted."""
+
+    key: str
+    view: frozenset[UUID]
+    review: frozenset[UUID]
+    lent_too: frozenset[UUID]
+    accounts: frozenset[int]
+    seats: frozenset[int]
+    actor: Actor = field(compare=False)
+
+
 def counts(actor: Actor) -> Counts:
-    letters = DeadLetter.objects.visible_to(actor).open()
+    standing = _Standing(
+        key=actor.key,
+        view=scope.unit_ids(actor, "view"),
+        review=scope.unit_ids(actor, "review"),
+        lent_too=review_units(actor),
+        accounts=people.accounts_behind(actor),
+        seats=signs_for(actor),
+        actor=actor,
+    )
+    return Counts(*ask_counts(_counting(standing)))
+
+
+@lru_cache(maxsize=256)
+def _counting(standing: _Standing) -> tuple[str, list[Any]]:
+    """Composed once for as long as somebody's standing lasts: anew for each page it was a fifth of its processor time."""
+    actor = standing.actor
     shelves = (
         waiting_for(actor),
-        letters,
+        DeadLetter.objects.visible_to(actor).open(),
         Stop.objects.engaged(),
         Bypass.objects.in_force(),
         BreakGlass.objects.waiting_for(actor),
@@ -88,7 +118,7 @@ def counts(actor: Actor) -> Counts:
         pauses.lately(actor),
         Alert.objects.visible_to(actor).unheard(),
     )
-    return Counts(*counted_at_once(*(rows.order_by()[:1000] for rows in shelves)))
+    return counting(*(rows.order_by()[:1000] for rows in shelves))
 
 
 def units(ids: frozenset[UUID]) -> list[BusinessUnit]:

@@ -14,7 +14,7 @@ from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.ids import new_id
-from audit.refusals import Forbidden, Invalid, NotVisible, Refusal
+from audit.refusals import Forbidden, NotVisible, Refusal, refuse_blank
 from orchestrator.engine.released import released
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone
@@ -44,8 +44,7 @@ def undo_execution(*, execution_id: UUID, by: Actor, why: str, only: Collection[
     if not by.is_person:
         raise Forbidden("Only people undo an execution.", code="people_only")
     refuse_unless_operator(by, found.unit_id, found.unit_title)
-    if not why.strip():
-        raise Invalid("Say why it is undone.", errors=[("/reason", "required", "Say why it is undone.")])
+    refuse_blank(why, "Say why it is undone.")
     execution = lock_execution(execution_id)
     refuse_unless_ended(execution)
     refuse_while_undoing(execution)

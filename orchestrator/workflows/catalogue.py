@@ -81,6 +81,14 @@ def agent_contract(item: Item) -> AgentContract:
     return AgentContract(name=item["name"], allowed_tools=None if allowed is None else tuple(allowed), **given)
 
 
+def idle_undo(undo: str, *, of: str | None, effect: str | None) -> tuple[str, str] | None:
+    """Message and remedy for an undo that does the same once more, or only looks: it would be told as an effect taken back."""
+    remedy = "Name the tool that does the opposite, or leave it out."
+    if undo == of:
+        return "A tool cannot take back its own effect: called again, it does it once more", remedy
+    return ("A tool that only reads takes nothing back", remedy) if effect == "read" else None
+
+
 def _read(path: Path, contract: Callable[[Item], Contract]) -> tuple[dict[str, Contract], Report]:
     report, found, lines = Report(str(path)), dict[str, Contract](), dict[str, int]()
     for number, (source, where) in enumerate(items_in(path, report), 1):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract
+from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract, idle_undo
 from orchestrator.workflows.errors import At
 from orchestrator.workflows.fields import KEY, mapping
 from orchestrator.workflows.keys import ONLY_FOR, STEP_KEYS, WORKFLOW_KEYS
@@ -182,13 +182,10 @@ def _find_contract(step: StepDraft, catalogue: Catalogue) -> None:
 
 
 def _refuse_idle_undo(step: StepDraft, catalogue: Catalogue) -> None:
-    """An undo that does the same once more, or only looks, would be told as an effect taken back."""
-    name, at, where = step.said["compensate_with"], step.at.inside("compensate_with"), step.nodes["compensate_with"]
-    remedy = "Name the tool that does the opposite, or leave it out"
-    if name == step.said.get("tool"):
-        at.refuse(where, "A tool cannot take back its own effect: called again, it does it once more", remedy)
-    elif name in catalogue.tools and catalogue.tools[name].effect == "read":
-        at.refuse(where, f"`{name}` only reads: it takes nothing back", remedy)
+    name = step.said["compensate_with"]
+    effect = catalogue.tools[name].effect if name in catalogue.tools else None
+    if found := idle_undo(name, of=step.said.get("tool"), effect=effect):
+        step.at.inside("compensate_with").refuse(step.nodes["compensate_with"], *found)
 
 
 def _refuse_unknown(step: StepDraft, key: str, known: Any) -> None:

@@ -113,9 +113,7 @@ class TestImportTools:
         assert any("item 9 (e): egress: “https://evil.example” names no host" in line for line in lines)
         assert any("item 10 (f): input_schema: The reference" in line for line in lines)
         assert any("item 11 (g): compensate_with: A tool cannot take back its own effect" in line for line in lines)
-        assert any(
-            "item 12 (h): compensate_with: orders.get only reads: it takes nothing back" in line for line in lines
-        )
+        assert any("item 12 (h): compensate_with: A tool that only reads takes nothing back" in line for line in lines)
         assert Tool.objects.count() == 0
 
     def test_refuses_an_undo_by_a_registered_tool_that_only_reads(self):
@@ -123,7 +121,7 @@ class TestImportTools:
 
         (line,) = refusal(import_tools, [{**WRITE, "compensate_with": "orders.get"}])
 
-        assert "compensate_with: orders.get only reads: it takes nothing back. Name the tool that does" in line
+        assert "compensate_with: A tool that only reads takes nothing back. Name the tool that does" in line
 
     @pytest.mark.parametrize("items", [{}, "x", None, 3])
     def test_refuses_what_is_not_a_list(self, items):

@@ -112,7 +112,7 @@ class TestDefinitions:
             ("tools.json", [{**TOOL, "effect": "write", "compensate_with": "glance"}],
              "tools.json:2:2: Item 1 (glance): compensate_with: A tool cannot take back its own effect"),
             ("tools.json", [TOOL, {**TOOL, "name": "put", "effect": "write", "compensate_with": "glance"}],
-             "tools.json:3:2: Item 2 (put): compensate_with: glance only reads: it takes nothing back"),
+             "tools.json:3:2: Item 2 (put): compensate_with: A tool that only reads takes nothing back"),
             ("agents.json", [{"name": "teller"}], "agents.json:2:2: Item 1 (teller): owner: The field is missing. Add it"),
             ("agents.json", [5], "agents.json:2:2: Item 1: 5 is not of type 'object'"),
             ("agents.json", "", "agents.json:1:1: The file is empty. Write [] into it, or remove it"),

@@ -10,7 +10,7 @@ from orchestrator.engine.settle import settle_lost
 from orchestrator.gate.locks import lock_action
 from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import redeem
-from orchestrator.models import Action
+from orchestrator.models import Action, Agent
 from tests import worlds as make
 from tests.engine.driving import approve, claim, lapse
 
@@ -69,3 +69,23 @@ def test_the_same_hint_from_several_threads_is_one_action(world):
     assert errors == []
     assert len(made) == 4
     assert len(set(made)) == 1
+
+
+def test_whoever_redeems_for_an_agent_does_not_wait_until_anothers_redemption_for_it_is_over(world):
+    def looking():
+        return propose(tool="look", arguments={}, agent="clerk", unit_id=world.unit.pk, by=make.SETUP).pk
+
+    first, slow, quick = looking(), looking(), looking()
+    redeem(action_id=first, by=make.SETUP)
+    errors: list[Exception] = []
+
+    with transaction.atomic():
+        redeem(action_id=slow, by=make.SETUP)
+        other = in_thread(lambda: redeem(action_id=quick, by=make.SETUP), errors)
+        other.join(5)
+        waited = other.is_alive()
+    other.join()
+
+    assert errors == []
+    assert not waited
+    assert Agent.objects.active().get(name="clerk").last_used_at is not None

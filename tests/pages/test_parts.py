@@ -1,10 +1,15 @@
 """One address, two sizes; live regions that answer nothing when nothing happened; pages nobody keeps."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
+from approvals.operations import delegations
+from audit.lifecycle import database_now
+from budgets.permissions import grant
 from tests import make
-from tests.pages.asking import PART
+from tests.pages.asking import PART, browser_of
 
 LISTS = {
     "approvals": "approval-list",
@@ -93,6 +98,28 @@ class TestNavigation:
 
         assert '<span class="count">1' in as_grace.get(reverse("nav"), headers=PART).content.decode()
         assert '<span class="count">1' not in as_ada.get(reverse("nav"), headers=PART).content.decode()
+
+    def test_follows_at_once_what_the_reader_may_sign(self, unit, ada, grace, vera):
+        make.policy(needs=make.needs("1 from controllers"), required=1)
+        make.group("controllers", grace)
+        make.request("5000.00", by=make.actor(ada))
+
+        def waits():
+            return '<span class="count">1' in browser_of(vera).get(reverse("nav"), headers=PART).content.decode()
+
+        lent = {"unit_id": unit.pk, "to": vera.pk, "starts_at": database_now(), "by": make.actor(grace)}
+        told = [waits()]  # who may only look
+        row = delegations.delegate(ends_at=database_now() + timedelta(days=1), **lent)
+        told.append(waits())  # by a role that was lent
+        delegations.revoke(delegation_id=row.pk, by=make.actor(grace))
+        grant(vera, "review", unit)
+        told.append(waits())  # a role of their own, and no place in the group
+        delegations.delegate(ends_at=database_now() + timedelta(days=2), **lent)
+        told.append(waits())  # in grace's place
+        make.linked("one-person", ada, vera)
+        told.append(waits())  # who asked
+
+        assert told == [False, True, False, True, False]
 
     def test_knows_the_page_it_stands_on_when_asked_alone(self, as_grace):
         live = {**PART, "HX-Current-URL": "http://testserver/executions/"}

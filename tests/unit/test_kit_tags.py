@@ -38,10 +38,6 @@ class TestNumbers:
         assert "USD 0.03" in html
         assert "exactly USD 0.0312" in html
 
-    def test_say_in_words_whether_a_change_is_good(self):
-        assert "(worse)" in rendered('{% delta change "%" "down" %}', change=Decimal(42))
-        assert "(better)" in rendered('{% delta change "%" "up" %}', change=Decimal(42))
-
 
 class TestTimes:
     def test_carry_utc_for_machines_and_people(self):
@@ -81,7 +77,6 @@ UNTRUSTED = [
     "{% evidence rows %}",
     "{% timeline rows %}",
     "{% step_graph rows %}",
-    "{% error 'E' detail=text %}",
 ]
 
 

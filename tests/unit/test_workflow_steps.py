@@ -88,7 +88,7 @@ class TestStep:
             ),
             (
                 "a: {tool: crm.revert_case, case_id: x, compensate_with: kb_search}",
-                "4:61: `kb_search` only reads: it takes nothing back. Name the tool that does the opposite",
+                "4:61: A tool that only reads takes nothing back. Name the tool that does the opposite",
             ),
             (
                 "a: {tool: crm.revert_case, case_id: x, idempotency_key: '[1]'}",
