@@ -90,12 +90,15 @@
     const buttons = source.matches("form") ? [...source.elements].filter((one) => one.type === "submit") : [source];
     const label = pressed && [...pressed.childNodes];
     for (const button of buttons) { button.setAttribute("aria-disabled", "true"); button.dataset.jsBusy = ""; }
+    // As wide as before: what stands beside it would move under the pointer, and a second press would be one of that.
+    pressed?.style.setProperty("min-inline-size", `${pressed.offsetWidth}px`);
     pressed?.replaceChildren(pressed.dataset.busy || "Saving…");
     const timer = setTimeout(() => release(source), 30000);
     sending.set(source, () => {
       clearTimeout(timer);
       for (const button of buttons) { button.removeAttribute("aria-disabled"); delete button.dataset.jsBusy; }
       pressed?.replaceChildren(...label);
+      pressed?.removeAttribute("style");
       document.dispatchEvent(new CustomEvent("holdpoint:released"));
     });
   }
