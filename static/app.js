@@ -332,7 +332,8 @@
     const rows = held.place < 0 ? [] : all("[data-row]", document.getElementById(held.list) || document);
     return (rows[held.place] || rows.at(-1))?.querySelector("a, button, input");
   }
-  const heir = (place) => place && (place.querySelector("[data-focus], h1, h2, h3") || place);
+  // Where one goes on, wherever that stands: the heading of a whole page comes before it.
+  const heir = (place) => place && (place.querySelector("[data-focus]") || place.querySelector("h1, h2, h3") || place);
   // What took its place where the person looks: the page does not move under them.
   function inSight(place) {
     const { top, bottom } = place?.getBoundingClientRect() ?? {};
