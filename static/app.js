@@ -90,12 +90,15 @@
     const buttons = source.matches("form") ? [...source.elements].filter((one) => one.type === "submit") : [source];
     const label = pressed && [...pressed.childNodes];
     for (const button of buttons) { button.setAttribute("aria-disabled", "true"); button.dataset.jsBusy = ""; }
+    // As wide as before: what stands beside it would move under the pointer, and a second press would be one of that.
+    pressed?.style.setProperty("min-inline-size", `${pressed.offsetWidth}px`);
     pressed?.replaceChildren(pressed.dataset.busy || "Saving…");
     const timer = setTimeout(() => release(source), 30000);
     sending.set(source, () => {
       clearTimeout(timer);
       for (const button of buttons) { button.removeAttribute("aria-disabled"); delete button.dataset.jsBusy; }
       pressed?.replaceChildren(...label);
+      pressed?.removeAttribute("style");
       document.dispatchEvent(new CustomEvent("holdpoint:released"));
     });
   }
@@ -329,7 +332,8 @@
     const rows = held.place < 0 ? [] : all("[data-row]", document.getElementById(held.list) || document);
     return (rows[held.place] || rows.at(-1))?.querySelector("a, button, input");
   }
-  const heir = (place) => place && (place.querySelector("[data-focus], h1, h2, h3") || place);
+  // Where one goes on, wherever that stands: the heading of a whole page comes before it.
+  const heir = (place) => place && (place.querySelector("[data-focus]") || place.querySelector("h1, h2, h3") || place);
   // What took its place where the person looks: the page does not move under them.
   function inSight(place) {
     const { top, bottom } = place?.getBoundingClientRect() ?? {};

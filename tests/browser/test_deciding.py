@@ -116,6 +116,20 @@ class TestByKeyboard:
 
         page.wait_for_selector("#nav .count:has-text('1')", timeout=5_000)
 
+    def test_leaves_the_keyboard_where_one_goes_on(self, unit, people, opened):
+        request, other = make.request(by=make.actor(people)), make.request(by=make.actor(people))
+        page = opened("grace", viewport={"width": 390, "height": 800}).page
+        page.goto(request.get_absolute_url())
+
+        fill_in(page)
+        page.focus("#decision-form button[type=submit]")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=You approved this")
+
+        page.locator("a:focus:has-text('Next waiting')").wait_for(timeout=5_000)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**{other.get_absolute_url()}")
+
     def test_is_never_made_by_a_single_key(self, request_of_two, opened):
         person = opened("grace")
         person.page.goto(request_of_two.get_absolute_url())

@@ -279,3 +279,18 @@ class TestAListOfMoreCallsThanAreAddedUp:
             assert hint in person.page.inner_text("#totals")
             assert "1+" in person.page.inner_text("#list header")
             assert person.axe() == []
+
+
+class TestTheTrail:
+    def test_has_the_same_columns_after_its_first_row_as_after_its_last(self, unit, people, opened):
+        """Rows come in one after another: columns as wide as what stands in them would move with each."""
+        make.policy()
+        make.execution("waiting", by=people, business_key="OCT-2026")
+        page = opened("max").page
+        page.goto("/audit/")
+        widths = "[...document.querySelectorAll('#events th')].map(head => head.getBoundingClientRect().width)"
+
+        whole = page.evaluate(widths)
+        page.evaluate("document.querySelectorAll('#event-rows tr:not(:first-child)').forEach(row => row.remove())")
+
+        assert page.evaluate(widths) == whole

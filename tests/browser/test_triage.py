@@ -80,6 +80,20 @@ class TestAnOperator:
         assert page.locator("#progress").get_by_text("9 under way").is_visible()
         assert ada.axe() == []
 
+    def test_who_presses_twice_presses_nothing_else(self, opened, group):
+        """The word of a button that is at work is shorter, and what cancels stands right beside what pauses."""
+        ada = opened("ada")
+        begun(ada)
+        page = ada.page
+        page.set_viewport_size({"width": 800, "height": 800})
+        page.evaluate("addEventListener('submit', event => event.preventDefault())")  # it never ends
+        pressed = page.get_by_role("button", name="Pause sending").bounding_box()
+        edge = (pressed["x"] + pressed["width"] - 3, pressed["y"] + pressed["height"] / 2)
+
+        page.mouse.click(*edge)
+
+        assert page.evaluate("place => document.elementFromPoint(...place).textContent", edge) == "Pausing…"
+
     @pytest.mark.slow
     def test_needs_neither_script_nor_a_wide_screen(self, opened, group):
         page = opened("ada", java_script_enabled=False, viewport={"width": 390, "height": 800}).page

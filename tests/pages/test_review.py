@@ -191,6 +191,15 @@ class TestFromAFilteredQueue:
             reply = as_grace.get(reply["Location"])
         assert f'href="{last.get_absolute_url()}?from=q%3DWANTED" data-focus' in reply.content.decode()
 
+    def test_the_last_decision_says_that_nothing_waits_there_and_not_that_nothing_waits(self, three, as_grace):
+        here = f"http://testserver{three[1].get_absolute_url()}?from=q%3DOTHER"
+
+        page = decide(as_grace, three[1], headers={**PART, "HX-Current-URL": here}).content.decode()
+
+        assert "Nothing else waits for you among the rows you came from." in page
+        assert "Nothing else waits for you." not in page
+        assert '<a href="/approvals/">All that waits</a>' in page
+
     @pytest.mark.parametrize("nonsense", ["from=%00", "from=tier%3Dx%26unit%3Dy", "from=from%3Dq", "from="])
     def test_that_says_nonsense_is_all_that_waits(self, three, as_grace, nonsense):
         reply = as_grace.get(f"{three[0].get_absolute_url()}?{nonsense}")
