@@ -38,7 +38,7 @@ def post_fork(server: object, worker: object) -> None:
 
 def post_worker_init(worker: object) -> None:
     """What is loaded by now is never garbage: left out of collections, they stay short (200 ms of pause are a slow page)."""
-    from config.probes import migrations_of_this_code  # noqa: PLC0415
+    from audit.fitting import migrations_of_this_code  # noqa: PLC0415
 
     # The first question of a load balancer is answered as quickly as the others.
     migrations_of_this_code()
