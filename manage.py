@@ -1,9 +1,11 @@
 #!/usr/bin/env python
 """Django's command line. `python manage.py help` lists what Holdpoint adds."""
 
+import errno
 import os
 import sys
 
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 NEEDS_NO_DATABASE = {"collectstatic", "diagrams", "help", "spectacular", "test", "validate"}
 
 
@@ -24,6 +26,14 @@ def main() -> None:
     except ImproperlyConfigured as problem:
         # The sentence says all there is to know; where it was raised helps nobody.
         sys.exit(str(problem))
+    except OSError as problem:
+        # A disk that is full, read-only or somebody else's is no mistake of ours either.
+        if problem.errno not in DISK or "--traceback" in sys.argv:
+            raise
+        sys.exit(
+            f"The disk does not do it: {problem}. VAR_DIR must name a folder that belongs to the user this process runs as, on "
+            "a disk with room: VAR_DIR=/var/lib/holdpoint."
+        )
     except DatabaseError as problem:
         said = database.in_a_sentence(problem)
         if not said or "--traceback" in sys.argv:

@@ -1,7 +1,7 @@
 """Is it the database that is away, or takes nothing in? Then nobody made a mistake, and whoever asks may ask again."""
 
 from django.db import InterfaceError, OperationalError
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import DiskFull, ReadOnlySqlTransaction
 
 
 def is_away(error: BaseException | None) -> bool:
@@ -9,6 +9,18 @@ def is_away(error: BaseException | None) -> bool:
     return isinstance(error, (OperationalError, InterfaceError)) or isinstance(
         getattr(error, "__cause__", None), ReadOnlySqlTransaction
     )
+
+
+def is_full(error: BaseException) -> bool:
+    """It has no room on its disk: nobody's row is to blame, and the next one will not fit either."""
+    return isinstance(error.__cause__, DiskFull)
+
+
+def told(error: BaseException) -> str:
+    """For a line of the log: a database that answers says what keeps it from it."""
+    said = first_line(error)
+    answered = any(getattr(found, "sqlstate", None) for found in (error, error.__cause__))
+    return f"the database does not do it: {said}" if answered else f"the database is away: {said}"
 
 
 def first_line(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """What rounds of background duties survive: one row, or one duty, that fails is logged and delays no other.
 
-Only a lost connection ends a round: whatever came next would fail as well.
+A full disk ends the duty, a lost connection the round: whatever came next would fail as well.
 """
 
 import logging
@@ -11,13 +11,17 @@ from typing import Any
 from django.db import Error, connection
 
 from audit import failpoints
+from audit.away import is_full, told
 from audit.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
 
 def each(keys: Iterable[Any], heal: Callable[[Any], int]) -> int:
-    """Heal row by row, each in a transaction of its own; the sum of what it counts. Raises the error of a lost connection."""
+    """Heal row by row, each in a transaction of its own; the sum of what it counts.
+
+    Raises the error of a lost connection, and of a full disk.
+    """
     healed = 0
     for key in keys:
         failpoints.hit("sweep.duty")
@@ -27,8 +31,17 @@ def each(keys: Iterable[Any], heal: Callable[[Any], int]) -> int:
 
 
 def attend(duty: Callable[[], int]) -> int:
-    """See to one duty; what it counted, or 0 where it failed: the next round tries again. Raises as `each` does."""
-    return _tried(duty, f"{_name(duty)} failed")
+    """See to one duty; what it counted, or 0 where it failed: the next round tries again.
+
+    Raises the error of a lost connection.
+    """
+    try:
+        return _tried(duty, f"{_name(duty)} failed")
+    except Error as error:
+        if _is_lost():
+            raise
+        logger.warning("%s: %s", _name(duty), told(error))
+    return 0
 
 
 def _tried(attempt: Callable[[], int], problem: str) -> int:
@@ -36,8 +49,8 @@ def _tried(attempt: Callable[[], int], problem: str) -> int:
         return int(attempt())
     except Refusal:
         return 0  # somebody was faster: that is what the guard is for
-    except Error:
-        if _is_lost():
+    except Error as error:
+        if _is_lost() or is_full(error):
             raise
         logger.exception(problem)
     except Exception:

@@ -145,12 +145,19 @@ def kept_secret(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _write_once(path, secrets.token_urlsafe(48))
-        return path.read_text().strip()
+        value = path.read_text(errors="replace").strip()
     except OSError as error:
         raise ImproperlyConfigured(
             f"{path} can neither be read nor made ({error.strerror}). VAR_DIR must name a folder that belongs to the user "
             "this process runs as, on a disk with room: VAR_DIR=/var/lib/holdpoint."
         ) from None
+    # A disk that lost power may leave an empty file, or zeros: a key that anybody could guess.
+    if not value or not value.isprintable() or "\N{REPLACEMENT CHARACTER}" in value:
+        raise ImproperlyConfigured(
+            f"{path} holds no secret any more. Put the one there that is kept beside the backups. If there is none, remove "
+            "the file: another one is made, which opens nothing that the old one closed (docs/production.md, Keys)."
+        )
+    return value
 
 
 def var_dir() -> Path:
@@ -163,6 +170,8 @@ def _write_once(path: Path, value: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(value + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -3,6 +3,7 @@
 import gc
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -36,10 +37,12 @@ def post_fork(server: object, worker: object) -> None:
     gc.disable()
 
 
-def post_worker_init(worker: object) -> None:
+def post_worker_init(worker: Any) -> None:
     """What is loaded by now is never garbage: left out of collections, they stay short (200 ms of pause are a slow page)."""
-    from config.probes import migrations_of_this_code  # noqa: PLC0415
+    from audit.fitting import migrations_of_this_code  # noqa: PLC0415
+    from orchestrator.api.waiting import places  # noqa: PLC0415
 
+    places.are_closing = lambda: not worker.alive
     # The first question of a load balancer is answered as quickly as the others.
     migrations_of_this_code()
     gc.collect()

@@ -7,6 +7,7 @@ import time
 from django.db import Error, connection
 
 from approvals.notifying.deliver import BATCH, forget, one_round
+from audit.away import told
 
 logger = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
@@ -40,7 +41,7 @@ class Notifier(threading.Thread):
                 forget()
             return one_round()
         except Error as error:
-            logger.warning("the database is away (%s); trying again", type(error).__name__)
+            logger.warning("%s; trying again", told(error))
             connection.close()
         except Exception:
             logger.exception("notifications: one round failed")

@@ -127,7 +127,7 @@ class OneAction(ApiView):
         by = actor_of(request)
         rows = visible_to(by)
         found = until_changed(lambda: visible_or_refuse(rows.all(), action_id, "action"), _seconds(request), by)
-        headers = {} if found.had_a_place else {"Retry-After": "1"}
+        headers = {"Retry-After": "1"} if found.ask_again else {}
         return Response(show_actions([found.action], request)[0], headers=headers)
 
 

@@ -2,7 +2,8 @@
 
 The gate notifies on every change; the answer is also looked up every few seconds, so a lost notification delays it
 and nothing worse. Waiters are limited per process, so that they never use up the threads that decisions come in on,
-and those of one agent to half of that, so that others find a place.
+and those of one agent to half of that, so that others find a place. A process that is told to end answers them first:
+cut off, each would be an error of a proxy.
 """
 
 import threading
@@ -30,10 +31,14 @@ Who = tuple[str, frozenset[UUID]]
 
 
 class Places:
-    """Where this process lets callers wait: so many in all, and half of them for one agent in one unit."""
+    """Where this process lets callers wait: so many in all, and half of them for one agent in one unit.
+
+    The web server says when they are closing, because the process is told to end.
+    """
 
     def __init__(self, most: int) -> None:
         self.most, self.most_of_one = most, max(1, most // 2)
+        self.are_closing: Callable[[], bool] = lambda: False
         self._taken: Counter[Who] = Counter()
         self._lock = threading.Lock()
 
@@ -48,14 +53,14 @@ class Places:
             self._taken -= Counter([who])  # leaves nothing behind of whoever has none
 
 
-_places = Places(max(1, env.integer("WEB_THREADS", 16) - SPARE_THREADS))
+places = Places(max(1, env.integer("WEB_THREADS", 16) - SPARE_THREADS))
 
 
 class Waited(NamedTuple):
-    """The action as it is now. Without a place it is answered at once, and asking again soon makes sense."""
+    """The action as it is now. Where it could not wait as long as it was to, asking again soon makes sense."""
 
     action: Action
-    had_a_place: bool = True
+    ask_again: bool = False
 
 
 def until_changed(look: Callable[[], Action], seconds: float, by: Actor) -> Waited:
@@ -66,20 +71,22 @@ def until_changed(look: Callable[[], Action], seconds: float, by: Actor) -> Wait
     action, who = look(), (by.key, by.unit_ids)
     if seconds <= 0 or action.status not in WAITING:
         return Waited(action)
-    if not _places.take(who):
-        return Waited(action, had_a_place=False)
+    if not places.take(who):
+        return Waited(action, ask_again=True)
     try:
         with _listening() as raw:
-            return Waited(_wait(look, raw, action.status, time.monotonic() + seconds))
+            return _wait(look, raw, action.status, time.monotonic() + seconds)
     finally:
-        _places.give_back(who)
+        places.give_back(who)
 
 
-def _wait(look: Callable[[], Action], raw: Any, status: str, deadline: float) -> Action:
+def _wait(look: Callable[[], Action], raw: Any, status: str, deadline: float) -> Waited:
     # Looked up after LISTEN: a change between the first look and LISTEN rings no bell.
     while (action := look()).status == status and (left := deadline - time.monotonic()) > 0:
+        if places.are_closing():
+            return Waited(action, ask_again=True)
         _sleep(raw, action.pk, min(left, LOOK_EVERY_SECONDS))
-    return action
+    return Waited(action)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from audit import failpoints
+from audit.away import told
 from orchestrator.engine.claims import WAKE_CHANNEL, Claim, claim_due, claim_in_turn, held_by
 from orchestrator.engine.workers.pace import Pace, at_rest
 
@@ -52,7 +53,7 @@ class StepBroker(Broker):  # type: ignore[misc]
                 self._wait()
             claims = self._claim()
         except (Error, psycopg.Error) as error:
-            logger.warning("the database is away (%s); asking again", type(error).__name__)
+            logger.warning("%s; asking again", told(error))
             self._forget_connections()
             time.sleep(0.5)
             return []

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from audit import events
 from audit.actors import system
+from audit.away import told
 from audit.ids import new_id
 from audit.lifecycle import run
 from orchestrator.models import TraceExport, TraceSetAside
@@ -156,7 +157,7 @@ class TraceLoop(threading.Thread):
         try:
             return one.one_round()
         except Error as error:
-            logger.warning("the database is away (%s); trying again", type(error).__name__)
+            logger.warning("%s; trying again", told(error))
             connection.close()
         except Exception:
             logger.exception("traces: one round failed")

@@ -1,4 +1,4 @@
-"""The pinned release an execution runs under, unpacked once per worker: spec, contracts, and the code on disk."""
+"""The pinned release an execution runs under: spec, contracts and code. Unpacked only where its code is to run."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 from uuid import UUID
 
@@ -19,14 +20,15 @@ from orchestrator.workflows.spec import WorkflowSpec
 
 @dataclass(frozen=True)
 class Released:
-    """`tools` and `agents` are the frozen contracts; `code_dir` holds exactly the files the digest was taken over."""
+    """`tools` and `agents` are the frozen contracts; `code` is exactly the files the digest was taken over."""
 
     id: UUID
     digest: str
     spec: WorkflowSpec
     tools: dict[str, dict[str, Any]]
     agents: dict[str, dict[str, Any]]
-    code_dir: str
+    code: dict[str, str]
+    code_digest: str
     env: dict[str, str]
     created_by: str
     # Of an execution that undoes another: the action that each step takes back.
@@ -37,20 +39,20 @@ class Released:
         """The steps' specs as JSON, as every start of an execution inserts them."""
         return json.dumps([step.to_json() for step in self.spec.steps])
 
+    @cached_property
+    def code_dir(self) -> str:
+        """Where the code lies on this host. Raises OSError where it cannot be written: who only reads needs no disk."""
+        return str(unpack(self.code_digest, self.code))
+
     def digest_of(self, name: str) -> str:
         """The content digest of a file of this release; "" where it holds no file of this name."""
-        home = Path(self.code_dir).resolve()
-        try:
-            path = (home / name).resolve()
-            is_ours = path.is_relative_to(home) and path.is_file()
-        except (OSError, ValueError):
-            return ""  # a name that no file can have; a handler may say anything
-        return digest_text(path.read_text()) if is_ours else ""
+        text = self.code.get(normpath(name))
+        return "" if text is None else digest_text(text)
 
 
 @lru_cache(maxsize=64)
 def released(release_id: UUID) -> Released:
-    """Releases never change, so a worker keeps what it has unpacked."""
+    """Releases never change, so a process keeps what it has read."""
     row = Release.objects.get(pk=release_id)
     bundle = row.bundle
     # A release that undoes runs the code of the release whose effects it takes back; it is stored once.
@@ -62,11 +64,19 @@ def released(release_id: UUID) -> Released:
         spec=WorkflowSpec.from_json(bundle["spec"]),
         tools=bundle["tools"],
         agents=bundle["agents"],
-        code_dir=str(unpack(code_of or row.digest, code)),
+        code=code,
+        code_digest=code_of or row.digest,
         env={name: settings.HANDLER_ENV[name] for name in bundle["env"] if settings.HANDLER_ENV.get(name)},
         created_by=row.created_by,
         undoes={key: UUID(action_id) for key, action_id in bundle.get("undoes", {}).items()},
     )
+
+
+def unpacked(release_id: UUID) -> Released:
+    """The same, its code on this host. Raises OSError where it cannot be written."""
+    one = released(release_id)
+    assert one.code_dir
+    return one
 
 
 def unpack(digest: str, code: dict[str, str]) -> Path:

@@ -66,7 +66,7 @@ def report(
         failure_class=failure_class or FAILURE_CLASS.get(outcome, ""),
         message=message,
         finished_at=None if is_open else Now(),
-        in_doubt=is_open and action.effect != "read",
+        in_doubt=is_open,
         next_look_at=first_reminder(action) if is_open else None,
     )
     observe(action)
@@ -88,6 +88,8 @@ def _ends_as(action: Action, outcome: Outcome, failure_class: str) -> ActionStat
     """That this send did nothing says nothing of an earlier one. Where the other side answers, it answers for its key;
     a handler that was kept from reaching a stranger was answered by nobody.
     """
+    if outcome == "unknown" and action.effect == "read":
+        return ActionStatus.FAILED  # what became of a read is no question to anybody: whoever wants it reads again
     did_nothing = outcome == "system_error" or failure_class == "policy"
     earlier = action.in_doubt and action.status == ActionStatus.REDEEMED
     return ActionStatus.UNKNOWN if did_nothing and earlier else ENDS_AS[outcome]

@@ -177,7 +177,8 @@ class TestRedeemAndReport:
     @pytest.mark.parametrize(
         ("outcome", "status", "failure"),
         [("business_error", "failed", "business"), ("system_error", "failed", "system"),
-         ("unknown", "unknown", "unknown_outcome")],
+         # It only reads: nobody is asked what became of it.
+         ("unknown", "failed", "unknown_outcome")],
     )  # fmt: skip
     def test_records_each_way_it_can_fail(self, api, outcome, status, failure):
         action = api.post("actions/", LOOK)[1]
@@ -313,6 +314,14 @@ class TestWhatIsNeverReported:
         api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "unknown"})
 
         assert api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "success"})[0] == 409
+
+    def test_asks_nobody_about_a_read_that_got_no_answer(self, api, world):
+        pk, fence = self.redeemed(api, LOOK, seconds_ago=0)
+        api.post(f"actions/{pk}/outcomes/", {"fence": fence, "outcome": "unknown"})
+        judge_all()
+
+        lane = signed_in(make_person("opal", world, "view", "operate")).get("unknown-outcomes/")[1]["results"]
+        assert (lane, Alert.objects.filter(kind="unknown_outcome").count()) == ([], 0)
 
     def test_asks_nobody_about_a_read(self, api):
         pk, _ = self.redeemed(api, LOOK)

@@ -1,9 +1,17 @@
 """`?wait=`: answers when the status changes, within moments, and holds no transaction meanwhile."""
 
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
+from types import SimpleNamespace
+from urllib.request import urlopen
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 
@@ -12,6 +20,7 @@ from approvals.models import ApprovalRequest
 from audit.actors import person
 from orchestrator.api.waiting import Places
 from tests.api.conftest import HttpCaller, cancel_order, make_token
+from tests.worlds import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,7 +98,7 @@ def test_holds_no_transaction(http, grace):
 
 
 def test_leaves_room_for_the_decision(http, grace, monkeypatch):
-    monkeypatch.setattr("orchestrator.api.waiting._places", Places(1))
+    monkeypatch.setattr("orchestrator.api.waiting.places", Places(1))
     action = http.post("actions/", cancel_order())[1]
     first = threading.Thread(target=waiting, args=(http, action["id"], 30, []))
     first.start()
@@ -105,7 +114,7 @@ def test_leaves_room_for_the_decision(http, grace, monkeypatch):
 
 
 def test_leaves_room_for_another_agent_and_says_when_to_ask_again(http, live_server, grace, monkeypatch):
-    monkeypatch.setattr("orchestrator.api.waiting._places", Places(2))
+    monkeypatch.setattr("orchestrator.api.waiting.places", Places(2))
     neighbour = HttpCaller(live_server, make_token("other"))
     mine, theirs = (caller.post("actions/", cancel_order())[1] for caller in (http, neighbour))
     first = threading.Thread(target=waiting, args=(http, mine["id"], 30, []))
@@ -129,3 +138,40 @@ def test_gives_every_place_back():
     assert [places.take(who) for who in (ada, ada, bob)] == [True, False, True]
     places.give_back(ada)
     assert [places.take(who) for who in (bob, ada)] == [False, True]
+
+
+@pytest.fixture
+def web(postgres_server, tmp_path):
+    """A web server as in production, on the database of the tests."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    dsn = postgres_server.dsn(connection.settings_dict["NAME"])
+    own = {"PORT": str(port), "WEB_WORKERS": "1", "DATABASE_URL": dsn, "VAR_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi"]
+    with subprocess.Popen(command, cwd=settings.BASE_DIR, env={**os.environ, **own}) as server:
+        yield server, f"http://127.0.0.1:{port}"
+        server.kill()
+
+
+def test_answers_before_its_process_ends(api, token, web):
+    server, url = web
+    action, answers = api.post("actions/", cancel_order())[1], []
+    http = HttpCaller(SimpleNamespace(url=url), token)
+    wait_until(lambda: answers_at(url), seconds=60)
+
+    waiter = threading.Thread(target=lambda: answers.append(http.get(f"actions/{action['id']}/?wait=30")))
+    waiter.start()
+    time.sleep(1)
+    server.terminate()
+    waiter.join(20)
+
+    ((status, body, headers),) = answers
+    assert (status, body["status"], headers["Retry-After"]) == (200, "held", "1")
+    assert server.wait(20) == 0
+
+
+def answers_at(url):
+    with suppress(OSError), urlopen(f"{url}/healthz", timeout=5) as answer:
+        return answer.status == 200
+    return False

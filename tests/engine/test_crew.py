@@ -13,7 +13,7 @@ from audit.models import AuditEvent
 from orchestrator.engine import successes
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
-from orchestrator.engine.released import released
+from orchestrator.engine.released import released, unpacked
 from orchestrator.engine.segment import begin_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.engine.workers import crew
@@ -112,7 +112,7 @@ class TestTheHands:
         publish(CHAIN.replace("three_looks", "three_more"))
         other = make.start(world, "three_more")
         released.cache_clear()
-        released(known.release_id)
+        unpacked(known.release_id)
         settings.RELEASES_DIR = tmp_path / "full"
         settings.RELEASES_DIR.write_text("no folder")
 

@@ -134,3 +134,19 @@ class TestExecution:
         with pytest.raises(Exception, match="orchestrator_step_pkey"):
             make.start(world, "branching", amount=8)
         assert Execution.objects.count() == 1
+
+
+class TestAHostWhoseDiskTakesNothing:
+    def test_starts_what_others_carry_out(self, world, publish, settings, tmp_path):
+        """A web host, or a command's: only who runs a release's code has to write it down."""
+        publish(WORKFLOW)
+        released.cache_clear()
+        settings.RELEASES_DIR = tmp_path / "full"
+        settings.RELEASES_DIR.write_text("no folder")
+
+        execution = make.start(world, "branching", amount=7)
+
+        pinned = released(execution.release_id)
+        assert execution.status == "queued"
+        assert all(pinned.digest_of(name) for name in pinned.code)
+        assert pinned.digest_of("../" + next(iter(pinned.code))) == ""

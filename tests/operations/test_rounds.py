@@ -1,4 +1,6 @@
-"""Background duties go on with the next row, and with the next duty, when one fails. Only a lost connection ends a round."""
+"""Background duties go on with the next row, and with the next duty, when one fails. Only a lost connection ends a round,
+and a full disk the duty.
+"""
 
 import pytest
 from django.db import OperationalError, connection
@@ -47,6 +49,19 @@ class TestOneDuty:
         rounds.attend(keep_the_books)
 
         assert "keep_the_books failed" in caplog.text
+
+
+class TestAFullDisk:
+    def test_ends_the_duty_with_one_line_and_the_next_one_has_its_turn(self, caplog):
+        def heal(key):
+            run("DO $$ BEGIN RAISE disk_full USING MESSAGE = 'no room'; END $$", [])
+
+        def post():
+            return rounds.each([1, 2, 3], heal)
+
+        assert sum(map(rounds.attend, [post, lambda: 2])) == 2
+        assert [record.exc_info for record in caplog.records] == [None]
+        assert "the database does not do it: no room" in caplog.text
 
 
 class TestALostConnection:

@@ -69,6 +69,13 @@ class TestAnswersInASentence:
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
 
+    def test_by_a_command_whose_disk_takes_nothing(self) -> None:
+        done = run("manage.py", "collectstatic", "--noinput", VAR_DIR="/dev/null/var", SECRET_KEY="k")
+
+        assert done.returncode == 1
+        assert done.stderr.startswith("The disk does not do it: [Errno 20] Not a directory: '/dev/null/var")
+        assert done.stderr.count("\n") == 1
+
     @pytest.mark.parametrize(
         ("environment", "said"),
         [
@@ -248,3 +255,11 @@ class TestKeptSecret:
         assert len(first) >= 50
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert [file.name for file in path.parent.iterdir()] == ["secret_key"]
+
+    @pytest.mark.parametrize("left", [b"", b"\n", bytes(64), b"\xff\xfe"])
+    def test_that_a_power_cut_has_emptied_is_told_and_not_used(self, tmp_path: Path, left: bytes) -> None:
+        path = tmp_path / "secret_key"
+        path.write_bytes(left)
+
+        with pytest.raises(ImproperlyConfigured, match="holds no secret any more"):
+            env.kept_secret(path)

@@ -7,6 +7,7 @@ alive. So progress is judged from our own tables: attempts claimed by this host 
 import contextlib
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -14,10 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
 
+from audit import fitting
+from audit.away import told
 from audit.lifecycle import run
 from orchestrator.engine.handback import hand_back
 from orchestrator.engine.sweep import sweep
@@ -31,6 +35,10 @@ LONGEST_PATIENCE = 60.0
 # Between two executions a worker is idle for an instant, so one look at a backlog proves nothing.
 LOOKS = 3
 STOP_WITHIN = 20.0
+NOT_MIGRATED = (
+    "the database is not as this code needs it ({missing}). Run `manage.py migrate` of this version as the owner of its "
+    "tables, then grant (docs/production.md). The worker goes on by itself"
+)
 
 # Unstarted claims of this host that have waited too long, and how many of its workers are busy.
 _PROGRESS = """
@@ -76,6 +84,17 @@ class Supervisor:
     def stop(self) -> None:
         self._stopping = True
 
+    def wait_for_the_database(self) -> bool:
+        """Until it is as this code needs it; what is missing is said once. False where this is told to stop meanwhile."""
+        said = ""
+        while not self._stopping and (problem := _misfit()):
+            # Numbers count down while somebody migrates.
+            if (kind := re.sub(r"\d+", "", problem)) != said:
+                logger.warning("nothing is begun yet, %s", problem)
+            said = kind
+            time.sleep(settings.SWEEP_SECONDS)
+        return not self._stopping
+
     def run(self) -> None:
         try:
             while not self._stopping:
@@ -95,7 +114,7 @@ class Supervisor:
         try:
             duty()
         except Error as error:
-            logger.warning("the database is away (%s); trying again", type(error).__name__)
+            logger.warning("%s; trying again", told(error))
             connection.close()
         except Exception:
             logger.exception("a mistake of ours; the worker goes on")
@@ -173,6 +192,21 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             logger.warning("workers did not finish in time; their attempts will be picked up by others")
         self._kill()
+
+
+def _misfit() -> str:
+    try:
+        missing = fitting.misfit(_rows)
+    except Error as error:
+        connection.close()
+        return told(error)
+    return missing and NOT_MIGRATED.format(missing=missing)
+
+
+def _rows(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
 
 
 # Runs django-q2's own command; ends with its supervisor, whatever kills that. Its leader is asked to end, but may not

@@ -25,16 +25,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         supervisor, notifier = Supervisor(), Notifier()
-        notifier.start()
-        traces = self._traces()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: supervisor.stop())
+        if supervisor.wait_for_the_database():
+            self._work(supervisor, notifier)
+        self._say(f"worker {socket.gethostname()}, pid {os.getpid()}: stopped, nothing is left running")
+
+    def _work(self, supervisor: Supervisor, notifier: Notifier) -> None:
+        notifier.start()
+        traces = self._traces()
         self._say(f"worker {socket.gethostname()}, pid {os.getpid()}: {settings.WORKERS} workers started")
         supervisor.run()
         notifier.stop()
         if traces is not None:
             traces.stop()
-        self._say(f"worker {socket.gethostname()}, pid {os.getpid()}: stopped, nothing is left running")
 
     def _traces(self) -> "TraceLoop | None":
         """What sends our traces, where a sink is configured. Imported only there: most workers need not pay for it.
