@@ -64,7 +64,7 @@ _THAW = f"""
 WITH reach AS MATERIALIZED (SELECT * FROM approvals_stop_reach),
 counted AS (SELECT * FROM unnest(%(counted)s::uuid[], %(due)s::timestamptz[]) AS c (id, due)),
 picked AS MATERIALIZED (
-  SELECT r.id, r.frozen_at, clock_timestamp() - r.frozen_at AS stood,
+  SELECT r.id, r.frozen_at, clock_timestamp() - GREATEST(r.frozen_at, r.resolved_at) AS stood,
     COALESCE((SELECT c.due FROM counted AS c WHERE c.id = r.id), r.decide_by + (clock_timestamp() - r.frozen_at)) AS due
   FROM approvals_approvalrequest AS r
   WHERE {_FREE} AND (r.id = ANY (%(counted)s::uuid[]) OR NOT ({_IN_HOURS}))
