@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
-from audit.queries import visible_or_refuse
+from audit.queries import one_moment, visible_or_refuse
 from orchestrator.api import actions, approvals
 from orchestrator.api.approval_shapes import ApprovalShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
@@ -188,13 +188,17 @@ class Evidence(ApiView):
     @extend_schema(responses=EvidencePack, summary="The evidence of an execution, in one document")
     def get(self, request: Request, execution_id: UUID) -> Response:
         refuse_unknown_parameters(request)
+        with one_moment():
+            return Response(self._pack(request, execution_id))
+
+    def _pack(self, request: Request, execution_id: UUID) -> dict[str, Any]:
         execution, by = _visible(request, execution_id), actor_of(request)
         events = list(AuditEvent.objects.filter(stream=execution.stream).oldest_first()[: MOST_EVENTS + 1])
         # An agent reads its own calls and no neighbour's, here as at their own addresses.
         calls = list(_of(execution, actions.visible_to(by)))
         asked = list(_of(execution, approvals.visible_to(by)))
         there = _of(execution, Action.objects).count() + _of(execution, ApprovalRequest.objects).count()
-        pack = {
+        return {
             "execution": show_one(ExecutionShape, execution, request),
             "steps": _steps(execution, request),
             "actions": show_actions(calls, request),
@@ -203,7 +207,6 @@ class Evidence(ApiView):
             "events": show(ChainedEventShape, events[:MOST_EVENTS], request),
             "complete": len(events) <= MOST_EVENTS and there == len(calls) + len(asked),
         }
-        return Response(pack)
 
 
 def _undone(execution: Execution, calls: list[Action]) -> list[dict[str, Any]]:
