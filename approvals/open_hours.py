@@ -31,7 +31,7 @@ class Hours:
     holidays: frozenset[date] = frozenset()
 
 
-def after(start: datetime, seconds: int, hours: Hours) -> datetime:
+def after(start: datetime, seconds: float, hours: Hours) -> datetime:
     """The moment at which that many seconds of open time have passed since `start`."""
     left = timedelta(seconds=seconds)
     first = start.astimezone(hours.zone).date()
@@ -42,6 +42,29 @@ def after(start: datetime, seconds: int, hours: Hours) -> datetime:
                 return begins + left
             left -= max(closes - begins, timedelta())
     raise BadHours("This calendar is hardly ever open.")
+
+
+def before(end: datetime, seconds: float, hours: Hours) -> datetime:
+    """The moment from which that many seconds of open time pass until `end`: what `after` leads to `end` from."""
+    left = timedelta(seconds=seconds)
+    last = end.astimezone(hours.zone).date()
+    for offset in range(FURTHEST):
+        for opens, closes in reversed(windows(last - timedelta(days=offset), hours)):
+            ends = min(closes, end.astimezone(UTC))
+            if ends - opens >= left:
+                return ends - left
+            left -= max(ends - opens, timedelta())
+    raise BadHours("This calendar is hardly ever open.")
+
+
+def between(start: datetime, end: datetime, hours: Hours) -> timedelta:
+    """How much open time there is from one moment to another; none where the second one is not later."""
+    open_time, day = timedelta(), start.astimezone(hours.zone).date()
+    while day <= end.astimezone(hours.zone).date():
+        for opens, closes in windows(day, hours):
+            open_time += max(min(closes, end.astimezone(UTC)) - max(opens, start.astimezone(UTC)), timedelta())
+        day += timedelta(days=1)
+    return open_time
 
 
 def windows(day: date, hours: Hours) -> list[tuple[datetime, datetime]]:

@@ -2,7 +2,8 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
@@ -156,6 +157,18 @@ def visible_or_refuse(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:
     if row is None:
         raise NotVisible(f"There is no such {noun}, or it is not in a business unit you may see.")
     return row
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """What is read inside is of one moment, whatever others write meanwhile. Within a transaction that is its owner's to say."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 # --- The trail -------------------------------------------------------------------------------------------------

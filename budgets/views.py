@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from audit.web import actor_of, crumbs, csv_file
-from budgets.queries import STATES, blocks, of_unit, standings
+from budgets.queries import STATES, Standing, blocks, of_unit, standings
 
 COLUMNS = (
     "budget", "version", "unit", "covers", "state", "spent", "reserved", "limit", "measured in", "used percent",
@@ -18,10 +18,8 @@ COLUMNS = (
 @require_safe
 def budget_list(request: HttpRequest) -> HttpResponse:
     """Every budget in force of the reader's units, and what waits for one."""
-    actor = actor_of(request)
-    state = request.GET.get("state", "")
-    found = [one for one in standings(actor) if state not in STATES or one.state == state]
-    context = {"budgets": found, "blocks": blocks(actor), "states": STATES, "state": state if state in STATES else ""}
+    actor, state = actor_of(request), _state(request)
+    context = {"budgets": _found(request), "blocks": blocks(actor), "states": STATES, "state": state}
     return render(request, "budgets/budget_list.html", context)
 
 
@@ -42,8 +40,19 @@ def sheet(request: HttpRequest) -> HttpResponse:
             one.budget.limit, one.measured_in, one.used_percent, one.window.unknown, one.waiting, one.begins,
             one.window.ends_at.isoformat() if one.window.ends_at else "", one.at_the_limit,
         ]
-        for one in standings(actor_of(request))
+        for one in _found(request)
     ]  # fmt: skip
     answer = csv_file("budgets.csv", COLUMNS, lines)
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _found(request: HttpRequest) -> list[Standing]:
+    """Those that the page and its sheet show: all, or those in the state that the address says."""
+    state = _state(request)
+    return [one for one in standings(actor_of(request)) if not state or one.state == state]
+
+
+def _state(request: HttpRequest) -> str:
+    state = request.GET.get("state", "")
+    return state if state in STATES else ""

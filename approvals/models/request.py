@@ -10,7 +10,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from approvals.models.calendar import BusinessCalendar
 from approvals.models.policy import OnTimeout
+from approvals.open_hours import before
 from approvals.statuses import REQUEST, UNDECIDED, RequestStatus
 from audit import scope
 from audit.actors import Actor
@@ -107,6 +109,9 @@ class ApprovalRequest(Governed):
         default=dict, db_default=models.Value({}, models.JSONField()), help_text="Why each of them cannot: key to words"
     )
     calendar = models.TextField(default="", db_default="", help_text="The calendar that set the time to decide")
+    # That version of it, and how much of its open time there was to decide. Empty where time runs round the clock.
+    calendar_id = models.UUIDField(null=True, editable=False)
+    open_seconds = models.PositiveIntegerField(null=True, editable=False)
     escalate_to = models.TextField(default="", db_default="")
     on_timeout = models.CharField(max_length=10, choices=OnTimeout.choices, default=OnTimeout.REJECT)
     created_at = models.DateTimeField(db_default=Now())
@@ -225,7 +230,10 @@ class ApprovalRequest(Governed):
         return self.frozen_at is not None and self.status in {*UNDECIDED, RequestStatus.APPROVED}
 
     def after(self, percent: int) -> datetime:
-        """When so much of the time to decide is over; the time that stops took is counted out."""
+        """When so much of the time to decide is over; the time that stops took is counted out, and closed hours are."""
+        if self.calendar_id is not None and self.open_seconds is not None:
+            hours = BusinessCalendar.objects.get(pk=self.calendar_id).hours
+            return before(self.decide_by, self.open_seconds * (100 - percent) / 100, hours)
         begins = self.created_at + self.stood
         return begins + (self.decide_by - begins) * percent / 100
 

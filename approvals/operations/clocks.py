@@ -1,12 +1,18 @@
 """The two clocks of a request stand still while a stop covers it: time to decide, and time to use.
 
-`freeze` remembers since when, `thaw` moves the deadlines by the time that passed. Both are safe to repeat, and the
-sweep repeats them: whatever a race left out is caught up exactly, because the moment comes from the stop's own row.
+`freeze` remembers since when, `thaw` moves the deadlines by the time that passed; where the time to decide is one of open
+hours, to where as much open time is left as there was. Both are safe to repeat, and the sweep repeats them: whatever a
+race left out is caught up exactly, because the moment comes from the stop's own row.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+
+from approvals.models import BusinessCalendar
+from approvals.open_hours import after, between
 from approvals.rules.stopped import COVERS
 from audit.ids import new_id_array
 from audit.lifecycle import run
@@ -45,19 +51,31 @@ picked AS MATERIALIZED (
 ), numbered AS (SELECT *, row_number() OVER ()::int AS n FROM moved)
 {_event("frozen", "a stop covers it", _STOP)}
 """
+_FREE = f"""
+{_LIVE} AND r.frozen_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM reach AS s WHERE {COVERS.format(row="r")})"""
+# Whose time to decide is one of open hours, and was not over when its clock stopped.
+_IN_HOURS = "r.calendar_id IS NOT NULL AND r.status IN ('pending', 'sent_back') AND r.decide_by > r.frozen_at"
+_TO_COUNT = f"""
+WITH reach AS MATERIALIZED (SELECT * FROM approvals_stop_reach)
+SELECT r.id, r.calendar_id, r.frozen_at, r.decide_by, clock_timestamp() FROM approvals_approvalrequest AS r
+WHERE {_FREE} AND {_IN_HOURS} ORDER BY r.id LIMIT %(limit)s FOR NO KEY UPDATE OF r
+"""
 _THAW = f"""
 WITH reach AS MATERIALIZED (SELECT * FROM approvals_stop_reach),
+counted AS (SELECT * FROM unnest(%(counted)s::uuid[], %(due)s::timestamptz[]) AS c (id, due)),
 picked AS MATERIALIZED (
-  SELECT r.id, r.frozen_at, clock_timestamp() - r.frozen_at AS stood FROM approvals_approvalrequest AS r
-  WHERE {_LIVE} AND r.frozen_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM reach AS s WHERE {COVERS.format(row="r")})
+  SELECT r.id, r.frozen_at, clock_timestamp() - GREATEST(r.frozen_at, r.resolved_at) AS stood,
+    COALESCE((SELECT c.due FROM counted AS c WHERE c.id = r.id), r.decide_by + (clock_timestamp() - r.frozen_at)) AS due
+  FROM approvals_approvalrequest AS r
+  WHERE {_FREE} AND (r.id = ANY (%(counted)s::uuid[]) OR NOT ({_IN_HOURS}))
   ORDER BY r.id LIMIT %(limit)s FOR NO KEY UPDATE OF r
 ), moved AS (
   UPDATE approvals_approvalrequest AS r SET frozen_at = NULL, use_by = r.use_by + picked.stood,
     stood = CASE WHEN r.status IN ('pending', 'sent_back') THEN r.stood + picked.stood ELSE r.stood END,
-    decide_by = CASE WHEN r.status IN ('pending', 'sent_back') THEN r.decide_by + picked.stood ELSE r.decide_by END
+    decide_by = CASE WHEN r.status IN ('pending', 'sent_back') THEN picked.due ELSE r.decide_by END
   FROM picked WHERE r.id = picked.id AND r.frozen_at = picked.frozen_at RETURNING r.id, r.unit_id, picked.stood
 ), numbered AS (SELECT *, row_number() OVER ()::int AS n FROM moved)
-{_event("thawed", "the stop was lifted: its deadlines move by the time it stood still", _STOOD)}
+{_event("thawed", "the stop was lifted: its clocks run on from where they stood still", _STOOD)}
 """
 
 
@@ -86,11 +104,28 @@ def freeze(only: Iterable[UUID] | None = None) -> int:
 
 
 def thaw() -> int:
-    """Let the clocks of requests run again that no stop covers any more: one statement a batch, until none is left."""
+    """Let the clocks of requests run again that no stop covers any more, a batch at a time, until none is left."""
     thawed = 0
-    while moved := len(run(_THAW, _batch(BATCH))):
+    while moved := _thaw_some():
         thawed += moved
     return thawed
+
+
+@transaction.atomic
+def _thaw_some() -> int:
+    due = _due_in_hours()
+    return len(run(_THAW, {**_batch(BATCH), "counted": list(due), "due": list(due.values())}))
+
+
+def _due_in_hours() -> dict[UUID, datetime]:
+    """When the time to decide is over now of those that count open hours: closed ones took none of it, stop or not."""
+    rows = run(_TO_COUNT, {"limit": BATCH})
+    calendars = BusinessCalendar.objects.in_bulk({row[1] for row in rows}) if rows else {}
+    found = {}
+    for pk, calendar_id, since, decide_by, now in rows:
+        hours = calendars[calendar_id].hours
+        found[pk] = after(now, between(since, decide_by, hours).total_seconds(), hours)
+    return found
 
 
 def _batch(size: int) -> dict[str, object]:

@@ -16,8 +16,15 @@ class Clock(NamedTuple):
 
 
 class Deadline(NamedTuple):
+    """`seconds` are the time to decide, of open hours where a calendar counts it."""
+
     at: datetime
-    calendar: str = ""
+    seconds: int
+    calendar: BusinessCalendar | None = None
+
+    @property
+    def counted_in(self) -> str:
+        return self.calendar.title if self.calendar else ""
 
 
 def deadline(now: datetime, clocks: Iterable[Clock]) -> Deadline:
@@ -25,10 +32,11 @@ def deadline(now: datetime, clocks: Iterable[Clock]) -> Deadline:
     clocks = list(clocks)
     named = {clock.calendar for clock in clocks if clock.calendar}
     calendars = {row.name: row for row in BusinessCalendar.objects.active().filter(name__in=named)} if named else {}
-    return min(deadline_in(now, clock, calendars.get(clock.calendar)) for clock in clocks)
+    found = [deadline_in(now, clock, calendars.get(clock.calendar)) for clock in clocks]
+    return min(found, key=lambda one: (one.at, one.counted_in))
 
 
 def deadline_in(now: datetime, clock: Clock, calendar: BusinessCalendar | None) -> Deadline:
     if calendar is None:
-        return Deadline(now + timedelta(seconds=clock.seconds))
-    return Deadline(after(now, clock.seconds, calendar.hours), calendar.title)
+        return Deadline(now + timedelta(seconds=clock.seconds), clock.seconds)
+    return Deadline(after(now, clock.seconds, calendar.hours), clock.seconds, calendar)

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from approvals import snapshots
-from approvals.models import ApprovalRequest, Claim, Decision, Edit, Found, Remark
+from approvals.models import ApprovalRequest, BreakGlass, Claim, Decision, Edit, Found, Remark
 from approvals.rules import showing
 from approvals.rules.permissions import told
 from orchestrator.api.base import actor_of
@@ -41,6 +41,26 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
         return f"user:{voice.person_id}"
 
 
+class EmergencyShape(serializers.ModelSerializer[BreakGlass]):
+    """One person signed alone where two must. `status` says what the second look afterwards came to; `open`: none yet."""
+
+    person = serializers.SerializerMethodField()
+    reviewed_by = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BreakGlass
+        fields = (
+            "person", "person_name", "reason", "digest", "revision", "broken_at", "status", "reviewed_by",
+            "reviewed_by_name", "reviewed_at", "note",
+        )  # fmt: skip
+
+    def get_person(self, glass: BreakGlass) -> str:
+        return f"user:{glass.person_id}"
+
+    def get_reviewed_by(self, glass: BreakGlass) -> str | None:
+        return f"user:{glass.reviewed_by_id}" if glass.reviewed_by_id else None
+
+
 class RemarkShape(serializers.ModelSerializer[Remark]):
     class Meta:
         model = Remark
@@ -67,6 +87,7 @@ class ApprovalShape(Shape):
     claims = serializers.SerializerMethodField()
     remarks = RemarkShape(many=True)
     edits = EditShape(many=True)
+    emergencies = EmergencyShape(many=True)
     view = serializers.SerializerMethodField()
     must_view = serializers.SerializerMethodField()
     must_type = serializers.SerializerMethodField()
@@ -80,8 +101,8 @@ class ApprovalShape(Shape):
             "id", "status", "title", "unit", "action", "execution", "tool", "tool_version", "agent", "effect",
             "reversible", "snapshot", "digest", "revision", "tier", "required", "needs", "policy_version", "reasons",
             "reason_codes", "checks", "evidence", "agent_says", "requester", "requester_name", "on_timeout",
-            "escalate_to", "decisions", "claims", "remarks", "edits", "created_at", "decide_by", "use_by", "frozen_at",
-            "resolved_at", "result_schema", "reading_asked_at", "record_read_at", "record_found",
+            "escalate_to", "decisions", "emergencies", "claims", "remarks", "edits", "created_at", "decide_by", "use_by",
+            "frozen_at", "resolved_at", "result_schema", "reading_asked_at", "record_read_at", "record_found",
             "record_trouble", "view", "must_view", "must_type", "must_confirm", "lock",
         )  # fmt: skip
 

@@ -136,7 +136,7 @@ def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:
     """People see their units' requests; an agent sees those about its own actions, and no test item."""
     held = Prefetch("claims", Claim.objects.running().order_by("claimed_at"))
     rows = ApprovalRequest.objects.visible_to(actor).prefetch_related(
-        "decisions__confirmation", "remarks", "edits", held
+        "decisions__confirmation", "emergencies", "remarks", "edits", held
     )
     return rows if actor.is_person else rows.real().filter(agent=actor.name)
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
-from audit.queries import visible_or_refuse
+from audit.queries import one_moment, visible_or_refuse
 from orchestrator.api import actions, approvals
 from orchestrator.api.approval_shapes import ApprovalShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
@@ -31,7 +31,7 @@ from orchestrator.api.shapes import (
     show_one,
 )  # fmt: skip
 from orchestrator.api.units import unit_named
-from orchestrator.models import Action, Attempt, Execution
+from orchestrator.models import Action, Attempt, Execution, StepPatch
 from orchestrator.operations import executions
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.releases.undoing import undo_execution
@@ -168,11 +168,37 @@ class HowUndone(serializers.Serializer[Any]):
     how = serializers.CharField()
 
 
+class PatchShape(serializers.ModelSerializer[StepPatch]):
+    """What a person made of a step's input after it had failed with the one before."""
+
+    step = serializers.CharField(source="step.key")
+    person = serializers.SerializerMethodField()
+
+    class Meta:
+        model = StepPatch
+        fields = (
+            "step",
+            "number",
+            "before",
+            "after",
+            "before_digest",
+            "after_digest",
+            "why",
+            "person",
+            "person_name",
+            "at",
+        )
+
+    def get_person(self, patch: StepPatch) -> str:
+        return f"user:{patch.person_id}"
+
+
 class EvidencePack(serializers.Serializer[Any]):
     """Everything needed to check afterwards what happened and who signed it."""
 
     execution = ExecutionShape()
     steps = StepShape(many=True)
+    patches = PatchShape(many=True, help_text="Inputs that people changed, the oldest first")
     actions = ActionShape(many=True)
     approvals = ApprovalShape(many=True)
     undo = HowUndone(many=True, help_text="Of every effect, the last one first, as undoing it now would answer")
@@ -188,22 +214,27 @@ class Evidence(ApiView):
     @extend_schema(responses=EvidencePack, summary="The evidence of an execution, in one document")
     def get(self, request: Request, execution_id: UUID) -> Response:
         refuse_unknown_parameters(request)
+        with one_moment():
+            return Response(self._pack(request, execution_id))
+
+    def _pack(self, request: Request, execution_id: UUID) -> dict[str, Any]:
         execution, by = _visible(request, execution_id), actor_of(request)
+        patches = StepPatch.objects.filter(step__execution=execution).select_related("step").order_by("at", "id")
         events = list(AuditEvent.objects.filter(stream=execution.stream).oldest_first()[: MOST_EVENTS + 1])
         # An agent reads its own calls and no neighbour's, here as at their own addresses.
         calls = list(_of(execution, actions.visible_to(by)))
         asked = list(_of(execution, approvals.visible_to(by)))
         there = _of(execution, Action.objects).count() + _of(execution, ApprovalRequest.objects).count()
-        pack = {
+        return {
             "execution": show_one(ExecutionShape, execution, request),
             "steps": _steps(execution, request),
+            "patches": PatchShape(patches, many=True).data,
             "actions": show_actions(calls, request),
             "approvals": show(ApprovalShape, asked, request),
             "undo": _undone(execution, calls),
             "events": show(ChainedEventShape, events[:MOST_EVENTS], request),
             "complete": len(events) <= MOST_EVENTS and there == len(calls) + len(asked),
         }
-        return Response(pack)
 
 
 def _undone(execution: Execution, calls: list[Action]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from approvals import snapshots
-from approvals.models import ApprovalRequest, Decision
+from approvals.models import ApprovalRequest, BreakGlass, Decision
 from approvals.queries import history, signed_by
 from approvals.snapshots import Reading
 from audit import scope
@@ -208,6 +208,7 @@ class ActionPage:
     story: Story
     request: ApprovalRequest | None
     decisions: list[Decision]
+    emergencies: list[BreakGlass]
     execution: Execution | None
     cost: Cost
     undoes: Action | None
@@ -248,6 +249,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         story=history(requests, mine=signed, streams=[action.stream], names={action.pk: name}, objects={action.pk}),
         request=requests[-1] if requests else None,
         decisions=[voice for voice in decisions if _told(voice, requests, signed)],
+        emergencies=list(BreakGlass.objects.filter(request__in=requests).order_by("broken_at")) if decisions else [],
         execution=_execution(actor, action),
         cost=cost_of(LedgerEntry.objects.filter(action_id=action.pk)),
         undoes=Action.objects.filter(pk=action.undoes_id).first() if action.undoes_id else None,

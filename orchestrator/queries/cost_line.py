@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from audit.actors import Actor
-from audit.models import AuditEvent
+from audit.models import AuditEvent, Span
 from audit.queries import visible_or_refuse
 from audit.refusals import Forbidden
 from budgets.models import BusinessUnit, LedgerEntry, LineKind
@@ -23,6 +23,8 @@ class LinePage:
     currency: str
     corrections: list[tuple[LedgerEntry, str]]
     why_not: str
+    # Of a line of a reported span: its trace; None where that has been removed since.
+    trace_id: UUID | None
 
     @property
     def read(self) -> int:
@@ -44,6 +46,9 @@ def line_page(actor: Actor, pk: UUID) -> LinePage:
         currency=currency,
         corrections=[(one, by.get(one.pk, "")) for one in corrections],
         why_not=_why_not(line, actor, amount, len(corrections)),
+        trace_id=Span.objects.filter(pk=line.span_id).values_list("trace_id", flat=True).first()
+        if line.span_id
+        else None,
     )
 
 

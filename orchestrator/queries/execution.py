@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Sum, prefetch_related_objects
 
 from approvals.models import ApprovalRequest, Decision
 from approvals.queries import history, signed_by
@@ -174,6 +174,7 @@ def execution_page(
             reading.requests, mine=reading.signed, streams=[execution.stream], names=reading.names()
         )
     elif tab == "evidence":
+        prefetch_related_objects(reading.requests, "emergencies")
         undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
         more["actions"] = reading.action_rows(reading.actions, undo)
         more["asked"] = reading.asked_rows()

@@ -23,10 +23,12 @@ QUICK_SECONDS = 5
 POLICIES = "array_append(string_to_array(regexp_replace(r.policy_version, ' v[0-9]+(?=,|$)', '', 'g'), ', '), '')"
 # How long the page was open, where the server measured it.
 SECONDS = "CASE jsonb_typeof(viewed -> 'seconds') WHEN 'number' THEN (viewed ->> 'seconds')::numeric END"
+# Of what was rejected while it was stopped: how long its clock had stood still by then.
+STOPPED = "coalesce(greatest(said.last - r.frozen_at, interval '0'), interval '0')"
 COHORT = f"""
 WITH cohort AS MATERIALIZED (
   SELECT r.id, {POLICIES} AS policies, r.status, r.decide_by, r.use_by IS NOT NULL AS approved,
-    extract(epoch FROM said.last - r.created_at - r.stood) AS took, said.last AS decided_at, said.fastest,
+    extract(epoch FROM said.last - r.created_at - r.stood - {STOPPED}) AS took, said.last - {STOPPED} AS decided_at, said.fastest,
     r.status = 'answered' OR EXISTS (SELECT 1 FROM approvals_edit WHERE request_id = r.id) AS overridden,
     look.status AS look,
     EXISTS (SELECT 1 FROM orchestrator_action AS done WHERE done.id = r.subject_id AND (done.status = 'undone'

@@ -3,16 +3,18 @@
 import json
 from decimal import Decimal
 from hashlib import sha256
+from threading import Thread
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from budgets.models import LedgerEntry
 from orchestrator.gate.redeem import redeem
 from orchestrator.models import Execution, Step
-from orchestrator.operations import tokens
+from orchestrator.operations import executions, tokens
 from orchestrator.operations.registry import import_agents, import_policies
 from tests import make
 from tests.api.conftest import IMPORTER, Caller, cancel_order, make_token, signed_in, voice
@@ -154,6 +156,35 @@ class TestExecutions:
         assert (voice["person"], voice["person_name"]) == (f"user:{grace.pk}", "grace")
         how = "Cannot be undone yet: it is on its way, and no answer has come."
         assert pack["undo"] == [{"action": str(held.pk), "state": "cannot", "how": how}]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_evidence_is_of_one_moment_while_the_execution_goes_on(self):
+        grace, ada = (
+            make.person(name, "view", *more) for name, more in (("grace", ("review",)), ("ada", ("operate",)))
+        )
+        execution = make.execution("waiting")
+        browser, cancelled = signed_in(grace), []
+
+        def cancel():
+            executions.cancel(execution_id=execution.pk, by=make.actor(ada), why="wrong month")
+            connection.close()
+
+        def meanwhile(execute, sql, *given):
+            answer = execute(sql, *given)
+            if 'FROM "audit_auditevent"' in sql and not cancelled:
+                cancelled.append(Thread(target=cancel))
+                cancelled[0].start()
+                cancelled[0].join()
+            return answer
+
+        with connection.execute_wrapper(meanwhile):
+            pack = browser.get(f"executions/{execution.pk}/evidence/")[1]
+
+        execution.refresh_from_db()
+        assert (execution.status, len(cancelled)) == ("cancelled", 1)
+        told = {pack["execution"]["status"], *(call["status"] for call in pack["actions"])}
+        assert told == {"waiting", "held"}
+        assert {one["status"] for one in pack["approvals"]} == {"pending"}
 
     def test_evidence_shows_an_agent_its_own_calls_and_not_those_of_its_neighbours(self, finance):
         path = f"executions/{make.execution('waiting').pk}/evidence/"

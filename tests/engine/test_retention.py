@@ -23,6 +23,7 @@ from orchestrator.gate.propose import propose
 from orchestrator.operations import executions, spans
 from orchestrator.telemetry.reading import Reported
 from tests import make
+from tests.pages.asking import browser_of
 
 DAYS = 30
 LONG_AGO = timedelta(days=40)
@@ -112,6 +113,17 @@ class TestASpan:
 
         assert forget(settings) == 1
         assert LedgerEntry.objects.get().amount == Decimal("0.1")
+
+    def test_that_was_removed_is_said_to_be_so_by_its_cost_line(self, report, settings, unit):
+        trace, browser = uuid4(), browser_of(make.person("vera", "view", of=unit))
+        report(trace, "a", usage=Usage(cost=Decimal("0.1"), currency="USD", model="m"))
+        address = f"/costs/lines/{LedgerEntry.objects.get().pk}/"
+        assert f'href="/traces/{trace}/?focus={Span.objects.get().pk}' in browser.get(address).content.decode()
+        forget(settings)
+        shown = browser.get(address).content.decode()
+
+        assert "A trace that has been removed" in shown
+        assert 'href="/audit/?kind=spans"' in shown
 
     def test_that_was_removed_is_refused_when_it_is_sent_again_and_charged_once(self, report, settings):
         trace, usage = uuid4(), Usage(cost=Decimal("0.1"), currency="USD", model="m")

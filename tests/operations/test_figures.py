@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 
 from approvals import operations as approvals
-from approvals.models import SecondLook
-from approvals.operations import second_looks
+from approvals.models import SecondLook, StopScope
+from approvals.operations import second_looks, stops
+from approvals.operations.stops import Target
 from audit import lifecycle
 from audit.actors import system
 from orchestrator.gate.edit import edit
@@ -31,8 +32,8 @@ def range_of(world, days=1):
     return Range(unit_ids=frozenset({world.unit.pk}), since=now - timedelta(days=days), until=now + timedelta(days=1))
 
 
-def of(world, policy="pays"):
-    return next(row for row in figures(range_of(world)) if row.policy == policy)
+def of(world, policy="pays", days=1):
+    return next(row for row in figures(range_of(world, days)) if row.policy == policy)
 
 
 def decide(world, by=None, *, approve=True, seconds=None, request=None):
@@ -164,6 +165,20 @@ class TestTimeAndLoad:
         decide(world, request=request)
 
         assert of(world).took == pytest.approx(2 * 3600, abs=60)
+
+    def test_of_what_was_rejected_while_it_was_stopped_ends_when_the_stop_began(self, world):
+        request = make.request(world)
+        stops.engage(target=Target(scope=StopScope.UNIT, unit_id=world.unit.pk), by=world.ada, reason="it pays twice")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE approvals_approvalrequest SET created_at = created_at - interval '30 hours', frozen_at = frozen_at "
+                "- interval '28 hours', decide_by = decide_by - interval '30 hours' WHERE id = %s", [request.pk],
+            )  # fmt: skip
+        decide(world, request=request, approve=False)
+
+        row = of(world, days=2)
+        assert row.took == pytest.approx(2 * 3600, abs=60)
+        assert row.share("late", "decided") == 0
 
     def test_says_how_many_were_late(self, world):
         places.policy("waits", tool="wire", condition="", required=2, on_timeout="hold")

@@ -15,7 +15,7 @@ from approvals.notifying.deliver import one_round
 from approvals.operations import assignments, bulk, claims, delegations, emergencies, stops
 from approvals.operations.bulk import Words
 from approvals.operations.bulk_rules import NotAlike, likeness
-from approvals.operations.escalation import escalate_due
+from approvals.operations.escalation import escalate_due, plan
 from approvals.operations.stops import Target
 from approvals.rules.holds import Held
 from approvals.rules.stopped import Stopped
@@ -319,3 +319,50 @@ class TestBulk:
         bulk.confirm(operation_id=operation.pk, by=world.grace, words=Words(reason_code="duplicate"))
 
         assert [item.outcome for item in operation.items.all()] == ["done"]
+
+
+def closed(first, last):
+    """From midnight to midnight open, but for the days from the first to the last one, counted from today."""
+    today = database_now().date()
+    days = "\n".join(f"{today + DAY * number}" for number in range(first, last + 1))
+    make.calendar(weekly_hours="Mon-Sun 00:00-24:00", time_zone="UTC", holidays=days)
+
+
+class TestOpenHours:
+    """A time to decide that counts open hours only, over days on which everything is closed."""
+
+    def asked(self, world, hours):
+        make.policy("slow", tool="pay", required=1, condition="", decide_within_seconds=hours * 3600, calendar="office")
+        return worlds.request(world)
+
+    def test_are_what_is_left_after_a_stop_over_closed_days(self, world):
+        closed(-3, -1)
+        request = self.asked(world, 3)
+        midnight = database_now().replace(hour=0, minute=0, second=0, microsecond=0)
+        stop = engage(world)
+        # Stopped an hour before everything closed, with two more hours to go after it.
+        ApprovalRequest.objects.update(
+            created_at=midnight - 3 * DAY - HOUR, frozen_at=midnight - 3 * DAY - HOUR, decide_by=midnight + 2 * HOUR
+        )
+        lift(world, stop)
+
+        request.refresh_from_db()
+        assert abs(request.decide_by - database_now() - 3 * HOUR) < timedelta(minutes=1)
+
+    def test_are_what_reminders_and_levels_are_shares_of(self, world):
+        closed(1, 10)
+        request = self.asked(world, 48)
+        planned = {one.rung.percent: one.due_at for one in plan(request, [])}
+
+        assert planned[50] - request.created_at == 10 * DAY + 24 * HOUR
+        assert planned[90] - request.created_at == 10 * DAY + 0.9 * 48 * HOUR
+
+    def test_are_what_a_new_level_counts_too(self, world):
+        closed(1, 10)
+        request = self.asked(world, 48)
+        level("manager", 60, person=user(world.olga))
+        for _ in range(2):
+            assert escalate_due(by=CLOCK) == 0
+
+        request.refresh_from_db()
+        assert request.next_notice_at - request.created_at == 10 * DAY + 24 * HOUR

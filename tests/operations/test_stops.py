@@ -184,11 +184,23 @@ class TestClocks:
         assert request.frozen_at is None
         assert events(request.pk)[-2:] == ["approval_request.frozen", "approval_request.thawed"]
 
+    def test_that_a_race_left_standing_give_an_approval_no_time_from_before_it(self, world):
+        request = make.request(world)
+        # The row was frozen by a sweep that saw the stop just before it was lifted, hours after it began.
+        ApprovalRequest.objects.filter(pk=request.pk).update(frozen_at=Now() - timedelta(hours=3))
+        request = approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
+        clocks.keep()
+
+        before = request.use_by
+        request.refresh_from_db()
+        assert request.frozen_at is None
+        assert request.use_by - before < timedelta(minutes=1)
+
     def test_of_an_approved_request_move_too_and_it_is_still_usable(self, world):
         request = make.request(world)
         approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
         stop = engage(world)
-        for column in ("use_by", "frozen_at"):
+        for column in ("use_by", "resolved_at", "frozen_at"):
             ago(request, column, 7200)
 
         assert approvals.expire_overdue(by=SWEEP) == 0

@@ -61,6 +61,14 @@ class TestThePage:
         assert "agreed with the board" in page(as_vera, "?state=At+risk")
         assert "agreed with the board" not in page(as_vera, "?state=Over")
 
+    def test_has_a_sheet_of_the_same_rows(self, euros, as_vera):
+        assert 'href="/budgets.csv?state=At%20risk"' in page(as_vera, "?state=At+risk")
+        lines = {
+            state: len(as_vera.get(f"/budgets.csv{state}").content.splitlines())
+            for state in ("", "?state=At%20risk", "?state=Over", "?state=else")
+        }
+        assert lines == {"": 2, "?state=At%20risk": 2, "?state=Over": 1, "?state=else": 2}
+
     def test_names_a_unit_that_was_retired_since_as_sheet_and_api_do(self, euros, unit, as_vera):
         retire(unit, by=make.MAKER)
 

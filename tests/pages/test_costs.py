@@ -179,7 +179,8 @@ class TestTheLines:
     def test_lead_to_the_execution(self, unit, as_vera):
         run = make.execution()
         spend(unit, execution=run)
-        assert run.get_absolute_url() in text(as_vera.get(reverse("cost_lines")))
+        shown = text(as_vera.get(reverse("cost_lines")))
+        assert f'href="{run.get_absolute_url()}"><span class="oid"><code title="{run.pk}">EXE-' in shown
 
     def test_of_a_value_that_is_none_are_none(self, unit, as_vera):
         spend(unit)

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from approvals.models import BreakGlass, Bypass
-from approvals.operations import claims
+from approvals.models import ApprovalRequest, BreakGlass, Bypass
+from approvals.operations import claims, emergencies
 from tests import make
 from tests.pages.asking import browser_of, signed_on_a_device
 from tests.pages.test_admin import verb
@@ -31,6 +31,46 @@ def break_glass(browser, request, reason=REASON, **more):
         **signed_on_a_device(browser, request), **more,
     }  # fmt: skip
     return browser.post(reverse("break_glass", args=[request.pk]), typed)
+
+
+class TestTheEvidence:
+    """Of an act that two must sign, with one signature: why that was enough, and what came of the look afterwards."""
+
+    @pytest.fixture
+    def signed(self, unit, as_grace):
+        make.policy()
+        execution = make.execution("running")
+        held = make.held_in(execution, amount="2000.00")
+        break_glass(as_grace, ApprovalRequest.objects.get(pk=held.approval_id))
+        return held
+
+    @pytest.fixture
+    def looked_at(self, signed, linus):
+        by = make.actor(linus)
+        emergencies.look_afterwards(
+            glass_id=BreakGlass.objects.get().pk, by=by, justified=False, note="The bank was open until six"
+        )
+        return signed
+
+    def test_says_who_signed_alone_why_and_that_nobody_has_looked_yet(self, signed, grace, as_vera):
+        for address in (f"/executions/{signed.execution_id}/?tab=evidence", signed.get_absolute_url()):
+            assert REASON in text(as_vera.get(address))
+        shown = text(as_vera.get(f"/executions/{signed.execution_id}/?tab=evidence"))
+        assert f"user:{grace.pk}</code> signed alone where 2 must" in shown
+        assert "Nobody has looked at it yet." in shown
+
+    def test_says_who_looked_at_it_and_what_they_found(self, looked_at, as_vera):
+        shown = text(as_vera.get(f"/executions/{looked_at.execution_id}/?tab=evidence"))
+        assert "The bank was open until six" in shown
+        assert "Nobody has looked at it yet." not in shown
+
+    def test_is_in_the_pack(self, looked_at, grace, linus, as_vera):
+        pack = as_vera.get(f"/api/v1/executions/{looked_at.execution_id}/evidence/").json()
+        (approval,) = pack["approvals"]
+        (told,) = approval["emergencies"]
+        assert (approval["required"], len(approval["decisions"])) == (2, 1)
+        assert (told["person"], told["reason"], told["status"]) == (f"user:{grace.pk}", REASON, "objected")
+        assert (told["reviewed_by"], told["note"]) == (f"user:{linus.pk}", "The bank was open until six")
 
 
 class TestBreakGlass:

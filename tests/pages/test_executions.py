@@ -179,6 +179,9 @@ class TestEvidence:
 
         assert "changed the input of post" in data
         assert "The wrong month" in data
+        (told,) = as_ada.get(f"/api/v1/executions/{letter.execution_id}/evidence/").json()["patches"]
+        assert (told["step"], told["before"], told["after"], told["why"]) == ("post", before, after, "The wrong month")
+        assert told["person"] == f"user:{ada.pk}"
 
 
 class TestWaiting:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.open_hours import BadHours, after, read_hours, windows
+from approvals.open_hours import BadHours, after, before, between, read_hours, windows
 
 HOUR = 3600
 OSLO = read_hours(time_zone="Europe/Oslo", weekly="Mon-Fri 09:00-17:00", holidays="2026-12-25 Christmas Day")
@@ -125,3 +125,28 @@ class TestAnyDeadline:
     @given(start=STARTS, one=SECONDS, more=SECONDS, hours=CALENDARS)
     def test_in_two_parts_is_the_same_as_in_one(self, start, one, more, hours):
         assert after(after(start, one, hours), more, hours) == after(start, one + more, hours)
+
+
+class TestBackwards:
+    """`before` is the way back of `after`, and `between` is how long it is."""
+
+    @pytest.mark.parametrize("zone", ["Europe/Oslo", "America/Santiago", "Asia/Tehran", "UTC"])
+    def test_leads_to_where_it_began_over_two_years(self, zone):
+        hours = read_hours(
+            time_zone=zone, weekly="Mon-Fri 09:00-12:00\nMon-Fri 13:00-17:00\nSat 00:00-24:00\nSun 00:30-02:30",
+            holidays="2028-02-29\n2027-12-24\n2027-12-25",
+        )  # fmt: skip
+        start = datetime(2027, 1, 1, 10, 7, tzinfo=UTC)
+        for step in range(700):
+            begins = start + timedelta(hours=25 * step)
+            ends = after(begins, 5 * 3600, hours)
+            assert between(begins, ends, hours) == timedelta(hours=5)
+            back = before(ends, 5 * 3600, hours)
+            # As far back as there is open time: closed hours between both count for nothing.
+            assert back >= begins
+            assert between(begins, back, hours) == timedelta()
+
+    def test_there_is_no_open_time_before_its_beginning(self):
+        hours = read_hours(time_zone="UTC", weekly="Mon-Sun 00:00-24:00")
+        noon = datetime(2027, 1, 1, 12, tzinfo=UTC)
+        assert between(noon, noon - timedelta(hours=3), hours) == timedelta()
