@@ -25,6 +25,10 @@ class Found(models.TextChoices):
     FAILED = "failed"
 
 
+# What only the review page shows: it may be large, and stays in the table where rows are listed.
+NOT_LISTED = ("snapshot", "evidence", "found", "agent_says")
+
+
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def visible_to(self, actor: Actor) -> "ApprovalRequestQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
@@ -53,6 +57,9 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def frozen(self) -> "ApprovalRequestQuerySet":
         """Live, and a stop keeps their clocks still."""
         return self.filter(status__in=[*UNDECIDED, RequestStatus.APPROVED], frozen_at__isnull=False)
+
+    def listed(self) -> "ApprovalRequestQuerySet":
+        return self.defer(*NOT_LISTED)
 
     def due_first(self) -> "ApprovalRequestQuerySet":
         return self.order_by("decide_by", "-required", "id")
