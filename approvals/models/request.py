@@ -65,6 +65,15 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         return self.order_by("decide_by", "-required", "id")
 
 
+# How the words begin where nothing takes the act back, ever. “Not yet” and “not from here” are not that.
+FOR_GOOD = "Cannot be undone: "
+
+
+def effect_on_the_world(effect: str, undone: str) -> str:
+    """A write that nothing can undo is as final as an irreversible one. `undone` says how it is undone, or why it cannot be."""
+    return "irreversible" if undone.startswith(FOR_GOOD) else effect
+
+
 def step_of(tool: str) -> str:
     """The step that a request of this tool is about, empty for a call."""
     return tool.removeprefix("step:") if tool.startswith("step:") else ""

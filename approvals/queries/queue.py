@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 
 from approvals import quorum
 from approvals.models import Absence, ApprovalRequest, Assignment, Claim, Decision, Escalation
-from approvals.models.request import ApprovalRequestQuerySet
+from approvals.models.request import ApprovalRequestQuerySet, effect_on_the_world
 from approvals.operations import second_looks
 from approvals.operations.bulk_rules import likeness
 from approvals.queries.attention import Attention, attention_of
@@ -77,8 +77,7 @@ def next_waiting(actor: Actor, *, but: UUID, among: QuerySet[ApprovalRequest] | 
 
 
 def effect_of(request: ApprovalRequest) -> str:
-    """What it does to the world: a write that nothing can undo is as final as an irreversible one."""
-    return "irreversible" if request.reversible.startswith("Cannot be undone") else request.effect
+    return effect_on_the_world(request.effect, request.reversible)
 
 
 # --- The queue -------------------------------------------------------------------------------------------------
