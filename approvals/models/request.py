@@ -27,6 +27,10 @@ class Found(models.TextChoices):
     FAILED = "failed"
 
 
+# What only the review page shows: it may be large, and stays in the table where rows are listed.
+NOT_LISTED = ("snapshot", "evidence", "found", "agent_says")
+
+
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def visible_to(self, actor: Actor) -> "ApprovalRequestQuerySet":
         return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
@@ -56,8 +60,20 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         """Live, and a stop keeps their clocks still."""
         return self.filter(status__in=[*UNDECIDED, RequestStatus.APPROVED], frozen_at__isnull=False)
 
+    def listed(self) -> "ApprovalRequestQuerySet":
+        return self.defer(*NOT_LISTED)
+
     def due_first(self) -> "ApprovalRequestQuerySet":
         return self.order_by("decide_by", "-required", "id")
+
+
+# How the words begin where nothing takes the act back, ever. “Not yet” and “not from here” are not that.
+FOR_GOOD = "Cannot be undone: "
+
+
+def effect_on_the_world(effect: str, undone: str) -> str:
+    """A write that nothing can undo is as final as an irreversible one. `undone` says how it is undone, or why it cannot be."""
+    return "irreversible" if undone.startswith(FOR_GOOD) else effect
 
 
 def step_of(tool: str) -> str:

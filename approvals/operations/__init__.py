@@ -3,7 +3,7 @@
 from approvals.operations.asking import Asked, Subject, open_request, void, withdraw
 from approvals.operations.deciding import NeedsResult, answer, approve, complete, reject
 from approvals.operations.expiry import expire_overdue
-from approvals.operations.using import NotUsable, is_still_signed, use
+from approvals.operations.using import NotUsable, refuse_revoked, use
 from approvals.operations.voices import Changed, TooLate, Voice, refuse_too_late, refuse_unless_waiting
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
     "approve",
     "complete",
     "expire_overdue",
-    "is_still_signed",
     "open_request",
+    "refuse_revoked",
     "refuse_too_late",
     "refuse_unless_waiting",
     "reject",

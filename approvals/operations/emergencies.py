@@ -15,6 +15,7 @@ from approvals.models import ApprovalRequest, BreakGlass, Claim, Confirmation, N
 from approvals.models.emergency import SHORTEST_REASON
 from approvals.notifying import notices
 from approvals.operations import Voice
+from approvals.operations.voices import refuse_changed
 from approvals.rules.eligible import Answer, asked
 from approvals.rules.holds import let_go
 from approvals.rules.locks import lock_request
@@ -59,8 +60,8 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
     if len(reason.strip()) < SHORTEST_REASON:
         message = f"Say in at least {SHORTEST_REASON} characters what cannot wait for a second person."
         raise Invalid("An emergency needs its reason.", errors=[("/reason", "too_short", message)])
-    if request.status == RequestStatus.PENDING and (request.digest, request.revision) != (voice.digest, voice.revision):
-        raise operations.Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
+    if request.status == RequestStatus.PENDING:
+        refuse_changed(request, voice.digest, voice.revision)
     has_signed = standing(request).has_signed(by)
     # Whoever signs with it confirms their signature; whoever has signed before confirms that they break the glass.
     confirmed = step_up.refuse_unconfirmed(request, by, voice.confirmation) if has_signed else None

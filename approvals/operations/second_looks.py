@@ -16,6 +16,7 @@ from approvals import quorum
 from approvals.models import ApprovalRequest, SecondLook, Verdict
 from approvals.notifying import notices
 from approvals.operations import Changed, Voice
+from approvals.operations.voices import refuse_another_page
 from approvals.quorum import Need
 from approvals.rules import draws, groups, showing
 from approvals.rules.answers import refuse_unanswered, refuse_unfit_reason
@@ -174,8 +175,7 @@ def _refuse_unread(request: ApprovalRequest, verdict: str, voice: Voice) -> None
     """Held to what a signature is held to: the same bytes, every part, a fitting reason, every check."""
     if (request.digest, request.revision) != (voice.digest, voice.revision):
         raise Changed("What you read is not what was decided. Nothing was recorded; please read it again.")
-    if str(voice.viewed.get("view", "")) not in {"", showing.view_digest(request)}:
-        raise Changed("What the page says has changed since you opened it. Nothing was recorded; please read it again.")
+    refuse_another_page(request, voice)
     showing.refuse_unread(request, voice.viewed)
     showing.refuse_miscopied(request, voice.critical)
     refuse_unfit_reason(request, Verdict(verdict), voice.reason_code, voice.note)

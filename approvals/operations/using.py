@@ -33,11 +33,7 @@ def use(*, subject_id: UUID, digest: str, by: Actor, duties: Mapping[str, str] |
         raise NotUsable("There is no approval waiting to be used for this action.")
     if request.digest != digest:
         raise NotUsable("The action changed after it was approved.", code="changed_since_approved")
-    if not is_still_signed(request, duties):
-        raise NotUsable(
-            "A signature no longer counts: its reviewer lost the role or the group, or took a duty in it since.",
-            code="signature_revoked",
-        )
+    refuse_revoked(request, duties)
     try:
         move(request, to=RequestStatus.USED, by=by, guard={"use_by__gt": Now()}, data={"digest": digest})
     except Stale:
@@ -45,6 +41,10 @@ def use(*, subject_id: UUID, digest: str, by: Actor, duties: Mapping[str, str] |
     return request
 
 
-def is_still_signed(request: ApprovalRequest, duties: Mapping[str, str] | None = None) -> bool:
-    """Do the signatures it was approved with still count? Asked again before every further dispatch of the same grant."""
-    return standing(request, also_excluded=frozenset(duties or ())).complete
+def refuse_revoked(request: ApprovalRequest, duties: Mapping[str, str] | None = None) -> None:
+    """Every signature it was approved with counts still. Asked again before every further dispatch of the same grant."""
+    if not standing(request, also_excluded=frozenset(duties or ())).complete:
+        raise NotUsable(
+            "A signature no longer counts: its reviewer lost the role or the group, or took a duty in it since.",
+            code="signature_revoked",
+        )

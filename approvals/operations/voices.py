@@ -70,8 +70,7 @@ def refuse_unless_waiting(
         raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
     if request.status != RequestStatus.PENDING:
         raise Stale(f"This request is already {request.status}. Nothing was recorded.")
-    if (request.digest, request.revision) != (digest, revision):
-        raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
+    refuse_changed(request, digest, revision)
     refuse_too_late(request)
     if verdict == Verdict.REJECT and has_voice(request, by):
         return
@@ -91,12 +90,22 @@ def _refuse_unread(request: ApprovalRequest, voice: Voice, verdict: Verdict) -> 
 
     Refusing is possible at once: nobody has to read on through what they already know to be wrong.
     """
-    if str(voice.viewed.get("view", "")) not in {"", showing.view_digest(request)}:
-        raise Changed("What the page says has changed since you opened it. Nothing was recorded; please read it again.")
+    refuse_another_page(request, voice)
     if verdict == Verdict.APPROVE:
         showing.refuse_hidden(request)
         showing.refuse_unread(request, voice.viewed)
         showing.refuse_miscopied(request, voice.critical)
+
+
+def refuse_changed(request: ApprovalRequest, digest: str, revision: int) -> None:
+    if (request.digest, request.revision) != (digest, revision):
+        raise Changed("The action changed after you opened it. Nothing was recorded; please read it again.")
+
+
+def refuse_another_page(request: ApprovalRequest, voice: Voice) -> None:
+    """The page they had open says what it says now."""
+    if str(voice.viewed.get("view", "")) not in {"", showing.view_digest(request)}:
+        raise Changed("What the page says has changed since you opened it. Nothing was recorded; please read it again.")
 
 
 def refuse_too_late(request: ApprovalRequest) -> None:

@@ -1,11 +1,12 @@
 """What somebody sent back with a question and has not decided since: it waits for an answer, or has one."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Count, F, Q, Window
 
 from approvals.models import ApprovalRequest, Decision, Remark, RemarkKind
-from approvals.queries.queue import NOT_LISTED
+from approvals.models.request import ApprovalRequestQuerySet
 from approvals.statuses import UNDECIDED
 from audit import people
 from audit.actors import Actor
@@ -29,13 +30,13 @@ class SentBackList:
 
 
 def sent_back_by(actor: Actor, *, size: int = 8) -> SentBackList:
-    rows = _undecided(actor).defer(*NOT_LISTED).annotate(in_all=Window(Count("pk"))).prefetch_related("remarks")
+    rows = _undecided(actor).listed().annotate(in_all=Window(Count("pk"))).prefetch_related("remarks")
     # “pending” comes before “sent_back”: what was answered is the reader's turn.
-    found = list(rows.order_by("status", "decide_by", "id")[:size])
+    found: list[Any] = list(rows.order_by("status", "decide_by", "id")[:size])
     return SentBackList([_row(request, actor) for request in found], f"{found[0].in_all if found else 0:,}")
 
 
-def _undecided(actor: Actor) -> QuerySet[ApprovalRequest]:
+def _undecided(actor: Actor) -> ApprovalRequestQuerySet:
     asked = Remark.objects.filter(kind=RemarkKind.QUESTION, author__in=people.keys_of(actor))
     accounts = people.accounts_behind(actor)
     signed = Decision.objects.filter(Q(person_id__in=accounts) | Q(for_person_id__in=accounts))

@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from approvals.models import ApprovalRequest
+from approvals.models.request import ApprovalRequestQuerySet
 
 # So many groups get a row of their own; the others share one line that counts them.
 GROUPS_AT_MOST = 20
@@ -33,7 +34,7 @@ class Flood:
     folded: int
     groups: list[Group]
 
-    def shown(self, rows: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
+    def shown(self, rows: ApprovalRequestQuerySet) -> ApprovalRequestQuerySet:
         """The rows that are shown one by one."""
         if not self.noisy:
             return rows

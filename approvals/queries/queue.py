@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 
 from approvals import quorum
 from approvals.models import Absence, ApprovalRequest, Assignment, Claim, Decision, Escalation
+from approvals.models.request import ApprovalRequestQuerySet, effect_on_the_world
 from approvals.operations import second_looks
 from approvals.operations.bulk_rules import likeness
 from approvals.queries.attention import Attention, attention_of
@@ -32,8 +33,6 @@ FOR_ME, WAITING, ANY = "me", "pending", "any"
 HELD_BY_ME, HELD_BY_NOBODY = "me", "nobody"
 CAN_DECIDE = "can decide"
 CAN_REJECT = "can reject; stopped"
-# What only the review page shows: large, and left in the table when rows are listed.
-NOT_LISTED = ("snapshot", "evidence", "agent_says")
 # Distinct values by jumping from one to the next through an index, not by reading every request there ever was.
 NEWEST = """
 SELECT found.id FROM unnest(%(units)s::uuid[]) AS unit(id) CROSS JOIN LATERAL (
@@ -53,7 +52,7 @@ UNION ALL (SELECT 'action', tool, tool FROM tools WHERE tool IS NOT NULL LIMIT 2
 """
 
 
-def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
+def waiting_for(actor: Actor) -> ApprovalRequestQuerySet:
     """Requests this person could sign now: theirs to review, with no duty of theirs in it, not signed by them or for them
     under any account, and still open to a group of theirs or of somebody they sign for.
 
@@ -74,12 +73,11 @@ def waiting_for(actor: Actor) -> QuerySet[ApprovalRequest]:
 def next_waiting(actor: Actor, *, but: UUID, among: QuerySet[ApprovalRequest] | None = None) -> ApprovalRequest | None:
     """The next one to decide on, where the reader came from a part of the queue among its rows."""
     rows = waiting_for(actor) if among is None else waiting_for(actor).filter(pk__in=among.order_by().values("pk"))
-    return rows.exclude(pk=but).due_first().first()  # type: ignore[attr-defined,no-any-return]
+    return rows.exclude(pk=but).due_first().first()
 
 
 def effect_of(request: ApprovalRequest) -> str:
-    """What it does to the world: a write that nothing can undo is as final as an irreversible one."""
-    return "irreversible" if request.reversible.startswith("Cannot be undone") else request.effect
+    return effect_on_the_world(request.effect, request.reversible)
 
 
 # --- The queue -------------------------------------------------------------------------------------------------
@@ -161,7 +159,7 @@ def queue_page(actor: Actor, filters: QueueFilters, *, after: str = "", before: 
     order = DUE_FIRST if filters.by_due_time else NEWEST_FIRST
     flood = fold(rows) if filters.folds else None
     shown = flood.shown(rows) if flood else rows
-    found = order.slice(shown.defer(*NOT_LISTED), after=after, before=before)
+    found = order.slice(shown.listed(), after=after, before=before)
     return QueuePage(rows_of(found.rows, actor), found, _total(rows, flood, found), newest(actor), flood)
 
 
@@ -172,7 +170,7 @@ def _total(rows: QuerySet[ApprovalRequest], flood: Flood | None, found: Slice) -
     return counted(rows) if found.newer or found.older else str(len(found.rows))
 
 
-def queue(actor: Actor, filters: QueueFilters) -> QuerySet[ApprovalRequest]:
+def queue(actor: Actor, filters: QueueFilters) -> ApprovalRequestQuerySet:
     rows = waiting_for(actor) if filters.state == FOR_ME else ApprovalRequest.objects.visible_to(actor)
     wanted = {
         "status": "" if filters.state in {FOR_ME, ANY} else filters.state,

@@ -1,12 +1,14 @@
 """What the Work page shows of approvals."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q, Window
 
 from approvals.models import ApprovalRequest, Decision
+from approvals.models.request import NOT_LISTED
 from approvals.operations.second_looks import waiting_for as waiting_for_looks
-from approvals.queries.queue import NOT_LISTED, QueueRow, rows_of, waiting_for
+from approvals.queries.queue import QueueRow, rows_of, waiting_for
 from approvals.statuses import UNDECIDED
 from audit.actors import Actor
 
@@ -25,8 +27,9 @@ def work(actor: Actor, *, size: int = 8) -> Waiting:
     # Their own, too, only as long as they see the unit: what became of it since is the unit's business.
     seen = Q(request__in=ApprovalRequest.objects.visible_to(actor))
     voices = Decision.objects.filter(seen, ended | Q(person_id=actor.user_id)).select_related("request")
-    decided = list(voices.order_by("-at", "-id")[:size])
+    large = [f"request__{name}" for name in NOT_LISTED]
+    decided = list(voices.order_by("-at", "-id").defer(*large)[:size])
     # Listed and counted in one statement.
-    rows = waiting_for(actor).defer(*NOT_LISTED).annotate(waiting=Window(Count("pk")))
-    due = list(rows.order_by("decide_by", "-required", "id")[:size])
+    rows = waiting_for(actor).listed().annotate(waiting=Window(Count("pk")))
+    due: list[Any] = list(rows.order_by("decide_by", "-required", "id")[:size])
     return Waiting(rows_of(due, actor), f"{due[0].waiting if due else 0:,}", decided)

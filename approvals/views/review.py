@@ -1,4 +1,4 @@
-"""The pages of deciding. Each view translates in, calls once, translates out."""
+"""The review page: one request whole, and what is said to it: a decision, a question, a reply, that the record be read again."""
 
 from collections.abc import Callable
 from dataclasses import replace

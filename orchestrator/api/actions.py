@@ -10,7 +10,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit import scope
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
 from audit.refusals import Forbidden
@@ -42,6 +41,7 @@ from orchestrator.gate.report import report
 from orchestrator.gate.undo import undo
 from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action, Agent
+from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.statuses import ActionStatus
 from orchestrator.telemetry.traceparent import trace_of
 
@@ -235,7 +235,6 @@ def _known(request: Request, action_id: UUID) -> UUID:
 
 def _operable(request: Request, action_id: UUID) -> Action:
     """An agent's own action, or one in a unit the person operates."""
-    action, by = visible(request, action_id), actor_of(request)
-    if action.unit_id not in scope.unit_ids(by, "operate"):
-        raise Forbidden(f"You need the operator role in {action.unit_title}. Ask an administrator of that unit.")
+    action = visible(request, action_id)
+    refuse_unless_operator(actor_of(request), action.unit_id, action.unit_title)
     return action

@@ -153,7 +153,7 @@ def _reason(approval: ApprovalRequest) -> dict[str, str | None]:
 
 def show_actions(actions: Iterable[Action], request: Request) -> list[Any]:
     actions = list(actions)
-    rows = ApprovalRequest.objects.prefetch_related(
+    rows = ApprovalRequest.objects.listed().prefetch_related(
         "decisions", Prefetch("remarks", Remark.objects.order_by("at", "id"))
     )
     approvals = rows.in_bulk([action.approval_id for action in actions if action.approval_id])

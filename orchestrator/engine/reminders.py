@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from audit import lifecycle
 from orchestrator.engine.alerts.alerting import tell_again
-from orchestrator.engine.alerts.lasting_rules import UNKNOWN_OUTCOME, doubt_subject
+from orchestrator.engine.alerts.lasting_rules import UNKNOWN_OUTCOME, doubt_sentence, doubt_subject
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.resume import resume_step
 from orchestrator.gate.doubt import LOOKS
@@ -39,7 +39,7 @@ def act(action_id: UUID) -> bool:
 
 
 def _remind(action: Action, step: Step | None) -> None:
-    why = f"{action.tool} was sent, no answer came, and nobody has said what happened"
+    why = doubt_sentence(action)
     lifecycle.note(action, "action.reminded", by=ENGINE, why=why)
     data = {"step": step.key} if step else {"tool": action.tool}
     lifecycle.note(step or action, "alert.unknown_outcome", by=ENGINE, why=why, data=data)

@@ -1,4 +1,5 @@
-"""An attempt's outcome becomes the step's: success in one statement, failure in one transaction, always under the fence.
+"""An attempt's outcome becomes the step's, in one transaction and always under the fence. Successes of chains are written
+together with others', in one statement: `successes`.
 
 Raises Stale when the attempt lost its lease meanwhile: then nothing was written, and somebody else owns the step.
 """
@@ -43,8 +44,7 @@ def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str,
     Answers the next claim of this execution, or None.
     """
     execution = lock_execution(segment.execution.pk)
-    moves = _succeeded(segment, input, output)
-    moves.execute()
+    _end_well(segment, input, output)
     charge(segment)
     release(segment.fence, ran=True)
     close_letter(segment)
@@ -52,8 +52,7 @@ def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str,
     return claim_of(execution.pk, worker=segment.worker)
 
 
-def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) -> Moves:
-    """The moves every success has in common."""
+def _end_well(segment: Segment, input: dict[str, Any], output: dict[str, Any]) -> None:
     moves = Moves(stream=segment.stream, unit_id=segment.execution.unit_id, by=ENGINE, lock=segment.execution)
     text = canonical(output)
     moves.move(
@@ -74,7 +73,7 @@ def _succeeded(segment: Segment, input: dict[str, Any], output: dict[str, Any]) 
         guard_params=(segment.fence,),
         data={"output_digest": digest_text(text), "step": segment.key},
     )
-    return moves
+    moves.execute()
 
 
 def light_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any]) -> Success | None:

@@ -1,6 +1,6 @@
 """The hot path: steps of chains that succeeded, settled many at once, in one statement.
 
-For each: attempt and step end, its span is written, and the next step's first attempt is born, or the execution ends.
+For each: attempt and step end, and the next step's first attempt is born, or the execution ends.
 All of it under the fence and the execution's lock, with its audit events. A success whose fence no longer holds takes
 nobody with it: then each is written by itself, and only that one raises Stale.
 """

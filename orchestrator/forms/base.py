@@ -36,13 +36,17 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(min(max(day, EARLIEST), LATEST), time.min))
 
 
-class FilterForm(forms.Form):
-    """A filter bar. What is not among the choices is ignored: a shared link never breaks."""
+class FilterBar(forms.Form):
+    """What a list is narrowed to. What is not among the choices is ignored: a shared link never breaks."""
 
     def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, options in offered.items():
             self.fields[name].choices = [("", "Any"), *options]  # type: ignore[attr-defined]
+
+
+class FilterForm(FilterBar):
+    """One with a time among its fields."""
 
     def chosen(self, now: datetime) -> dict[str, Any]:
         """What was chosen and is valid, with `since` as a moment."""

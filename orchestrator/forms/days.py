@@ -6,12 +6,12 @@ from typing import Any
 
 from django import forms
 
-from orchestrator.forms.base import FilterForm, day_field
+from orchestrator.forms.base import FilterBar, day_field
 from orchestrator.health.levels import GROUPS
 from orchestrator.queries.days import Note
 
 
-class DaysForm(FilterForm):
+class DaysForm(FilterBar):
     since = forms.DateField(required=False, label="From", widget=day_field())
     until = forms.DateField(required=False, label="To", widget=day_field())
     unit = forms.ChoiceField(required=False, label="Unit and below")

@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 
 from audit.canonical import BadJSON, read_strict
+from orchestrator.forms.base import FilterBar
 from orchestrator.models import DiscardCode, Operation, OperationAct
 from orchestrator.operations.bulk_letters import SHARES, SPEEDS, Terms
 from orchestrator.queries.failure_groups import TABS
@@ -16,13 +17,8 @@ GROWTH = [("", "No number"), ("1", "1 more letter"), ("10", "10 more"), ("100", 
 REASONS = [("", "Choose a reason"), *DiscardCode.choices]
 
 
-class TabFilters(forms.Form):
-    """A filter bar beside tabs. What is not among the choices is ignored."""
-
-    def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, options in offered.items():
-            self.fields[name].choices = [("", "Any"), *options]  # type: ignore[attr-defined]
+class TabFilters(FilterBar):
+    """One beside tabs."""
 
     def chosen(self) -> dict[str, str]:
         self.is_valid()

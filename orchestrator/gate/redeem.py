@@ -179,11 +179,7 @@ def _consume_approval(action: Action, by: Actor) -> datetime | None:
     # A retry of the same dispatch, same key and bytes, inside the same window.
     if request.digest != action.digest or request.use_by is None or lifecycle.database_now() >= request.use_by:
         raise Void("The approval's time for use is over.", code="approval_lapsed")
-    if not approvals.is_still_signed(request, duties):
-        raise Void(
-            "A signature no longer counts: its reviewer lost the role or the group, or took a duty in it since.",
-            code="signature_revoked",
-        )
+    approvals.refuse_revoked(request, duties)
     return request.use_by
 
 

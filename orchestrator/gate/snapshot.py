@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from approvals.models.request import FOR_GOOD
 from audit.canonical import canonical, digest_text
 from orchestrator.models import Action, Tool
 
@@ -55,17 +56,18 @@ def _said(record: Any, place: str) -> str:
     return str(record) if isinstance(record, str | int | float) else ""
 
 
+IRREVERSIBLE = f"{FOR_GOOD}what it does is irreversible."
 # No import takes such a contract any more; one may have been in force before.
-UNDONE_BY_ITSELF = "Cannot be undone: the tool itself is named to take it back, and would do it once more."
+UNDONE_BY_ITSELF = f"{FOR_GOOD}the tool itself is named to take it back, and would do it once more."
 
 
 def undo_sentence(tool: Tool) -> str:
     if tool.effect == "read":
         return "Nothing to undo: it only reads."
     if tool.effect == "irreversible":
-        return "Cannot be undone: what it does is irreversible."
+        return IRREVERSIBLE
     if tool.compensate_with == tool.name:
         return UNDONE_BY_ITSELF
     if tool.compensate_with:
         return f"Can be undone by {tool.compensate_with}, which is itself gated."
-    return "Cannot be undone: no compensating tool is registered for it."
+    return f"{FOR_GOOD}no compensating tool is registered for it."

@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
+from orchestrator.health.readings import given_up_after
 from orchestrator.health.shifts import LEAST, Ranks, Share
 
 NOW_HOURS, BEFORE_DAYS, FLOW_DAYS = 24, 7, 28
 # Of a unit's executions, the newest on either side: what a round reads does not grow with how busy a unit is.
 MOST = 5000
-WITHIN_MS = 4000
+WITHIN_SECONDS = 4.0
 
 _HALF = """(SELECT e.id, e.workflow, e.release_id, e.status, {now} AS is_now FROM orchestrator_execution AS e
   WHERE e.unit_id = u.id AND e.workflow NOT LIKE 'undo:%%' AND {when}
@@ -202,17 +203,9 @@ def flows() -> list[Flow]:
     return [Flow(**row) for row in _asked(_FLOWS, days=FLOW_DAYS)]
 
 
-@transaction.atomic
 def _asked(sql: str, **more: int) -> list[dict[str, Any]]:
-    """The rows, or an error that undoes nothing but this."""
     params: Mapping[str, Any] = {"hours": NOW_HOURS, "days": BEFORE_DAYS, "most": MOST, "least": LEAST, **more}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(WITHIN_MS)])
+    with given_up_after(WITHIN_SECONDS), connection.cursor() as cursor:
         cursor.execute(sql, params)
         names = [column.name for column in cursor.description or ()]
-        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        # Where a transaction was open already, it goes on as it was.
-        cursor.execute(
-            "SELECT set_config('statement_timeout', reset_val, true) FROM pg_settings WHERE name = 'statement_timeout'"
-        )
-    return found
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

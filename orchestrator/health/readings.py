@@ -5,6 +5,8 @@ A figure that cannot be read is missing, with the reason; the others are read al
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -190,11 +192,21 @@ def _alone(readings: Readings, name: str, *, until: float) -> None:
         readings.faults[name] = f"Could not be read: {slow if state == '57014' else type(error).__name__}."
 
 
-@transaction.atomic
 def _within(statement: str, seconds: float) -> tuple[Any, ...]:
-    """The one row of this statement; the database gives it up after so long, also while it waits for a lock."""
-    run("SELECT set_config('statement_timeout', %s, true)", [f"{seconds * 1000:.0f}"])
-    rows = run(statement, [])
-    # Where a transaction was open already, it goes on as it was.
-    run("SELECT set_config('statement_timeout', reset_val, true) FROM pg_settings WHERE name = 'statement_timeout'", [])
+    """The one row of this statement."""
+    with given_up_after(seconds):
+        rows = run(statement, [])
     return tuple(json.loads(value) if value is not None else None for value in rows[0]) if rows else (None,)
+
+
+@contextmanager
+def given_up_after(seconds: float) -> Iterator[None]:
+    """The database ends what is asked in here after so long, also while it waits for a lock. That undoes nothing else."""
+    with transaction.atomic():
+        run("SELECT set_config('statement_timeout', %s, true)", [f"{seconds * 1000:.0f}"])
+        yield
+        # Where a transaction was open already, it goes on as it was.
+        run(
+            "SELECT set_config('statement_timeout', reset_val, true) FROM pg_settings WHERE name = 'statement_timeout'",
+            [],
+        )

@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import Any, Literal
 from uuid import UUID
 
+from approvals.models.request import FOR_GOOD
 from approvals.rules.policies import TIERS
 from orchestrator.gate.compensation import arguments_for, standing
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.doubt import versions_of
-from orchestrator.gate.snapshot import UNDONE_BY_ITSELF
+from orchestrator.gate.snapshot import IRREVERSIBLE, UNDONE_BY_ITSELF
 from orchestrator.gate.undo import words
 from orchestrator.models import Action, Channel, Execution, Release, Step, Tool
 from orchestrator.models.definition import Effect as Kind
@@ -145,11 +146,11 @@ class _Reading:
         tool = self.active.get(name)
         pinned = release.tools.get(name, {}).get("version")
         if not name:
-            return Effect(action, "cannot", f"Cannot be undone: no compensating tool is registered for {action.tool}.")
+            return Effect(action, "cannot", f"{FOR_GOOD}no compensating tool is registered for {action.tool}.")
         if name == action.tool:
             return Effect(action, "cannot", UNDONE_BY_ITSELF)
         if tool is None:
-            return Effect(action, "cannot", f"Cannot be undone: {name}, which would, is not active.")
+            return Effect(action, "cannot", f"{FOR_GOOD}{name}, which would, is not active.")
         if pinned != tool.version:
             knows = f"knows version {pinned}" if pinned else "does not hold it"
             why = f"Cannot be undone from here: {name} {tool.version} is in force, and the workflow's release {knows}. "
@@ -158,7 +159,7 @@ class _Reading:
         problems = problems_with(arguments, tool.input_schema)
         if problems:
             where, rule = problems[0]
-            why = f"Cannot be undone: {name} cannot be given what it needs, at {where}: {rule}."
+            why = f"{FOR_GOOD}{name} cannot be given what it needs, at {where}: {rule}."
             return Effect(action, "cannot", why)
         return Effect(action, "can", f"Can be undone by {name}, which is itself gated.", tool, arguments)
 
@@ -183,7 +184,7 @@ def _hindered(action: Action) -> str:
     if action.status == ActionStatus.ANSWERED:
         return "Cannot be undone from here: a person gave the result, and nothing was sent."
     if action.effect == Kind.IRREVERSIBLE:
-        return "Cannot be undone: what it does is irreversible."
+        return IRREVERSIBLE
     if action.step_id is None:
         return "Its agent carries out what it proposed: undo it through that agent."
     return ""

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from approvals import snapshots
 from approvals.models import ApprovalRequest, BreakGlass, Decision
+from approvals.models.request import effect_on_the_world
 from approvals.queries import history, signed_by
 from approvals.snapshots import Reading
 from audit import scope
@@ -243,7 +244,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         title=name,
         tool=tool,
         undo=planned or how_undone(action, tool),
-        effect=_effect(action, planned or (undo_sentence(tool) if tool else "")),
+        effect=effect_on_the_world(action.effect, planned or (undo_sentence(tool) if tool else "")),
         reading=snapshots.read(snapshot, source=action.tool),
         snapshot=snapshot,
         story=history(requests, mine=signed, streams=[action.stream], names={action.pk: name}, objects={action.pk}),
@@ -256,12 +257,6 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         undone_by=Action.objects.filter(undoes_id=action.pk).order_by("-created_at").first(),
         may_operate=action.unit_id in scope.unit_ids(actor, "operate"),
     )
-
-
-def _effect(action: Action, undone: str) -> str:
-    """As the queue has it: a write that nothing can undo is as final as an irreversible one. “Not yet” and “not from here” are
-    not that."""
-    return "irreversible" if undone.startswith("Cannot be undone: ") else action.effect
 
 
 def _planned(actor: Actor, action: Action) -> str:

@@ -213,7 +213,7 @@ class _Reading:
             Action.objects.filter(execution_id=execution.pk).order_by("created_at", "id").defer("context")
         )
         self.requests: list[ApprovalRequest] = list(
-            ApprovalRequest.objects.filter(execution_id=execution.pk).order_by("created_at")
+            ApprovalRequest.objects.filter(execution_id=execution.pk).order_by("created_at").listed()
         )
         self.decisions = list(Decision.objects.filter(request__in=self.requests).order_by("at"))
         self.letters = list(DeadLetter.objects.filter(execution_id=execution.pk).order_by("first_at"))

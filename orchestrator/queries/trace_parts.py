@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 
 from orchestrator.queries.costs import Cost
-from orchestrator.telemetry.ended import AT_WORK
+from orchestrator.telemetry.ended import AT_WORK, CALLED_BY
 
 # More parts than this nobody opens as one picture, and whoever sends more under one id fills nobody's memory: the page says
 # so and shows the first.
@@ -67,10 +67,7 @@ WHERE r.resolved_at IS NOT NULL
 UNION ALL
 SELECT l.id, coalesce(l.action_id, work.id, l.execution_id), l.unit_id, l.execution_id, 'model',
   coalesce(nullif(l.model, ''), 'model'), l.at, l.at, coalesce(l.call->>'outcome', 'ok'), l.provider
-FROM budgets_ledgerentry AS l LEFT JOIN LATERAL (
-  SELECT t.id FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id
-  WHERE s.execution_id = l.execution_id AND s.spec->>'agent' = l.agent AND t.claimed_at <= l.at
-  ORDER BY t.claimed_at DESC LIMIT 1) AS work ON l.action_id IS NULL
+FROM budgets_ledgerentry AS l {CALLED_BY} ON l.action_id IS NULL
 WHERE l.execution_id = ANY(%(runs)s) AND l.kind = 'model' AND l.span_id IS NULL
 UNION ALL
 SELECT p.id, p.parent_id, p.unit_id, NULL, p.kind, p.name, p.started_at, p.ended_at, p.status, 'reported'

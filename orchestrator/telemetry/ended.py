@@ -36,6 +36,11 @@ WHERE (written_in, id) > (%(since)s, %(last)s) ORDER BY written_in, id LIMIT %(m
 AT_WORK = """LEFT JOIN LATERAL (
   SELECT t.id FROM orchestrator_attempt AS t WHERE t.step_id = {step} AND t.claimed_at <= {at}
   ORDER BY t.number DESC LIMIT 1) AS work ON true"""
+# The attempt of an agent's step that was at work when a model was called for it.
+CALLED_BY = """LEFT JOIN LATERAL (
+  SELECT t.id FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id
+  WHERE s.execution_id = l.execution_id AND s.spec->>'agent' = l.agent AND t.claimed_at <= l.at
+  ORDER BY t.claimed_at DESC LIMIT 1) AS work"""
 _FACTS = {
     "execution": """
 SELECT e.id, e.trace_id, p.id AS parent_id, e.unit_id, e.created_at AS started_at, e.workflow,
@@ -59,7 +64,7 @@ SELECT r.id, coalesce(e.trace_id, a.trace_id, a.id, r.subject_id) AS trace_id, c
 FROM approvals_approvalrequest AS r LEFT JOIN orchestrator_action AS a ON a.id = r.subject_id
 LEFT JOIN orchestrator_execution AS e ON e.id = coalesce(a.execution_id, r.execution_id)
 {AT_WORK.format(step="coalesce(a.step_id, r.subject_id)", at="r.created_at")} WHERE r.id = ANY(%s)""",
-    "model": """
+    "model": f"""
 SELECT l.id, coalesce(e.trace_id, a.trace_id, l.action_id, l.id) AS trace_id,
   coalesce(l.action_id, work.id, e.id) AS parent_id, l.unit_id,
   l.at AS started_at, l.model, l.provider, l.agent, l.input_tokens, l.output_tokens, l.cached_input_tokens,
@@ -67,9 +72,7 @@ SELECT l.id, coalesce(e.trace_id, a.trace_id, l.action_id, l.id) AS trace_id,
   r.version || ' ' || r.digest AS release, coalesce(e.requester, a.requester) AS requester
 FROM budgets_ledgerentry AS l LEFT JOIN orchestrator_execution AS e ON e.id = l.execution_id
 LEFT JOIN orchestrator_release AS r ON r.id = e.release_id LEFT JOIN orchestrator_action AS a ON a.id = l.action_id
-LEFT JOIN LATERAL (SELECT t.id FROM orchestrator_step AS s JOIN orchestrator_attempt AS t ON t.step_id = s.id
-  WHERE s.execution_id = l.execution_id AND s.spec->>'agent' = l.agent AND t.claimed_at <= l.at
-  ORDER BY t.claimed_at DESC LIMIT 1) AS work ON true WHERE l.id = ANY(%s)""",
+{CALLED_BY} ON true WHERE l.id = ANY(%s)""",
 }
 
 

@@ -60,6 +60,20 @@ class TestList:
         assert {address: cost for address, cost in few.items() if cost > MOST["list"]} == {}
 
 
+class TestRequestsThatAreListed:
+    def test_leave_what_only_their_own_page_shows_in_the_table(self, as_everyone):
+        fill(1)
+        run = make.execution("waiting", calls=2)
+        tabs = [f"{run.get_absolute_url()}?tab={tab}" for tab in ("steps", "events", "evidence")]
+        read = {}
+        for address in [*(reverse(name) for name in LISTS), *tabs]:
+            with CaptureQueriesContext(connection) as asked:
+                assert as_everyone.get(address).status_code == 200
+            read[address] = [one["sql"] for one in asked if '"approvals_approvalrequest"."snapshot"' in one["sql"]]
+
+        assert {address: found for address, found in read.items() if found} == {}
+
+
 class TestDetail:
     def test_of_an_execution_costs_the_same_however_long_its_story(self, as_everyone, grace):
         make.policy()

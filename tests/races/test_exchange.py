@@ -5,7 +5,8 @@ import json
 import pytest
 
 from approvals.models import Decision
-from approvals.operations import is_still_signed, questions
+from approvals.operations import questions
+from approvals.rules.signers import standing
 from audit.actors import system
 from audit.canonical import digest_text
 from audit.refusals import Refusal
@@ -52,7 +53,7 @@ class TestEditAgainstApprove:
                 assert redeem(action_id=action.pk, by=system("test")).arguments == {"amount": amount}
             else:
                 assert (request.status, request.revision, action.status) == ("pending", 2, "held")
-                assert not is_still_signed(request)
+                assert not standing(request).complete
         assert seen == {"approved", "pending"}
 
 

@@ -87,7 +87,7 @@ def _of_sends(row: Any, oldest: Action, steps: dict[Any, Step]) -> Seen:
     return Seen(
         kind=UNKNOWN_OUTCOME, subject=subject, unit_id=unit_id, severity=Severity.CRITICAL,
         title=f"Unknown outcome: {subject if step else oldest.tool}", count=number, first_at=first_at, last_at=last_at,
-        detail=f"{oldest.tool} was sent, no answer came, and nobody has said what happened",
+        detail=doubt_sentence(oldest),
         evidence=oldest.get_absolute_url(), looks_up=partial(owner_of_call, step, oldest.tool),
     )  # fmt: skip
 
@@ -95,6 +95,10 @@ def _of_sends(row: Any, oldest: Action, steps: dict[Any, Step]) -> Seen:
 def doubt_subject(action: Action, step: Step | None) -> str:
     """What an alert of such a send is about."""
     return f"{step.execution.workflow} / {step.key}" if step else str(action.pk)
+
+
+def doubt_sentence(action: Action) -> str:
+    return f"{action.tool} was sent, no answer came, and nobody has said what happened"
 
 
 def operations() -> list[Seen]:
