@@ -105,6 +105,8 @@ class TestOnesOwnVerdict:
         page = text(as_linus.get(look.get_absolute_url()))
         assert "The two verdicts differ" in page
         assert "The invoice is open" in page
+        assert "Evidence is missing" in page
+        assert "missing_evidence" not in page
         assert TOLD in text(as_linus.get(look.request.get_absolute_url()))
 
     def test_keeps_what_was_typed_where_a_reason_is_missing(self, look, as_linus):
