@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ValidationError
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
@@ -19,6 +19,7 @@ from audit import scope, sealing
 from audit.actors import Actor
 from audit.lifecycle import Governed
 from audit.models import AuditEvent
+from audit.models.event import READABLE
 from audit.naming import names_of
 from audit.presenters import LINES, Told, tell
 from audit.refusals import NotVisible
@@ -218,6 +219,8 @@ class TrailPage:
     slice: Slice
     total: str
     told: list[Told] = field(default_factory=list)
+    # There is an entry whose time no clock has said: it cannot even be read, and is none of these rows.
+    is_broken: bool = False
 
 
 BY_TIME = Keyset(("-at", "-id"))
@@ -231,9 +234,14 @@ def visible_events(reader: Actor, *, site: bool) -> QuerySet[AuditEvent]:
 
 def trail_page(reader: Actor, filters: TrailFilters, *, site: bool, after: str = "", before: str = "") -> TrailPage:
     rows = _narrowed(visible_events(reader, site=site), filters)
-    found = BY_TIME.slice(rows, after=after, before=before)
+    is_broken = False
+    try:
+        found = BY_TIME.slice(rows, after=after, before=before)
+    except DataError:
+        rows, is_broken = rows.filter(at__range=READABLE), True
+        found = BY_TIME.slice(rows, after=after, before=before)
     names = names_of(event.object_id for event in found.rows)
-    return TrailPage(found, counted(rows), [tell(event, names) for event in found.rows])
+    return TrailPage(found, counted(rows), [tell(event, names) for event in found.rows], is_broken=is_broken)
 
 
 def _narrowed(rows: QuerySet[AuditEvent], filters: TrailFilters) -> QuerySet[AuditEvent]:

@@ -19,9 +19,10 @@
     unsaid.push(text);
   }
 
-  let failed = false; // the toast says that something did not work, which the next thing that works ends
+  const never = () => false;
+  let endsWith = never; // does what the toast says end once this form, or whatever else was sent, is answered with a yes?
   function alarm(text, detail = "", ...remedies) {
-    failed = false;
+    endsWith = never;
     const close = element("button", "Close", { type: "button", className: "button" });
     const toast = document.getElementById("alert");
     const before = document.activeElement;
@@ -90,15 +91,16 @@
     const buttons = source.matches("form") ? [...source.elements].filter((one) => one.type === "submit") : [source];
     const label = pressed && [...pressed.childNodes];
     for (const button of buttons) { button.setAttribute("aria-disabled", "true"); button.dataset.jsBusy = ""; }
-    // As wide as before: what stands beside it would move under the pointer, and a second press would be one of that.
-    pressed?.style.setProperty("min-inline-size", `${pressed.offsetWidth}px`);
-    pressed?.replaceChildren(pressed.dataset.busy || "Saving…");
+    // As large as before: what stands beside it would move under the pointer, and a second press would be one of that.
+    const was = element("span", "");
+    was.dataset.jsWas = "";
+    pressed?.replaceChildren(was, element("span", pressed.dataset.busy || "Saving…"));
+    was.append(...(label || []));
     const timer = setTimeout(() => release(source), 30000);
     sending.set(source, () => {
       clearTimeout(timer);
       for (const button of buttons) { button.removeAttribute("aria-disabled"); delete button.dataset.jsBusy; }
       pressed?.replaceChildren(...label);
-      pressed?.removeAttribute("style");
       document.dispatchEvent(new CustomEvent("holdpoint:released"));
     });
   }
@@ -174,7 +176,7 @@
   // Has anybody chosen or typed anything in it? What a script ticks by itself is no answer.
   const changed = (field) => field.matches("textarea, select, input:not([type=hidden])") && valueOf(field) !== given(field);
   const begun = (form) => notTaken(form) || [...form.elements].some((field) => field.name !== "viewed" && changed(field));
-  let outdated = false; // a live update shows something else than what a form on the page was begun about
+  const outdated = new Set(); // forms begun about something else than what a live update shows
 
   // What was typed in a form that came back is in it as if the page had given it: a live update would take it back.
   function ownAgain(form) {
@@ -199,6 +201,15 @@
     if (gone.some(([, , form]) => unanswered.has(form))) return alarm("The form that you sent is gone.", `No answer came, but this page is up to date again: see on it whether what you sent was recorded. You had typed: ${words}.`);
     store(gone);
     alarm("This changed while you were typing, and the form is gone.", `What you had typed was not sent: ${words}. If the form comes back, it is in it.`);
+  }
+
+  function tellOutdated() {
+    const forms = new Set(outdated);
+    outdated.clear();
+    if (!forms.size) return;
+    if ([...forms].some((form) => unanswered.has(form))) alarm("This was changed since you sent the form.", "No answer came, but this page is up to date again: see on it whether what you sent was recorded.", reload());
+    else alarm("This was changed while you had it open.", "What you have filled in speaks of what was here before. Read it again, and start anew.", reload());
+    endsWith = (form) => forms.has(form);
   }
 
   // A form that loads a page is gone before its answer comes. Where that is a sign-in or a refusal, its text waits for it.
@@ -228,7 +239,7 @@
       if (attrName === "open") return false;
       // What somebody has begun to fill in speaks of what they read: the server compares that with what waits then.
       if (attrName === "value" && target.type === "hidden" && target.form?.elements.digest && begun(target.form)) {
-        outdated ||= target.name === "digest" && target.value !== newValue;
+        if (target.name === "digest" && target.value !== newValue) outdated.add(target.form.id);
         return false;
       }
       if (attrName === "value" && target.defaultValue !== undefined && target.value !== target.defaultValue) return false;
@@ -265,7 +276,7 @@
     const detail = `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`;
     alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, detail, ...(reason?.matches("[data-too-old]") ? [reload()] : []));
     document.querySelector("#alert [data-keep-reload]")?.focus();
-    failed = true;
+    endsWith = () => true;
   });
   function reload() {
     const button = element("button", "Reload, keeping what you typed", { type: "button", className: "button primary" });
@@ -276,11 +287,11 @@
     if (ctx && !answered(ctx) && !isPoll(ctx)) answerLost(ctx);
   });
   const answered = (ctx) => ctx.text !== undefined; // to its last byte: a connection breaks in the middle, too
-  function answerLost({ sourceElement, request }) {
-    const sent = request?.method?.toUpperCase() === "POST";
-    if (sent) unanswered.add((sourceElement.form ?? sourceElement).id);
+  function answerLost(ctx) {
+    const sent = ctx.request?.method?.toUpperCase() === "POST";
+    if (sent) unanswered.add(ctx.sentBy);
     alarm("The connection was lost.", `Your page and your text are unchanged.${sent ? " What you sent may have arrived all the same." : ""} Try again.`);
-    failed = true;
+    endsWith = () => true;
   }
 
   let slow;
@@ -289,13 +300,14 @@
     ctx.target?.setAttribute?.("aria-busy", "true");
     slow ??= setTimeout(() => { root.dataset.jsLoading = ""; }, 200);
     const source = ctx.sourceElement;
+    ctx.sentBy = (source.form ?? source).id; // once the answer stands on the page, htmx has put that in the source's place
     if (source.matches("button") && !sending.has(source)) hold(source, source.matches("[hx-post]") ? source : null);
   });
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) return;
     if (ctx.target instanceof Element) ctx.target.removeAttribute("aria-busy");
-    if (answered(ctx) && ctx.response.status < 500) unanswered.delete((ctx.sourceElement.form ?? ctx.sourceElement).id);
-    if (failed && answered(ctx) && ctx.response.status < 400) document.querySelector("#alert [data-close]")?.click();
+    if (answered(ctx) && ctx.response.status < 500) unanswered.delete(ctx.sentBy);
+    if (answered(ctx) && ctx.response.status < 400 && endsWith(ctx.sentBy)) document.querySelector("#alert [data-close]")?.click();
     clearTimeout(slow);
     slow = undefined;
     delete root.dataset.jsLoading;
@@ -319,8 +331,7 @@
     sayNewMessages();
     if (isPoll(ctx)) tellTakenAway(typing);
     else ownTyped();
-    if (outdated) alarm("This was changed while you had it open.", "What you have filled in speaks of what was here before. Read it again, and start anew.", reload());
-    outdated = false;
+    tellOutdated();
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
     const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
     if (fault) return focusOn(fault);

@@ -119,3 +119,9 @@ class SecondLook(Governed):
     def is_done(self) -> bool:
         """Somebody has looked: both verdicts may be shown beside each other."""
         return self.status in {SecondLookStatus.AGREED, SecondLookStatus.DISAGREED}
+
+    @property
+    def first_reasons(self) -> str:
+        """In words, each once: two who signed may have given the same."""
+        words = dict(ReasonCode.choices)
+        return "; ".join(dict.fromkeys(str(words.get(code, code)) for code in self.first_codes))

@@ -172,12 +172,13 @@ def look_again(*, look_id: UUID, by: Actor, verdict: str, voice: Voice) -> Secon
 
 
 def _refuse_unread(request: ApprovalRequest, verdict: str, voice: Voice) -> None:
-    """Held to what a signature is held to: the same bytes, every part, a fitting reason, every check."""
+    """Held to what a signature is held to: the same bytes, a fitting reason; and to say yes every part and every check."""
     if (request.digest, request.revision) != (voice.digest, voice.revision):
         raise Changed("What you read is not what was decided. Nothing was recorded; please read it again.")
     refuse_another_page(request, voice)
-    showing.refuse_unread(request, voice.viewed)
-    showing.refuse_miscopied(request, voice.critical)
+    if verdict == Verdict.APPROVE:
+        showing.refuse_unread(request, voice.viewed)
+        showing.refuse_miscopied(request, voice.critical)
     refuse_unfit_reason(request, Verdict(verdict), voice.reason_code, voice.note)
     refuse_unanswered(request, Verdict(verdict), voice.answers)
 

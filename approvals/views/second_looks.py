@@ -87,10 +87,13 @@ def _page(request: HttpRequest, row: SecondLook, form: DecisionForm, *, status: 
     actor = actor_of(request)
     may = may_look(row, actor)
     shown = queries.review(actor, row.request_id, now=timezone.now())
+    if may.allowed:
+        # What follows now tells what was decided.
+        shown = replace(shown, history=_asked_only(shown.history), earlier=[], decisions=[], consequences=[])
     context: dict[str, Any] = {
         "look": row,
         "may": may,
-        "shown": replace(shown, history=_asked_only(shown.history), earlier=[], decisions=[]) if may.allowed else shown,
+        "shown": shown,
         "approval": shown.request,
         "form": form,
         **more,

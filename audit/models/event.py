@@ -1,5 +1,6 @@
 """What happened, append-only and hash-chained per stream. No foreign keys: evidence outlives what it speaks of."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,9 @@ from django.db import models
 from audit import scope, sealing
 from audit.actors import Actor
 from audit.ids import new_id
+
+# PostgreSQL keeps times that Python cannot read: infinity, and years before 1 or after 9999. No clock has said them.
+READABLE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import operations as approvals
-from approvals.models import ApprovalRequest, Edit
+from approvals.models import ApprovalRequest
 from approvals.operations import seeding
 from approvals.operations.edits import Amended, amend
 from approvals.quorum import Need, people_of, union
@@ -66,11 +66,16 @@ def edit(
 
 
 def _did_it_before(request: ApprovalRequest, by: Actor, digest: str, text: str) -> bool:
-    """A double click: the same edit of the same bytes by the same person."""
-    last: Edit | None = request.edits.order_by("-revision").first()
-    if last is None or (last.person_id, last.before_digest, last.after_digest) != (by.user_id, digest, request.digest):
+    """A double click, or an answer that was lost: the same edit of the same bytes by the same person.
+
+    Raises Changed where it was made and something else stands there now: it is told what became of it.
+    """
+    made = request.edits.filter(person_id=by.user_id, before_digest=digest).first()
+    if made is None or canonical_arguments(json.loads(made.after)["arguments"]) != text:
         return False
-    return Action.objects.filter(pk=request.subject_id, arguments=text).exists()
+    if not Action.objects.filter(pk=request.subject_id, arguments=text).exists():
+        raise approvals.Changed("Your edit was recorded, and edited again since. Please read it as it stands now.")
+    return True
 
 
 def _editable(request: ApprovalRequest) -> Action:

@@ -68,6 +68,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "stop_band": once(stop_band, request),
             "operates": once(operates, request),
             "audits": once(audits, request),
+            "sees_nothing": once(sees_nothing, request),
             "pause": once(pause, request),
             "emergencies": once(lambda asked: _counts(asked).emergencies, request),
             "second_looks": once(lambda asked: _counts(asked).looks, request),
@@ -162,6 +163,14 @@ def unit_scope(request: HttpRequest) -> Scope | None:
         *(Choice(one.title, url(one.pk), str(one.pk) == chosen) for one in seen),
     ]
     return Scope(next((one.label for one in choices if one.current), "All"), choices)
+
+
+def sees_nothing(request: HttpRequest) -> str:
+    """Why every list is empty for this person, whatever there is; "" for whoever sees a unit."""
+    actor = actor_of(request)
+    if scope.unit_ids(actor, "view"):
+        return ""
+    return "no unit" if scope.sees_every_unit(actor) else "no role"
 
 
 def nav_version(request: HttpRequest) -> str:

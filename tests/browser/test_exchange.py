@@ -286,6 +286,24 @@ class TestAnEdit:
         assert person.page.is_visible("#editform_note")
         assert person.page.input_value("#editform_note") == "nothing else typed"
 
+    def test_whose_answer_was_lost_is_sent_again_and_told_once(self, request_of_one, opened):
+        person = opened("grace")
+        page = person.page
+        page.goto(request_of_one.get_absolute_url())
+        unfold(page, "edit")
+        page.fill("#edit-form input[value='48.20']", "84.20")
+        page.route("**/edits/", lost_on_the_way_back, times=1)
+        page.click("#edit-form button[type=submit]")
+        page.wait_for_selector("#edits:has-text('made revision 2')")
+        page.wait_for_selector("#alert:has-text('see on it whether what you sent was recorded')")
+        person.problems.clear()  # the browser itself logs the failed load
+
+        page.click("#edit-form button[type=submit]")
+
+        page.wait_for_selector("[data-said]:has-text('Your edit is in place.')")
+        page.wait_for_selector("#alert:empty", state="attached", timeout=5_000)
+        assert Edit.objects.count() == 1
+
     @pytest.mark.slow
     def test_without_script(self, request_of_one, opened):
         page = opened("grace", java_script_enabled=False).page

@@ -105,6 +105,19 @@ class TestAFormThatWasNotTaken:
         page.wait_for_selector("#absence-form")
         return page.url.rpartition("/approvals/")[2], page.input_value("#absence_away_until")
 
+    @pytest.mark.parametrize("script", [True, False])
+    def test_opens_at_what_is_to_be_put_right_however_far_down_it_stands(self, people, opened, script):
+        person = opened("grace", viewport={"width": 390, "height": 600}, java_script_enabled=script)
+        page = self.refused(person)
+
+        page.goto("/approvals/standing-in/")
+        page.fill("#absence_away_until", "2011-12-09T09:00")
+        page.click("#absence-form button")
+
+        page.locator("#absence-form [data-errors]:focus").wait_for(timeout=5_000)
+        person.problems.clear()
+        assert 0 < page.locator("#absence-form [data-errors]").bounding_box()["y"] < 600
+
     def test_comes_back_with_its_text_after_the_sign_in(self, people, opened):
         person = opened("grace")
         page = self.refused(person)

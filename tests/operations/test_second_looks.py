@@ -1,5 +1,6 @@
 """A share of what was decided is judged again, blind: drawn by a rule, taken by a stranger to it, and without consequence."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 
@@ -293,6 +294,17 @@ class TestLooking:
             with pytest.raises(Invalid):
                 look_at(look, mary, **missing)
         assert look_at(look, mary).status == "agreed"
+
+    def test_that_says_no_asks_for_neither_as_the_page_says(self, world, every_one):
+        request = approved(world, tool="wire")
+        approvals.approve(request_id=request.pk, by=world.linus, voice=voice(request, by=world.linus))
+        mary = places.actor(places.person("mary", "view", "review", of=world.unit))
+        look = SecondLook.objects.select_related("request").get()
+        said = replace(voice(look.request, "wrong_amount"), viewed={"sections": []}, critical="")
+
+        seen = second_looks.look_again(look_id=look.pk, by=mary, verdict="reject", voice=said)
+
+        assert seen.status == "disagreed"
 
     def test_is_asked_of_a_group_where_groups_sign(self, world, every_one):
         places.group("finance", _user(world.grace))

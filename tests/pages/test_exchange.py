@@ -226,6 +226,25 @@ class TestEditing:
             words in page for words in ("changed after you opened it", "What differs from what you read", "mine")
         )
 
+    def test_sent_again_after_a_colleague_edited_it_further_is_told_that_it_was_recorded(
+        self, unit, as_grace, as_linus
+    ):
+        request = make.request("48.20")
+        first = over(request)
+        form = as_grace.get(request.get_absolute_url()).context["edit_form"]
+        sent = {bound.name: {"amount": "84.20"}.get(bound.label, bound.initial) for bound in form.offered}
+        address = reverse("approval_edits", args=[request.pk])
+        as_grace.post(address, {**sent, **first, "note": ""}, headers=PART)
+        edit(as_linus, again(request), amount="90.00")
+
+        reply = as_grace.post(address, {**sent, **first, "note": ""}, headers=PART)
+
+        page = at("edit", reply.content.decode())
+        assert reply.status_code == 409
+        assert "Your edit was recorded, and edited again since." in page
+        assert "Nothing was recorded" not in page
+        assert Edit.objects.count() == 2
+
     def test_of_what_is_decided_says_so_with_the_decision_because_the_form_is_gone(self, unit, as_grace, linus):
         request = make.request()
         form = as_grace.get(request.get_absolute_url()).context["edit_form"]

@@ -197,8 +197,31 @@ class TestOneFault:
         focused = re.findall(r"<[^>]* autofocus[^>]*>", page)
         assert [f'name="{field}"' in one and 'aria-invalid="true"' in one for one in focused] == [True]
 
-    def test_of_several_is_listed_above_them(self, unit, as_grace):
+    def test_of_several_is_listed_above_them_where_the_focus_goes(self, unit, as_grace):
         page = decide(as_grace, make.request(), headers=PART, verdict="", reason_code="").content.decode()
 
         assert "2 things to put right" in page
-        assert "autofocus" not in page.partition('id="decision-form"')[2].partition("<fieldset")[0]
+        assert "data-errors" in re.search(r"<[^>]* autofocus[^>]*>", page)[0]
+
+
+class TestWhoHasNoRole:
+    """An empty list would say that nothing waits and nothing is stuck."""
+
+    def test_is_told_so_on_every_list(self, unit):
+        make.request()
+        browser = browser_of(make.person("ned"))
+
+        for name in ("work", "approvals", "executions", "failure_groups", "alerts", "unknown_outcomes"):
+            page = browser.get(reverse(name)).content.decode()
+            assert "You have no role in any business unit" in page, name
+
+    def test_is_nobody_with_a_role_anywhere(self, unit, as_grace, as_eve):
+        for browser in (as_grace, as_eve):
+            assert "You have no role" not in browser.get(reverse("work")).content.decode()
+
+    def test_is_the_first_administrator_of_a_new_installation_and_is_led_to_the_first_unit(self, db, django_user_model):
+        page = browser_of(django_user_model.objects.create_superuser("root")).get(reverse("work")).content.decode()
+
+        assert "There is no business unit yet." in page
+        assert reverse("admin:budgets_businessunit_add") in page
+        assert "You have no role" not in page

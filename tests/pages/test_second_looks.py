@@ -61,6 +61,15 @@ class TestBeforeOnesOwnVerdict:
         for secret in ("Rejected", TOLD, "grace", "signed against"):
             assert secret not in page, secret
 
+    @pytest.mark.parametrize("decided", [make.rejected, make.approved])
+    def test_the_page_says_nothing_of_what_follows_from_the_decision(self, unit, grace, as_linus, settings, decided):
+        settings.SECOND_LOOK_PERCENT = 100
+        decided(make.request(), grace)
+        page = text(as_linus.get(SecondLook.objects.get().get_absolute_url()))
+
+        for secret in ("What follows", "A no is final", "is released", "goes on without it"):
+            assert secret not in page, secret
+
     def test_the_request_leads_there_instead_of_telling(self, look, as_linus):
         answer = as_linus.get(look.request.get_absolute_url())
         part = as_linus.get(look.request.get_absolute_url(), headers=PART)
@@ -96,6 +105,8 @@ class TestOnesOwnVerdict:
         page = text(as_linus.get(look.get_absolute_url()))
         assert "The two verdicts differ" in page
         assert "The invoice is open" in page
+        assert "Evidence is missing" in page
+        assert "missing_evidence" not in page
         assert TOLD in text(as_linus.get(look.request.get_absolute_url()))
 
     def test_keeps_what_was_typed_where_a_reason_is_missing(self, look, as_linus):

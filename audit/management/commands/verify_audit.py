@@ -7,7 +7,6 @@ that was changed.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from django.db import connection, transaction
 from audit import actors, anchors, events, held_rows
 from audit.lifecycle import Governed, database_now
 from audit.models import AuditEvent, AuditStream
+from audit.models.event import READABLE
 from audit.presenters import facts_of
 from audit.verify import first_break
 
@@ -97,9 +97,7 @@ def _verify(since: anchors.Anchor, *, is_anchored: bool) -> Found:
 
 
 def _no_moment() -> str:
-    """PostgreSQL keeps times that Python cannot read: infinity, and years before 1 or after 9999. No clock has said them."""
-    readable = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-    first = AuditEvent.objects.exclude(at__range=readable).oldest_first().values_list("stream", "seq").first()
+    first = AuditEvent.objects.exclude(at__range=READABLE).oldest_first().values_list("stream", "seq").first()
     return f"{first[0]} is broken at event {first[1]}: its time was never any clock's." if first else ""
 
 
