@@ -11,9 +11,9 @@ def is_away(error: BaseException | None) -> bool:
     )
 
 
-def is_full(error: BaseException) -> bool:
-    """It has no room on its disk: nobody's row is to blame, and the next one will not fit either."""
-    return isinstance(error.__cause__, DiskFull)
+def takes_nothing(error: BaseException) -> bool:
+    """Its disk is full, or it is a standby by now: no row is to blame, and the next one will not be taken either."""
+    return isinstance(error.__cause__, (DiskFull, ReadOnlySqlTransaction))
 
 
 def told(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """What rounds of background duties survive: one row, or one duty, that fails is logged and delays no other.
 
-A full disk ends the duty, a lost connection the round: whatever came next would fail as well.
+A database that takes nothing in (a full disk, a standby) ends the duty, a lost connection the round: whatever came next
+would fail as well.
 """
 
 import logging
@@ -11,7 +12,7 @@ from typing import Any
 from django.db import Error, connection
 
 from audit import failpoints
-from audit.away import is_full, told
+from audit.away import takes_nothing, told
 from audit.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 def each(keys: Iterable[Any], heal: Callable[[Any], int]) -> int:
     """Heal row by row, each in a transaction of its own; the sum of what it counts.
 
-    Raises the error of a lost connection, and of a full disk.
+    Raises the error of a lost connection, and of a database that takes nothing in.
     """
     healed = 0
     for key in keys:
@@ -50,7 +51,7 @@ def _tried(attempt: Callable[[], int], problem: str) -> int:
     except Refusal:
         return 0  # somebody was faster: that is what the guard is for
     except Error as error:
-        if _is_lost() or is_full(error):
+        if _is_lost() or takes_nothing(error):
             raise
         logger.exception(problem)
     except Exception:

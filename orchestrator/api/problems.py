@@ -159,8 +159,8 @@ def _recorded(code: str, request: Any, context: dict[str, Any]) -> str:
     )  # fmt: skip
     try:
         told = strangers.recorded(fact)
-    except (OperationalError, InternalError, DataError):
-        logger.exception("A refusal could not be recorded")
+    except (OperationalError, InternalError, DataError) as error:
+        logger.warning("A refusal could not be recorded: %s", first_line(error), exc_info=not is_away(error))
         told = False
     return f"urn:uuid:{fact['id']}" if told else str(request.path)
 

@@ -18,7 +18,7 @@ from audit.canonical import NotCanonical, canonical
 from audit.conditions import compile_expression
 from audit.ids import new_id
 from audit.lifecycle import move
-from audit.refusals import Invalid, NotVisible
+from audit.refusals import Invalid, NotVisible, Refusal
 from budgets.models import BusinessUnit
 from budgets.units import lineage
 from orchestrator.gate.announce import announce
@@ -30,11 +30,13 @@ from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_se
 from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Denial, Execution, Tool
 from orchestrator.models.action import ENDED_UNUSED
-from orchestrator.statuses import ActionStatus
+from orchestrator.statuses import ActionStatus, ExecutionStatus
 
 STRICTEST_TIER = "financial"
 # A tool step of a published workflow is proposed by the workflow itself: its release says which tools it calls.
 WORKFLOW = "workflow:"
+# Whoever ended it, or its deadline, took back what waited in it. After a success people are still asked.
+ENDED_FROM_OUTSIDE = {ExecutionStatus.CANCELLED, ExecutionStatus.TIMED_OUT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,12 @@ def _denials(
     return denials
 
 
+class ExecutionOver(Refusal):
+    """Somebody has cancelled the execution that the call names, or its time ran out."""
+
+    code = "execution_over"
+
+
 @transaction.atomic
 def propose(
     *,
@@ -182,7 +190,7 @@ def propose(
 
     `trace_id` is the caller's trace: for a call that belongs to no execution of ours.
     The same hint from the same agent for the same call answers the action it made before.
-    Raises Invalid, NotVisible, Stale (the attempt that proposes lost its lease).
+    Raises Invalid, NotVisible, ExecutionOver, Stale (the attempt that proposes lost its lease).
     """
     unit = BusinessUnit.objects.filter(pk=unit_id).first()
     if unit is None:
@@ -222,7 +230,18 @@ def propose(
     if idempotency_hint:
         _one_at_a_time(action.idempotency_key)
         earlier = _earlier(action)
-    return earlier or _store(action, judged, by, unit, place)
+    if earlier:
+        return earlier
+    if execution_id and place is None and undoes is None:
+        _refuse_after_the_end(execution_id)
+    return _store(action, judged, by, unit, place)
+
+
+def _refuse_after_the_end(execution_id: UUID) -> None:
+    """No call is granted in what was ended. The row is locked, so that no cancellation overtakes this."""
+    named = Execution.objects.select_for_update(no_key=True).filter(pk=execution_id).first()
+    if named is not None and named.status in ENDED_FROM_OUTSIDE:
+        raise ExecutionOver(f"The execution is {named.status.replace('_', ' ')}: nothing more is done in it.")
 
 
 def canonical_arguments(arguments: dict[str, Any]) -> str:

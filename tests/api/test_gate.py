@@ -12,6 +12,7 @@ from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.edit import edit
 from orchestrator.models import Action, Alert, Tool
+from orchestrator.operations import executions
 from orchestrator.operations.registry import import_agents, import_tools
 from tests import make
 from tests.api.conftest import IMPORTER, Caller, cancel_order, make_person, make_token, make_unit, signed_in, voice
@@ -393,6 +394,21 @@ class TestAboutAnExecutionThatIsOver:
         make.approved(ApprovalRequest.objects.get(pk=action["approval"]["id"]), make.person("gail", "view", "review"))
 
         assert poster.get(f"actions/{action['id']}/")[1]["status"] == "granted"
+
+    def test_nothing_more_is_done_in_one_that_was_cancelled(self, db):
+        run = make.execution("waiting")
+        poster = Caller(make_token("poster", "finance"))
+        call = {"tool": "erp.post_adjustment", "arguments": make.arguments(), "execution": str(run.pk)}
+        before = poster.post("actions/", {**call, "idempotency_hint": "before"})[1]
+        executions.cancel(execution_id=run.pk, by=make.actor(make.person("operator")), why="The customer called")
+
+        status, problem, _ = poster.post("actions/", call)
+
+        assert (status, problem["code"], problem["detail"]) == (
+            409, "execution_over", "The execution is cancelled: nothing more is done in it.",
+        )  # fmt: skip
+        assert poster.get(f"actions/{before['id']}/")[1]["status"] == "withdrawn"
+        assert Action.objects.filter(execution_id=run.pk, status__in=["held", "granted"]).count() == 0
 
 
 class TestWithdrawAndUndo:

@@ -82,7 +82,7 @@ class TestKey:
 
     def test_hands_out_no_ticket_of_a_send_that_is_over(self, api):
         """What is sent with it would be known to nobody: neither to a stop, nor to whoever redeems the second grant."""
-        action = f"actions/{api.post('actions/', LOOK)[1]['id']}"
+        action = f"actions/{api.post('actions/', {'tool': 'orders.restore', 'arguments': {'order': 'A1'}})[1]['id']}"
         fence = api.post(f"{action}/redemptions/", {}, **KEY)[1]["fence"]
         api.post(f"{action}/outcomes/", {"fence": fence, "outcome": "unknown"})
         unknown = api.post(f"{action}/redemptions/", {}, **KEY)

@@ -1,5 +1,5 @@
 """Background duties go on with the next row, and with the next duty, when one fails. Only a lost connection ends a round,
-and a full disk the duty.
+and a database that takes nothing in the duty.
 """
 
 import pytest
@@ -51,10 +51,11 @@ class TestOneDuty:
         assert "keep_the_books failed" in caplog.text
 
 
-class TestAFullDisk:
-    def test_ends_the_duty_with_one_line_and_the_next_one_has_its_turn(self, caplog):
+@pytest.mark.parametrize("why", ["disk_full", "read_only_sql_transaction"])
+class TestADatabaseThatTakesNothing:
+    def test_ends_the_duty_with_one_line_and_the_next_one_has_its_turn(self, caplog, why):
         def heal(key):
-            run("DO $$ BEGIN RAISE disk_full USING MESSAGE = 'no room'; END $$", [])
+            run(f"DO $$ BEGIN RAISE {why} USING MESSAGE = 'no room'; END $$", [])
 
         def post():
             return rounds.each([1, 2, 3], heal)
