@@ -190,7 +190,7 @@ LINES: dict[str, Line] = {
     ),
     "approval_request.escalated": Line("Escalated to {asked} after {percent} % of the time", "critical", "up"),
     "approval_request.overdue": Line("The time to decide is over, and nobody has decided", "critical", "clock-mark"),
-    "approval_request.approved": Line("Approved: the signatures are complete", "ok", "check"),
+    "approval_request.approved": Line("Approved: nobody else has to sign", "ok", "check"),
     "approval_request.used": Line("The approval was used, once", "ok", "check"),
     "approval_request.rejected": Line("Rejected", "danger", "cross"),
     "approval_request.expired": Line("The approval request expired", "neutral", "dash"),

@@ -9,10 +9,11 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.functional import cached_property
 
 from approvals.models.calendar import BusinessCalendar
 from approvals.models.policy import OnTimeout
-from approvals.open_hours import before
+from approvals.open_hours import Hours, before
 from approvals.statuses import REQUEST, UNDECIDED, RequestStatus
 from audit import scope
 from audit.actors import Actor
@@ -245,11 +246,15 @@ class ApprovalRequest(Governed):
         """A decision ends the matter, frozen or not."""
         return self.frozen_at is not None and self.status in {*UNDECIDED, RequestStatus.APPROVED}
 
+    @cached_property
+    def hours(self) -> Hours | None:
+        """The open hours that its time to decide counts; None where that runs round the clock."""
+        return BusinessCalendar.objects.get(pk=self.calendar_id).hours if self.calendar_id else None
+
     def after(self, percent: int) -> datetime:
         """When so much of the time to decide is over; the time that stops took is counted out, and closed hours are."""
-        if self.calendar_id is not None and self.open_seconds is not None:
-            hours = BusinessCalendar.objects.get(pk=self.calendar_id).hours
-            return before(self.decide_by, self.open_seconds * (100 - percent) / 100, hours)
+        if self.hours is not None and self.open_seconds is not None:
+            return before(self.decide_by, self.open_seconds * (100 - percent) / 100, self.hours)
         begins = self.created_at + self.stood
         return begins + (self.decide_by - begins) * percent / 100
 

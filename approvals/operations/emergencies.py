@@ -67,13 +67,7 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
     confirmed = step_up.refuse_unconfirmed(request, by, voice.confirmation) if has_signed else None
     glass = _broken(request, by, reason.strip(), confirmed)
     passed_over = _pass_over_claims(request, by)
-    if not has_signed:
-        request = operations.approve(request_id=request_id, by=by, voice=voice)
-    else:
-        refuse_stopped(request)
-        operations.refuse_too_late(request)
-        operations.complete(request, by=by)
-    notices.tell_of_request(NoticeKind.EMERGENCY, request, by=by)
+    # Before what follows from it: the trail tells why one signature was enough, then that it was.
     lifecycle.note(
         request,
         "approval_request.glass_broken",
@@ -85,6 +79,13 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
             "confirmation": str(confirmed.pk) if confirmed else "with the signature",
         },
     )
+    if not has_signed:
+        request = operations.approve(request_id=request_id, by=by, voice=voice)
+    else:
+        refuse_stopped(request)
+        operations.refuse_too_late(request)
+        operations.complete(request, by=by)
+    notices.tell_of_request(NoticeKind.EMERGENCY, request, by=by)
     return request
 
 

@@ -28,17 +28,21 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
     factor = serializers.CharField(source="confirmation.kind", default=None, allow_null=True)
     confirmed_at = serializers.DateTimeField(source="confirmation.at", default=None, allow_null=True)
     person = serializers.SerializerMethodField()
+    for_person = serializers.SerializerMethodField(help_text="Whose right to sign was lent for it")
 
     class Meta:
         model = Decision
         fields = (
-            "person", "person_name", "for_person_name", "verdict", "reason_code", "note", "answers", "digest", "revision",
-            "viewed", "at", "factor", "confirmed_at", "result",
+            "person", "person_name", "for_person", "for_person_name", "verdict", "reason_code", "note", "answers", "digest",
+            "revision", "viewed", "at", "factor", "confirmed_at", "result",
         )  # fmt: skip
 
     def get_person(self, voice: Decision) -> str:
         """As `requester` says it: a name may have been another person's before."""
         return f"user:{voice.person_id}"
+
+    def get_for_person(self, voice: Decision) -> str | None:
+        return f"user:{voice.for_person_id}" if voice.for_person_id else None
 
 
 class EmergencyShape(serializers.ModelSerializer[BreakGlass]):

@@ -235,7 +235,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
     tools = tools_of([action])
     tool = tools.get((action.tool, action.tool_version))
     requests = list(ApprovalRequest.objects.filter(subject_id=action.pk).order_by("created_at"))
-    decisions = list(Decision.objects.filter(request__in=requests).order_by("at"))
+    decisions = list(Decision.objects.filter(request__in=requests).select_related("request").order_by("at"))
     signed = signed_by(actor, requests, decisions)
     name, snapshot = title(action, tools), snapshot_of(action)
     planned = _planned(actor, action)

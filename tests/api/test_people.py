@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from approvals.models import Absence, ApprovalRequest, Claim, Delegation
@@ -88,7 +89,10 @@ class TestADelegation:
 
         assert (status, row["unit"], row["delegate_name"]) == (201, "support", "vera")
         assert [one["id"] for one in other.get("delegations/")[1]["results"]] == [row["id"]]
-        assert [one["for_person_name"] for one in signed["decisions"]] == ["grace"]
+        lender = get_user_model().objects.get(username="grace")
+        assert [(one["for_person"], one["for_person_name"]) for one in signed["decisions"]] == [
+            (f"user:{lender.pk}", "grace")
+        ]
         assert (ended[0], ended[1]["revoked_at"] is not None) == (201, True)
 
     @pytest.mark.parametrize("to", ["nobody", "stranger", "grace"])

@@ -14,8 +14,8 @@ from typing import Any
 from django.db import connection
 
 from approvals import operations as approvals
-from approvals.models import ApprovalPolicy, ApprovalRequest, Stop, StopScope
-from approvals.operations import questions, stops
+from approvals.models import ApprovalPolicy, ApprovalRequest, Bypass, Stop, StopScope
+from approvals.operations import claims, questions, stops
 from approvals.operations.stops import Target
 from audit.actors import Actor, agent
 from audit.canonical import digest
@@ -34,11 +34,11 @@ from orchestrator.gate.redeem import Ticket, redeem
 from orchestrator.gate.report import report
 from orchestrator.gate.undo import undo
 from orchestrator.gate.withdraw import withdraw
-from orchestrator.models import Action, DeadLetter, Execution, Limit, OutcomeVerdict
+from orchestrator.models import Action, Agent, DeadLetter, Execution, Limit, OutcomeVerdict
 from orchestrator.models.verdict import CODES
 from orchestrator.operations import bulk_letters, dead_letters, executions, patches, unknown_outcomes
 from orchestrator.operations.by_hand import hand_in
-from orchestrator.operations.registry import import_tools
+from orchestrator.operations.registry import import_agents, import_tools
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.operations.unknown_outcomes import Said
 from orchestrator.releases.undoing import undo_execution
@@ -58,6 +58,7 @@ ACTS = {
     "stop": 5, "lift": 5, "undo": 6, "undo_one": 4, "start": 3,
     "approvals_lapse": 4, "requests_lapse": 3, "looks_due": 4, "silence": 3, "deadline": 2,
     "another_tool": 2, "another_release": 2, "policy": 4, "no_policy": 2, "budget": 5, "room": 3, "limit": 4, "no_limit": 3,
+    "bypass": 4, "bypasses_end": 2, "strict": 4, "no_agent": 1, "claim_it": 2, "age": 3,
     "propose": 5, "redeem": 5, "report": 5, "withdraw": 2, "undo_foreign": 3,
     **MONEY,
 }  # fmt: skip
@@ -465,6 +466,57 @@ class Site(Money):
 
     def _no_limit(self, number: int) -> bool:
         return _retired(Limit, number)
+
+    def _bypass(self, number: int) -> bool:
+        """A tool asks for fewer people than its tier says, for an hour: also what waits already."""
+        tool = ("sign_a", "dual_b", "sign_c", "unsafe")[number % 4]
+        tier = ("informational", "customer_facing")[number % 2]
+        name = f"y{Bypass.objects.count()}"
+        _in_force(
+            Bypass(name=name, tool=tool, unit_id=self.world.unit.pk, tier=tier, reason="the line to the bank is down")
+        )
+        return True
+
+    def _bypasses_end(self, number: int) -> bool:
+        ended = _run(
+            "UPDATE approvals_bypass SET activated_at = activated_at - interval '5 hours' WHERE status = 'active'"
+        )
+        return bool(ended and sweep())
+
+    def _strict(self, number: int) -> bool:
+        """A policy that denies, waits for good, is looked at again, or gives its signatures little time."""
+        what = ({"verdict": "deny"}, {"on_timeout": "hold", "decide_within_seconds": 1}, {"second_look_percent": 100},
+                {"use_within_seconds": 1}, {"checks": ["Is it right?"], "step_up": "always"})[number % 5]  # fmt: skip
+        name = f"q{number % 5}"
+        version = ApprovalPolicy.objects.filter(name=name).count() + 1
+        tool = ("send_a", "sign_a", "*", "take_back")[number % 4]
+        _in_force(
+            ApprovalPolicy(name=name, version=version, tool=tool, required=number % 3, reason="since now", **what)
+        )
+        return True
+
+    def _no_agent(self, number: int) -> bool:
+        """It is retired, and comes back as it was."""
+        row = Agent.objects.filter(name="clerk", status="active").first()
+        if row is not None:
+            retire(row, by=make.SETUP)
+            return True
+        import_agents([books.AGENTS[0]], by=make.SETUP, file="agents")
+        return True
+
+    def _claim_it(self, number: int) -> bool:
+        request = self._asked(number // 3)
+        if request is None:
+            return False
+        claims.claim(request_id=request.pk, by=self._people(number))
+        return True
+
+    def _age(self, number: int) -> bool:
+        """Half of everybody's time to decide is over: reminders and levels are due."""
+        older = ("UPDATE approvals_approvalrequest SET created_at = created_at - interval '12 hours', "
+                 "decide_by = decide_by - interval '12 hours', next_notice_at = next_notice_at - interval '12 hours' "
+                 "WHERE status IN ('pending', 'sent_back') AND frozen_at IS NULL")  # fmt: skip
+        return bool(_run(older) and sweep())
 
     # --- a foreign agent ---
 

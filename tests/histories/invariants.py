@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Sum
+from django.db.models.functions import Now
 
 from approvals.models import ApprovalRequest, BreakGlass, Decision, Stop
 from budgets.models import Block, BudgetWindow, LedgerEntry, Reservation
@@ -81,6 +82,11 @@ def _as_approved(site: Site, by_key: dict[str, list[Action]]) -> Iterator[str]:
         if request is None or request.digest != action.digest or signed < (1 if alone else action.required):
             yield f"I9: {action.tool} was redeemed with {signed} of {action.required} signatures over its digest"
 
+    for action in Action.objects.filter(redeemed_at__isnull=False, required=0, bypass_id=None).exclude(
+        tier="informational"
+    ):
+        yield f"I9: {action.tool} is {action.tier} and went out with nobody's signature"
+
 
 def at_rest(site: Site) -> Iterator[str]:
     """Nothing is due and nobody works: whatever is not over says whom it waits for."""
@@ -136,6 +142,8 @@ def _books(site: Site) -> Iterator[str]:
             yield f"I18: {window.budget} has {window.reserved} reserved, its reservations are {reserved}"
         if window.spent != (window.days.aggregate(all=Sum("spent"))["all"] or 0):
             yield f"I17: {window.budget} has {window.spent} spent, and its days say otherwise"
+    for block in Block.objects.filter(window__ends_at__lte=Now()):
+        yield f"I2: a step waits for {block.window.budget}, whose window is over"
     known = {action.idempotency_key for action in Action.objects.filter(status__in=HAD_EFFECT)}
     for key, ref in site.provider.done:
         if key not in known:
@@ -192,7 +200,7 @@ def pages(site: Site) -> Iterator[str]:
     for name in ("ada", "grace"):
         browser = browser_of(get_user_model().objects.get(username=name))
         for address in _addresses():
-            answer = browser.get(address)
+            answer = browser.get(address, follow=True)
             if answer.status_code != 200:
                 yield f"{name} asks for {address} and is answered {answer.status_code}"
 

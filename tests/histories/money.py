@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.test import override_settings
 
 from approvals.models import ApprovalRequest
 from approvals.operations import delegations, emergencies
 from audit.actors import Actor, agent
 from audit.definitions import activate, draft, retire
 from audit.lifecycle import database_now
-from budgets.models import BusinessUnit, LedgerEntry, Price
+from budgets.models import Block, Budget, BudgetException, BusinessUnit, LedgerEntry, Price
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
+from budgets.reserving import anything_is_budgeted
+from orchestrator.engine.retention import Forgetting
 from orchestrator.engine.sums import rollups
 from orchestrator.gate.budgeting import run_of
 from orchestrator.models import Execution
@@ -23,6 +26,7 @@ from orchestrator.operations.corrections import Wanted
 from orchestrator.telemetry.reading import Reported
 from tests import signing
 from tests import worlds as make
+from tests.engine.driving import _run
 
 if TYPE_CHECKING:
     from tests.histories.acts import Site
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 MONEY = {
     "usage": 4, "spans": 6, "correct": 6, "price": 2, "fold": 5, "rebuild": 1,
     "start_below": 3, "end_below": 1, "break_glass": 3, "lend": 2, "leave": 2, "return": 3,
+    "monthly": 4, "midnight": 4, "let_through": 3, "forget": 3, "spans_again": 3,
 }  # fmt: skip
 USED = (
     Usage(model="m-2", input_tokens=7, cost=Decimal("0.0300000001"), currency="EUR"),
@@ -105,6 +110,50 @@ class Money:
             return False
         retire(unit, by=make.SETUP)
         return True
+
+    def _monthly(self: "Site", number: int) -> bool:
+        """A budget whose windows end. A name counts the same for good, so it is another one than those that do not."""
+        measure = ({"measure": "runs", "limit": 1 + number % 2},
+                   {"measure": "money", "currency": "EUR", "limit": "0.3", "assumed": "0.1"},
+                   {"measure": "tokens", "limit": 50, "assumed": 20})[number % 3]  # fmt: skip
+        name = f"m{number % 3}"
+        version = Budget.objects.filter(name=name).count() + 1
+        window = ("month", "day", "year")[number % 3]
+        unit_id = None if number % 3 == 2 else self.world.unit.pk
+        row = Budget(name=name, version=version, unit_id=unit_id, window=window, is_hard=number % 4 != 3, **measure)
+        draft(row, by=make.SETUP)
+        activate(row, by=make.SETUP)
+        anything_is_budgeted.again()
+        return True
+
+    def _midnight(self: "Site", number: int) -> bool:
+        """The windows of now are over, whatever is reserved in them: they lie so far back as they are long."""
+        back = "interval '400 days' * (SELECT count(*) FROM budgets_budgetwindow)"
+        return bool(_run(
+            f"UPDATE budgets_budgetwindow SET starts_at = starts_at - {back}, ends_at = ends_at - {back} "
+            "WHERE ends_at > clock_timestamp()"
+        ))  # fmt: skip
+
+    def _let_through(self: "Site", number: int) -> bool:
+        """Two people let one execution go on over a budget."""
+        block = _one(Block.objects.select_related("window").order_by("pk"), number)
+        if block is None:
+            return False
+        name = f"e{BudgetException.objects.count()}"
+        row = BudgetException(name=name, budget=block.window.budget, unit_id=block.window.unit_id,
+                              execution_id=block.execution_id, why="the month must be closed")  # fmt: skip
+        draft(row, by=make.SETUP)
+        activate(row, by=make.SETUP)
+        return True
+
+    def _forget(self: "Site", number: int) -> bool:
+        """What foreign agents told is older than it is kept, all of it."""
+        with override_settings(TRACE_SPAN_DAYS=-1):
+            return bool(Forgetting()())
+
+    def _spans_again(self: "Site", number: int) -> bool:
+        """What was told is told again, whether or not it was forgotten meanwhile."""
+        return self._spans(number % 4) and self._spans(number % 4)
 
     # --- people ---
 

@@ -20,7 +20,7 @@ from budgets.permissions import grant
 from budgets.reserving import anything_is_budgeted
 from orchestrator.engine.runners.workshop import close_pool
 from orchestrator.gate import limits
-from orchestrator.models import Action, DeadLetter, Limit
+from orchestrator.models import Action, Agent, DeadLetter, Limit
 from orchestrator.workflows.errors import WorkflowErrors
 from tests import trail
 from tests import worlds as make
@@ -144,6 +144,8 @@ def _trouble_ends(site: Site) -> None:
     for one in REVIEWERS:
         site.do("return", one)
     site.do("lapse", 0)
+    if not Agent.objects.filter(name="clerk", status="active").exists():
+        site.do("no_agent", 0)
     for _ in Stop.objects.engaged():
         site.do("lift", 0)
     for _ in Limit.objects.filter(status="active"):

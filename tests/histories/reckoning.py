@@ -1,17 +1,23 @@
 """Everything that is summed up is what its parts come to, added up afresh; and every proof says what the rows say."""
 
+import csv
+import io
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import Q, Sum
+from django.db.models.functions import Now
+from django.test import Client
+from django.urls import reverse
 
 from approvals.models import Decision
 from audit.anchors import Anchor
 from audit.management.commands.verify_audit import _verify
 from audit.models import AuditEvent
-from budgets.models import LedgerEntry
+from budgets.models import BudgetWindow, LedgerEntry
 from orchestrator.engine.sums import rollups
 from orchestrator.models import Action, Execution
 from tests.pages.asking import browser_of
@@ -58,16 +64,23 @@ SELECT unit_id, workflow, bucket, currency, sum(amount), sum(unknown), sum(execu
   FROM orchestrator_runcosts(ARRAY(SELECT id FROM orchestrator_execution))) AS met
 GROUP BY 1, 2, 3, 4 HAVING (sum(amount), sum(unknown), sum(executions)) <> (0, 0, 0)
 """
-# A window counts what was written since its budget came into force. In drawn histories budgets are of units.
+# What all windows of a budget counted is what was written since it came into force, in its unit and below, or everywhere.
 WINDOWS = """
 WITH RECURSIVE up AS (
   SELECT id, id AS top FROM budgets_businessunit
   UNION SELECT u.id, up.top FROM budgets_businessunit AS u JOIN up ON u.parent_id = up.id
+), named AS (
+  SELECT name, min(activated_at) AS since FROM budgets_budget WHERE activated_at IS NOT NULL GROUP BY name
+), counted AS (
+  SELECT w.budget, w.unit_id, w.measure, w.currency, sum(w.spent) AS spent FROM budgets_budgetwindow AS w
+  GROUP BY 1, 2, 3, 4
 )
-SELECT w.budget, w.spent, coalesce(sum(l.amount), 0) FROM budgets_budgetwindow AS w
-LEFT JOIN budgets_ledgerentry AS l ON l.currency = w.currency AND l.unit_id IN (SELECT id FROM up WHERE up.top = w.unit_id)
-  AND l.at >= (SELECT min(b.activated_at) FROM budgets_budget AS b WHERE b.name = w.budget)
-WHERE w.measure = 'money' GROUP BY w.id HAVING w.spent <> coalesce(sum(l.amount), 0)
+SELECT c.budget, c.spent, coalesce(sum(CASE WHEN c.measure = 'tokens' THEN l.input_tokens + l.output_tokens ELSE l.amount END), 0)
+FROM counted AS c JOIN named AS n ON n.name = c.budget
+LEFT JOIN budgets_ledgerentry AS l ON l.at >= n.since AND (c.measure = 'tokens' OR l.currency = c.currency)
+  AND (c.unit_id IS NULL OR l.unit_id IN (SELECT id FROM up WHERE up.top = c.unit_id))
+WHERE c.measure <> 'runs' GROUP BY c.budget, c.measure, c.spent
+HAVING c.spent <> coalesce(sum(CASE WHEN c.measure = 'tokens' THEN l.input_tokens + l.output_tokens ELSE l.amount END), 0)
 """
 SUMS = {"roll-ups": COSTS, "totals": TOTALS, "outcomes": OUTCOMES, "outcomes kept": BUCKETS, "windows": WINDOWS}
 
@@ -96,9 +109,8 @@ def proofs() -> Iterator[str]:
     browser = browser_of(get_user_model().objects.get(username="olga"))
     for run in Execution.objects.all():
         yield from _pack(run, browser.get(f"/api/v1/executions/{run.pk}/evidence/").json())
-    spent: dict[str, Decimal] = {}
-    for line in LedgerEntry.objects.exclude(amount=None):
-        spent[line.currency] = spent.get(line.currency, Decimal(0)) + line.amount
+    yield from sheets()
+    spent = _spent()
     for group in ("unit", "agent", "model", "execution"):
         rows = browser.get(f"/api/v1/costs/?group_by={group}").json()["results"]
         found: dict[str, Decimal] = {}
@@ -107,6 +119,44 @@ def proofs() -> Iterator[str]:
                 found[row["currency"]] = found.get(row["currency"], Decimal(0)) + Decimal(row["cost"])
         if {one: sum for one, sum in found.items() if sum} != {one: sum for one, sum in spent.items() if sum}:
             yield f"the API's costs by {group} are {found}, and the ledger's lines come to {spent}"
+
+
+def sheets() -> Iterator[str]:
+    """The files say what the ledger and the windows say."""
+    browser = browser_of(get_user_model().objects.get(username="olga"))
+    all_of_it, of_runs, number = _spent(), _spent(execution_id__isnull=False), LedgerEntry.objects.count()
+    for by in ("unit", "workflow", "day", "requester", "basis"):
+        yield from _same(f"costs.csv by {by}", _file(browser, "costs_csv", by=by, then="agent"), all_of_it)
+    lines = _file(browser, "cost_lines_csv")
+    yield from _same("cost-lines.csv", lines, all_of_it)
+    if len(lines) != number:
+        yield f"cost-lines.csv has {len(lines)} lines, and the ledger {number}"
+    yield from _same("cost-per-success.csv", _file(browser, "cost_outcomes_csv"), of_runs)
+    yield from _same("cost-changes.csv", _file(browser, "cost_changes_csv"), all_of_it)
+    for row in _file(browser, "budgets_csv"):
+        window = BudgetWindow.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()), budget=row["budget"]).first()
+        found = (window.spent, window.reserved, window.unknown) if window else (0, 0, 0)
+        if (Decimal(row["spent"]), Decimal(row["reserved"]), int(row["unknown costs"])) != found:
+            yield f"budgets.csv says {row} and the window {found}"
+
+
+def _file(browser: Client, name: str, **query: str) -> list[dict[str, str]]:
+    answer: Any = browser.get(reverse(name), query)
+    return list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
+
+
+def _same(name: str, rows: list[dict[str, str]], spent: dict[str, Decimal]) -> Iterator[str]:
+    found: dict[str, Decimal] = {}
+    for row in rows:
+        if row["amount"]:
+            found[row["currency"]] = found.get(row["currency"], Decimal(0)) + Decimal(row["amount"])
+    if {one: sum for one, sum in found.items() if sum} != {one: sum for one, sum in spent.items() if sum}:
+        yield f"{name} comes to {found}, and the ledger's lines to {spent}"
+
+
+def _spent(**which: Any) -> dict[str, Decimal]:
+    rows = LedgerEntry.objects.filter(**which).exclude(amount=None).order_by()
+    return dict(rows.values_list("currency").annotate(all=Sum("amount")))
 
 
 def _pack(run: Execution, pack: Any) -> Iterator[str]:

@@ -34,6 +34,28 @@ def test_a_total_below_nought_keeps_its_sign(unit, ada, as_ada):
     assert "<strong>-0.50 USD</strong>" in page
 
 
+class TestWhoApproved:
+    """Of a foreign agent's call this page is all the evidence there is."""
+
+    def test_are_told_by_account_for_whom_and_over_which_version(self, unit, grace, linus, ada, as_ada):
+        mary = make.person("mary", "view", "review", of=unit)
+        make.policy(condition="true", required=2)
+        request = make.approved(make.request(), grace)
+        edit(request_id=request.pk, by=make.actor(linus), digest=request.digest, revision=request.revision,
+             arguments={**make.arguments(), "amount": "9.00"}, note="Less")  # fmt: skip
+        request.refresh_from_db()
+        for signer in (grace, mary):
+            make.approved(request, signer)
+        call = Action.objects.get(pk=request.subject_id)
+
+        page = " ".join(as_ada.get(call.get_absolute_url()).content.decode().split())
+
+        facts = page.split('id="facts"')[1].split("</dl>")[0]
+        assert [facts.count(f"user:{one.pk}</code>") for one in (grace, mary, linus)] == [2, 1, 0]
+        assert facts.count("Of an earlier version, it counts no more") == 1
+        assert f'<code class="muted">{call.requester}</code> through' in page
+
+
 class TestTotals:
     @pytest.fixture(autouse=True)
     def calls(self, unit):

@@ -59,6 +59,18 @@ class TestTheEvidence:
         assert f"user:{grace.pk}</code> signed alone where 2 must" in shown
         assert "Nobody has looked at it yet." in shown
 
+    def test_tells_of_the_broken_glass_before_what_followed_and_never_of_complete_signatures(self, signed, as_vera):
+        told = text(as_vera.get(signed.get_absolute_url())).split('id="story"')[1].split("</section>")[0]
+        parts = [
+            "broke the glass and signed alone",
+            "signed for it",
+            "Approved: nobody else has to sign",
+            "Released by",
+        ]
+        places = [told.index(part) for part in parts]
+        assert places == sorted(places)
+        assert "signatures are complete" not in told
+
     def test_says_who_looked_at_it_and_what_they_found(self, looked_at, as_vera):
         shown = text(as_vera.get(f"/executions/{looked_at.execution_id}/?tab=evidence"))
         assert "The bank was open until six" in shown
