@@ -96,9 +96,15 @@ class Judged:
 
 
 def judge(
-    *, tool: str, arguments: dict[str, Any], agent: str, unit_id: UUID, facts: dict[str, Any] | None = None
+    *,
+    tool: str,
+    arguments: dict[str, Any],
+    agent: str,
+    unit_id: UUID,
+    facts: dict[str, Any] | None = None,
+    unit: dict[str, Any] | None = None,
 ) -> Judged:
-    """The verdict of contracts, schemas and policies in force now. Reads only."""
+    """The verdict of contracts, schemas and policies in force now. Reads only; `unit` are its facts, where they are known."""
     found_tool = Tool.objects.active().filter(name=tool).first()
     units = lineage(unit_id)
     # An agent of another unit is answered like one that does not exist.
@@ -106,7 +112,7 @@ def judge(
     bypass = bypasses.for_call(tool=tool, agent=agent, unit_ids=units)
     requirement, bypass = bypasses.match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
-        facts=facts_about(found_tool, found_agent, arguments, _unit_facts(unit_id), facts or {}),
+        facts=facts_about(found_tool, found_agent, arguments, unit or _unit_facts(unit_id), facts or {}),
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
         bypass=bypass,
     )
@@ -192,17 +198,17 @@ def propose(
     The same hint from the same agent for the same call answers the action it made before.
     Raises Invalid, NotVisible, ExecutionOver, Stale (the attempt that proposes lost its lease).
     """
-    unit = BusinessUnit.objects.filter(pk=unit_id).first()
-    if unit is None:
+    unit = _unit_facts(unit_id)
+    if not unit:
         raise NotVisible("There is no such business unit.")
     if place is not None:
         lock_execution(place.execution.pk)
         refuse_without_lease(place.step_id, place.fence)
-    judged = judged or judge(tool=tool, arguments=arguments, agent=agent, unit_id=unit_id)
+    judged = judged or judge(tool=tool, arguments=arguments, agent=agent, unit_id=unit_id, unit=unit)
     action = Action(
         id=new_id(),
         unit_id=unit_id,
-        unit_title=unit.title,
+        unit_title=unit["title"],
         agent=agent,
         tool=tool,
         tool_version=judged.tool.version if judged.tool else "",
@@ -234,7 +240,7 @@ def propose(
         return earlier
     if execution_id and place is None and undoes is None:
         _refuse_after_the_end(execution_id)
-    return _store(action, judged, by, unit, place)
+    return _store(action, judged, by, place)
 
 
 def _refuse_after_the_end(execution_id: UUID) -> None:
@@ -323,7 +329,7 @@ def _earlier(action: Action) -> Action | None:
     return earlier
 
 
-def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, place: Place | None) -> Action:
+def _store(action: Action, judged: Judged, by: Actor, place: Place | None) -> Action:
     facts = {"digest": action.digest, "tool": action.tool, "agent": action.agent, "key": action.idempotency_key}
     if judged.bypass:
         facts["bypass"] = str(judged.bypass.pk)
@@ -337,26 +343,24 @@ def _store(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, place:
     elif not action.required:
         move(action, to=ActionStatus.HELD, by=by, why=why)
     else:
-        request = _ask(action, judged, by, unit, replaces=place.replaces if place else None)
+        request = _ask(action, judged, by, replaces=place.replaces if place else None)
         move(action, to=ActionStatus.HELD, by=by, why=why, approval_id=request.pk)
     announce(action)
     return action
 
 
-def _ask(action: Action, judged: Judged, by: Actor, unit: BusinessUnit, *, replaces: UUID | None) -> ApprovalRequest:
-    subject = subject_of(action, judged, unit, replaces=replaces)
+def _ask(action: Action, judged: Judged, by: Actor, *, replaces: UUID | None) -> ApprovalRequest:
+    subject = subject_of(action, judged, replaces=replaces)
     return approvals.open_request(by=by, subject=subject, asked=asked_of(judged.requirement))
 
 
-def subject_of(
-    action: Action, judged: Judged, unit: BusinessUnit, *, replaces: UUID | None = None
-) -> approvals.Subject:
+def subject_of(action: Action, judged: Judged, *, replaces: UUID | None = None) -> approvals.Subject:
     """The call as people are shown it."""
     tool, need = judged.known_tool(), judged.requirement
     return approvals.Subject(
         id=action.pk,
         unit_id=action.unit_id,
-        unit_title=unit.title,
+        unit_title=action.unit_title,
         execution_id=action.execution_id,
         replaces=replaces,
         title=title_of(tool, json.loads(action.arguments), json.loads(action.record or "null")),

@@ -37,9 +37,8 @@ def write(*, action_id: UUID, arguments: dict[str, Any], expected: str, hint: st
     )
     _refuse_undecidable(judged)
     copied = _copy(source, arguments, judged)
-    unit = BusinessUnit.objects.get(pk=source.unit_id)
     # Its duties are asked under the source's own place: whoever published the workflow does not decide on the copy either.
-    shown = subject_of(copied, judged, unit)
+    shown = subject_of(copied, judged)
     duties = {**shown.duties, by.key: "put this in front of the reviewers"}
     subject = replace(shown, id=new_id(), execution_id=None, is_test=True, duties=duties)
     changes = snapshots.difference(_arguments_of(source), _arguments_of(copied))
@@ -74,7 +73,7 @@ def _copy(source: Action, arguments: dict[str, Any], judged: Judged) -> Action:
     copied = Action(
         id=new_id(),
         unit_id=source.unit_id,
-        unit_title=source.unit_title,
+        unit_title=BusinessUnit.objects.values_list("title", flat=True).get(pk=source.unit_id),
         agent=source.agent,
         tool=source.tool,
         tool_version=judged.known_tool().version,
