@@ -32,6 +32,8 @@ MEANWHILE = (
     "This was saved elsewhere after you had opened it, so nothing of yours is saved yet. What you typed still stands here; "
     "to put it in the place of the other, save again."
 )
+# Beside Django's own "was added successfully", which sounds as if it counted.
+NOT_YET = "This is a draft and changes nothing yet: another administrator has to activate it."
 WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire", "retire": "Retire"}
 NEED_A_REASON = {"ask", "retire"}
 
@@ -185,6 +187,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
             definitions.edit(obj, by=actor_of(request), changed=form.changed_data)
         else:
             definitions.draft(obj, by=actor_of(request))
+        messages.info(request, NOT_YET)
 
     def _is_taken(self, row: Any) -> bool:
         rows = type(row)._default_manager.exclude(pk=row.pk)

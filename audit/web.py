@@ -24,6 +24,7 @@ from audit.sheets import as_csv
 
 READING = {"GET", "HEAD"}
 RETRY_SECONDS = "1"
+LONGEST_CHIP = 100
 WHOLE_PAGES = {403: "403.html", 404: "404.html"}
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -97,14 +98,16 @@ def neighbours(request: HttpRequest, *, newer: str, older: str) -> dict[str, str
 
 
 def chips(request: HttpRequest, form: BaseForm) -> list[dict[str, Any]]:
-    """The filters in force, each with the address that takes it away."""
+    """The filters of the address, each with the address that takes it away; also those that cannot be applied."""
     found = []
     for field in form.visible_fields():
         value = request.GET.get(field.name, "")
         if value:
             options = dict(getattr(field.field, "choices", []))
             away = address(request, **{field.name: None}, after=None, before=None)
-            found.append({"label": field.label, "value": str(options.get(value, value)), "url": away})
+            # Chosen once and no longer offered, or typed into the address: nothing is narrowed by it, and that is said.
+            words = str(options.get(value, value))[:LONGEST_CHIP]
+            found.append({"label": field.label, "value": words, "url": away, "is_ignored": bool(field.errors)})
     return found
 
 

@@ -144,7 +144,9 @@ def _field_of(value: Value) -> forms.Field:
     label = showing.spoken(value.label)
     more: Mapping[str, Any] = {"label": label, "initial": value.text, "required": False}
     if value.kind == "yes/no":
-        return forms.ChoiceField(**more, choices=[("yes", "yes"), ("no", "no")])
+        choice = forms.ChoiceField(**more, choices=[("yes", "yes"), ("no", "no")])
+        choice.needed_sometimes = True  # type: ignore[attr-defined]
+        return choice
     if value.kind == "number":
         return forms.RegexField(rf"\A{NUMBER.pattern}\Z", strip=True, **{**more, "required": True}, max_length=40,
                                 error_messages={"invalid": BAD_NUMBER})  # fmt: skip

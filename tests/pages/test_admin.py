@@ -110,6 +110,11 @@ class TestPolicy:
         assert (status_after_own, draft.status) == ("draft", "active")
         assert (draft.edited_by.username, draft.activated_by.username) == ("ann", "bob")
 
+    def test_that_was_saved_is_said_to_change_nothing_yet(self, first):
+        page = first.post(reverse(ADD), RULE, follow=True).content.decode()
+
+        assert "This is a draft and changes nothing yet: another administrator has to activate it." in page
+
     def test_saved_by_two_who_had_opened_the_same_tells_the_later_one_before_anything_is_put_back(self, first, second):
         first.post(reverse(ADD), RULE)
         draft = ApprovalPolicy.objects.get(name="refunds")

@@ -200,6 +200,19 @@ class TestEditing:
         assert 'value="many"' in no_number.content.decode()
         assert not Edit.objects.exists()
 
+    def test_offers_a_yes_or_no_as_something_that_stands_there_and_not_as_optional(self, unit, as_grace):
+        tool = make.tool("orders.ship", record="", business_key="", title="Ship", input_schema={
+            "type": "object", "properties": {"express": {"type": "boolean"}}})  # fmt: skip
+        make.agent()
+        action = make.gate_propose.propose(
+            tool=tool.name, arguments={"express": True}, agent="poster", unit_id=unit.pk, by=make.MAKER
+        )
+        page = as_grace.get(reverse("approval", args=[action.approval_id])).content.decode()
+
+        values = at("edit", page).partition("editform_note")[0]
+        assert "express" in values
+        assert "optional" not in values.partition("Why")[0]
+
     def test_that_changes_nothing_is_refused_at_the_edit_and_nowhere_else(self, unit, as_grace):
         reply = edit(as_grace, make.request())
 

@@ -86,6 +86,28 @@ class TestFilters:
         assert 'href="/approvals/?q=LARGE"' in page
         assert 'href="/approvals/?tier=financial"' in page
 
+    @pytest.mark.parametrize(
+        ("name", "query"),
+        [
+            ("approvals", {"action": "erp.gone"}),
+            ("approvals", {"q": "x" * 300}),
+            ("executions", {"state": "no-such"}),
+            ("actions", {"tool": "erp.gone"}),
+            ("failure_groups", {"unit": "not-an-id"}),
+            ("audit", {"since": "yesterday"}),
+        ],
+    )
+    def test_that_cannot_be_applied_do_not_stand_there_as_if_they_were(self, as_grace, name, query):
+        """A view saved under an action that is no longer there shows every row: who acts on all that match has to know."""
+        page = as_grace.get(reverse(name), query).content.decode()
+
+        assert page.count("not known, not applied") == 1
+        assert "not known, not applied" not in as_grace.get(reverse(name)).content.decode()
+        assert (
+            "x" * 200
+            not in page.partition('aria-label="Active filters"')[2].partition("Clear all")[0].partition("href")[0]
+        )
+
     def test_that_match_nothing_offer_to_clear_them(self, as_grace):
         assert "Nothing matches these filters" in found(as_grace, q="no such thing")
 

@@ -1,6 +1,7 @@
 """The pages of traces: search, waterfall, one part, the next children. What an agent wrote is inert."""
 
 import gzip
+import re
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -178,6 +179,12 @@ class TestTheWaterfall:
 
         parts = (execution.workflow, "erp.post_adjustment", "approval", "policy", "Waiting")
         assert [text for text in parts if text not in page] == []
+
+    def test_says_how_long_its_drawing_is_as_the_head_of_the_page_does(self, execution, as_grace):
+        page = shown(as_grace, execution).content.decode()
+
+        took = re.search(r'When, of <span class="num">([^<]+)</span>', page)[1]
+        assert page.partition("When, of")[0].count(took) == 1
 
     def test_tells_of_one_part_beside_it(self, execution, as_grace):
         action = Action.objects.get(execution_id=execution.pk)
