@@ -84,6 +84,7 @@ class TestARealExporter:
         assert shape(found) == AGENT_RUN
         assert [(status, body) for status, body, _ in exporter.answers] == [(200, b"{}")] * 3
 
+    @pytest.mark.slow
     def test_brings_ten_thousand_spans_in_batches(self, live_server, token):
         provider = TracerProvider()
         provider.add_span_processor(BatchSpanProcessor(sdk(live_server, token), max_queue_size=20_000))

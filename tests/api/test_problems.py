@@ -119,6 +119,7 @@ def limit(http):
         gc.unfreeze()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_every_hostile_body_gets_a_problem_and_takes_no_longer_than_a_few_honest_ones(http, limit):
     before = Action.objects.count()
@@ -130,6 +131,7 @@ def test_every_hostile_body_gets_a_problem_and_takes_no_longer_than_a_few_honest
     assert Action.objects.count() == before
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_heavy_bodies_are_taken_in_no_more_time_than_a_few_honest_ones(http, limit):
     for name, body in HEAVY.items():

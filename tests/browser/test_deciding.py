@@ -49,6 +49,7 @@ class TestByKeyboard:
         assert voice.verdict == "approve"
         assert voice.viewed["reading"]["act"]["ms"] >= 1000
 
+    @pytest.mark.slow
     def test_needs_every_part_viewed_before_two_people_act(self, request_of_two, opened):
         page = opened("grace", viewport={"width": 1280, "height": 500}).page
         page.goto(request_of_two.get_absolute_url())
@@ -59,6 +60,7 @@ class TestByKeyboard:
         assert "Still to view" in page.inner_text("[data-unlock-note]")
         assert not Decision.objects.exists()
 
+    @pytest.mark.slow
     def test_sent_too_early_leads_to_the_first_part_still_to_be_read(self, request_of_two, opened):
         page = opened("grace", viewport={"width": 1280, "height": 500}).page
         page.goto(request_of_two.get_absolute_url())
@@ -76,6 +78,7 @@ class TestByKeyboard:
         page.wait_for_selector("#status:has-text('Still to view')", state="attached")
         assert not Decision.objects.exists()
 
+    @pytest.mark.slow
     def test_refuses_at_once_what_needs_two_people(self, request_of_two, opened):
         page = opened("grace", viewport={"width": 1280, "height": 500}).page
         page.goto(request_of_two.get_absolute_url())
@@ -94,6 +97,7 @@ class TestByKeyboard:
 
         assert Decision.objects.get(request=request_of_two).verdict == "reject"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("height", [420, 800])
     def test_reads_on_after_an_answer_is_chosen(self, request_of_two, opened, height):
         page = opened("grace", viewport={"width": 1280, "height": height}).page
@@ -130,6 +134,7 @@ class TestByKeyboard:
         page.keyboard.press("Enter")
         page.wait_for_url(f"**{other.get_absolute_url()}")
 
+    @pytest.mark.slow
     def test_is_never_made_by_a_single_key(self, request_of_two, opened):
         person = opened("grace")
         person.page.goto(request_of_two.get_absolute_url())
@@ -157,6 +162,7 @@ class TestWithoutScript:
         assert "You approved this" in page.inner_text("#decision")
         assert Decision.objects.get(request=request_of_two).note == "checked against the invoice"
 
+    @pytest.mark.slow
     def test_filters_the_queue(self, request_of_two, opened):
         make.request("1.00", reference="SMALL")
         page = opened("grace", java_script_enabled=False).page
@@ -182,6 +188,7 @@ class TestImpatience:
 
 
 class TestSomebodyFaster:
+    @pytest.mark.slow
     def test_keeps_the_typed_text_and_says_what_happened(self, unit, people, opened):
         request = make.request(by=make.actor(people))
         person = opened("grace")

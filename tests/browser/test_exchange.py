@@ -117,6 +117,7 @@ class TestAQuestion:
         person.page.wait_for_selector("#review .pill:has-text('Sent back')")
         assert Remark.objects.count() == 1
 
+    @pytest.mark.slow
     def test_is_not_said_to_be_lost_any_more_once_it_is_sent(self, request_of_one, opened):
         person = opened("grace")
         page = person.page
@@ -208,6 +209,7 @@ def stored(page, request, amount):
 
 
 class TestAnEdit:
+    @pytest.mark.slow
     def test_clicked_three_times_is_one_and_leads_to_the_edited_act(self, request_of_one, opened):
         page = opened("grace").page
         page.goto(request_of_one.get_absolute_url())
@@ -272,6 +274,7 @@ class TestAnEdit:
         assert page.locator("#decision-form input[name=viewed][value=act]:checked").count() == 0
         assert page.inner_text("#alert") == ""
 
+    @pytest.mark.slow
     def test_refused_by_the_form_keeps_the_fold_open_and_the_text(self, request_of_one, opened):
         person = opened("grace")
         person.page.goto(request_of_one.get_absolute_url())
@@ -318,6 +321,7 @@ class TestAnEdit:
         assert '"memo":"first\\nsecond"' in arguments
 
 
+@pytest.mark.slow
 class TestAResult:
     def test_by_keyboard_ends_the_request(self, request_of_one, opened):
         page = opened("grace").page

@@ -1,5 +1,7 @@
 """Pages that follow what happens, without moving what a person holds on to."""
 
+import pytest
+
 from orchestrator.models import Attempt, Execution
 from tests import make
 
@@ -29,6 +31,7 @@ class TestExecution:
 
         assert page.locator("details:has(summary:has-text('Output'))").first.evaluate("one => one.open")
 
+    @pytest.mark.slow
     def test_shows_a_chosen_step_where_the_person_looks(self, unit, people, opened):
         page = opened("ada", viewport={"width": 390, "height": 600}).page
         page.goto(make.execution("dead_lettered", by=people).get_absolute_url())
@@ -55,6 +58,7 @@ class TestQueue:
         assert rows_before == 1
         assert page.locator("#request-rows tr").count() == 2
 
+    @pytest.mark.slow
     def test_filters_in_place_and_back_returns_to_what_was(self, unit, people, opened):
         make.policy()
         make.request("1.00", reference="SMALL")
@@ -71,6 +75,7 @@ class TestQueue:
         assert page.locator("header.bar").count() == 1
 
 
+@pytest.mark.slow
 class TestExpiredSession:
     def test_leads_to_sign_in_and_back_to_the_page(self, unit, people, opened):
         started = make.execution("running", by=people)

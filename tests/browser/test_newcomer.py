@@ -60,6 +60,7 @@ class TestWhatWasViewed:
         assert not page.is_checked("#decision-form input[value=policy]")
         assert "A part ticks itself once it has been on your screen" in page.inner_text("#decision-form")
 
+    @pytest.mark.slow
     def test_is_led_to_by_its_box(self, page):
         page.locator("#decision-form input[value=policy]").click()
 
@@ -128,6 +129,7 @@ class TestOnAPhone:
         assert not page.is_visible(".filter-fold summary")
 
 
+@pytest.mark.slow
 class TestReasons:
     def test_are_those_of_the_answer_chosen(self, asked, opened):
         page = opened("grace").page

@@ -77,6 +77,7 @@ def addresses(unit, people):
 
 
 class TestEveryPage:
+    @pytest.mark.slow
     @pytest.mark.timeout(300)
     def test_is_accessible_silent_still_and_small(self, addresses, opened):
         person = opened("max")
@@ -159,6 +160,7 @@ class TestAChosenTheme:
         assert person.axe() == []
 
 
+@pytest.mark.slow
 class TestWhatScrollsSideways:
     def test_shows_on_which_side_it_goes_on(self, unit, people, opened):
         make.execution("failed", by=people)

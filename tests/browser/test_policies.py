@@ -202,6 +202,7 @@ class TestTheAdministratorsPages:
 
         assert ApprovalPolicy.objects.filter(name="payments").count() == 2
 
+    @pytest.mark.slow
     def test_try_a_draft_on_past_actions(self, admin, drafted, opened):
         page = opened("bob").page
         page.goto(reverse("admin:approvals_approvalpolicy_change", args=[drafted.pk]))

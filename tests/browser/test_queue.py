@@ -42,6 +42,7 @@ class TestKeys:
         page.keyboard.press("Enter")
         page.wait_for_url("**/approvals/*/")
 
+    @pytest.mark.slow
     def test_walk_from_review_to_review_and_claim_there(self, four, opened):
         page = opened("grace").page
         page.goto(four[0].get_absolute_url())
@@ -58,6 +59,7 @@ class TestKeys:
         assert page.evaluate("document.activeElement.id") == "decision_verdict_reject"
         assert Claim.objects.get().request_id == four[0].pk
 
+    @pytest.mark.slow
     def test_stand_in_the_help(self, four, opened):
         page = opened("grace").page
         page.goto("/approvals/")
@@ -92,6 +94,7 @@ class TestKeys:
         assert [row.status for row in ApprovalRequest.objects.order_by("id")] == ["rejected"] * 2 + ["pending"] * 2
 
 
+@pytest.mark.slow
 class TestApprovingTogether:
     def test_is_offered_only_while_equal_first_tier_rows_are_ticked(self, four, opened):
         make.policy()

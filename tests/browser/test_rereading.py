@@ -46,6 +46,7 @@ def read_again(page):
 
 
 class TestReadAgain:
+    @pytest.mark.slow
     def test_says_unchanged_and_keeps_what_was_typed(self, waiting, opened, provider):
         page = opened("grace").page
         page.goto(waiting.get_absolute_url())

@@ -92,6 +92,7 @@ class TestAPasskey:
         assert person.axe() == []
         assert [made.verdict for made in Decision.objects.order_by("at")] == ["approve", "reject"]
 
+    @pytest.mark.slow
     def test_stays_in_the_form_through_a_live_update(self, request_of_two, rosa, opened):
         person = with_a_device(opened("rosa"))
         page = person.page

@@ -111,6 +111,7 @@ class TestAnOperator:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert Operation.objects.get().status == "running"
 
+    @pytest.mark.slow
     def test_walks_the_groups_and_letters_by_keyboard(self, opened, group):
         page = opened("ada").page
         page.goto("/dead-letters/")

@@ -137,6 +137,7 @@ class TestAFormThatWasNotTaken:
         page.wait_for_selector("h1:has-text('Delegation and absence')")
 
 
+@pytest.mark.slow
 class TestAFormThatStaysOnItsPage:
     def test_from_before_a_sign_in_elsewhere_offers_to_reload_with_its_text(self, people, opened):
         request = make.request("48.20", by=make.actor(people))

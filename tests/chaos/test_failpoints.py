@@ -1,8 +1,8 @@
 """Break the system at every place that has a name, in every way there is, and ask the world outside what came of it.
 
-The default suite has a death in each kind of work and repeats what once failed; `make slow` hits every point once.
-`make chaos` draws trials for as long as it may, and plants defects to see that the judge notices. Every failure
-prints the command that repeats it.
+`make slow` hits every point once, has a death in each kind of work, and repeats what once failed. `make chaos` draws
+trials for as long as it may, and plants defects to see that the judge notices. Every failure prints the command that
+repeats it.
 """
 
 import sys
@@ -67,6 +67,7 @@ class TestEveryPoint:
         assert sorted(failpoints.every_point() - passed) == []
 
 
+@pytest.mark.slow
 class TestADeath:
     def test_in_the_middle_of_work_breaks_no_promise(self, holds):
         for name in EACH_ONCE:

@@ -63,6 +63,7 @@ def claims(number):
 
 
 class TestTheHands:
+    @pytest.mark.slow
     def test_run_everything_they_are_given_to_its_end(self, world, hands):
         given = started(world, 30)
 

@@ -120,6 +120,7 @@ class TestACall:
         assert attempts(execution, "run") == [("failed", "bug")]
         assert "A cost needs its currency" in execution.dead_letters.get().message
 
+    @pytest.mark.slow
     def test_is_told_of_a_thousand_times_in_one_run(self, called):
         execution = called(times=1_000)
 

@@ -236,6 +236,7 @@ class TestAWorkerThatDies:
         assert request.record_found == "unchanged"
 
 
+@pytest.mark.slow
 class TestAtTheSameInstant:
     @pytest.mark.parametrize("number", range(12))
     def test_a_decision_and_a_changed_record_have_one_outcome(self, world, waiting, provider, number):

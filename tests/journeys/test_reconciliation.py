@@ -111,6 +111,7 @@ class TestTheSameFilesAgain:
         assert "already carries this reference" in second.output["needs_attention"][0]
 
 
+@pytest.mark.slow
 class TestSignatures:
     def test_none_for_a_small_one_two_for_a_large_one_one_for_a_customers(self, plant):
         execution = plant.wait_for(plant.order(next(NUMBERS), "matched", "fee", "refund", "large"), "waiting")

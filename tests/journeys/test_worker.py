@@ -27,6 +27,7 @@ def plant(transactional_db, tmp_path, settings, postgres_server):
 
 
 class TestCtrlC:
+    @pytest.mark.slow
     def test_of_an_idle_worker_leaves_no_process(self, plant):
         plant.wait_for(plant.order(1, "fee"))
         assert len(plant.worker.runners()) > 0

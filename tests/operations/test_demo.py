@@ -94,6 +94,7 @@ class TestTheDemo:
 
         assert [kind.objects.count() for kind in made] == before
 
+    @pytest.mark.slow
     def test_writes_two_months_of_costs_that_say_they_are_made_up_and_once_only(self):
         call_command("demo", "--costs")
         synthetic = Execution.objects.filter(business_key__startswith="synthetic-")
@@ -113,6 +114,7 @@ class TestTheDemo:
         assert not LedgerEntry.objects.exists()
         assert "createsuperuser" in capsys.readouterr().out
 
+    @pytest.mark.slow
     def test_shows_a_reader_what_got_dearer_and_why(self):
         call_command("demo")
         _demo_costs.write(by=system("demo"), today=date(2026, 11, 28))

@@ -234,6 +234,7 @@ class TestPeople:
         assert alert.kind == "drift_overrides"
 
 
+@pytest.mark.slow
 class TestQuietData:
     def drawn(self, dice, mean):
         return {

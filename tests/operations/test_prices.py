@@ -180,6 +180,7 @@ class TestTheCatalogue:
 
         assert large > 2 * small
 
+    @pytest.mark.slow
     @pytest.mark.skipif(not RECORDED.is_dir(), reason=f"the recorded runs are not at {RECORDED}")
     def test_reproduces_every_recorded_cost_once_cached_tokens_are_known(self, unit):
         calls = list(recorded_calls())

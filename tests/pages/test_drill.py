@@ -88,6 +88,7 @@ def links(page):
 
 
 class TestEveryFigure:
+    @pytest.mark.slow
     @pytest.mark.parametrize("by", list(GROUPS))
     def test_of_the_service_levels_counts_its_list(self, many, unit, as_vera, by):
         """Those in words on the page, too: the numbers are the ones that the file has."""
@@ -157,6 +158,7 @@ class TestTheList:
         assert "Behind the figure: Ended by themselves" in page
         assert 'class="chip" href="/executions/"' in page or 'class="chip" href="?"' in page
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "query",
         ["figure=x", "figure=asked", "figure=asked&asked_from=x&asked_until=y", "figure=asked&tree=x&by=x&line=%00"],

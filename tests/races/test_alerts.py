@@ -12,7 +12,7 @@ from orchestrator.models import Alert
 from tests import make
 from tests.races.racing import race
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 def test_is_opened_told_and_reminded_of_once(caplog):

@@ -11,7 +11,7 @@ from tests.engine.test_by_hand import AGENTS, HANDLERS, STEPS
 from tests.races.racing import race, races, unexpected
 from tests.signing import voice
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests import make
 from tests.races.racing import race
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("looks_at_once"),
     pytest.mark.timeout(300),

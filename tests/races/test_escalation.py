@@ -10,7 +10,7 @@ from audit.models import AuditEvent
 from tests import worlds as make
 from tests.races.racing import approve, assert_one_outcome, race, races
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def due(*requests):

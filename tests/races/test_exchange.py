@@ -20,7 +20,7 @@ from tests.races.racing import approve, race, races
 from tests.signing import voice
 
 RACES = 100
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def ended(request, outcomes):

@@ -109,7 +109,7 @@ SAME = [(verb, verb) for verb in (
     "approve", "deny", "expire", "cancel", "edit", "escalate", "revoke reviewer", "break glass",
 )]  # fmt: skip
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
@@ -198,7 +198,6 @@ def assert_gate_agrees(request, action):
 
 
 class TestEveryPair:
-    @pytest.mark.slow
     @pytest.mark.parametrize("pair", PAIRS, ids=" against ".join)
     def test_ends_one_way(self, world, pair):
         run(world, pair, range(AT_LEAST))

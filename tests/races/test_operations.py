@@ -17,7 +17,7 @@ from orchestrator.operations.bulk_letters import Terms
 from tests import make
 from tests.races.racing import race, unexpected
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(600)]
 LETTERS = 14
 
 

@@ -15,7 +15,7 @@ from tests.races.racing import approve, race, races
 
 RACES = 60
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def in_force(row):

@@ -11,7 +11,7 @@ from tests import worlds as make
 from tests.races.racing import race
 
 RACES = 5
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.signing import voice
 
 RACES = 8
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from orchestrator.telemetry.reading import Reported
 from tests import make
 from tests.races.racing import race
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 AT_ONCE = 8
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 

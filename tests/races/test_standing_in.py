@@ -10,7 +10,7 @@ from audit.lifecycle import database_now
 from tests import make, worlds
 from tests.races.racing import race, races
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_the_same_form_from_two_tabs_is_one():

@@ -9,7 +9,7 @@ from orchestrator.models import FailureGroup
 from tests import make
 from tests.races.racing import race, races
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(120)]
 CAUSES = [
     "The account is closed",
     "No such cost centre",

@@ -9,7 +9,7 @@ from tests import worlds as make
 from tests.races.racing import race
 
 RACES = 10
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 WORKFLOW = "workflow: outside\nversion: 1.0.0\ninput: {type: object}\nsteps:\n  - one: {tool: book, amount: 1}\n"
 BACK = {"name": "unbook", "version": "1", "effect": "write", "tier": "informational", "idempotency_class": "A",
         "input_schema": make.AMOUNT, "entry": "handlers:pay"}  # fmt: skip

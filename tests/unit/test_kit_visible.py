@@ -27,6 +27,7 @@ class TestSpelling:
 
 
 class TestInvisibleCharacters:
+    @pytest.mark.slow
     def test_never_reach_the_page_whatever_they_are(self):
         hidden = [
             character
