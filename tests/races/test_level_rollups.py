@@ -4,6 +4,7 @@ what stored rows say.
 
 import random
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from audit.actors import agent
 from audit.lifecycle import database_now
 from budgets.models import BusinessUnit
 from orchestrator.engine.sums.rollups import fold
-from orchestrator.gate.propose import propose
+from orchestrator.gate.propose import ExecutionOver, propose
 from orchestrator.health import level_rows
 from orchestrator.health.level_rows import GROUPS, Span, lines
 from orchestrator.models import CostFold, Execution, LevelRollup, RunLevel
@@ -81,7 +82,8 @@ class WithAgents(History):
     def propose(self):
         name, run = self.chance.choice(["poster", "looker"]), self.chance.choice(self.runs)
         by = agent(name, unit_ids=frozenset({run.unit_id}), scopes=frozenset())
-        propose(tool="no.such", arguments={}, agent=name, unit_id=run.unit_id, execution_id=run.pk, by=by)
+        with suppress(ExecutionOver):
+            propose(tool="no.such", arguments={}, agent=name, unit_id=run.unit_id, execution_id=run.pk, by=by)
         return "propose"
 
 
