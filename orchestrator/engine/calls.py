@@ -32,9 +32,10 @@ from orchestrator.engine.runners.workshop import failure_class_of, run_tool
 from orchestrator.engine.segment import Segment
 from orchestrator.gate import reconcile
 from orchestrator.gate.budgeting import place_of
+from orchestrator.gate.keys import Place
 from orchestrator.gate.limits import Limited
 from orchestrator.gate.locks import lock_execution
-from orchestrator.gate.propose import WORKFLOW, Place, facts_of, judge, propose
+from orchestrator.gate.propose import WORKFLOW, facts_of, judge, propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import Outcome as Reported
 from orchestrator.gate.report import report

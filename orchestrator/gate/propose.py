@@ -1,12 +1,11 @@
 """The first verb: an agent wants something done. Judge it, store it whole, and ask people where people must be asked."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from approvals import operations as approvals
 from approvals.models import ApprovalPolicy, ApprovalRequest, Bypass
@@ -15,7 +14,6 @@ from approvals.rules.policies import TIERS, Requirement
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical
-from audit.conditions import compile_expression
 from audit.ids import new_id
 from audit.lifecycle import move
 from audit.refusals import Invalid, NotVisible, Refusal
@@ -24,12 +22,12 @@ from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
+from orchestrator.gate.keys import Place, business_key_for, earlier_under, mint_key, one_at_a_time
 from orchestrator.gate.locks import lock_execution, refuse_without_lease
 from orchestrator.gate.mentions import mentions_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of, undo_sentence
 from orchestrator.gate.stopped import wait_while_stopped
 from orchestrator.models import Action, Agent, Denial, Execution, Tool
-from orchestrator.models.action import ENDED_UNUSED
 from orchestrator.statuses import ActionStatus, ExecutionStatus
 
 STRICTEST_TIER = "financial"
@@ -37,23 +35,6 @@ STRICTEST_TIER = "financial"
 WORKFLOW = "workflow:"
 # Whoever ended it, or its deadline, took back what waited in it. After a success people are still asked.
 ENDED_FROM_OUTSIDE = {ExecutionStatus.CANCELLED, ExecutionStatus.TIMED_OUT}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where in one of our own executions the call stands: the idempotency key is minted from it."""
-
-    execution: Execution
-    step_id: UUID
-    # The attempt that proposes.
-    fence: UUID
-    step_key: str
-    occurrence: int
-    revision: int = 1
-    # The key of an earlier revision that was sent: what may have happened under it must not happen under another.
-    sent_under: str = ""
-    # The approval of an earlier revision that is void now: its reviewers are shown what has changed since.
-    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +200,9 @@ def propose(
         arguments=canonical_arguments(arguments),
         proposed=proposed,
         record=canonical(record) if record is not None else "",
-        business_key=_business_key(judged.tool, arguments, business_key, is_foreign=place is None and undoes is None),
+        business_key=business_key_for(
+            judged.tool, arguments, business_key, is_foreign=place is None and undoes is None
+        ),
         context=context or {},
         verdict=judged.verdict,
         denial=judged.denial,
@@ -230,12 +213,12 @@ def propose(
         undoes_id=undoes.pk if undoes else None,
         **_asker(by, place),
     )
-    action.idempotency_key = _mint_key(action, place, idempotency_hint)
+    action.idempotency_key = mint_key(action, place, idempotency_hint)
     action.digest = digest_of(action)
     earlier = None
     if idempotency_hint:
-        _one_at_a_time(action.idempotency_key)
-        earlier = _earlier(action)
+        one_at_a_time(action.idempotency_key)
+        earlier = earlier_under(action)
     if earlier:
         return earlier
     if execution_id and place is None and undoes is None:
@@ -272,61 +255,6 @@ def _asker(by: Actor, place: Place | None) -> dict[str, Any]:
         "occurrence": place.occurrence,
         "revision": place.revision,
     }
-
-
-def _business_key(tool: Tool | None, arguments: dict[str, Any], named: str, *, is_foreign: bool) -> str:
-    """A foreign agent names the effect where the tool does not: by another name it would be hidden that it was sent before."""
-    of_tool = business_key_of(tool, arguments)
-    return of_tool or named if is_foreign else named or of_tool
-
-
-def business_key_of(tool: Tool | None, arguments: dict[str, Any]) -> str:
-    """The name the outside world knows this effect by, from the tool's template; "" when it has none."""
-    if tool is None or not tool.business_key:
-        return ""
-    value = compile_expression(tool.business_key, {"args": "dyn"}).evaluate({"args": arguments})
-    return "" if value.error else str(value.value)
-
-
-def _mint_key(action: Action, place: Place | None, hint: str) -> str:
-    """Keys are minted here, never by a model. A revision of what was never sent is a new act with a key of its own."""
-    if place is not None and place.sent_under:
-        return place.sent_under
-    if action.undoes_id:
-        # Not from the hint: the agent could use the same one first, and block the undoing of its own act. Nor from the
-        # place: whoever undoes it, the other side sees one key, until one try is known to have come to nothing.
-        tries = Action.objects.filter(undoes_id=action.undoes_id).exclude(status__in=ENDED_UNUSED).count()
-        parts = ["undo", str(action.undoes_id), *([f"t{tries}"] if tries else [])]
-    elif place is not None:
-        parts = [str(place.execution.pk), place.step_key, str(place.occurrence), action.business_key]
-        if place.revision > 1:
-            parts.append(f"r{place.revision}")
-    elif hint:
-        parts = [str(action.unit_id), action.agent, action.tool, hint]
-    else:
-        return f"hp-{action.pk}"
-    return f"hp-{hashlib.sha256(chr(31).join(parts).encode()).hexdigest()[:40]}"
-
-
-def _one_at_a_time(key: str) -> None:
-    """The same hint from two threads at once: the second waits here and then finds the first one's action."""
-    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
-
-
-def _earlier(action: Action) -> Action | None:
-    earlier = (
-        Action.objects.filter(tool=action.tool, idempotency_key=action.idempotency_key)
-        .exclude(status__in=[ActionStatus.VOID, ActionStatus.WITHDRAWN])
-        .first()
-    )
-    if earlier is not None and not earlier.is_call(action.tool, action.arguments):
-        raise Invalid(
-            "This hint was used for a call with other arguments.",
-            errors=[("/idempotency_hint", "mismatch", f"Action {earlier.pk} holds other arguments under this hint.")],
-        )
-    return earlier
 
 
 def _store(action: Action, judged: Judged, by: Actor, place: Place | None) -> Action:

@@ -8,7 +8,8 @@ from audit.actors import Actor
 from orchestrator.engine.claims import ENGINE, Claim, claim_due
 from orchestrator.engine.segment import Segment, begin
 from orchestrator.engine.sweep import sweep
-from orchestrator.gate.propose import Place, propose
+from orchestrator.gate.keys import Place
+from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import redeem
 from orchestrator.models import Action, Attempt, Execution, Step
 from tests import signing
