@@ -15,19 +15,22 @@ from budgets.pricing import Usage
 from budgets.reserving import anything_is_budgeted
 from orchestrator.models import Action, DeadLetter
 from tests import kept, make
+from tests.db import FOLLOWED_FROM_HERE_ON
 
 pytestmark = pytest.mark.timeout(900)  # all the way back and forth, on whatever machine
 
 
 @pytest.fixture(autouse=True)
 def _leaves_the_newest_schema(django_db_blocker):
-    """Whatever failed on the way, the next test finds the tables as they should be."""
+    """Whatever failed on the way, the next test finds the tables as they should be, and sums that follow what is written:
+    migrated over what ran already, none is kept until the command that makes them has run."""
     yield
     kept.forget()
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", verbosity=0)
+        cursor.execute(FOLLOWED_FROM_HERE_ON)
 
 
 @pytest.mark.django_db
