@@ -109,6 +109,7 @@ class TestByKeyboard:
 
         page.wait_for_function("scrollY > 200")
 
+    @pytest.mark.slow
     def test_takes_its_own_request_off_the_count_in_the_navigation(self, unit, people, opened):
         request, _other = make.request(by=make.actor(people)), make.request(by=make.actor(people))
         page = opened("grace").page

@@ -289,6 +289,7 @@ class TestAnEdit:
         assert person.page.is_visible("#editform_note")
         assert person.page.input_value("#editform_note") == "nothing else typed"
 
+    @pytest.mark.slow
     def test_whose_answer_was_lost_is_sent_again_and_told_once(self, request_of_one, opened):
         person = opened("grace")
         page = person.page

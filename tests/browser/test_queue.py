@@ -117,6 +117,7 @@ class TestApprovingTogether:
 
 
 class TestLive:
+    @pytest.mark.slow
     def test_new_requests_wait_behind_a_notice_and_no_row_or_tick_moves(self, four, opened):
         page = opened("grace").page
         page.goto("/approvals/")

@@ -482,7 +482,9 @@ class TestTheWindow:
             )
             assert cursor.fetchone() == (True, True)
 
-    @pytest.mark.parametrize("period", ["day", "week", "month"])
+    @pytest.mark.parametrize(
+        "period", ["day", pytest.param("week", marks=pytest.mark.slow), pytest.param("month", marks=pytest.mark.slow)]
+    )
     def test_holds_every_moment_once_also_where_clocks_change_at_midnight(self, db, period):
         """Cairo and Santiago skip midnight, Havana has it twice, the Azores do both; elsewhere it is an ordinary hour."""
         with connection.cursor() as cursor:

@@ -27,7 +27,7 @@ from tests.races.racing import race
 from tests.races.test_run_rollups import History, spend
 from tests.races.test_undo import TOOLS, WORKFLOW
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def span():

@@ -21,7 +21,7 @@ from orchestrator.models.trace_export import START
 from orchestrator.telemetry.ended import closed, ended
 from tests import make
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 # More transactions than reading a dump takes.
 EARLIER = "DO $$ BEGIN FOR n IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
 

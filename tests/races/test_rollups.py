@@ -22,7 +22,7 @@ from orchestrator.queries.costs import cost_of
 from tests import make
 from tests.races.racing import race
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def spend(unit, cost="0.10", **more):

@@ -26,7 +26,7 @@ from tests.engine.driving import timers_come_due
 from tests.races.racing import race
 from tests.races.test_rollups import second_connection
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def span():

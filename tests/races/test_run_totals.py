@@ -25,7 +25,7 @@ from tests import make
 from tests.races.racing import race
 from tests.races.test_rollups import second_connection
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 LIMITS = [Decimal(text) for text in ("0", "0.1", "0.4", "1")]
 
 
