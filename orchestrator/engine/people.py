@@ -161,7 +161,7 @@ def _duties(execution: Execution, given: list[Given]) -> Duties:
     one = released(execution.release_id)
     return duties_of_step(
         execution=execution,
-        agents=[step.agent for step in one.spec.steps if step.agent],
+        agents={step.agent: one.agents[step.agent]["version"] for step in one.spec.steps if step.agent},
         workflow=f"{one.spec.workflow} {one.spec.version}",
         published_by=one.created_by,
         given=given,

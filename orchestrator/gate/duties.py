@@ -1,6 +1,7 @@
 """Separation of duties: everybody who had a hand in what is decided on, with the words for how. None of them signs for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,18 +19,16 @@ Duties = dict[str, str]
 
 def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties:
     """Who owns or edited the agent, edited the tool, input, policy or bypass that holds, published it, or is acted for."""
-    duties = duties_of_agents([action.agent, action.requester.removeprefix("agent:")])
+    released = _released(action) if action.step_id and action.execution_id else None
+    agents = [action.agent, action.requester.removeprefix("agent:")]
+    duties = duties_of_agents(agents, pinned=released.agents if released else {})
     _edited(duties, tool.editors, f"the tool {tool}")
     for editor, policy in requirement.editors:
         _edited(duties, [editor], f"the policy {policy}, which asks for this")
     for lowered in Bypass.objects.filter(pk=action.bypass_id) if action.bypass_id else ():
         _edited(duties, lowered.editors, f"the bypass {lowered.name}, under which fewer people sign")
-    if action.step_id and action.execution_id:
-        release = Release.objects.filter(execution__pk=action.execution_id).only(
-            "workflow", "version", "digest", "created_by"
-        )
-        one = release.get()
-        published = _published(one.created_by, f"{one.workflow} {one.version}")
+    if released:
+        published = _published(released.by, released.workflow)
         duties |= {key: words for key, words in published.items() if key not in duties}
         for patcher in StepPatch.objects.filter(step_id=action.step_id).values_list("person_id", flat=True):
             _edited(duties, [patcher], "the input of this step")
@@ -38,12 +37,28 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
 
 
 def duties_of_step(
-    *, execution: Execution, agents: Iterable[str], workflow: str, published_by: str, given: list["Given"]
+    *, execution: Execution, agents: Mapping[str, int], workflow: str, published_by: str, given: list["Given"]
 ) -> Duties:
-    """For a decision about a step: the agents whose work is decided on, whoever published the workflow or did a step of it."""
+    """For a decision about a step: the agents whose work is decided on, in the versions that did it and as they are now;
+    whoever published the workflow or did a step of it."""
     requester = execution.requester
     asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
-    return _published(published_by, workflow) | _gave_results(given) | duties_of_agents([*agents, *asking])
+    own = duties_of_agents([*agents, *asking], pinned=agents)
+    return _published(published_by, workflow) | _gave_results(given) | own
+
+
+class _Released(NamedTuple):
+    """The release that a step runs under: the version of each agent it names, and who put it there."""
+
+    agents: dict[str, int]
+    workflow: str
+    by: str
+
+
+def _released(action: Action) -> _Released:
+    rows = Release.objects.filter(execution__pk=action.execution_id)
+    agents, workflow, version, by = rows.values_list("bundle__agents", "workflow", "version", "created_by").get()
+    return _Released({name: contract["version"] for name, contract in agents.items()}, f"{workflow} {version}", by)
 
 
 class Given(NamedTuple):
@@ -84,17 +99,21 @@ def _gave_results(given: Iterable[Given]) -> Duties:
     return duties
 
 
+# In force, or the last that was: work does not lose its owner when the agent is retired. And the versions that did the work.
 _AGENTS = """
-SELECT name || ' v' || version, name, owner_id, editors FROM orchestrator_agent
-WHERE status = 'active' AND name = ANY (%s) ORDER BY name
+SELECT name || ' v' || version, name, owner_id, editors FROM orchestrator_agent AS a WHERE name = ANY (%s) AND (
+  (name, version) IN (SELECT * FROM unnest(%s::text[], %s::int[]))
+  OR id = (SELECT id FROM orchestrator_agent AS other WHERE other.name = a.name AND activated_at IS NOT NULL
+           ORDER BY status = 'active' DESC, activated_at DESC LIMIT 1))
+ORDER BY name, version
 """
 
 
-def duties_of_agents(names: Iterable[str]) -> Duties:
-    """Of the agents of these names, as far as there are any."""
+def duties_of_agents(names: Iterable[str], *, pinned: Mapping[str, int] = MappingProxyType({})) -> Duties:
+    """Of the agents of these names, as far as there are any; `pinned` are the versions that a release names."""
     duties: Duties = {}
     wanted = sorted({*names} - {""})
-    for title, name, owner, editors in run(_AGENTS, [wanted]) if wanted else []:
+    for title, name, owner, editors in run(_AGENTS, [wanted, [*pinned], [*pinned.values()]]) if wanted else []:
         _edited(duties, editors, f"the agent {title}")
         duties[f"user:{owner}"] = f"own the agent {name}"
     return duties

@@ -11,6 +11,7 @@ from audit.models import AuditEvent
 from audit.refusals import Refusal
 from budgets.models import BusinessUnit
 from orchestrator.gate.propose import propose
+from orchestrator.models import Agent
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_policies
 from tests import worlds as make
@@ -57,6 +58,30 @@ class TestTheOwnerOfAnAgent:
 
         with pytest.raises(OwnRequest):
             approve(request, world.olga)
+
+    @pytest.mark.parametrize("steps", [TWO_SIGN, "  - pay: {tool: pay}\n"])
+    def test_does_not_sign_once_the_agent_is_retired_either(self, world, publish, steps):
+        publish(HEAD + steps, HANDLERS)
+        execution = executions.start(workflow="signing", input={"amount": 3}, unit="finance", by=by_clerk(world))
+        retire(Agent.objects.get(name="clerk"), by=world.ada, why="replaced by another vendor's")
+        make.work()
+
+        with pytest.raises(OwnRequest, match="You own the agent clerk"):
+            approve(ApprovalRequest.objects.get(execution_id=execution.pk), world.olga)
+
+    def test_does_not_sign_for_the_version_that_the_release_names_nor_for_the_one_in_force(self, world, publish):
+        publish(HEAD + "  - work: {agent: clerk}\n" + TWO_SIGN, make.HANDLERS + "\n\nwork = look\n")
+        execution = executions.start(workflow="signing", input={"amount": 3}, unit="finance", by=world.ada)
+        pinned = Agent.objects.get(name="clerk")
+        newer = Agent(name="clerk", version=2, unit_id=pinned.unit_id, owner_id=world.linus.user_id, entry=pinned.entry)
+        draft(newer, by=make.SETUP)
+        activate(newer, by=make.SETUP)
+        make.work()
+        request = ApprovalRequest.objects.get(execution_id=execution.pk)
+
+        for owner in (world.olga, world.linus):
+            with pytest.raises(OwnRequest, match="You own the agent clerk"):
+                approve(request, owner)
 
     def test_does_not_take_over_the_step_in_which_the_agent_failed(self, world, publish):
         steps = "  - work: {agent: clerk, on_error: route_to_human, retry: {max_attempts: 1}}\n"
