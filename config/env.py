@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+# Of random letters and digits that is 190 bits.
+SHORTEST_KEY = 32
 
 
 def text(name: str, default: str) -> str:
@@ -136,7 +138,14 @@ def secret(name: str, default: str = "") -> str:
 
 def secret_key(path: Path) -> str:
     """Django's signing key: SECRET_KEY, SECRET_KEY_FILE, or one made up on first use and kept in `path`."""
-    return secret("SECRET_KEY") or kept_secret(path)
+    given = secret("SECRET_KEY")
+    if given and len(given) < SHORTEST_KEY:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY has {len(given)} characters, and with fewer than {SHORTEST_KEY} it can be guessed: whoever does is "
+            "signed in as anybody. Leave it out and one is made under VAR_DIR, or make one: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(48))'."
+        )
+    return given or kept_secret(path)
 
 
 def kept_secret(path: Path) -> str:

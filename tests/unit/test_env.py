@@ -55,6 +55,7 @@ class TestAnswersInASentence:
     @pytest.mark.parametrize(
         ("environment", "said"),
         [
+            ({"SECRET_KEY": "changeme"}, "SECRET_KEY has 8 characters, and with fewer than 32 it can be guessed"),
             ({"SECRET_KEY_FILE": sys.executable}, f"SECRET_KEY_FILE points to {sys.executable}, which cannot be read"),
             ({"VAR_DIR": "/dev/null/var"}, "/dev/null/var/secret_key can neither be read nor made (Not a directory)."),
             ({}, "The database did not answer: connection failed: "),
@@ -70,7 +71,7 @@ class TestAnswersInASentence:
         assert done.stderr.count("\n") == 1
 
     def test_by_a_command_whose_disk_takes_nothing(self) -> None:
-        done = run("manage.py", "collectstatic", "--noinput", VAR_DIR="/dev/null/var", SECRET_KEY="k")
+        done = run("manage.py", "collectstatic", "--noinput", VAR_DIR="/dev/null/var", SECRET_KEY="k" * 32)
 
         assert done.returncode == 1
         assert done.stderr.startswith("The disk does not do it: [Errno 20] Not a directory: '/dev/null/var")
