@@ -12,7 +12,7 @@ from approvals.models import Bypass, Verdict
 from approvals.models.request import step_of
 from approvals.rules.policies import Requirement
 from audit.lifecycle import run
-from orchestrator.models import Action, Execution, Release, StepPatch, Tool
+from orchestrator.models import Action, Execution, Release, Tool
 
 Duties = dict[str, str]
 
@@ -30,21 +30,20 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
     if released:
         published = _published(released.by, released.workflow)
         duties |= {key: words for key, words in published.items() if key not in duties}
-        for patcher in StepPatch.objects.filter(step_id=action.step_id).values_list("person_id", flat=True):
-            _edited(duties, [patcher], "the input of this step")
-    given = results_of_people(action.execution_id) if action.execution_id else []
-    return _acted_for(action.context) | _gave_results(given) | duties
+    if action.execution_id:
+        duties = _corrected(action.execution_id) | _gave_results(results_of_people(action.execution_id)) | duties
+    return _acted_for(action.context) | duties
 
 
 def duties_of_step(
     *, execution: Execution, agents: Mapping[str, int], workflow: str, published_by: str, given: list["Given"]
 ) -> Duties:
     """For a decision about a step: the agents whose work is decided on, in the versions that did it and as they are now;
-    whoever published the workflow or did a step of it."""
+    whoever published the workflow, did a step of it or corrected what one was given."""
     requester = execution.requester
     asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
     own = duties_of_agents([*agents, *asking], pinned=agents)
-    return _published(published_by, workflow) | _gave_results(given) | own
+    return _published(published_by, workflow) | _corrected(execution.pk) | _gave_results(given) | own
 
 
 class _Released(NamedTuple):
@@ -86,6 +85,19 @@ JOIN approvals_decision AS d ON d.request_id = r.id WHERE r.execution_id = %s AN
 def results_of_people(execution_id: UUID) -> list[Given]:
     """What people gave in this execution, in order."""
     return [Given(*row) for row in run(_GIVEN, [execution_id, Verdict.ANSWER])]
+
+
+_PATCHERS = """
+SELECT p.person_id, s.key FROM orchestrator_step AS s JOIN orchestrator_steppatch AS p ON p.step_id = s.id
+WHERE s.execution_id = %s ORDER BY p.at, p.id
+"""
+
+
+def _corrected(execution_id: UUID) -> Duties:
+    """Whoever corrected the input of a step: it is in all that follows from that step."""
+    return {
+        f"user:{person}": f"corrected the input of the step {key}" for person, key in run(_PATCHERS, [execution_id])
+    }
 
 
 def _gave_results(given: Iterable[Given]) -> Duties:

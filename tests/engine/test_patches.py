@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from approvals.models import ApprovalRequest
+from approvals.rules.permissions import OwnRequest
 from audit.canonical import digest
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
@@ -125,9 +126,22 @@ class TestWhoPatched:
         make.work()
 
         asked = ApprovalRequest.objects.get(status="pending")
-        assert asked.duties[world.grace.key] == "edited the input of this step"
+        assert asked.duties[world.grace.key] == "corrected the input of the step send"
         with pytest.raises(Refusal):
             approve(asked, world.grace)
+
+    @pytest.mark.parametrize("rests_on_it", ["  - approve: {required: 2}\n", "  - pay: {tool: unsafe, ref: R-9}\n"])
+    def test_signs_for_nothing_that_follows_from_the_step_either(self, world, governed, provider, rests_on_it):
+        governed(SEND + rests_on_it)
+        provider.plan("down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        grant(get_user_model().objects.get(pk=world.grace.user_id), "operate", world.unit)
+        patch(execution.dead_letters.get(), world.grace, {"ref": "R-2"})
+        drive(execution)
+
+        with pytest.raises(OwnRequest, match="You corrected the input of the step send"):
+            approve(asked(execution), world.grace)
 
 
 class TestAnInputThatPeopleHadRead:
