@@ -31,7 +31,7 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
         published = _published(released.by, released.workflow)
         duties |= {key: words for key, words in published.items() if key not in duties}
     if action.execution_id:
-        duties = _corrected(action.execution_id) | _gave_results(results_of_people(action.execution_id)) | duties
+        duties = _shaped(action.execution_id) | _gave_results(results_of_people(action.execution_id)) | duties
     return _acted_for(action.context) | duties
 
 
@@ -39,11 +39,11 @@ def duties_of_step(
     *, execution: Execution, agents: Mapping[str, int], workflow: str, published_by: str, given: list["Given"]
 ) -> Duties:
     """For a decision about a step: the agents whose work is decided on, in the versions that did it and as they are now;
-    whoever published the workflow, did a step of it or corrected what one was given."""
+    whoever published the workflow, did a step of it or shaped one."""
     requester = execution.requester
     asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
     own = duties_of_agents([*agents, *asking], pinned=agents)
-    return _published(published_by, workflow) | _corrected(execution.pk) | _gave_results(given) | own
+    return _published(published_by, workflow) | _shaped(execution.pk) | _gave_results(given) | own
 
 
 class _Released(NamedTuple):
@@ -87,17 +87,19 @@ def results_of_people(execution_id: UUID) -> list[Given]:
     return [Given(*row) for row in run(_GIVEN, [execution_id, Verdict.ANSWER])]
 
 
-_PATCHERS = """
-SELECT p.person_id, s.key FROM orchestrator_step AS s JOIN orchestrator_steppatch AS p ON p.step_id = s.id
-WHERE s.execution_id = %s ORDER BY p.at, p.id
+# What people put into an execution besides the results of whole steps: it is in all that follows from there.
+_SHAPED = """
+SELECT p.person_id, 'corrected the input of the step ' || s.key, p.at
+FROM orchestrator_step AS s JOIN orchestrator_steppatch AS p ON p.step_id = s.id WHERE s.execution_id = %s
+UNION ALL SELECT o.person_id, 'said what ' || a.tool || ' had done', o.at
+FROM orchestrator_action AS a JOIN orchestrator_outcomeanswer AS o ON o.action_id = a.id
+WHERE a.execution_id = %s AND o.verdict = 'happened' ORDER BY 3
 """
 
 
-def _corrected(execution_id: UUID) -> Duties:
-    """Whoever corrected the input of a step: it is in all that follows from that step."""
-    return {
-        f"user:{person}": f"corrected the input of the step {key}" for person, key in run(_PATCHERS, [execution_id])
-    }
+def _shaped(execution_id: UUID) -> Duties:
+    """Whoever corrected an input, or said of a send without an answer that it happened, and with what result."""
+    return {f"user:{person}": words for person, words, _ in run(_SHAPED, [execution_id, execution_id])}
 
 
 def _gave_results(given: Iterable[Given]) -> Duties:

@@ -1,9 +1,12 @@
 """Sent, and no answer: what happens next depends on what can be known, never on hope."""
 
 import pytest
+from django.contrib.auth import get_user_model
 
+from approvals.rules.permissions import OwnRequest
 from audit.models import AuditEvent
 from budgets.models import LedgerEntry, Price
+from budgets.permissions import grant
 from orchestrator.engine.claims import ENGINE
 from orchestrator.gate.redeem import redeem
 from orchestrator.operations import executions, unknown_outcomes
@@ -14,6 +17,8 @@ from tests import worlds as make
 from tests.engine.driving import (
     actions,
     an_hour_passes,
+    approve,
+    asked,
     attempts,
     die_after_sending,
     drive,
@@ -189,6 +194,18 @@ class TestAPersonSaysWhatHappened:
 
         assert execution.status == "succeeded"
         assert len(provider.sends) == 1
+
+    def test_whoever_says_it_happened_does_not_sign_for_what_rests_on_it(self, world, governed, provider):
+        governed(SEND.format("c") + "  - approve: {required: 2}\n")
+        provider.plan("drop")
+        execution = make.start(world, "outside")
+        drive(execution)
+        grant(get_user_model().objects.get(pk=world.grace.user_id), "operate", world.unit)
+        say(execution, world.grace, "happened", result={"ref": "R-7"})
+        drive(execution)
+
+        with pytest.raises(OwnRequest, match="You said what send_c had done"):
+            approve(asked(execution), world.grace)
 
     def test_it_did_not_and_it_is_sent_once_more(self, world, governed, provider):
         execution = self.parked(world, governed, provider)
