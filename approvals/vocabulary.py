@@ -42,7 +42,7 @@ def check_names(condition: str, *, arguments: frozenset[str] | None) -> None:
     compile_condition(condition, POLICY_VARIABLES)
     problems = list(_problems(condition, arguments))
     if problems:
-        raise BadCondition(condition, problems)
+        raise BadCondition(problems)
 
 
 def _problems(condition: str, arguments: frozenset[str] | None) -> Iterator[Problem]:

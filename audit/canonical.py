@@ -13,6 +13,7 @@ from json.encoder import encode_basestring
 from typing import Any
 
 MAX_EXACT_INTEGER = 2**53
+DEEPEST = 40
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 # A string that never ends counts as one mark, too: starting over at each of its quotes would take hours.
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
@@ -138,7 +139,7 @@ def _place_point(digits: str, point: int) -> str:
     return f"{digits[0]}{'.' + digits[1:] if count > 1 else ''}e{exponent}"
 
 
-def read_strict(raw: bytes, *, max_bytes: int = 1_048_576, max_depth: int = 40) -> Any:
+def read_strict(raw: bytes, *, max_bytes: int = 1_048_576) -> Any:
     """Parse JSON refusing what parsers disagree on: duplicate keys, NUL, lone surrogates, NaN, deep nesting, big integers.
 
     Raises BadJSON with a sentence for the sender.
@@ -149,7 +150,7 @@ def read_strict(raw: bytes, *, max_bytes: int = 1_048_576, max_depth: int = 40) 
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise BadJSON(f"The body is not UTF-8 (byte {error.start}).") from None
-    _refuse_depth(text, max_depth)
+    _refuse_depth(text)
     try:
         value = json.loads(
             text,
@@ -167,12 +168,12 @@ def read_strict(raw: bytes, *, max_bytes: int = 1_048_576, max_depth: int = 40) 
     return value
 
 
-def _refuse_depth(text: str, limit: int) -> None:
+def _refuse_depth(text: str) -> None:
     depth = 0
     for mark in _MARK.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
-        if depth > limit:
-            raise BadJSON(f"Nested deeper than {limit} levels.")
+        if depth > DEEPEST:
+            raise BadJSON(f"Nested deeper than {DEEPEST} levels.")
 
 
 def _refuse_nul(text: str) -> None:

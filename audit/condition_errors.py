@@ -42,16 +42,9 @@ class Problem:
 class BadCondition(ValueError):
     """The text cannot be compiled. `problems` holds every static error, in order."""
 
-    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
-        self.source, self.problems = source, tuple(problems)
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
-
-    @property
-    def caret(self) -> str:
-        """The line of the first problem with a caret below it, for people."""
-        first = self.problems[0]
-        lines = self.source.splitlines() or [""]
-        return f"{lines[min(first.line, len(lines)) - 1]}\n{' ' * (first.column - 1)}^"
 
 
 def problems_in(source: str, said: str, known: Mapping[str, str]) -> list[Problem]:

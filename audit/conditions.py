@@ -103,11 +103,6 @@ class Condition:
 
     expression: Expression
 
-    @property
-    def source(self) -> str:
-        """The text as written."""
-        return self.expression.source
-
     def evaluate(self, values: Mapping[str, Any]) -> Verdict:
         """True or False only when the condition says exactly that."""
         value, error = self.expression.run(values)
@@ -138,7 +133,7 @@ def _condition(source: str, variables: frozenset[tuple[str, Type]]) -> Condition
     expression = _expression(source, variables)
     if expression.gives not in {"bool", "dyn"}:
         message = f"this gives a value of type {expression.gives}, and a condition must be true or false"
-        raise BadCondition(source, [Problem(message, 1, 1, "Compare it with something, as in `amount > 500`")])
+        raise BadCondition([Problem(message, 1, 1, "Compare it with something, as in `amount > 500`")])
     return Condition(expression)
 
 
@@ -149,7 +144,7 @@ def _expression(source: str, variables: frozenset[tuple[str, Type]]) -> Expressi
     try:
         program = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in known.items()}).compile(source)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise BadCondition(source, problems_in(source, str(error), known)) from None
+        raise BadCondition(problems_in(source, str(error), known)) from None
     text = source.strip()
     path = tuple(text.split(".")) if _PATH.fullmatch(text) else ()
     return Expression(
@@ -164,11 +159,11 @@ def _expression(source: str, variables: frozenset[tuple[str, Type]]) -> Expressi
 def _refuse_text(source: str) -> None:
     if len(source) > LONGEST:
         message = f"{len(source)} characters are too long, the limit is {LONGEST}"
-        raise BadCondition(source[:80], [Problem(message, 1, 1, "Compute part of it in a step")])
+        raise BadCondition([Problem(message, 1, 1, "Compute part of it in a step")])
     for offset, character in enumerate(source):
         if (character < " " and character not in "\t\n\r") or "\ud800" <= character <= "\udfff":
             message = f"the character U+{ord(character):04X} does not belong here"
-            raise BadCondition(source, [Problem(message, 1, offset + 1, "Remove it")])
+            raise BadCondition([Problem(message, 1, offset + 1, "Remove it")])
 
 
 def _follow(path: tuple[str, ...], values: Mapping[str, Any]) -> Result:

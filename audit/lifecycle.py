@@ -136,7 +136,8 @@ def born(row: Governed, *, by: Actor, why: str = "", data: Mapping[str, Any] | N
     """Insert a row in one of its initial statuses, with the audit event that says so."""
     if row.status not in row.lifecycle.initial:
         raise IllegalMove(f"{row.lifecycle.noun}: no row is born {row.status}")
-    with transaction.atomic():
+    # Both or nothing. No savepoint inside a caller's transaction: whoever survives a refused birth holds one of their own.
+    with transaction.atomic(savepoint=False):
         row.save(force_insert=True)
         events.append(
             row.stream,

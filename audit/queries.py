@@ -15,7 +15,6 @@ from django.db import DataError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
-from audit import scope, sealing
 from audit.actors import Actor
 from audit.lifecycle import Governed
 from audit.models import AuditEvent
@@ -226,14 +225,8 @@ class TrailPage:
 BY_TIME = Keyset(("-at", "-id"))
 
 
-def visible_events(reader: Actor, *, site: bool) -> QuerySet[AuditEvent]:
-    """Events of the units the reader audits; those of no unit (sign-ins, refusals) only for a reader of the site's trail."""
-    in_units = Q(unit_id__in=scope.unit_ids(reader, "audit"))
-    return AuditEvent.objects.filter(sealing.unsealed(reader), in_units | Q(unit_id=None) if site else in_units)
-
-
 def trail_page(reader: Actor, filters: TrailFilters, *, site: bool, after: str = "", before: str = "") -> TrailPage:
-    rows = _narrowed(visible_events(reader, site=site), filters)
+    rows = _narrowed(AuditEvent.objects.visible_to(reader, site=site), filters)
     is_broken = False
     try:
         found = BY_TIME.slice(rows, after=after, before=before)

@@ -86,7 +86,7 @@ def trail(request: HttpRequest) -> HttpResponse:
 @require_safe
 def event(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One entry, with its place in the chain."""
-    rows = queries.visible_events(actor_of(request), site=_reads_site(request))
+    rows = AuditEvent.objects.visible_to(actor_of(request), site=_reads_site(request))
     found: AuditEvent = queries.visible_or_refuse(rows, pk, "audit event")
     before, after = queries.neighbours(found)
     context = {

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from audit import scope
@@ -13,6 +13,7 @@ from audit.admin import DefinitionAdmin
 from audit.web import actor_of
 from budgets.models import Block, Budget, BudgetException, BusinessUnit, Measure, Price, PriceKind
 from budgets.models.prices import RATES
+from budgets.money import is_currency
 from budgets.queries import blocks
 
 # The rates a kind of price needs, and those it may have.
@@ -37,6 +38,8 @@ class BusinessUnitAdmin(DefinitionAdmin):
         return rows.filter(pk__in=scope.unit_ids(actor_of(request), "view")) | rows.filter(status="draft")
 
 
+EVERY_UNIT = "Every business unit"
+NO_CURRENCY = "Write the ISO 4217 code: EUR."
 NOT_EVERY_UNIT = "Choose a business unit. What holds in every unit is configured by administrators who see every one."
 
 
@@ -46,7 +49,7 @@ class UnitChoiceField(forms.TypedChoiceField):
     def __init__(self, *, seen: Any, **kwargs: Any) -> None:
         options = [(str(unit.pk), unit.title) for unit in BusinessUnit.objects.filter(pk__in=seen).order_by("title")]
         if not kwargs.get("required", True):
-            options.insert(0, ("", "Every business unit"))
+            options.insert(0, ("", EVERY_UNIT))
         super().__init__(choices=options, coerce=lambda value: value, empty_value=None, **kwargs)
 
 
@@ -73,19 +76,21 @@ class InUnitAdmin(DefinitionAdmin):
     def unit_field(self, actor: Actor) -> UnitChoiceField:
         return UnitChoiceField(seen=scope.unit_ids(actor, "view"), label="Business unit")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the title of each row's unit: a list asks for it row by row."""
+        title = BusinessUnit.objects.filter(pk=OuterRef("unit_id")).values("title")
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(in_unit=Subquery(title))
+        return rows
+
     @admin.display(description="Unit")
     def unit(self, row: Any) -> str:
-        titles = self._titles()
-        return titles.get(row.unit_id, "Every business unit" if row.unit_id is None else "?")
+        return EVERY_UNIT if row.unit_id is None else row.in_unit or "?"
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
-        titles = {str(pk): title for pk, title in self._titles().items()}
         told = super().readable(content)
         unit = told.pop("unit_id", None)
-        return {**told, "unit": titles.get(unit, unit) if unit else "Every business unit"}
-
-    def _titles(self) -> dict[Any, str]:
-        return dict(BusinessUnit.objects.values_list("pk", "title"))
+        title = BusinessUnit.objects.filter(pk=unit).values_list("title", flat=True).first() if unit else EVERY_UNIT
+        return {**told, "unit": title or unit}
 
 
 class OptionalUnitAdmin(InUnitAdmin):
@@ -135,8 +140,8 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_currency(self) -> str:
         currency: str = self.cleaned_data["currency"]
-        if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-            raise forms.ValidationError("Write the ISO 4217 code: EUR.")
+        if not is_currency(currency):
+            raise forms.ValidationError(NO_CURRENCY)
         return currency
 
 
@@ -183,8 +188,8 @@ class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
         data: dict[str, Any] = super().clean() or self.cleaned_data
         currency = data.get("currency") or ""
         if data.get("measure") == Measure.MONEY:
-            if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-                self.add_error("currency", "Write the ISO 4217 code: EUR.")
+            if not is_currency(currency):
+                self.add_error("currency", NO_CURRENCY)
         elif currency:
             self.add_error("currency", "Only money has a currency. Leave it empty.")
         return data

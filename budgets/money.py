@@ -1,9 +1,15 @@
 """The only arithmetic on money and the only rounding: Decimal, ten places in the ledger, half to even (ISO 80000-1)."""
 
+import re
 from decimal import ROUND_HALF_EVEN, Decimal
 
 PLACES = 10
 LEDGER_STEP = Decimal(1).scaleb(-PLACES)
+
+
+def is_currency(text: str) -> bool:
+    """Written as ISO 4217 writes them; whether there is such a one is not asked."""
+    return bool(re.fullmatch(r"[A-Z]{3}", text))
 
 
 def to_ledger(amount: Decimal) -> Decimal:

@@ -92,10 +92,8 @@ def standings(actor: Actor) -> list[Standing]:
     """Those of the reader's units, what holds something up first; those of every unit for who sees every unit."""
     seen = scope.unit_ids(actor, "view")
     # A retired unit keeps its name: what began in it goes on, and its budgets with it.
-    units = list(BusinessUnit.objects.values_list("pk", "title", "status"))
-    titles = {pk: title for pk, title, _ in units}
-    sees_all = {pk for pk, _, status in units if status == DefinitionStatus.ACTIVE} <= seen
-    own = Q(unit_id__in=seen) | (Q(unit_id=None) if sees_all else Q(pk__in=[]))
+    titles = dict(BusinessUnit.objects.values_list("pk", "title"))
+    own = Q(unit_id__in=seen) | (Q(unit_id=None) if scope.sees_every_unit(actor) else Q(pk__in=[]))
     budgets = list(Budget.objects.filter(own, status=DefinitionStatus.ACTIVE).order_by("name"))
     windows = _windows([budget.name for budget in budgets])
     found = [_standing(budget, titles, windows.get(budget.name)) for budget in budgets]
@@ -104,10 +102,9 @@ def standings(actor: Actor) -> list[Standing]:
 
 def is_shown(window: BudgetWindow, actor: Actor) -> bool:
     """Whether the reader finds the window's budget among the standings."""
-    seen = scope.unit_ids(actor, "view")
     if window.unit_id:
-        return window.unit_id in seen
-    return not BusinessUnit.objects.filter(status=DefinitionStatus.ACTIVE).exclude(pk__in=seen).exists()
+        return window.unit_id in scope.unit_ids(actor, "view")
+    return scope.sees_every_unit(actor)
 
 
 def blocks(actor: Actor, within: frozenset[UUID] | None = None) -> list[Block]:

@@ -42,9 +42,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
         ]
         for one in _found(request)
     ]  # fmt: skip
-    answer = csv_file("budgets.csv", COLUMNS, lines)
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return csv_file("budgets.csv", COLUMNS, lines)
 
 
 def _found(request: HttpRequest) -> list[Standing]:

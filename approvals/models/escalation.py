@@ -17,14 +17,13 @@ from audit.lifecycle import Lifecycle, run
 # Everybody concerned is reminded after so much of the time to decide, in percent, the earliest first.
 REMINDERS = (50, 90)
 # What counts open hours is looked at right away: only its calendar tells when the time has come.
-_LOOK_SOONER = """
-UPDATE approvals_approvalrequest SET next_notice_at = clock_timestamp()
-WHERE status = ANY (%(open)s) AND next_notice_at > clock_timestamp() AND calendar_id IS NOT NULL
+_TIME = """
+CASE WHEN calendar_id IS NULL THEN created_at + stood + (decide_by - created_at - stood) * %(percent)s
+     ELSE clock_timestamp() END
 """
-_DUE = "created_at + stood + (decide_by - created_at - stood) * %(percent)s"
-_LOOK_IN_TIME = f"""
-UPDATE approvals_approvalrequest SET next_notice_at = {_DUE}
-WHERE status = ANY (%(open)s) AND calendar_id IS NULL AND next_notice_at > {_DUE}
+_LOOK_SOONER = f"""
+UPDATE approvals_approvalrequest SET next_notice_at = {_TIME}
+WHERE status = ANY (%(open)s) AND next_notice_at > {_TIME}
 """
 
 
@@ -62,8 +61,7 @@ class EscalationLevel(Definition):
 
     def came_into_force(self) -> None:
         """What waits already is looked at when this rung's time comes, not only when the step it had planned is due."""
-        run(_LOOK_IN_TIME, {"percent": self.after_percent / 100, "open": list(UNDECIDED)})
-        run(_LOOK_SOONER, {"open": list(UNDECIDED)})
+        run(_LOOK_SOONER, {"percent": self.after_percent / 100, "open": list(UNDECIDED)})
 
 
 class Kind(models.TextChoices):

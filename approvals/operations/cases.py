@@ -103,7 +103,7 @@ def judge(*, case_id: UUID, accept: bool, why: str, by: Actor) -> EvaluationCase
 
 
 def refuse_unless_judge(case: EvaluationCase, by: Actor) -> None:
-    if not by.is_person or case.unit_id not in scope.unit_ids(by, "review"):
+    if not may_judge(case, by):
         raise Forbidden(
             "You need the reviewer role in this unit to choose evaluation cases.",
             code="not_a_reviewer",

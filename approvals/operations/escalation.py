@@ -148,8 +148,7 @@ class Planned:
 
     @property
     def says(self) -> str:
-        words = {Kind.REMINDER: "Reminder", Kind.LEVEL: "Escalation", Kind.OVERDUE: "Overdue"}
-        return f"{words[Kind(self.rung.kind)]}, {self.rung.percent} % of the time"
+        return f"{Kind(self.rung.kind).label}, {self.rung.percent} % of the time"
 
     @property
     def asks(self) -> str:

@@ -31,5 +31,5 @@ def work(actor: Actor, *, size: int = 8) -> Waiting:
     decided = list(voices.order_by("-at", "-id").defer(*large)[:size])
     # Listed and counted in one statement.
     rows = waiting_for(actor).listed().annotate(waiting=Window(Count("pk")))
-    due: list[Any] = list(rows.order_by("decide_by", "-required", "id")[:size])
+    due: list[Any] = list(rows.due_first()[:size])
     return Waiting(rows_of(due, actor), f"{due[0].waiting if due else 0:,}", decided)

@@ -247,20 +247,3 @@ def _number(text: str) -> Decimal | None:
         return Decimal(bare.replace(",", "."))
     except InvalidOperation:
         return None
-
-
-__all__ = [
-    "SECTIONS",
-    "Lock",
-    "NotShown",
-    "Row",
-    "critical_value",
-    "lock_of",
-    "refuse_hidden",
-    "refuse_miscopied",
-    "refuse_unread",
-    "rows_of",
-    "same_value",
-    "spoken",
-    "view_digest",
-]

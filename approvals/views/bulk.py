@@ -40,7 +40,7 @@ def _ticked(form: ChoiceForm, by: Actor) -> list[ApprovalRequest]:
 
 def _matching(request: HttpRequest, form: ChoiceForm, by: Actor) -> list[ApprovalRequest]:
     filters = QueueForm(QueryDict(form.cleaned_data["query"]), offered=queues.choices(by)).filters(timezone.now())
-    rows = [*queues.queue(by, filters).order_by("decide_by", "-required", "id")[: settings.BULK_LIMIT + 1]]
+    rows = [*queues.queue(by, filters).due_first()[: settings.BULK_LIMIT + 1]]
     if len(rows) > settings.BULK_LIMIT:
         messages.info(request, f"More match than can be done at once: these are the {settings.BULK_LIMIT} due first.")
     return rows[: settings.BULK_LIMIT]

@@ -17,7 +17,7 @@ from approvals.operations import emergencies
 from approvals.views.review import review_page
 from audit.queries import Keyset, visible_or_refuse
 from audit.refusals import Invalid
-from audit.web import actor_of, crumbs, neighbours
+from audit.web import actor_of, crumbs, neighbours, record_refusal
 
 NEWEST_FIRST = Keyset(("-broken_at", "-id"))
 
@@ -49,6 +49,7 @@ def break_glass(request: HttpRequest, pk: UUID) -> HttpResponse:
         voice = voice_of(form, actor)
         emergencies.break_glass(request_id=pk, by=actor, voice=voice, reason=form.cleaned_data["reason"])
     except Invalid as refusal:
+        record_refusal(request, refusal)
         if not form.blame(refusal):
             form.add_error(None, refusal.message)
         return _as_typed(request, shown, glass_form=form)

@@ -16,13 +16,11 @@ from approvals.queries.flood import Group
 from approvals.queries.queue import QueueFilters
 from approvals.rules.standing import review_units
 from approvals.statuses import RequestStatus
-from approvals.views.saved_views import ViewForm, reviewed
+from approvals.views.saved_views import CLEARED, ViewForm, reviewed
 from approvals.views.within import suffix
 from audit.web import actor_of, address, chips, is_part, neighbours, page, unchanged
 
 ARRIVALS = "arrivals"
-# The bare address leads to the default view of whoever has one, so "all that waits" has an address of its own.
-CLEARED = "state=pending"
 NOTHING_YET = "none"
 
 

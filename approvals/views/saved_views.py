@@ -17,6 +17,9 @@ from audit.actors import Actor
 from audit.refusals import Invalid
 from audit.web import actor_of, came_from
 
+# The bare address leads to the default view of whoever has one, so "all that waits" has an address of its own.
+CLEARED = "state=pending"
+
 
 class ViewForm(forms.Form):
     """Name, and who else may use it."""
@@ -51,7 +54,7 @@ def save(request: HttpRequest) -> HttpResponse:
     if given["is_default"]:
         saved_views.prefer(view_id=view.pk, by=by)
     messages.success(request, f"The view “{view}” is saved.")
-    return redirect(f"{reverse('approvals')}?{view.query or 'state=pending'}")
+    return redirect(f"{reverse('approvals')}?{view.query or CLEARED}")
 
 
 @require_POST

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
 
 from audit import scope, sealing
 from audit.actors import Actor
@@ -15,8 +16,10 @@ READABLE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    def visible_to(self, actor: Actor) -> "AuditEventQuerySet":
-        return self.filter(sealing.unsealed(actor), unit_id__in=scope.unit_ids(actor, "audit"))
+    def visible_to(self, actor: Actor, *, site: bool = False) -> "AuditEventQuerySet":
+        """Events of the units they audit; those of no unit (sign-ins, refusals) only for a reader of the site's trail."""
+        in_units = Q(unit_id__in=scope.unit_ids(actor, "audit"))
+        return self.filter(sealing.unsealed(actor), in_units | Q(unit_id=None) if site else in_units)
 
     def about(self, object_id: UUID) -> "AuditEventQuerySet":
         return self.filter(object_id=object_id)
@@ -64,16 +67,14 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(name="audit_event_object", fields=["object_id", "at"]),
             models.Index(name="audit_event_unit", fields=["unit_id", "-at", "-id"]),
-            models.Index(
-                name="audit_event_alert", fields=["unit_id", "-at"], condition=models.Q(event__startswith="alert.")
-            ),
+            models.Index(name="audit_event_alert", fields=["unit_id", "-at"], condition=Q(event__startswith="alert.")),
             models.Index(
                 name="audit_event_refused",
                 fields=["unit_id", "at"],
                 include=["why", "actor_name"],
-                condition=models.Q(event="request.refused", unit_id__isnull=False),
+                condition=Q(event="request.refused", unit_id__isnull=False),
             ),
-            models.Index(name="audit_event_doubt", fields=["-at"], condition=models.Q(event="action.unknown")),
+            models.Index(name="audit_event_doubt", fields=["-at"], condition=Q(event="action.unknown")),
         ]
 
     def __str__(self) -> str:

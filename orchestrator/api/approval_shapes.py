@@ -142,6 +142,3 @@ class ApprovalShape(Shape):
         """Why nobody can approve this, in words."""
         lock = showing.lock_of(request, snapshots.read(request.snapshot))
         return lock.why if lock else None
-
-
-# --- Dead letters, money, the trail ------------------------------------------------------------------------------

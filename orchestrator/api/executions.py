@@ -177,17 +177,8 @@ class PatchShape(serializers.ModelSerializer[StepPatch]):
     class Meta:
         model = StepPatch
         fields = (
-            "step",
-            "number",
-            "before",
-            "after",
-            "before_digest",
-            "after_digest",
-            "why",
-            "person",
-            "person_name",
-            "at",
-        )
+            "step", "number", "before", "after", "before_digest", "after_digest", "why", "person", "person_name", "at",
+        )  # fmt: skip
 
     def get_person(self, patch: StepPatch) -> str:
         return f"user:{patch.person_id}"

@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from audit import events, scope
 from audit.refusals import Forbidden, Invalid
-from budgets.models import BusinessUnit
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from orchestrator.api.base import ApiView, actor_of, either, machines
@@ -19,7 +18,7 @@ from orchestrator.api.contract import listing
 from orchestrator.api.fields import Id, Text, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import BadParameter, refuse_unknown_parameters, value_of, when
-from orchestrator.api.shapes import UsageShape, show_one
+from orchestrator.api.shapes import UsageShape, show_one, unit_names
 from orchestrator.api.units import refuse_foreign_execution, unit_named
 from orchestrator.gate.budgeting import run_of
 from orchestrator.queries.cost_groups import MOST_LINES, Period, groups
@@ -99,8 +98,8 @@ class Costs(ApiView):
         seen = scope.unit_ids(actor_of(request), "view")
         found = [_named(row) for row in groups(seen, _period(request), name, MOST_GROUPS)]
         if name == "unit":
-            titles = dict(BusinessUnit.objects.values_list("pk", "name"))
-            found = [{**row, "group": titles.get(row["group"])} for row in found]
+            names = unit_names({row["group"] for row in found})
+            found = [{**row, "group": names.get(row["group"])} for row in found]
         return Response({"results": CostShape(found, many=True).data, "next": None, "previous": None})
 
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from audit.actors import Actor
 from audit.queries import visible_or_refuse
-from budgets.models import BusinessUnit, LedgerEntry
+from budgets.models import LedgerEntry
 from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.contract import listing
 from orchestrator.api.lists import (
@@ -30,6 +30,7 @@ from orchestrator.api.lists import (
     value_of,
     when,
 )
+from orchestrator.api.shapes import unit_names
 from orchestrator.models import Execution
 from orchestrator.queries.costs import Cost
 from orchestrator.queries.trace_conditions import CONDITIONS
@@ -142,7 +143,7 @@ class Traces(ApiView):
 
 def _found(begun: list[Execution], actor: Actor) -> list[Any]:
     costs = costs_of(actor, begun)
-    units = dict(BusinessUnit.objects.filter(pk__in={one.unit_id for one in begun}).values_list("pk", "name"))
+    units = unit_names({one.unit_id for one in begun})
     return [_found_one(one, costs.get(one.pk, Cost()), units) for one in begun]
 
 

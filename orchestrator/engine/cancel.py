@@ -30,13 +30,13 @@ from orchestrator.statuses import (
 )
 
 LIVE_REQUESTS = [*UNDECIDED, RequestStatus.APPROVED]
+NOT_SENT = [ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED]
 
 
-def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> bool:
+def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> None:
     """Inside a transaction. Raises Stale when it is already over. What was already sent stays recorded."""
     _withdraw_requests(execution_id, by, why)
     _end(lock_execution(execution_id), to, by, why)
-    return True
 
 
 def discard(letter: DeadLetter, *, by: Actor, code: str, why: str) -> DeadLetter:
@@ -81,10 +81,7 @@ def _end_attempts(execution_id: UUID, by: Actor, why: str) -> None:
 
 def _end_actions(execution_id: UUID, by: Actor, why: str) -> None:
     """Not yet sent: taken back. Sent ones stay open for their report, or for whoever finds out, because their effect is real."""
-    open_actions = Action.objects.select_for_update().filter(
-        execution_id=execution_id, status__in=[ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED]
-    )
-    for action in open_actions:
+    for action in Action.objects.select_for_update().filter(execution_id=execution_id, status__in=NOT_SENT):
         take_back(action, by=by, why=why)
 
 

@@ -130,7 +130,8 @@ def _overdue() -> Any:
 
 @transaction.atomic
 def _time_out(execution_id: Any) -> bool:
-    return end_execution(execution_id, to=ExecutionStatus.TIMED_OUT, by=ENGINE, why="the deadline has passed")
+    end_execution(execution_id, to=ExecutionStatus.TIMED_OUT, by=ENGINE, why="the deadline has passed")
+    return True
 
 
 def _decided_but_parked() -> Any:

@@ -6,7 +6,7 @@ from django import forms
 
 from audit.canonical import BadJSON, read_strict
 from audit.refusals import Invalid
-from orchestrator.forms.base import SINCE, FilterForm
+from orchestrator.forms.base import SINCE, FilterForm, search
 from orchestrator.models import OutcomeCode, OutcomeVerdict
 from orchestrator.operations.unknown_outcomes import Said
 
@@ -21,7 +21,7 @@ LABELS = {
 class DoubtForm(FilterForm):
     unit = forms.ChoiceField(required=False)
     since = forms.ChoiceField(choices=SINCE, required=False, label="Proposed")
-    q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
+    q = search()
 
 
 class AnswerForm(forms.Form):

@@ -54,10 +54,6 @@ class Resolution:
     median: float | None = None
     most: float | None = None
 
-    @property
-    def arose(self) -> int:
-        return self.resolved + self.open
-
 
 def resolutions(span: Span) -> list[Resolution]:
     """One of each kind, whether anything came up or not."""

@@ -29,7 +29,6 @@ SCOPES = {
     "actions:report": "report how a redeemed action ended",
     "executions:start": "start and cancel executions",
     "executions:read": "follow executions, approvals and dead letters",
-    "leases:work": "work on external steps",
     "usage:write": "report tokens and cost of model calls",
     "traces:write": "send traces",
     "read:audit": "read the audit trail of its unit",

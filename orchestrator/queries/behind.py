@@ -18,6 +18,7 @@ from audit.models import AuditEvent
 from budgets.models import CostBasis, LedgerEntry
 from budgets.units import below
 from orchestrator.models import Action, Alert, Attempt, DeadLetter, Denial, Execution
+from orchestrator.models.execution import UNDO
 from orchestrator.statuses import ActionStatus, AlertStatus, AttemptStatus, DeadLetterStatus, ExecutionStatus
 
 # Q or Exists, plain or combined: Django's stubs have no name for that.
@@ -50,7 +51,7 @@ class Behind:
 
 def executions_behind(rows: QuerySet[Execution], asked: Behind) -> QuerySet[Execution]:
     """Those of these executions that the figure counts."""
-    rows = rows.filter(created_at__gte=asked.since, created_at__lt=asked.until).exclude(workflow__startswith="undo:")
+    rows = rows.filter(created_at__gte=asked.since, created_at__lt=asked.until).exclude(workflow__startswith=UNDO)
     rows = _in_place(rows, asked)
     if asked.line:
         rows = _of_line(rows, asked)
@@ -115,7 +116,7 @@ _CONDITIONS: Mapping[str, tuple[Condition, ...]] = {
     "succeeded": (_SUCCEEDED,),
     "completed": (Q(finished_at__isnull=False), ~Q(status=ExecutionStatus.DEAD_LETTERED)),
     "escalated": (Exists(ApprovalRequest.objects.filter(execution_id=_RUN, is_test=False)),),
-    "undone": (Exists(Execution.objects.filter(parent_id=_RUN, workflow__startswith="undo:")),),
+    "undone": (Exists(Execution.objects.filter(parent_id=_RUN, workflow__startswith=UNDO)),),
     "leaked": (Q(status__in=FAILED) | Exists(DeadLetter.objects.filter(execution_id=_RUN)),),
     "measured": (_SUCCEEDED, Exists(_TRIES), ~Exists(_TRIES.exclude(status__in=_UNDISTURBED))),
     # Latency by stage: a success of which an attempt is known.

@@ -1,6 +1,5 @@
 """One execution whole: its state line, graph, the step a person looks at, its story, and the answers an auditor asks for."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,10 +17,10 @@ from audit.models import AuditEvent, AuditStream
 from audit.queries import Story, visible_or_refuse
 from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
-from orchestrator.gate.snapshot import title_of
 from orchestrator.gate.undo import how_undone
-from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, StepPatch, Tool
+from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, StepPatch
 from orchestrator.operations.undo_plan import is_effect, plan_of
+from orchestrator.queries.actions import title, tools_of
 from orchestrator.queries.costs import Cost, cost_of, costs_by
 from orchestrator.queries.executions import took
 from orchestrator.queries.story import condensed
@@ -217,8 +216,7 @@ class _Reading:
         )
         self.decisions = list(Decision.objects.filter(request__in=self.requests).order_by("at"))
         self.letters = list(DeadLetter.objects.filter(execution_id=execution.pk).order_by("first_at"))
-        names = {action.tool for action in self.actions}
-        self.tools = {(tool.name, tool.version): tool for tool in Tool.objects.filter(name__in=names)} if names else {}
+        self.tools = tools_of(self.actions)
 
     @property
     def signed(self) -> set[UUID]:
@@ -283,7 +281,7 @@ class _Reading:
         return {
             **keys,
             **{one.pk: f"Attempt {one.number} of {keys.get(one.step_id, 'a step')}" for one in self.attempts},
-            **{action.pk: self._title(action) for action in self.actions},
+            **{action.pk: title(action, self.tools) for action in self.actions},
             **{request.pk: request.title for request in self.requests},
             **{letter.pk: letter.component for letter in self.letters},
         }
@@ -324,7 +322,7 @@ class _Reading:
         return [
             ActionRow(
                 action,
-                self._title(action),
+                title(action, self.tools),
                 (undo or {}).get(action.pk) or self._undo(action),
                 requests.get(action.approval_id) if action.approval_id else None,
                 tuple(voice for voice in self.decisions if voice.request_id == action.approval_id),
@@ -340,10 +338,6 @@ class _Reading:
             for request in self.requests
             if request.subject_id in steps
         ]
-
-    def _title(self, action: Action) -> str:
-        tool = self.tools.get((action.tool, action.tool_version))
-        return title_of(tool, json.loads(action.arguments)) if tool else f"Call {action.tool}"
 
     def _undo(self, action: Action) -> str:
         tool = self.tools.get((action.tool, action.tool_version))

@@ -1,4 +1,4 @@
-"""The list of executions, and one execution whole: every row a page shows, already fetched."""
+"""The list of executions: every row a page shows, already fetched; and what cancelling one would end."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -11,12 +11,13 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from audit.actors import Actor
 from audit.queries import COUNTED_UP_TO, Keyset, Slice, counted
 from budgets.models import LedgerEntry
+from orchestrator.engine.cancel import NOT_SENT
 from orchestrator.models import Action, Execution, Step
 from orchestrator.queries.behind import Behind, executions_behind
 from orchestrator.queries.costs import Cost, costs_by_execution
 from orchestrator.queries.offered import offered
 from orchestrator.queries.undoing import Undoing, undoings_of
-from orchestrator.statuses import ActionStatus, StepStatus
+from orchestrator.statuses import STEP, ActionStatus, StepStatus
 
 NEWEST_FIRST = Keyset(("-created_at", "-id"))
 WAITING_FOR = {
@@ -27,7 +28,6 @@ WAITING_FOR = {
     StepStatus.STOPPED: "a stop to be lifted",
     StepStatus.THROTTLED: "its turn under a limit",
 }
-ENDED = {StepStatus.SUCCESS, StepStatus.SKIPPED}  # nothing left to stop; done is only what succeeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +172,9 @@ def ending(execution: Execution) -> Ending:
     actions = dict(
         Action.objects.filter(execution_id=execution.pk).values_list("status").annotate(n=Count("id")).order_by()
     )
-    live = sum(number for status, number in steps.items() if status not in {*ENDED, StepStatus.BUSINESS_ERROR})
+    live = sum(number for status, number in steps.items() if StepStatus.CANCELLED in STEP.edges[status])
     return Ending(
         execution, steps=live, running=steps.get(StepStatus.IN_PROGRESS, 0),
-        held=sum(actions.get(one, 0) for one in (ActionStatus.HELD, ActionStatus.SENT_BACK, ActionStatus.GRANTED)),
+        held=sum(actions.get(one, 0) for one in NOT_SENT),
         sent=actions.get(ActionStatus.REDEEMED, 0),
     )  # fmt: skip

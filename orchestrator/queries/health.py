@@ -16,7 +16,7 @@ from audit import scope
 from audit.actors import Actor
 from audit.refusals import Forbidden
 from orchestrator.health import samples
-from orchestrator.health.judging import Tile, overall, reach, tiles
+from orchestrator.health.judging import Tile, judged, overall, reach, tiles
 from orchestrator.health.readings import ALL, OF_UNITS, Readings, read
 from orchestrator.health.runbook import RUNBOOK, Entry
 
@@ -148,9 +148,7 @@ def _level(value: float, down: float) -> float:
 
 
 def _host(row: dict[str, Any]) -> Host:
-    degraded, down = settings.HEALTH_LIMITS["workers"]
-    age = row["beat_age"]
-    state = "down" if age > down else "degraded" if age > degraded else "good"
+    state = judged(row["beat_age"], settings.HEALTH_LIMITS["workers"])
     return Host(
         name=f"{row['host']}, pid {row['pid']}",
         state=state,

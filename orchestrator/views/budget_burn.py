@@ -1,6 +1,6 @@
 """One budget: how its window is used up day by day, where that is likely to end, and the same as a file."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from math import ceil
 
@@ -13,6 +13,7 @@ from audit.templatetags._format import money
 from audit.web import actor_of, crumbs, csv_file
 from budgets.burning import Burnt, Threshold, burnt
 from orchestrator.queries.cost_forecast import Forecast, forecast
+from orchestrator.queries.days import told
 
 # Further away than this nobody plans, and a date would only look exact.
 FARTHEST_DAYS = 366
@@ -29,7 +30,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "burn": _burn(found, ahead),
         "forecast": ahead,
         "a_day": _round(ahead.a_day) if ahead else "",
-        "last": _day(found.last) if found.last else "",
+        "last": told(found.last) if found.last else "",
         "reaches": _reaches(found, ahead),
         "crumbs": crumbs("Budgets", "budgets", found.standing.budget.name),
     }
@@ -41,10 +42,7 @@ def sheet(request: HttpRequest, name: str) -> HttpResponse:
     """Every day on which something was spent, exact."""
     found = burnt(actor_of(request), name)
     lines = [[one.day.isoformat(), one.spent, one.total, found.standing.measured_in] for one in found.days]
-    name = f"budget-{found.standing.budget.name}.csv"
-    answer = csv_file(name, ("day", "spent", "total", "measured in"), lines)
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return csv_file(f"budget-{found.standing.budget.name}.csv", ("day", "spent", "total", "measured in"), lines)
 
 
 def _ahead(found: Burnt) -> Forecast | None:
@@ -59,14 +57,14 @@ def _burn(found: Burnt, ahead: Forecast | None) -> Burn:
     last = found.last or found.today
     before = found.days[0].total - found.days[0].spent if found.days else now
     steps = [
-        Step((one.day - found.first).days + 1, _day(one.day), _plain(one.spent), _plain(one.total), one.total)
+        Step((one.day - found.first).days + 1, told(one.day), _plain(one.spent), _plain(one.total), one.total)
         for one in found.days
     ]
     return Burn(
         title=f"{unit} spent, {found.standing.period}",
         sentence=f"{_plain(now)} of {_plain(limit)} {unit} spent.",
-        first=_day(found.first),
-        last=_day(last),
+        first=told(found.first),
+        last=told(last),
         days=(last - found.first).days + 1,
         today=(found.today - found.first).days + 1,
         before=before,
@@ -79,7 +77,7 @@ def _burn(found: Burnt, ahead: Forecast | None) -> Burn:
 def _level(one: Threshold, unit: str) -> Level:
     words = f"{one.percent} %{', the limit' if one.percent == 100 else ''}: {_plain(one.amount)} {unit}"
     return Level(
-        one.amount, words, f"reached on {_day(one.reached)}" if one.reached else "not reached", one.percent == 100
+        one.amount, words, f"reached on {told(one.reached)}" if one.reached else "not reached", one.percent == 100
     )
 
 
@@ -88,7 +86,7 @@ def _drawn(ahead: Forecast, found: Burnt, unit: str) -> Ahead:
     kept = found.standing.window.spent - ahead.spent
     likely, low, high = (amount + kept for amount in (ahead.likely, ahead.low, ahead.high))
     words = f"about {_round(likely)} {unit}, between {_round(low)} and {_round(high)}"
-    return Ahead(likely, low, high, f"By {_day(found.last or found.today)}", words)
+    return Ahead(likely, low, high, f"By {told(found.last or found.today)}", words)
 
 
 def _reaches(found: Burnt, ahead: Forecast | None) -> str:
@@ -97,7 +95,7 @@ def _reaches(found: Burnt, ahead: Forecast | None) -> str:
     if ahead is None or ahead.a_day <= 0 or left <= 0 or left > ahead.a_day * FARTHEST_DAYS:
         return ""
     day = found.today + timedelta(days=ceil(left / ahead.a_day))
-    return _day(day) if found.last is None or day <= found.last else ""
+    return told(day) if found.last is None or day <= found.last else ""
 
 
 def _plain(amount: Decimal) -> str:
@@ -107,7 +105,3 @@ def _plain(amount: Decimal) -> str:
 def _round(amount: Decimal) -> str:
     """As money reads: what is less than a cent by its digits, never as nothing."""
     return money(amount, "").shown
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"

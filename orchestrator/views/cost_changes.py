@@ -19,7 +19,8 @@ from orchestrator.queries.cost_parts import PARTS
 from orchestrator.queries.cost_report import Span
 from orchestrator.queries.cost_words import plain, relative, sentence, signed
 from orchestrator.queries.days import DAY, asked_days, before, days_against, named
-from orchestrator.views.costs import offered_units, reached
+from orchestrator.queries.work import units_to_choose
+from orchestrator.views.costs import reached
 
 # Changes that the page tells. The file has all of them, and the total counts all of them.
 MOST_ROWS = 50
@@ -92,13 +93,13 @@ def sheet(request: HttpRequest) -> HttpResponse:
 
 def asked_of(request: HttpRequest) -> Asked:
     """Where nothing is said: this month so far, against the same days of the one before, of every unit the person sees."""
-    allowed = scope.unit_ids(actor_of(request), "view")
+    actor = actor_of(request)
     given = request.GET.dict()
     now = asked_days(given, today=datetime.now(UTC).date())
     against = days_against(given, now)
     days = {"since": now.since, "until": now.until, "against": against.since, "against_until": against.until}
-    form = ChangeForm(given, days=days, notes=[*now.notes, *against.notes], offered=offered_units(allowed))
-    units = reached(allowed, form.cleaned_data.get("unit"))
+    form = ChangeForm(given, days=days, notes=[*now.notes, *against.notes], offered={"unit": units_to_choose(actor)})
+    units = reached(scope.unit_ids(actor, "view"), form.cleaned_data.get("unit"))
     spans = (Span(unit_ids=units, since=one.since, until=one.until) for one in (now, against))
     return Asked(form, *spans)
 

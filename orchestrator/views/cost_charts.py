@@ -12,6 +12,7 @@ from audit.templatetags._charts import COLOURS, Cell, Chart, Series, extent
 from audit.templatetags._format import percentage
 from orchestrator.queries.cost_report import DIMENSIONS, NOUGHT, Span, Table, report
 from orchestrator.queries.cost_words import plain
+from orchestrator.queries.days import told
 
 # A bar of less than two pixels says nothing.
 MOST_DAYS = 92
@@ -46,13 +47,13 @@ def _chart(table: Table, span: Span, by: str, unit: str) -> Chart:
     series = [_series(names[value], values[value], days, table.currency, links(value)) for value in kept]
     if len(kept) < len(order):
         rest = _together([values[value] for value in order[len(kept) :]])
-        series.append(_series(OTHERS, rest, days, table.currency, _of_day(by, unit)))
+        series.append(_series(OTHERS, rest, days, table.currency, _oftold(by, unit)))
     total = dict.fromkeys(map(str, days), NOUGHT) | _together(values.values())
     largest = sum(values[order[0]].values(), NOUGHT)
     return Chart(
         title=f"{table.currency} per day" + ("" if by == "day" else f", by {DIMENSIONS[by][1].lower()}"),
         sentence=_sentence(total, largest, names[order[0]] if by != "day" else "", table.currency),
-        labels=[_day(day) for day in days],
+        labels=[told(day) for day in days],
         series=series,
         highest=plain(extent(series)[0], table.currency),
     )
@@ -100,7 +101,7 @@ def _links(by: str, currency: str, unit: str) -> Callable[[str], Link]:
     return of
 
 
-def _of_day(by: str, unit: str) -> Link:
+def _oftold(by: str, unit: str) -> Link:
     """What has no colour of its own: all of the day, by the same dimension."""
     return lambda day: _address("costs", day, {"by": by, "then": ""} | ({"unit": unit} if unit else {}))
 
@@ -112,10 +113,6 @@ def _address(page: str, day: date, query: dict[str, str]) -> str:
 def _sentence(total: PerDay, first: Decimal, name: str, currency: str) -> str:
     whole = sum(total.values(), NOUGHT)
     day = max(total, key=total.__getitem__)
-    told = f"{currency} {plain(whole, currency)} in {len(total)} days; most on {_day(date.fromisoformat(day))}"
+    said = f"{currency} {plain(whole, currency)} in {len(total)} days; most on {told(date.fromisoformat(day))}"
     share = f"; {name} is {percentage(100 * first / whole)} of it" if name and whole > 0 else ""
-    return f"{told}: {plain(total[day], currency)}{share}."
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
+    return f"{said}: {plain(total[day], currency)}{share}."

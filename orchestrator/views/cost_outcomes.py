@@ -27,7 +27,8 @@ from orchestrator.queries.cost_outcomes import (
 from orchestrator.queries.cost_report import NOUGHT, Span
 from orchestrator.queries.cost_words import plain
 from orchestrator.queries.days import asked_days
-from orchestrator.views.costs import offered_units, reached
+from orchestrator.queries.work import units_to_choose
+from orchestrator.views.costs import reached
 from orchestrator.views.drill import list_behind
 
 TITLES = {
@@ -97,14 +98,14 @@ def sheet(request: HttpRequest) -> HttpResponse:
 
 def _asked(request: HttpRequest) -> tuple[DaysForm, Span]:
     """Where nothing is said, this month so far of every unit the person sees; at most MOST_DAYS days."""
-    allowed = scope.unit_ids(actor_of(request), "view")
+    actor = actor_of(request)
     today = datetime.now(UTC).date()
     given = request.GET.dict()
     days = asked_days(given, today=today, most=MOST_DAYS)
     shown = {"since": days.since, "until": days.until}
-    form = DaysForm(given, days=shown, notes=days.notes, offered=offered_units(allowed))
-    unit = form.cleaned_data.get("unit")
-    return form, Span(unit_ids=reached(allowed, unit), since=days.since, until=days.until)
+    form = DaysForm(given, days=shown, notes=days.notes, offered={"unit": units_to_choose(actor)})
+    allowed = reached(scope.unit_ids(actor, "view"), form.cleaned_data.get("unit"))
+    return form, Span(unit_ids=allowed, since=days.since, until=days.until)
 
 
 def _shown(one: Outcomes, form: DaysForm, span: Span) -> list[Shown]:

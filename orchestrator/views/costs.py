@@ -34,7 +34,7 @@ from orchestrator.queries.cost_report import (
 )
 from orchestrator.queries.cost_words import relative
 from orchestrator.queries.days import DAY, asked_days, named
-from orchestrator.queries.work import units
+from orchestrator.queries.work import units_to_choose
 from orchestrator.views.cost_charts import charts
 
 # Rows of one table on the page. The file has all of them, and the total counts all of them.
@@ -156,14 +156,14 @@ def _chosen(request: HttpRequest) -> dict[str, str]:
 
 def _asked(request: HttpRequest) -> Asked:
     """Where nothing is said, this month of every unit the person sees, by unit and workflow."""
-    allowed = scope.unit_ids(actor_of(request), "view")
+    actor = actor_of(request)
     today = datetime.now(UTC).date()
     days = asked_days(request.GET.dict(), today=today)
     given = {"by": "unit", "then": "workflow"} | request.GET.dict()
     shown = {"since": days.since, "until": days.until}
-    form = CostForm(given, days=shown, notes=days.notes, offered=offered_units(allowed))
+    form = CostForm(given, days=shown, notes=days.notes, offered={"unit": units_to_choose(actor)})
     chosen = form.cleaned_data
-    allowed = reached(allowed, chosen.get("unit"), alone=bool(request.GET.get("only")))
+    allowed = reached(scope.unit_ids(actor, "view"), chosen.get("unit"), alone=bool(request.GET.get("only")))
     by = [chosen.get("by") or "unit"]
     by += [then for then in (chosen.get("then"),) if then and then not in by]
     return Asked(form, Span(unit_ids=allowed, since=days.since, until=days.until), tuple(by))
@@ -181,10 +181,6 @@ def reached(allowed: frozenset[UUID], unit: str | None, *, alone: bool = False) 
     if not unit:
         return allowed
     return allowed & ({UUID(unit)} if alone else below(UUID(unit)))
-
-
-def offered_units(allowed: frozenset[UUID]) -> dict[str, list[tuple[str, str]]]:
-    return {"unit": [(str(unit.pk), unit.title) for unit in units(allowed)]}
 
 
 def _months(request: HttpRequest) -> Iterator[tuple[str, str]]:

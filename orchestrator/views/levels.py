@@ -28,7 +28,7 @@ from orchestrator.health.stages import STAGES
 from orchestrator.queries.alerts import about_quality
 from orchestrator.queries.behind import Behind
 from orchestrator.queries.days import DAY, asked_days
-from orchestrator.queries.work import units
+from orchestrator.queries.work import units_to_choose
 from orchestrator.views.drill import list_behind
 from orchestrator.views.level_panels import (
     refused_file,
@@ -268,12 +268,12 @@ def _range(one: Judged, place: Place, culprit: str = "", workflow: str = "") -> 
 
 def _asked(request: HttpRequest) -> tuple[LevelsForm, Span, str]:
     """The form and what it asks for; where nothing is said, a week of every unit this person sees, by workflow."""
-    seen = scope.unit_ids(actor_of(request), "view")
-    offered = [(str(unit.pk), unit.title) for unit in units(seen)]
+    actor = actor_of(request)
+    seen = scope.unit_ids(actor, "view")
     given = {"by": "workflow"} | request.GET.dict()
     days = asked_days(given, today=timezone.localdate(), most=MOST_DAYS, usual=DAYS)
     shown = {"since": days.since, "until": days.until}
-    form = LevelsForm(given, days=shown, notes=days.notes, offered={"unit": offered})
+    form = LevelsForm(given, days=shown, notes=days.notes, offered={"unit": units_to_choose(actor)})
     unit = form.cleaned_data.get("unit")
     reached = below(UUID(unit)) & seen if unit else seen
     span = Span(units=reached, since=midnight(days.since), until=midnight(days.until + DAY))

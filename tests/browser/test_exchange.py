@@ -21,6 +21,20 @@ def unfold(page, name):
     page.click(f"#fold-{name} summary")
 
 
+def asking(page, request, words):
+    """A question is typed and not yet sent."""
+    page.goto(request.get_absolute_url())
+    unfold(page, "question")
+    page.fill("#questionform_question", words)
+
+
+def editing(page, request, amount):
+    """Another amount is typed and not yet stored."""
+    page.goto(request.get_absolute_url())
+    unfold(page, "edit")
+    page.fill("#edit-form input[value='48.20']", amount)
+
+
 def sent_without_a_reason(signer, request):
     """A reject with a note that was not taken: the form is back, with what was typed."""
     page = signer.page
@@ -36,9 +50,7 @@ def sent_without_a_reason(signer, request):
 class TestAQuestion:
     def test_is_asked_answered_and_the_request_signed(self, request_of_one, opened):
         reviewer, asker = opened("grace").page, opened("ada").page
-        reviewer.goto(request_of_one.get_absolute_url())
-        unfold(reviewer, "question")
-        reviewer.fill("#questionform_question", "Which invoice?")
+        asking(reviewer, request_of_one, "Which invoice?")
         reviewer.click("#question-form button")
         reviewer.wait_for_selector("#review .pill:has-text('Sent back')")
         reviewer.wait_for_selector("#review .message:has-text('Your question is sent.')")
@@ -59,9 +71,7 @@ class TestAQuestion:
     @pytest.mark.slow
     def test_outlives_an_expired_sign_in(self, request_of_one, opened):
         person = opened("grace")
-        person.page.goto(request_of_one.get_absolute_url())
-        unfold(person.page, "question")
-        person.page.fill("#questionform_question", "my careful question")
+        asking(person.page, request_of_one, "my careful question")
         person.context.clear_cookies(name="sessionid")
 
         person.page.click("#question-form button")
@@ -81,9 +91,7 @@ class TestAQuestion:
         writer, asker, operator = opened("grace").page, opened("linus").page, opened("ada").page
         writer.goto(request_of_one.get_absolute_url())
         writer.fill("#decision_note", "the invoice is another one")
-        asker.goto(request_of_one.get_absolute_url())
-        unfold(asker, "question")
-        asker.fill("#questionform_question", "Which invoice?")
+        asking(asker, request_of_one, "Which invoice?")
         asker.click("#question-form button")
 
         writer.wait_for_selector("#alert:has-text('the invoice is another one')", timeout=25_000)
@@ -98,9 +106,7 @@ class TestAQuestion:
 
     def test_stays_where_it_is_when_the_connection_is_lost(self, request_of_one, opened):
         person = opened("grace")
-        person.page.goto(request_of_one.get_absolute_url())
-        unfold(person.page, "question")
-        person.page.fill("#questionform_question", "kept")
+        asking(person.page, request_of_one, "kept")
         person.context.set_offline(True)
 
         person.page.click("#question-form button")
@@ -121,9 +127,7 @@ class TestAQuestion:
     def test_is_not_said_to_be_lost_any_more_once_it_is_sent(self, request_of_one, opened):
         person = opened("grace")
         page = person.page
-        page.goto(request_of_one.get_absolute_url())
-        unfold(page, "question")
-        page.fill("#questionform_question", "kept")
+        asking(page, request_of_one, "kept")
         person.context.set_offline(True)
         page.click("#question-form button")
         page.wait_for_selector("#alert:has-text('Try again.')")
@@ -139,9 +143,7 @@ class TestAQuestion:
     def test_whose_answer_was_lost_is_not_said_to_be_unsent_once_the_page_shows_it(self, request_of_one, opened):
         person = opened("grace")
         page = person.page
-        page.goto(request_of_one.get_absolute_url())
-        unfold(page, "question")
-        page.fill("#questionform_question", "Which invoice?")
+        asking(page, request_of_one, "Which invoice?")
         page.route("**/questions/", lost_on_the_way_back)
         page.click("#question-form button")
         page.wait_for_selector("#alert:has-text('What you sent may have arrived all the same.')")
@@ -156,9 +158,7 @@ class TestAQuestion:
     def test_whose_answer_breaks_off_in_the_middle_says_so(self, request_of_one, opened):
         person = opened("grace")
         page = person.page
-        page.goto(request_of_one.get_absolute_url())
-        unfold(page, "question")
-        page.fill("#questionform_question", "kept")
+        asking(page, request_of_one, "kept")
         page.evaluate(BREAKS_OFF)
 
         page.click("#question-form button")
@@ -201,9 +201,7 @@ def lost_on_the_way_back(route):
 
 def stored(page, request, amount):
     """Somebody edits the amount, and it is in place."""
-    page.goto(request.get_absolute_url())
-    unfold(page, "edit")
-    page.fill("#edit-form input[value='48.20']", amount)
+    editing(page, request, amount)
     page.click("#edit-form button[type=submit]")
     page.wait_for_selector("#edits:has-text('made revision 2')")
 
@@ -212,9 +210,7 @@ class TestAnEdit:
     @pytest.mark.slow
     def test_clicked_three_times_is_one_and_leads_to_the_edited_act(self, request_of_one, opened):
         page = opened("grace").page
-        page.goto(request_of_one.get_absolute_url())
-        unfold(page, "edit")
-        page.fill("#edit-form input[value='48.20']", "84.20")
+        editing(page, request_of_one, "84.20")
 
         page.locator("#edit-form button[type=submit]").click(click_count=3, delay=5)
         page.wait_for_selector("#edits:has-text('made revision 2')")
@@ -293,9 +289,7 @@ class TestAnEdit:
     def test_whose_answer_was_lost_is_sent_again_and_told_once(self, request_of_one, opened):
         person = opened("grace")
         page = person.page
-        page.goto(request_of_one.get_absolute_url())
-        unfold(page, "edit")
-        page.fill("#edit-form input[value='48.20']", "84.20")
+        editing(page, request_of_one, "84.20")
         page.route("**/edits/", lost_on_the_way_back, times=1)
         page.click("#edit-form button[type=submit]")
         page.wait_for_selector("#edits:has-text('made revision 2')")
@@ -311,9 +305,7 @@ class TestAnEdit:
     @pytest.mark.slow
     def test_without_script(self, request_of_one, opened):
         page = opened("grace", java_script_enabled=False).page
-        page.goto(request_of_one.get_absolute_url())
-        unfold(page, "edit")
-        page.fill("#edit-form input[value='48.20']", "84.20")
+        editing(page, request_of_one, "84.20")
         page.click("text=Store the edit")
 
         assert "made revision 2" in page.inner_text("#edits")

@@ -5,6 +5,8 @@ from html import unescape
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from approvals.models import ApprovalPolicy
@@ -271,6 +273,19 @@ class TestPolicy:
         assert re.search(r"In force since \d{4}-\d\d-\d\d \d\d:\d\d UTC", page)
         assert re.search(r'class="readonly">\d{4}-\d\d-\d\d \d\d:\d\d UTC<', page)
         assert not re.search(r"[ap]\.m\.", page)
+
+    def test_is_listed_at_the_same_cost_however_many_there_are(self, unit, first):
+        def asked():
+            with CaptureQueriesContext(connection) as queries:
+                assert unit.title in first.get(reverse("admin:approvals_approvalpolicy_changelist")).content.decode()
+            return len(queries)
+
+        make.policy("one", unit_id=unit.pk)
+        few = asked()
+        for name in ("two", "three", "four"):
+            make.policy(name, unit_id=unit.pk)
+
+        assert asked() == few
 
     def test_is_never_deleted(self, first):
         policy = make.policy()

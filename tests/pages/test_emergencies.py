@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from approvals.models import ApprovalRequest, BreakGlass, Bypass
 from approvals.operations import claims, emergencies
+from audit.models import AuditEvent
 from tests import make
 from tests.pages.asking import browser_of, signed_on_a_device
 from tests.pages.test_admin import verb
@@ -129,6 +130,12 @@ class TestBreakGlass:
         assert answer.status_code == 422
         assert "it is urgent" in text(answer)
         assert not BreakGlass.objects.exists()
+
+    def test_leaves_a_trace_where_the_second_factor_is_wrong(self, two_must_sign, as_grace):
+        answer = break_glass(as_grace, two_must_sign, assertion="", challenge="", code="000000")
+
+        assert answer.status_code == 422
+        assert AuditEvent.objects.get(event="request.refused").data.count("break-glass") == 1
 
     def test_keeps_the_reason_where_a_part_was_not_viewed(self, two_must_sign, as_grace):
         typed = {"digest": two_must_sign.digest, "revision": two_must_sign.revision, "reason": REASON}

@@ -78,6 +78,7 @@ class TestAPrice:
             ({"subject": ""}, "Name the model or tool"),
             ({"kind": "review", "input": "", "output": "", "batch_percent": "", "per_hour": "60"}, "has no name"),
             ({"currency": "eur"}, "ISO 4217"),
+            ({"currency": "E1R"}, "ISO 4217"),
             ({"input": "-1"}, "greater than or equal to 0"),
             ({"valid_until_0": "2025-01-01", "valid_until_1": "00:00"}, "ends before it begins"),
         ],

@@ -146,12 +146,6 @@ class TestStaticError:
     def test_says_where_and_what_was_meant(self, source: str, said: str) -> None:
         assert said in complaint(source)
 
-    def test_shows_the_place_with_a_caret(self) -> None:
-        with pytest.raises(BadCondition) as caught:
-            compile_condition("urgent &&\n  amuont > 5", VARIABLES)
-
-        assert caught.value.caret == "  amuont > 5\n  ^"
-
     def test_reports_every_unknown_name(self) -> None:
         with pytest.raises(BadCondition) as caught:
             compile_condition("foo > 1 && bar.x > 2", VARIABLES)

@@ -109,7 +109,7 @@ def _open(name: str, one: Seen) -> None:
         runbook=registered.runbook, remind_at=Now() + REMIND_AFTER, **_facts(name, one),
     )  # fmt: skip
     born(alert, by=ENGINE, why=one.detail[:1000], data={"title": alert.title})
-    tell(alert, NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT)
+    tell(alert, _kind_of(alert))
 
 
 def _open_again(name: str, alert: Alert, one: Seen) -> None:
@@ -125,7 +125,7 @@ def _open_again(name: str, alert: Alert, one: Seen) -> None:
     move(alert, to=AlertStatus.OPEN, by=ENGINE, why=one.detail, data={"title": one.title},
          remind_at=again, **forgets, **_facts(name, one))  # fmt: skip
     if not muted:
-        tell(alert, NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT)
+        tell(alert, _kind_of(alert))
 
 
 def _keep_up(name: str, alert: Alert, one: Seen) -> None:
@@ -159,7 +159,11 @@ def tell_again(kind: str, subject: str, unit_id: UUID) -> None:
     for alert in due:
         told = due.filter(pk=alert.pk).update(remind_at=Now() + REMIND_AFTER)
         if told and not _is_muted(alert):
-            tell(alert, NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT)
+            tell(alert, _kind_of(alert))
+
+
+def _kind_of(alert: Alert) -> NoticeKind:
+    return NoticeKind.ALERT_URGENT if alert.severity == Severity.CRITICAL else NoticeKind.ALERT
 
 
 def _is_muted(alert: Alert) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models import Count
 from django.urls import reverse
 
 from audit.lifecycle import database_now, run
@@ -118,12 +119,13 @@ def owner_of_call(step: Step | None, tool: str) -> Registered:
 def failure_groups() -> list[Seen]:
     """Causes that escalate, and those that came back where the fix should be."""
     now = database_now()
-    rows = FailureGroup.objects.filter(status__in=[GroupStatus.ESCALATING, GroupStatus.REGRESSED])
+    grave = FailureGroup.objects.filter(status__in=[GroupStatus.ESCALATING, GroupStatus.REGRESSED])
+    rows: Any = grave.annotate(held=Count("letters"))
     return [
         Seen(
             kind=f"failures_{group.status}", subject=str(group.pk), unit_id=group.unit_id,
             title=f"Failures {group.status}: {group}", severity=Severity.CRITICAL, detail=group.why or group.pattern,
-            evidence=group.get_absolute_url(), count=group.letters.count(), first_at=now, last_at=group.seen_at,
+            evidence=group.get_absolute_url(), count=group.held, first_at=now, last_at=group.seen_at,
             looks_up=partial(Registered, group.owner, group.runbook),
         )
         for group in rows
@@ -139,16 +141,11 @@ def breakers() -> list[Seen]:
             kind="breaker_open", subject=breaker.limit.name, unit_id=unit_id,
             title=f"Nothing is sent: {breaker.limit.name}", severity=Severity.WARNING, detail=breaker.why,
             evidence=reverse("limits"), count=max(breaker.failures, 1), first_at=now, last_at=now,
-            looks_up=partial(_owner_of_tool, breaker.limit.tool),
+            looks_up=partial(owner_of_call, None, breaker.limit.tool),
         )
         for breaker in rows.select_related("limit")
         if (unit_id := breaker.limit.unit_id) is not None
     ]  # fmt: skip
-
-
-def _owner_of_tool(name: str) -> Registered:
-    tool = Tool.objects.active().filter(name=name).first() if name else None
-    return Registered(tool.owner, tool.runbook) if tool else Registered()
 
 
 def service_levels() -> list[Seen]:
