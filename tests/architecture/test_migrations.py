@@ -1,11 +1,13 @@
 """The migrations say what the models say."""
 
+import threading
+
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from approvals.models import ApprovalPolicy
+from approvals.models import ApprovalPolicy, ApprovalRequest
 from audit.definitions import draft, edit
 from audit.lifecycle import run
 from audit.models import AuditEvent
@@ -14,7 +16,7 @@ from budgets.operations import Place, charge
 from budgets.pricing import Usage
 from budgets.reserving import anything_is_budgeted
 from orchestrator.models import Action, DeadLetter
-from tests import kept, make
+from tests import kept, make, worlds
 
 pytestmark = pytest.mark.timeout(900)  # all the way back and forth, on whatever machine
 
@@ -60,6 +62,59 @@ class TestTheWayBack:
         letters.are_in_the_groups_they_would_have_been_written_with()
         requests.have_the_tier_of_the_request()
         budgets.have_days_that_begin_with_what_the_windows_had_spent()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestBesideOthers:
+    @pytest.fixture
+    def one_to_do(self):
+        call_command("migrate", "approvals", "0047", verbosity=0)
+
+    @pytest.fixture
+    def reader(self):
+        """Somebody who reads a table and does not end, as a dump does; until told to."""
+        reads, told = threading.Event(), threading.Event()
+
+        def read():
+            with transaction.atomic():
+                ApprovalRequest.objects.count()
+                reads.set()
+                told.wait(60)
+            connection.close()
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        reads.wait()
+        yield told
+        told.set()
+        thread.join()
+
+    def test_nobody_waits_for_long_and_it_is_done_in_the_end(self, one_to_do, reader, capfd):
+        raised = []
+
+        def migrate():
+            try:
+                call_command("migrate", verbosity=0)
+            except Exception as error:
+                raised.append(error)
+            connection.close()
+
+        migration = threading.Thread(target=migrate)
+        migration.start()
+        worlds.wait_until(_somebody_waits, seconds=60)
+
+        ApprovalRequest.objects.count()  # behind the one that waits
+
+        assert not reader.is_set()
+        reader.set()
+        migration.join()
+        assert raised == []
+        assert ApprovalRequest.objects.filter(calendar_id=None).count() == 0
+        assert "nothing was done, and it tries again" in capfd.readouterr().err
+
+
+def _somebody_waits():
+    return run("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)", [])[0][0]
 
 
 class Policies:
