@@ -13,6 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
+from django.db.models import DateTimeField
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -23,6 +24,7 @@ from audit.actors import Actor
 from audit.canonical import canonical, digest, digest_text
 from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
 from audit.ids import new_id
+from audit.moments import refuse_other_years
 from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
 from audit.web import READING, actor_of, record_refusal
@@ -57,6 +59,12 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
     """A row is saved only over what its editor had opened: of two who edit it, the later one is told."""
 
     change_form_template = "admin/opened_form.html"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(db_field, DateTimeField) and field:
+            field.validators.append(refuse_other_years)
+        return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change=change, **kwargs)

@@ -1,8 +1,9 @@
-"""Times that come from outside, as text."""
+"""Times that come from outside: as text, or typed into a form."""
 
 from datetime import UTC, datetime
 from typing import Final
 
+from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 
 # What every part can hold and show in any zone. PostgreSQL knows more years than Python, and Python odder offsets than it.
@@ -17,3 +18,9 @@ def moment(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return at if at and at.year in YEARS else None
+
+
+def refuse_other_years(at: datetime) -> None:
+    """For the fields of forms. The year is the one that was typed: in UTC it may be one that nobody can write."""
+    if at.year not in YEARS:
+        raise ValidationError(f"Choose a time between {YEARS[0]} and {YEARS[-1]}.", code="year")

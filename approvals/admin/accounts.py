@@ -32,6 +32,8 @@ def _told(view: View) -> View:
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+    # What happened is not typed; and a year that cannot be read would close the account, and each page that lists it.
+    readonly_fields = ("last_login", "date_joined")
     changeform_view = _told(UserAdmin.changeform_view)
     changelist_view = _told(UserAdmin.changelist_view)
     delete_view = _told(UserAdmin.delete_view)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.operations import delegations
 from approvals.queries import standing as standing_queries
 from approvals.queries.standing import StandingPage
+from audit.moments import refuse_other_years
 from audit.refusals import Invalid, Refusal
 from audit.web import actor_of, page, record_refusal
 
@@ -20,7 +21,7 @@ from audit.web import actor_of, page, record_refusal
 def _moment(label: str) -> forms.DateTimeField:
     """In the person's own time zone, to the minute."""
     box = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-    return forms.DateTimeField(label=label, widget=box)
+    return forms.DateTimeField(label=label, widget=box, validators=[refuse_other_years])
 
 
 class DelegationForm(forms.Form):

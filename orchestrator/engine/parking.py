@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from audit import failpoints
+from audit.deadlocks import again
 from audit.lifecycle import Moves, move
 from budgets.reserving import OverBudget, block, release
 from orchestrator.engine.advance import advance, wake
@@ -25,6 +26,7 @@ from orchestrator.statuses import ActionStatus, AttemptStatus, ExecutionStatus, 
 Ask = Callable[[Execution, Step, Moves | None], None]
 
 
+@again
 def settle_parked(
     segment: Segment,
     *,

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from audit import lifecycle
 from audit.canonical import canonical, digest_text
+from audit.deadlocks import again
 from audit.ids import new_id
 from audit.lifecycle import Moves, move, note
 from audit.refusals import Stale
@@ -37,6 +38,7 @@ from orchestrator.statuses import ActionStatus, AttemptStatus, StepStatus
 from orchestrator.workflows.spec import StepSpec
 
 
+@again
 @transaction.atomic
 def settle_success(segment: Segment, *, input: dict[str, Any], output: dict[str, Any]) -> Claim | None:
     """Record a step's success and claim what follows, which is worked out from all steps, under the execution's lock.
@@ -123,6 +125,7 @@ def charge(segment: Segment) -> None:
 ALERTED = {"timeout", "empty_result", "output_schema", "unknown_outcome"}
 
 
+@again
 @transaction.atomic
 def settle_failure(segment: Segment, failure: Failure, *, input: dict[str, Any] | None = None) -> None:
     """Record what went wrong and what follows: a retry, a person, a fallback or a dead letter. Decided by retries.decide."""

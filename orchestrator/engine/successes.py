@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import events, failpoints
+from audit.deadlocks import again
 from audit.lifecycle import STALE_SQLSTATE, move_picked, run
 from audit.refusals import Stale
 from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS
@@ -153,6 +154,7 @@ class Success:
         ]
 
 
+@again
 def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) -> None:
     """Settle them all, or none. Raises Stale when a guard of any of them no longer holds."""
     failpoints.hit("settle.before")

@@ -14,6 +14,7 @@ from approvals.rules.policies import TIERS, Requirement
 from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import NotCanonical, canonical
+from audit.deadlocks import again
 from audit.ids import new_id
 from audit.lifecycle import move
 from audit.refusals import Invalid, NotVisible, Refusal
@@ -154,6 +155,7 @@ class ExecutionOver(Refusal):
     code = "execution_over"
 
 
+@again
 @transaction.atomic
 def propose(
     *,

@@ -15,6 +15,7 @@ from approvals.quorum import Need
 from approvals.statuses import RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
+from audit.deadlocks import again
 from audit.ids import new_id
 from audit.lifecycle import move, run
 from audit.refusals import Refusal
@@ -76,6 +77,7 @@ def redeem(*, action_id: UUID, by: Actor, fence: UUID | None = None) -> Ticket:
         raise Void(refusal.message, code=refusal.code) from None
 
 
+@again
 @transaction.atomic
 def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
     action = lock_action(action_id)

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from audit import lifecycle
 from audit.actors import Actor
+from audit.deadlocks import again
 from audit.lifecycle import move
 from audit.models import Span
 from audit.refusals import Stale
@@ -33,6 +34,7 @@ ENDS_AS = {
 FAILURE_CLASS = {"business_error": "business", "system_error": "system", "unknown": "unknown_outcome"}
 
 
+@again
 @transaction.atomic
 def report(
     *,

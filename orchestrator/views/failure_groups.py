@@ -7,9 +7,9 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from audit.lifecycle import database_now
 from audit.refusals import Invalid
 from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
 from orchestrator.forms.triage import (
@@ -114,7 +114,7 @@ def parkings(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         return _group_page(request, _shown(request, pk), form, status=422)
     group = operations.park(
-        group_id=pk, by=actor_of(request), until=form.until(timezone.now()), more=form.growth(),
+        group_id=pk, by=actor_of(request), until=form.until(database_now()), more=form.growth(),
         why=form.cleaned_data["reason"],
     )  # fmt: skip
     return _done(request, group, "It rests, and wakes up by itself.")

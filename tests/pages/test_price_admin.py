@@ -52,6 +52,16 @@ class TestAPrice:
         assert Price.objects.get().valid_from == datetime(2025, 12, 31, 23, tzinfo=UTC)
         assert len({json.loads(event.data)["digest"] for event in told}) == 1, "what was drafted is what was activated"
 
+    @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+    def test_ends_at_no_time_that_another_zone_cannot_show(self, first, second, zone):
+        first.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": zone})
+        second.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "Asia/Tokyo"})
+
+        page = first.post(reverse(ADD), MODEL | {"valid_until_0": "9999-12-31", "valid_until_1": "23:59"})
+
+        assert "Choose a time between 1970 and 2199." in page.content.decode()
+        assert second.get(reverse("admin:budgets_price_changelist")).status_code == 200
+
     def test_is_taken_out_of_force_by_two_with_a_version_that_ends_and_not_by_one(self, first, second):
         first.post(reverse(ADD), MODEL)
         price = Price.objects.get()

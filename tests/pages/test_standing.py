@@ -56,6 +56,22 @@ class TestPage:
         assert "The end must lie after the beginning" in text(answer)
         assert f'<option value="{vera.pk}" selected>' in text(answer)
 
+    @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+    def test_takes_no_time_that_another_zone_cannot_show(self, as_grace, as_vera, vera, unit, zone):
+        as_grace.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": zone})
+        as_vera.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "Asia/Tokyo"})
+        lent = {"unit": unit.pk, "to": vera.pk, "starts_at": "9999-12-01T00:00", "ends_at": "9999-12-31T23:59"}
+        away = {"stand_in": vera.pk, "away_from": "9999-12-01T00:00", "away_until": "9999-12-31T23:59"}
+
+        answers = [
+            as_grace.post(reverse("standing_delegations"), lent),
+            as_grace.post(reverse("standing_absences"), away),
+        ]
+
+        assert [answer.status_code for answer in answers] == [422, 422]
+        assert all("Choose a time between 1970 and 2199." in text(answer) for answer in answers)
+        assert as_vera.get(reverse("standing")).status_code == 200
+
     def test_offers_no_delegation_to_whoever_does_not_review(self, as_vera):
         assert "Delegate your signature" not in text(as_vera.get(reverse("standing")))
 

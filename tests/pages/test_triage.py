@@ -1,10 +1,13 @@
 """Pages of triage: groups with figures that follow the reader's units, acts on them, and operations from preview to result."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from audit.lifecycle import database_now
 from orchestrator.engine import drives
 from orchestrator.models import DeadLetter, FailureGroup, Operation
 from tests import make
@@ -89,6 +92,16 @@ class TestAGroup:
         page = text_of(as_ada.get(group.get_absolute_url()))
         assert "Said to be fixed" in page
         assert "closing 1.0.0" in page
+
+    def test_rests_as_long_as_was_chosen_where_the_clock_of_the_web_host_is_behind(self, group, as_ada, monkeypatch):
+        behind = timezone.now() - timedelta(hours=9)
+        monkeypatch.setattr(timezone, "now", lambda: behind)
+
+        as_ada.post(act(group, "parkings"), {"park-hours": "8", "park-more": "", "park-reason": "the ERP sleeps"})
+
+        group.refresh_from_db()
+        assert group.status == "parked"
+        assert abs(group.parked_until - database_now() - timedelta(hours=8)) < timedelta(minutes=5)
 
     @pytest.mark.parametrize(
         ("name", "typed"),
