@@ -415,8 +415,12 @@
 
   window.holdpoint = { say, alarm, now, all, element, whyLocked };
   tick();
-  // On a narrow screen the bar is wider than the page: where one is comes first.
-  all(".nav [aria-current]").forEach((here) => here.scrollIntoView({ inline: "center", block: "nearest" }));
+  // On a narrow screen the bar is wider than the page: where one is comes first. Only the bar moves: the page may stand at
+  // an error, at a part that its address names, or where the browser brought it back to.
+  for (const here of all(".nav [aria-current]")) {
+    const [{ left, width }, bar] = [here.getBoundingClientRect(), here.closest(".nav")];
+    bar.scrollLeft += left + width / 2 - innerWidth / 2;
+  }
   edges();
   sayNewMessages();
   ownTyped();
