@@ -120,8 +120,12 @@
     control?.closest("[data-needs-fresh]") && "jsStale" in root.dataset ? "This page is out of date. Reload it first."
     : control?.getAttribute("aria-disabled") === "true" ? control.dataset.why || "Not possible right now." : "";
 
+  // The second half of a double click may meet a page that has come meanwhile: nobody has read what it would press there.
+  const isOfAPress = ({ detail }, control) => detail > 1 && control?.type === "submit" && control.form?.method === "post";
+
   document.addEventListener("click", (event) => {
     const control = event.target.closest("button, a, input[type=submit], label");
+    if (isOfAPress(event, control)) return refuse(event, "");
     if (whyLocked(control)) refuse(event, "jsBusy" in control.dataset ? "" : whyLocked(control));
   }, true);
 
