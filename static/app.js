@@ -120,8 +120,12 @@
     control?.closest("[data-needs-fresh]") && "jsStale" in root.dataset ? "This page is out of date. Reload it first."
     : control?.getAttribute("aria-disabled") === "true" ? control.dataset.why || "Not possible right now." : "";
 
+  // The second half of a double click may meet a page that has come meanwhile: nobody has read what it would press there.
+  const isOfAPress = ({ detail }, control) => detail > 1 && control?.type === "submit" && control.form?.method === "post";
+
   document.addEventListener("click", (event) => {
     const control = event.target.closest("button, a, input[type=submit], label");
+    if (isOfAPress(event, control)) return refuse(event, "");
     if (whyLocked(control)) refuse(event, "jsBusy" in control.dataset ? "" : whyLocked(control));
   }, true);
 
@@ -415,8 +419,12 @@
 
   window.holdpoint = { say, alarm, now, all, element, whyLocked };
   tick();
-  // On a narrow screen the bar is wider than the page: where one is comes first.
-  all(".nav [aria-current]").forEach((here) => here.scrollIntoView({ inline: "center", block: "nearest" }));
+  // On a narrow screen the bar is wider than the page: where one is comes first. Only the bar moves: the page may stand at
+  // an error, at a part that its address names, or where the browser brought it back to.
+  for (const here of all(".nav [aria-current]")) {
+    const [{ left, width }, bar] = [here.getBoundingClientRect(), here.closest(".nav")];
+    bar.scrollLeft += left + width / 2 - innerWidth / 2;
+  }
   edges();
   sayNewMessages();
   ownTyped();

@@ -4,15 +4,16 @@ Every figure is of executions that were asked for in the range, undoing ones lef
 Definitions, one by one: docs/kpis.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
-from audit.templatetags._format import money
+from audit.templatetags._format import UNKNOWN, duration, money
 from orchestrator.health.level_rows import GROUPS, Line, Span, failing_step, lines, rows_of
 from orchestrator.health.ranges import Range, defaults
 from orchestrator.health.stages import Stage, stages
 
-__all__ = ["GROUPS", "Judged", "Level", "Span", "culprit", "judged", "levels"]
+__all__ = ["GROUPS", "Judged", "Level", "Span", "culprit", "judged", "levels", "usd"]
 
 # Below so many executions a figure is shown with a warning, and raises no alert.
 FEW = 20
@@ -66,6 +67,30 @@ class Judged:
     @property
     def is_few(self) -> bool:
         return self.sample < FEW
+
+    @property
+    def reads(self) -> str:
+        return UNKNOWN if self.value is None else _SAYS[self.key](self.value)
+
+    @property
+    def limits(self) -> str:
+        low, high = map(_LIMITS[self.key], (self.low, self.high))
+        return f"at least {low}" if self.key == "success" else f"{low} to {high}"
+
+
+def usd(amount: float) -> str:
+    """Four decimals; of less than a cent four digits, so that nothing that cost something reads as nothing."""
+    return f"USD {amount:.4f}" if abs(amount) >= 0.01 else money(Decimal(str(amount)), "USD").shown
+
+
+# To more digits than a column has: what is out of its range does not read as its limit.
+_SAYS: dict[str, Callable[[float], str]] = {"cost": usd, "overhead": duration, "success": "{:.6g} %".format}
+# Limits as they were drafted, to the last digit.
+_LIMITS: dict[str, Callable[[float], str]] = {
+    "cost": "USD {:.10g}".format,
+    "overhead": duration,
+    "success": "{:g} %".format,
+}
 
 
 COUNTS = (

@@ -58,6 +58,10 @@ def work(actor: Actor, *, now: datetime, size: int = 8) -> Work:
     )
 
 
+# Every page asks: counting stops here, and what is shown says that there are more.
+MOST_COUNTED = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """The numbers beside the navigation."""
@@ -118,7 +122,7 @@ def _counting(standing: _Standing) -> tuple[str, list[Any]]:
         pauses.lately(actor),
         Alert.objects.visible_to(actor).unheard(),
     )
-    return counting(*(rows.order_by()[:1000] for rows in shelves))
+    return counting(*(rows.order_by()[: MOST_COUNTED + 1] for rows in shelves))
 
 
 def units(ids: frozenset[UUID]) -> list[BusinessUnit]:

@@ -21,7 +21,7 @@ from audit.preferences import preferences_of
 from audit.web import actor_of, address, is_part, unchanged
 from orchestrator.queries.health import may_see as may_see_health
 from orchestrator.queries.stops import Band, band
-from orchestrator.queries.work import Counts, counts, units
+from orchestrator.queries.work import MOST_COUNTED, Counts, counts, units
 
 # Lists that a unit narrows; elsewhere the unit menu leads to the executions of that unit.
 NARROWED_BY_UNIT = {
@@ -44,7 +44,7 @@ class Item:
     url: str
     key: str
     current: bool = False
-    count: int | None = None
+    count: str = ""
     foot: bool = False
 
 
@@ -107,10 +107,14 @@ def nav(request: HttpRequest) -> list[Item]:
     foot += [("Preferences", "preferences", "s", None), ("Help", "help", "h", None)]
     return [
         Item(
-            label, _counted(name, count), key, _is_current(here, reverse(name)), count or None, foot=place >= len(lines)
+            label, _counted(name, count), key, _is_current(here, reverse(name)), _shown(count), foot=place >= len(lines)
         )
         for place, (label, name, key, count) in enumerate([*lines, *foot])
     ]
+
+
+def _shown(count: int | None) -> str:
+    return f"{MOST_COUNTED:,}+" if count and count > MOST_COUNTED else f"{count:,}" if count else ""
 
 
 def _counted(name: str, count: int | None) -> str:

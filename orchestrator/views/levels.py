@@ -13,14 +13,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from audit import scope
-from audit.templatetags._format import UNKNOWN, duration, money, percentage
+from audit.templatetags._format import UNKNOWN, duration, percentage
 from audit.web import actor_of, csv_file
 from budgets.money import PLACES
 from budgets.units import below
 from orchestrator.forms.base import midnight
 from orchestrator.forms.days import LevelsForm
 from orchestrator.health.level_rows import EXACT_UP_TO
-from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels
+from orchestrator.health.levels import FEW, Judged, Level, Span, culprit, judged, levels, usd
 from orchestrator.health.ranges import Ranges
 from orchestrator.health.refused import refused
 from orchestrator.health.resolution import resolutions
@@ -68,11 +68,6 @@ def _part(percent: float) -> str:
     return "under 0.1 %" if 0 < percent < 0.05 else percentage(percent)
 
 
-def _usd(amount: float) -> str:
-    """Four decimals; of less than a cent four digits, so that nothing that cost something reads as nothing."""
-    return f"USD {amount:.4f}" if abs(amount) >= 0.01 else money(Decimal(str(amount)), "USD").shown
-
-
 def _time(name: str, title: str, sample: str) -> Column:
     return Column(name, title, lambda level: level.times[name], duration, sample, sample)
 
@@ -90,7 +85,7 @@ COLUMNS = [
     _time("took_p95", "End to end, 95 % below", "succeeded"),
     _time("overhead_p50", "Overhead, median", "measured"),
     _time("overhead_p95", "Overhead, 95 % below", "measured"),
-    Column("cost_usd", "Cost per transaction", lambda level: level.cost, _usd, "priced", "priced"),
+    Column("cost_usd", "Cost per transaction", lambda level: level.cost, usd, "priced", "priced"),
 ]
 
 
@@ -236,14 +231,6 @@ def _cell(column: Column, level: Level, place: Place) -> Cell:
 
 
 _OF = {"cost": "priced", "overhead": "measured", "success": "ended"}
-# To more digits than a column has: what is out of its range does not read as its limit.
-_SAYS: dict[str, Callable[[float], str]] = {"cost": _usd, "overhead": duration, "success": "{:.6g} %".format}
-# Limits as they were drafted, to the last digit.
-_LIMITS: dict[str, Callable[[float], str]] = {
-    "cost": "USD {:.10g}".format,
-    "overhead": duration,
-    "success": "{:g} %".format,
-}
 
 
 def _ranges(whole: Level, groups: list[Level], place: Place) -> list[Range]:
@@ -260,10 +247,7 @@ def _ranges(whole: Level, groups: list[Level], place: Place) -> list[Range]:
 
 
 def _range(one: Judged, place: Place, culprit: str = "", workflow: str = "") -> Range:
-    low, high = map(_LIMITS[one.key], (one.low, one.high))
-    limits = f"at least {low}" if one.key == "success" else f"{low} to {high}"
-    value = UNKNOWN if one.value is None else _SAYS[one.key](one.value)
-    return Range(one, value, limits, culprit, place.list_of(_OF[one.key], workflow), workflow)
+    return Range(one, one.reads, one.limits, culprit, place.list_of(_OF[one.key], workflow), workflow)
 
 
 def _asked(request: HttpRequest) -> tuple[LevelsForm, Span, str]:

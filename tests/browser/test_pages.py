@@ -124,6 +124,16 @@ class TestEveryPage:
         assert wide == {}
 
 
+class TestALongName:
+    def test_of_a_tool_never_makes_the_page_wider(self, people, opened):
+        using = make.tool("payments.suppliers_abroad.send_irrevocably_at_the_end_of_day", probe="", record="")
+        page = opened("grace", viewport={"width": 320, "height": 800}).page
+
+        page.goto(make.request(using=using, by=make.actor(people)).get_absolute_url())
+
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 class TestOnPaper:
     def test_stand_the_data_in_the_folds_and_digests_in_full(self, unit, people, opened):
         make.policy()

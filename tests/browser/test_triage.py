@@ -97,6 +97,23 @@ class TestAnOperator:
             == "Pausing…"
         )
 
+    def test_the_second_half_of_a_double_click_presses_nothing_on_the_page_that_comes(self, opened, group):
+        ada = opened("ada")
+        operation = begun(ada)
+        pressed = ada.page.get_by_role("button", name="Pause sending").bounding_box()
+        place = (pressed["x"] + pressed["width"] - 20, pressed["y"] + pressed["height"] / 2)
+
+        ada.page.mouse.click(*place)
+        ada.page.get_by_role("button", name="Go on").wait_for()
+        there = ada.page.evaluate("place => document.elementFromPoint(...place).innerText", place)
+        ada.page.mouse.move(*place)
+        ada.page.mouse.down(click_count=2)
+        ada.page.mouse.up(click_count=2)
+        ada.page.wait_for_load_state("networkidle")
+
+        operation.refresh_from_db()
+        assert (there, operation.status) == ("Go on", "paused")
+
     @pytest.mark.slow
     def test_needs_neither_script_nor_a_wide_screen(self, opened, group):
         page = opened("ada", java_script_enabled=False, viewport={"width": 390, "height": 800}).page

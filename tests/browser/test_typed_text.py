@@ -1,5 +1,7 @@
 """What somebody typed is there again after a sign-in, and after a form that was not taken."""
 
+import time
+
 import pytest
 
 from approvals.models import Stop
@@ -23,6 +25,11 @@ def reason_on(page):
 
 def send(page):
     page.click("#stop-form button[type=submit]")
+
+
+def late(route):
+    time.sleep(0.6)
+    route.continue_()
 
 
 def reject(page):
@@ -117,6 +124,21 @@ class TestAFormThatWasNotTaken:
         page.locator("#absence-form [data-errors]:focus").wait_for(timeout=5_000)
         person.problems.clear()
         assert 0 < page.locator("#absence-form [data-errors]").bounding_box()["y"] < 600
+
+    def test_stays_there_when_the_scripts_come_after_the_page_was_drawn(self, people, opened):
+        person = opened("grace", viewport={"width": 390, "height": 600})
+        page = self.refused(person)
+
+        page.goto("/approvals/standing-in/")
+        page.route("**/app*.js", late)
+        page.fill("#absence_away_until", "2011-12-09T09:00")
+        page.click("#absence-form button")
+        page.wait_for_selector("#absence-form [data-errors]:focus")
+        page.wait_for_selector("html[data-js]")
+        person.problems.clear()
+
+        assert 0 < page.locator("#absence-form [data-errors]").bounding_box()["y"] < 600
+        assert page.locator(".nav [aria-current]").bounding_box()["x"] < 390
 
     def test_comes_back_with_its_text_after_the_sign_in(self, people, opened):
         person = opened("grace")

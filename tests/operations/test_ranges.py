@@ -115,7 +115,7 @@ class TestAnAlert:
         in_force("strict", 99, of=unit, workflow="closing")
         make.copies(make.letter(), 24)
 
-        assert self.out() == {"success / closing": "0, acceptable is 99 to 100, says strict v1."}
+        assert self.out() == {"success / closing": "0 %, acceptable is at least 99 %, says strict v1."}
 
     def test_is_judged_for_the_whole_as_before(self):
         make.execution("failed")

@@ -126,6 +126,13 @@ class TestNavigation:
 
         assert 'href="/executions/" aria-current="page"' in as_grace.get(reverse("nav"), headers=live).content.decode()
 
+    def test_says_that_there_are_more_than_it_counts(self, ada, as_ada):
+        make.copies(make.dead_letter(by=ada), 999)
+        assert '<span class="count">1,000<' in as_ada.get(reverse("nav"), headers=PART).content.decode()
+
+        make.dead_letter(by=ada)
+        assert '<span class="count">1,000+<' in as_ada.get(reverse("nav"), headers=PART).content.decode()
+
 
 class TestPrivacy:
     def test_pages_are_not_kept(self, as_grace):

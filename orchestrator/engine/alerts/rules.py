@@ -180,7 +180,7 @@ def _of_level(span: Span, one: Judged, workflow: str, culprit: str) -> Seen:
         kind=f"level_{one.key}", subject=f"{one.key} / {workflow}" if workflow else one.key, unit_id=unit_id,
         title=f"Out of range: {one.title.lower()}{f' of {workflow}' if workflow else ''}",
         severity=Severity.WARNING, count=one.sample, first_at=span.until, last_at=span.until,
-        detail=f"{one.value:.6g}, acceptable is {one.low:g} to {one.high:g}{said}. {culprit}".strip(),
+        detail=f"{one.reads}, acceptable is {one.limits}{said}. {culprit}".strip(),
         evidence=f"{reverse('levels')}?{urlencode({'unit': unit_id})}", looks_up=Registered,
     )  # fmt: skip
 
