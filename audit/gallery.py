@@ -241,7 +241,7 @@ def _story(now: datetime) -> list[Mapping[str, object]]:
 def _forms() -> dict[str, object]:
     people = [
         SimpleNamespace(name="Refund Halden Freight AB", amount=Decimal(4860), status="pending", given=1),
-        SimpleNamespace(name="Change bank account of Orr & Sons", amount=None, status="sent_back", given=0),
+        SimpleNamespace(name="Change bank account of Orr & Sons", amount=None, status="claimed", given=0),
         SimpleNamespace(name="Post adjustment ADJ-0042", amount=Decimal("12.4"), status="approved", given=2),
     ]
     faulty = SampleForm({"amount": "", "note": "Typed text is kept.", "reason": "", "verdict": ""}, prefix="faulty")

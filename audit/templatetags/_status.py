@@ -29,6 +29,8 @@ _EXPIRED = Pill("Expired", "neutral", "dash")
 _WITHDRAWN = Pill("Withdrawn", "neutral", "back")
 _VOID = Pill("Void", "neutral", "swap")
 _DENIED = Pill("Denied", "danger", "gate")
+_DRAFT = Pill("Draft", "neutral", "pencil")
+_RETIRED = Pill("Retired", "neutral", "box")
 _BUSINESS_ERROR = Pill("Business error", "danger", "cross")
 _SYSTEM_ERROR = Pill("System error", "danger", "warning")
 
@@ -37,6 +39,7 @@ PILLS: dict[str, dict[str, Pill]] = {
         "queued": Pill("Queued", "neutral", "dotted"),
         "running": _RUNNING,
         "waiting": Pill("Waiting", "wait", "hourglass"),
+        "paused": Pill("Paused", "neutral", "pause"),
         "succeeded": _DONE,
         "failed": _FAILED,
         "dead_lettered": _DEAD_LETTERED,
@@ -98,6 +101,7 @@ PILLS: dict[str, dict[str, Pill]] = {
     },
     "request": {
         "pending": Pill("Waiting", "wait", "hourglass"),
+        "claimed": Pill("Claimed", "info", "hand"),
         "approved": _APPROVED,
         "used": Pill("Approved, used", "ok", "check"),
         "rejected": _REJECTED,
@@ -137,6 +141,9 @@ PILLS: dict[str, dict[str, Pill]] = {
     },
     "dead_letter": {
         "open": Pill("Open", "info", "dot"),
+        "escalating": Pill("Escalating", "critical", "rising"),
+        "regressed": Pill("Regressed", "danger", "loop"),
+        "parked": Pill("Parked", "neutral", "pause"),
         "redriven": Pill("Redriven", "progress", "arrow"),
         "fixed": Pill("Fixed", "ok", "check"),
         "discarded": Pill("Discarded", "neutral", "bin"),
@@ -215,9 +222,10 @@ PILLS: dict[str, dict[str, Pill]] = {
         "lifted": Pill("Lifted", "ok", "check"),
     },
     "definition": {
-        "draft": Pill("Draft", "neutral", "pencil"),
+        "draft": _DRAFT,
         "active": Pill("Active", "ok", "check"),
-        "retired": Pill("Retired", "neutral", "box"),
+        "disabled": Pill("Disabled", "danger", "slash"),
+        "retired": _RETIRED,
     },
     "tier": {
         "informational": Pill("Informational", "neutral", "dot"),
@@ -245,6 +253,27 @@ PILLS: dict[str, dict[str, Pill]] = {
         "empty_result": Pill("Empty result", "danger", "dash"),
         "output_schema": Pill("Does not fit its schema", "danger", "warning"),
         "bug": Pill("Handler bug", "danger", "warning"),
+    },
+    "budget": {
+        "inside": Pill("Inside", "ok", "bar-low"),
+        "at_risk": Pill("At risk", "wait", "bar-high"),
+        "over": Pill("Over", "danger", "bar-over"),
+        "frozen": Pill("Frozen", "critical", "lock"),
+    },
+    "release": {
+        "draft": _DRAFT,
+        "evaluating": Pill("Evaluating", "progress", "flask"),
+        "gate_failed": Pill("Gate failed", "danger", "gate"),
+        "ready": Pill("Ready", "info", "flag"),
+        "canary": Pill("Canary", "wait", "bird"),
+        "live": Pill("Live", "ok", "check"),
+        "rolled_back": Pill("Rolled back", "danger", "back"),
+        "retired": _RETIRED,
+    },
+    "chain": {
+        "verified": Pill("Verified", "ok", "link-check"),
+        "unchecked": Pill("Not checked", "neutral", "link"),
+        "broken": Pill("Broken", "critical", "broken-link"),
     },
     "health": {
         "good": Pill("Good", "ok", "check"),
