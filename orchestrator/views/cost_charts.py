@@ -47,7 +47,7 @@ def _chart(table: Table, span: Span, by: str, unit: str) -> Chart:
     series = [_series(names[value], values[value], days, table.currency, links(value)) for value in kept]
     if len(kept) < len(order):
         rest = _together([values[value] for value in order[len(kept) :]])
-        series.append(_series(OTHERS, rest, days, table.currency, _oftold(by, unit)))
+        series.append(_series(OTHERS, rest, days, table.currency, _of_day(by, unit)))
     total = dict.fromkeys(map(str, days), NOUGHT) | _together(values.values())
     largest = sum(values[order[0]].values(), NOUGHT)
     return Chart(
@@ -101,7 +101,7 @@ def _links(by: str, currency: str, unit: str) -> Callable[[str], Link]:
     return of
 
 
-def _oftold(by: str, unit: str) -> Link:
+def _of_day(by: str, unit: str) -> Link:
     """What has no colour of its own: all of the day, by the same dimension."""
     return lambda day: _address("costs", day, {"by": by, "then": ""} | ({"unit": unit} if unit else {}))
 
