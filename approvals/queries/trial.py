@@ -231,7 +231,8 @@ def _reading_seconds(voice: Decision) -> float:
 
 
 def _late(draft: ApprovalPolicy, decided: Iterable[Decision]) -> int:
-    """How many of these came later than the draft's time to decide would have allowed."""
+    """How many of these came later than the draft's time to decide would have allowed; a stop is nobody's delay."""
     clock = Clock(draft.decide_within_seconds, draft.calendar)
     calendar = BusinessCalendar.objects.active().filter(name=draft.calendar).first()
-    return sum(voice.at > deadline_in(voice.request.created_at, clock, calendar).at for voice in decided)
+    began = ((voice, voice.request.created_at + voice.request.stood) for voice in decided)
+    return sum(voice.at > deadline_in(at, clock, calendar).at for voice, at in began)

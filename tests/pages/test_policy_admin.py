@@ -1,9 +1,13 @@
 """Policies that say who, what and when, typed into the admin by hand: what is stored, and what is refused with a remedy."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import F
 from django.urls import reverse
 
-from approvals.models import ApprovalPolicy, BusinessCalendar, LinkedAccounts, ReviewerGroup
+from approvals.models import ApprovalPolicy, ApprovalRequest, BusinessCalendar, LinkedAccounts, ReviewerGroup
+from approvals.operations import stops
 from audit import people
 from audit.models import AuditEvent
 from tests import make
@@ -214,6 +218,20 @@ class TestTryingAPolicy:
 
         assert "90 s a signature: the median reading time of 1 past decision." in page
         assert "0 of 2 past decisions (0.0 %) took longer" in page
+
+    def test_counts_no_decision_as_late_for_a_stop_of_a_week(self, first, draft, grace):
+        make.tool()
+        request = make.request("20.00")
+        oscar = make.actor(make.person("oscar", "view", "operate"))
+        stop = stops.engage(
+            target=stops.Target(scope="unit", unit_id=request.unit_id), by=oscar, reason="it pays twice"
+        )
+        week = timedelta(days=7)
+        ApprovalRequest.objects.update(created_at=F("created_at") - week, frozen_at=F("frozen_at") - week)
+        stops.lift(stop_id=stop.pk, by=oscar, why="it pays once again")
+        make.approved(request, grace)
+
+        assert "0 of 1 past decision" in self.trial(first, draft)
 
     def test_says_what_a_looser_version_would_no_longer_ask(self, first):
         make.tool(tier="informational")
