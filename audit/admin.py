@@ -144,7 +144,8 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
     ) -> HttpResponse:
         row = kwargs.get("obj")
         if row is not None and self.may_configure(request):
-            context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row)}
+            rests = self.what_rests_on(row) if row.status == DefinitionStatus.ACTIVE else ""
+            context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row), "rests": rests}
         if row is not None and row.status == DefinitionStatus.DRAFT:
             context |= self._against_the_one_in_force(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -168,6 +169,10 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
     def further_pages(self, row: Definition) -> list[dict[str, str]]:
         """Pages about this row beside its form: links of a word and an address."""
         return []
+
+    def what_rests_on(self, row: Definition) -> str:
+        """What would be refused once this is out of force, in a sentence; "" where nothing would."""
+        return ""
 
     def _against_the_one_in_force(self, request: HttpRequest, row: Definition) -> dict[str, Any]:
         """Field by field, what activating this draft would change."""

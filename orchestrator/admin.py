@@ -20,6 +20,7 @@ from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Figure, Limit, ServiceLevel, ServiceToken, Tool
 from orchestrator.operations import registry
 from orchestrator.queries.stops import engaged
+from orchestrator.releases.bundle import resting_on
 
 # What its own pages would add runs any function by its name, and what they delete leaves no trace.
 admin.site.unregister(
@@ -98,6 +99,9 @@ class ToolAdmin(Stoppable, DefinitionAdmin):
         ("Contract", {"fields": ["input_schema", "output_schema"]}),
     ]
 
+    def what_rests_on(self, row: Any) -> str:
+        return _rests(resting_on(tool=row.name), "publish them with another tool, or with a new version of this one")
+
     def next_version(self, row: Tool) -> str:
         """The last number of the version, counted up until it is free."""
         taken = set(Tool.objects.filter(name=row.name).values_list("version", flat=True))
@@ -125,6 +129,14 @@ class AgentAdmin(Stoppable, InUnitAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(unit_id__in=scope.unit_ids(actor_of(request), "view"))
+
+    def what_rests_on(self, row: Any) -> str:
+        return _rests(resting_on(agent=row.name), "publish them with another agent")
+
+
+def _rests(workflows: list[str], first: str) -> str:
+    named = f"In production, {', '.join(workflows)} {'rests' if len(workflows) == 1 else 'rest'} on it."
+    return f"{named} Retired, it makes no call there any more: {first} first." if workflows else ""
 
 
 @admin.register(ServiceToken)

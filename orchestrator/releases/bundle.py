@@ -173,18 +173,35 @@ def doubtful_env(release: Release) -> list[str]:
 def left_behind() -> list[str]:
     """What production runs with a version of a tool that is not in force any more: the gate refuses it such calls."""
     in_force = dict(Tool.objects.active().values_list("name", "version"))
-    rows = Channel.objects.filter(name="production").order_by("workflow")
     return [
-        f"{workflow} {version} in production holds {name} {pinned}, and in force is {in_force.get(name, 'none')}: "
+        f"{workflow} in production holds {name} {pinned}, and in force is {in_force.get(name, 'none')}: "
         "its calls are refused until it is published again."
-        for workflow, version, *parts in rows.values_list("workflow", "release__version", *_NAMING_TOOLS)
-        for name, pinned in _called(*parts)
+        for workflow, _, called in _in_production()
+        for name, pinned in called
         if in_force.get(name) != pinned
     ]
 
 
+def resting_on(*, agent: str = "", tool: str = "") -> list[str]:
+    """The workflows and versions in production whose steps name this agent, or in which this tool is called."""
+    return [
+        workflow
+        for workflow, agents, called in _in_production()
+        if agent in agents or any(name == tool for name, _ in called)
+    ]
+
+
+def _in_production() -> list[tuple[str, set[str], list[tuple[str, str]]]]:
+    """Each workflow with its version, the agents of its steps, and the tools it calls with theirs."""
+    rows = Channel.objects.filter(name="production").order_by("workflow")
+    return [
+        (f"{workflow} {version}", set(agents), _called(steps, agents, tools))
+        for workflow, version, steps, agents, tools in rows.values_list("workflow", "release__version", *_NAMING)
+    ]
+
+
 # All of a bundle but its code, which may be megabytes.
-_NAMING_TOOLS = ("release__bundle__spec__steps", "release__bundle__agents", "release__bundle__tools")
+_NAMING = ("release__bundle__spec__steps", "release__bundle__agents", "release__bundle__tools")
 
 
 def _called(steps: list[dict[str, Any]], agents: dict[str, Any], tools: dict[str, Any]) -> list[tuple[str, str]]:

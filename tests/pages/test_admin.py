@@ -14,6 +14,7 @@ from audit.definitions import digest_of
 from audit.models import AuditEvent
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, ServiceToken, Tool
+from orchestrator.releases.bundle import publish
 from tests import make
 from tests.pages.asking import browser_of
 
@@ -78,6 +79,10 @@ def as_opened(browser, row):
     """What the form of a draft carries of what was in it when it was opened."""
     page = browser.get(address(row, "change")).content.decode()
     return {name: hidden(page, name) for name in ("digest", "read")}
+
+
+def text_of(browser, row):
+    return browser.get(address(row, "change")).content.decode()
 
 
 def hidden(page, name):
@@ -325,6 +330,31 @@ class TestVerbs:
         looker.user_permissions.set(Permission.objects.filter(codename="view_approvalpolicy"))
 
         assert verb(browser_of(looker), policy, "retire").status_code == 403
+
+
+class TestWhatProductionRestsOn:
+    WORKFLOW = """
+workflow: closing
+version: 1.0.0
+input: {type: object}
+steps:
+  - look: {agent: looker}
+  - lookup: {tool: crm.look}
+"""
+
+    @pytest.mark.parametrize(("model", "name"), [(Agent, "looker"), (Tool, "crm.look")])
+    def test_is_said_while_it_is_in_force(self, first, tmp_path, model, name):
+        for agent, tool in [("looker", "crm.look"), ("idle", "crm.idle")]:
+            make.agent(agent, entry="handlers:post")
+            make.tool(tool, entry="handlers:post", input_schema={}, probe="", record="", business_key="", title="")
+        publish(make.folder(tmp_path / "closing", self.WORKFLOW), by=make.MAKER)
+        says = "In production, closing 1.0.0 rests on it. Retired, it makes no call there any more"
+        used, unused = model.objects.get(name=name), model.objects.exclude(name=name).get(name__endswith="idle")
+
+        assert says in text_of(first, used)
+        assert says not in text_of(first, unused)
+        verb(first, used, "version")
+        assert says not in text_of(first, model.objects.get(name=name, status="draft"))
 
 
 class TestTool:
