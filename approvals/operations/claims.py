@@ -108,7 +108,8 @@ def _running(request: ApprovalRequest, by: Actor, now: datetime) -> Claim | None
 
 
 def _extend(request: ApprovalRequest, mine: Claim, by: Actor, now: datetime) -> Claim:
-    mine.held_until = _until(now)
+    # Never shorter: after a clock that was set back, it would end before it began.
+    mine.held_until = max(mine.held_until, _until(now))
     mine.save(update_fields=["held_until"])
     _note(request, "claim_renewed", mine, by)
     return mine

@@ -182,6 +182,16 @@ class TestRenew:
         assert renewed.held_until > held.held_until - timedelta(minutes=5)
         assert events(request)[-1] == "claim_renewed"
 
+    def test_holds_it_after_the_clock_of_the_database_was_set_back(self, world):
+        request = worlds.request(world)
+        held = claimed(request, world.grace)
+        for column in ("held_until", "claimed_at"):
+            make.later("approvals_claim", column, held.pk, -3600)
+        held.refresh_from_db()
+
+        assert claims.renew(request_id=request.pk, by=world.grace).held_until == held.held_until
+        claims.release(request_id=request.pk, by=world.grace)
+
     def test_of_a_lapsed_claim_is_refused(self, world):
         request = worlds.request(world)
         lapse(claimed(request, world.grace))

@@ -2,7 +2,7 @@
 
 Whoever wants a table after a statement that waits for all of it waits behind that statement, and it waits for the longest
 reader: a dump, say. So a migration gives up after two seconds, has done nothing, and is begun anew a little later.
-One that is not atomic would keep its first half: it builds indexes beside the work, and waits as long as anybody else.
+One that is not atomic keeps its first half: it builds indexes beside the work, waits as long as anybody else, and fails.
 """
 
 import time
@@ -21,13 +21,14 @@ class Command(migrate.Command):
     help = "Brings the tables up to date, beside the version that still runs. " + migrate.Command.help
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.line = connections[options["database"]]
+        self.line, self.is_atomic = connections[options["database"]], True
         for tries in range(TRIES, 0, -1):
             try:
                 super().handle(*args, **options)
                 return
             except OperationalError as error:
-                if tries == 1 or not isinstance(error.__cause__, (LockNotAvailable, DeadlockDetected)):
+                others_had_it = isinstance(error.__cause__, (LockNotAvailable, DeadlockDetected))
+                if tries == 1 or not (others_had_it and self.is_atomic):
                     raise
             finally:
                 self._wait_for_locks("DEFAULT")
@@ -37,6 +38,7 @@ class Command(migrate.Command):
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
         super().migration_progress_callback(action, migration, fake)
         if action in ("apply_start", "unapply_start"):
+            self.is_atomic = migration.atomic
             self._wait_for_locks(f"'{LOCK_SECONDS}s'" if migration.atomic else "DEFAULT")
 
     def _wait_for_locks(self, at_most: str) -> None:
