@@ -84,6 +84,8 @@
     state.wait = unchanged ? Math.min(state.wait * 1.5, state.max) : state.every;
     state.at = window.holdpoint.now();
     fresh(state);
+    // The numbers of the navigation say nothing about the list beside them: that is as old as it says.
+    if (document.getElementById(state.id)?.matches("[data-live-quiet]")) return;
     const time = line?.querySelector("[data-updated]");
     if (time) { time.textContent = clock(state.at); time.dateTime = new Date(state.at).toISOString(); }
   }

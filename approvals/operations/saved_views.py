@@ -22,6 +22,11 @@ def canonical(query: Mapping[str, str]) -> str:
     return urlencode([(key, query[key]) for key in KEYS if query.get(key)])
 
 
+def named(name: str, by: Actor) -> SavedView | None:
+    """Their own view by this name, which saving replaces."""
+    return SavedView.objects.filter(owner_id=person_id(by), name=name.strip()).first()
+
+
 @transaction.atomic
 def save(*, name: str, query: Mapping[str, str], unit_id: UUID | None, by: Actor) -> SavedView:
     """Keep this state under a name; the same name again replaces what it stood for. Sharing is for reviewers of the unit."""

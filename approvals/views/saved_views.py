@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from approvals.models import SavedView
 from approvals.operations import saved_views
 from approvals.queries.queue import choices
 from audit import scope
@@ -50,11 +51,22 @@ def save(request: HttpRequest) -> HttpResponse:
         raise Invalid("The view needs a name of at most 60 characters, and a unit where you review, or none.")
     given = form.cleaned_data
     query = QueryDict(given["query"]).dict()
+    before = saved_views.named(given["name"], by)
     view = saved_views.save(name=given["name"], query=query, unit_id=given["unit"], by=by)
     if given["is_default"]:
         saved_views.prefer(view_id=view.pk, by=by)
-    messages.success(request, f"The view “{view}” is saved.")
+    messages.success(request, f"The view “{view}” is saved.{_instead_of(before, view)}")
     return redirect(f"{reverse('approvals')}?{view.query or CLEARED}")
+
+
+def _instead_of(before: SavedView | None, view: SavedView) -> str:
+    """Nobody is asked before a name is taken again, so whoever did not mean it is told."""
+    if before is None:
+        return ""
+    unshared = before.unit_id is not None and before.unit_id != view.unit_id
+    return " It takes the place of the one you had by this name" + (
+        ", and is no longer shared as that was." if unshared else "."
+    )
 
 
 @require_POST

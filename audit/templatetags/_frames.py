@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
+from audit.templatetags._format import count as in_thousands
 from audit.templatetags._render import spelled
 
 
@@ -22,7 +23,8 @@ def panel(
 ) -> SafeString:
     """A titled part of a page. `section` makes it count as viewed; `flush` lets a table touch the edges."""
     key = id or slugify(title)
-    number = format_html(' <span class="count">{}</span>', count) if count is not None else ""
+    shown = in_thousands(count) if isinstance(count, int) else count
+    number = format_html(' <span class="count">{}</span>', shown) if count is not None else ""
     aside = format_html('<p class="note">{}</p>', note) if note else ""
     viewed = format_html(' data-section="{}"', section) if section else ""
     shape = (

@@ -19,6 +19,7 @@ from audit.lifecycle import database_now, move
 from audit.refusals import Refusal, Stale
 from budgets.units import below, lineage
 from orchestrator.models import Action, Breaker, Execution, Limit, Step
+from orchestrator.models.limit import in_a_row
 from orchestrator.statuses import ActionStatus, BreakerStatus, ExecutionStatus, StepStatus
 
 LIMITS = system("limits")
@@ -117,7 +118,7 @@ def _refuse_while_open(breaker: Breaker, now: datetime) -> None:
         return
     if breaker.until is not None and now < breaker.until:
         tries = "the next try is under way" if breaker.status == BreakerStatus.TRYING else "it is tried again then"
-        since = f"{breaker.limit.name} is open after {breaker.failures} failures in a row"
+        since = f"{breaker.limit.name} is open after {in_a_row(breaker.failures)}"
         raise Limited(
             breaker, f"{since} until {breaker.until:%H:%M:%S} UTC; {tries}", (breaker.until - now).total_seconds()
         )
@@ -174,7 +175,7 @@ def _failed(breaker: Breaker, now: datetime) -> None:
     until = now + timedelta(seconds=breaker.limit.break_seconds)
     tried = breaker.status == BreakerStatus.TRYING
     if tried or (breaker.status == BreakerStatus.CLOSED and failures >= (breaker.limit.breaks_after or 0)):
-        why = "the call that tried failed, too" if tried else f"{failures} failures in a row"
+        why = "the call that tried failed, too" if tried else in_a_row(failures)
         move(breaker, to=BreakerStatus.OPEN, by=LIMITS, why=why, failures=failures, until=until)
     else:
         Breaker.objects.filter(pk=breaker.pk).update(failures=failures)

@@ -75,9 +75,7 @@ class Limit(Definition):
             f"{self.per_minute} a minute" if self.per_minute else "",
             f"{self.at_once} at once" if self.at_once else "",
             f"{self.most_queued} executions queued" if self.most_queued else "",
-            f"nothing for {self.break_seconds} s after {self.breaks_after} failures in a row"
-            if self.breaks_after
-            else "",
+            f"nothing for {self.break_seconds} s after {in_a_row(self.breaks_after)}" if self.breaks_after else "",
         ]
         return "; ".join(filter(None, parts))
 
@@ -89,6 +87,10 @@ class Limit(Definition):
         born(breaker, by=by)
         if before is not None and before.status != BreakerStatus.CLOSED and self.breaks_after:
             move(breaker, to=BreakerStatus.OPEN, by=by, why=before.why, until=before.until)
+
+
+def in_a_row(failures: int) -> str:
+    return "1 failure" if failures == 1 else f"{failures} failures in a row"
 
 
 class BreakerQuerySet(models.QuerySet["Breaker"]):

@@ -43,6 +43,20 @@ class TestExecution:
         assert 0 < page.evaluate("document.activeElement.getBoundingClientRect().top") < 600
 
 
+class TestAPageThatDoesNotFollow:
+    def test_says_how_old_it_is_while_the_numbers_beside_it_are_new(self, unit, people, opened):
+        page = opened("grace").page
+        page.clock.install()
+        page.goto("/")
+        shown = page.inner_text("[data-updated]")
+        make.request(by=make.actor(people))
+
+        page.clock.run_for(31_000)
+        page.locator("#nav a:has-text('Approvals') .count").wait_for()
+
+        assert page.inner_text("[data-updated]") == shown
+
+
 class TestQueue:
     def test_offers_what_has_arrived_and_moves_no_row(self, unit, people, opened):
         make.request(by=make.actor(people))

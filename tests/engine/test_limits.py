@@ -260,8 +260,8 @@ class TestALimit:
         again = limit(version=2, breaks_after=1, per_minute=60)
 
         was, now = Breaker.objects.get(limit=first), Breaker.objects.get(limit=again)
-        assert (now.status, now.until, now.why) == ("open", was.until, "1 failures in a row")
-        with pytest.raises(Limited, match="open after 1 failures in a row"):
+        assert (now.status, now.until, now.why) == ("open", was.until, "1 failure")
+        with pytest.raises(Limited, match="open after 1 failure until"):
             sent(world)
 
     def test_of_a_unit_counts_what_is_below_it(self, world):

@@ -111,6 +111,16 @@ class TestStory:
         assert table.index("Unknown outcome") < table.index("Done")
 
 
+class TestOutput:
+    @pytest.mark.parametrize(
+        ("status", "said"), [("running", "None yet."), ("failed", "None: it ended without a success.")]
+    )
+    def test_is_not_to_come_once_the_execution_is_over(self, unit, ada, as_ada, status, said):
+        run = make.execution(status, by=ada)
+
+        assert said in as_ada.get(f"{run.get_absolute_url()}?tab=io").content.decode()
+
+
 class TestEvidence:
     def test_answers_the_six_questions(self, unit, grace, as_ada):
         waiting = make.execution("waiting")

@@ -217,6 +217,16 @@ class TestSavedViews:
 
         assert [view.query for view in SavedView.objects.all()] == ["q=other"]
 
+    def test_say_what_they_take_the_place_of(self, as_grace, unit):
+        def told(**fields):
+            self.save(as_grace, **fields)
+            return text(as_grace.get("/approvals/?state=pending"))
+
+        place = "It takes the place of the one you had by this name"
+        assert place not in told(unit=str(unit.pk))
+        assert f"{place}." in told(unit=str(unit.pk), query="q=other")
+        assert f"{place}, and is no longer shared as that was." in told(query="q=other")
+
     def test_are_private_unless_shared_with_the_units_reviewers(self, as_grace, as_linus, as_vera, unit):
         self.save(as_grace)
         assert "Large ones" not in text(as_linus.get("/approvals/"))

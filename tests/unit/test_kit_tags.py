@@ -112,6 +112,10 @@ class TestFrames:
         assert "<i>" not in html
         assert html.count("&lt;i&gt;A &amp; B&lt;/i&gt;") == 2
 
+    @pytest.mark.parametrize(("count", "shown"), [(0, "0"), (2414, "2,414"), ("10,000+", "10,000+")])
+    def test_group_a_large_number_as_the_lists_do(self, count, shown):
+        assert f'<span class="count">{shown}</span>' in rendered('{% panel "Letters" count=n %}{% endpanel %}', n=count)
+
     @pytest.mark.parametrize("frame", ["panel title", "fold title", "table title"])
     def test_spell_out_what_cannot_be_seen_in_a_name_from_elsewhere(self, frame):
         html = rendered(f"{{% {frame} %}}x{{% end{frame.split()[0]} %}}", title="pay\u202etol")
