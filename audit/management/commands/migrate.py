@@ -1,7 +1,7 @@
 """Django's migrate, beside work that goes on: nobody waits for it longer than a moment.
 
 Whoever wants a table after a statement that waits for all of it waits behind that statement, and it waits for the longest
-reader: a dump, say. So a migration gives up after two seconds, has done nothing, and is begun anew a little later.
+reader: a dump, say. So a migration gives up after half a second, has done nothing, and is begun anew a little later.
 One that is not atomic keeps its first half: it builds indexes beside the work, waits as long as anybody else, and fails.
 """
 
@@ -12,7 +12,8 @@ from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-LOCK_SECONDS = 2
+# Less than PostgreSQL's `deadlock_timeout`: of a migration and the work it locks out, the migration gives way.
+LOCK_MILLISECONDS = 500
 PAUSE_SECONDS = 3
 TRIES = 100
 
@@ -39,7 +40,7 @@ class Command(migrate.Command):
         super().migration_progress_callback(action, migration, fake)
         if action in ("apply_start", "unapply_start"):
             self.is_atomic = migration.atomic
-            self._wait_for_locks(f"'{LOCK_SECONDS}s'" if migration.atomic else "DEFAULT")
+            self._wait_for_locks(f"'{LOCK_MILLISECONDS}ms'" if migration.atomic else "DEFAULT")
 
     def _wait_for_locks(self, at_most: str) -> None:
         with self.line.cursor() as cursor:
