@@ -9,6 +9,7 @@ from copy import copy
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth import get_user_model
@@ -89,6 +90,19 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
         return content
 
 
+def called(account: Any) -> str:
+    """An account as people choose it from a list."""
+    name = f"{account.get_username()} {account.get_full_name()}".strip()
+    return name if account.is_active else f"{name} (disabled)"
+
+
+class AccountField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """One person, from a list: the admin's own search of accounts answers only those who may read all that is in them."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return called(obj)
+
+
 class DefinitionAdmin(OverWhatWasOpenedAdmin):
     """Drafts can be edited; what is active or retired can only be read, copied into a new version, or retired."""
 
@@ -113,6 +127,11 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
     def may_configure(self, request: HttpRequest) -> bool:
         return super().has_change_permission(request)
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.related_model is get_user_model():
+            kwargs |= {"form_class": AccountField, "queryset": get_user_model().objects.order_by("username")}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     # --- What is shown ------------------------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -127,6 +146,11 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     def _worded(self, fields: Any) -> list[Any]:
         return [self.in_words.get(name, name) for name in fields]
+
+    @admin.display(description="Owner")
+    def owned_by(self, row: Any) -> str:
+        """By name alone: Django would lead to an account's page, which not every administrator may open."""
+        return called(row.owner) if row.owner else "-"
 
     @admin.display(description="State", ordering="status")
     def state(self, row: Definition) -> str:

@@ -28,8 +28,8 @@ RATES_OF: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 class BusinessUnitAdmin(DefinitionAdmin):
     list_display = ["title", "name", "state", "parent", "owner", "currency"]
     fields = ["name", "title", "parent", "owner", "currency", "time_zone"]
-    autocomplete_fields = ["owner"]
     search_fields = ["name", "title"]
+    in_words: ClassVar[dict[str, str]] = {"owner": "owned_by"}
     versioned = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:

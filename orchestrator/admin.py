@@ -1,7 +1,7 @@
 """Tools, agents and service tokens in the admin. Runtime records are not here: the console's own pages show them."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.apps import apps
@@ -119,7 +119,7 @@ class AgentAdmin(Stoppable, InUnitAdmin):
     who_and_when = (*DefinitionAdmin.who_and_when, "stopped")
     list_display = ["name", "version", "state", "stopped", "unit", "owner", "last_used_at"]
     search_fields = ["name", "description"]
-    autocomplete_fields = ["owner"]
+    in_words: ClassVar[dict[str, str]] = {**InUnitAdmin.in_words, "owner": "owned_by"}
     readonly_fields = ["version", "last_used_at"]
     fieldsets = [
         (None, {"fields": ["name", "version", "description", "unit_id", "owner", "support", "runbook"]}),

@@ -77,10 +77,17 @@
     write(span, left > 0 ? `in ${coarse(left)}` : left === 0 ? "now" : `${coarse(-left)} ago`);
   }
 
+  // A page that was left open says so: its times name no day as long as that is today.
+  function tellAge(updated) {
+    const age = Math.trunc((now() - Date.parse(updated.dateTime)) / 1000);
+    write(updated.parentElement.querySelector("[data-age]"), age >= 3600 ? `, ${coarse(age)} ago` : "");
+  }
+
   const write = (place, text) => { if (place && place.textContent !== text) place.textContent = text; };
   function tick() {
     all("[data-due]").forEach(countDown);
     all("[data-ago]").forEach(growOld);
+    all("[data-updated]").forEach(tellAge);
   }
   setInterval(tick, 1000);
 

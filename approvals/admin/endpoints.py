@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from approvals.models import Delivery, WebhookEndpoint
 from approvals.notifying import webhooks
 from audit import events, scope
-from audit.admin import OverWhatWasOpenedAdmin, ReadOnlyAdmin
+from audit.admin import OverWhatWasOpenedAdmin, ReadOnlyAdmin, called
 from audit.web import actor_of
 from budgets.admin import unit_or_all
 
@@ -102,6 +102,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     list_display = ["notice", "endpoint", "tries", "due_at", "sent_at", "last_error"]
     list_filter = [("sent_at", admin.EmptyFieldListFilter)]
+    fields = ["notice", "to", "endpoint", "due_at", "tries", "last_error", "sent_at", "dropped_at"]
+    readonly_fields = ["to"]
+
+    @admin.display(description="Person")
+    def to(self, row: Delivery) -> str:
+        return called(row.person) if row.person else "-"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         seen = scope.unit_ids(actor_of(request), "view")

@@ -1,11 +1,12 @@
 """The escalation ladder in the admin: a level is drafted by one administrator and activated by another."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 
 from approvals.models import EscalationLevel
+from audit.admin import called
 from budgets.admin import OptionalUnitAdmin
 from budgets.permissions import people_with
 
@@ -35,6 +36,10 @@ class EscalationLevelAdmin(OptionalUnitAdmin):
     form = LevelForm
     list_display = ["name", "version", "state", "unit", "after_percent", "group", "person"]
     fields = (*FIELDS,)
+    in_words: ClassVar[dict[str, str]] = {**OptionalUnitAdmin.in_words, "person": "asked"}
     readonly_fields = ["version"]
     search_fields = ["name"]
-    autocomplete_fields = ["person"]
+
+    @admin.display(description="Person")
+    def asked(self, row: EscalationLevel) -> str:
+        return called(row.person) if row.person else "-"

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 
 from approvals.quorum import Need
+from audit.admin import called
 
 _NEED = re.compile(r"(\d{1,2})\s+from\s+(.+)")
 _OR = re.compile(r"\s+or\s+|\s*,\s*")
@@ -75,8 +76,7 @@ class AccountsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         super().__init__(queryset=offered, widget=forms.CheckboxSelectMultiple, **kwargs)
 
     def label_from_instance(self, obj: Any) -> str:
-        name = f"{obj.get_username()} {obj.get_full_name()}".strip()
-        return name if obj.is_active else f"{name} (disabled)"
+        return called(obj)
 
     def clean(self, value: Any) -> Any:
         return sorted(super().clean(value).values_list("pk", flat=True))

@@ -56,6 +56,16 @@ class TestAPageThatDoesNotFollow:
 
         assert page.inner_text("[data-updated]") == shown
 
+    def test_says_so_once_it_was_left_open(self, unit, people, opened):
+        page = opened("grace").page
+        page.clock.install()
+        page.goto("/")
+        assert page.inner_text("[data-age]") == ""
+
+        page.clock.fast_forward("16:05:00")
+
+        page.locator("[data-age]", has_text=", 16 h 05 min ago").wait_for()
+
 
 class TestQueue:
     def test_offers_what_has_arrived_and_moves_no_row(self, unit, people, opened):

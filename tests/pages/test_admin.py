@@ -32,6 +32,7 @@ CONFIGURABLE = [
     "budgetexception",
     "price",
     "limit",
+    "escalationlevel",
 ]
 RULE = {
     "name": "refunds", "unit_id": "", "tool": "payments.refund", "condition": "double(args.amount) > 500.0", "verdict": "hold",
@@ -441,6 +442,24 @@ class TestAgentAndUnit:
 
         assert Agent.objects.get(name="clerk").edited_by.username == "ann"
         assert BusinessUnit.objects.get(name="south").status == "draft"
+
+    @pytest.mark.parametrize("model", ["orchestrator_agent", "budgets_businessunit", "approvals_escalationlevel"])
+    def test_offer_people_to_whoever_may_not_search_accounts(self, first, unit, model):
+        olga = make.person("olga")
+
+        page = first.get(reverse(f"admin:{model}_add")).content.decode()
+
+        assert f'<option value="{olga.pk}">olga</option>' in page
+        assert "autocomplete/" not in page
+
+    def test_name_their_owner_and_lead_to_no_page_that_is_refused(self, first, unit):
+        make.agent("clerk", of=unit, owner=make.person("olga"))
+        (clerk,) = Agent.objects.filter(name="clerk")
+
+        page = first.get(address(clerk, "change")).content.decode()
+
+        assert '<div class="readonly">olga</div>' in page
+        assert "/admin/auth/user/" not in page
 
     def test_with_a_host_that_is_none_are_refused(self, first, unit):
         agent = {"name": "clerk", "unit_id": str(unit.pk), "owner": make.person("owner").pk, "allowed_tools": "[]",
