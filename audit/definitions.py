@@ -89,6 +89,11 @@ class Definition(Governed):
         """What follows for rows that exist already, in the transaction that activates it. Usually nothing."""
 
 
+class DefinitionQuerySet(models.QuerySet[Any]):
+    def active(self) -> "DefinitionQuerySet":
+        return self.filter(status=DefinitionStatus.ACTIVE)
+
+
 class SamePerson(Forbidden):
     """Four eyes: whoever edited a definition, first, last or in between, cannot be the one who activates it."""
 

@@ -21,6 +21,14 @@ def new_id_array(number: int) -> str:
     return f"{{{','.join(new_id_text() for _ in range(number))}}}"
 
 
+def id_of(text: str) -> UUID | None:
+    """The id that somebody sent; None where that is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def earliest_id(moment: datetime) -> UUID:
     """Every id made before that moment is smaller, and none made since is: an id begins with its millisecond."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)

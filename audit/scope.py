@@ -1,11 +1,14 @@
 """Which units may an actor see? The floor asks; whoever owns units registers the answer (budgets does, at start-up)."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self, TypeVar
 from uuid import UUID
+
+from django.db import models
 
 from audit.actors import Actor
 
+Row = TypeVar("Row", bound=models.Model)
 Permission = Literal["view", "operate", "review", "audit"]
 _Resolver = Callable[[Actor, Permission], frozenset[UUID]]
 _Everywhere = Callable[[Actor], bool]
@@ -33,3 +36,10 @@ def sees_every_unit(actor: Actor) -> bool:
 
 def _ask(actor: Actor, permission: Permission) -> frozenset[UUID]:
     return _resolver[0](actor, permission) if _resolver else frozenset()
+
+
+class OfUnits(models.QuerySet[Row]):
+    """Rows that belong to a unit by `unit_id`: the wall between tenants."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        return self.filter(unit_id__in=unit_ids(actor, "view"))

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from audit import queries
+from audit.filter_forms import search
 from audit.gallery import gallery_context
 from audit.models import AuditEvent
 from audit.naming import names_of
@@ -26,7 +27,7 @@ LATEST = date(2999, 12, 30)
 class TrailForm(forms.Form):
     """The trail's filters. Times are UTC, like everything on the audit pages."""
 
-    q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
+    q = search()
     kind = forms.ChoiceField(required=False, label="About")
     actor = forms.CharField(
         required=False,

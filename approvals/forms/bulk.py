@@ -10,6 +10,7 @@ from django.db.models import TextChoices
 from approvals.models import BulkAct, BulkOperation, ReasonCode, Verdict
 from approvals.operations.bulk import VERDICTS, Words
 from approvals.rules.answers import offered
+from audit.ids import id_of
 
 
 class Chosen(TextChoices):
@@ -33,18 +34,11 @@ class ChoiceForm(forms.Form):
         whole_page = self.cleaned_data["rows"] == Chosen.PAGE
         data: Any = self.data
         texts = self.cleaned_data["page"].split(",") if whole_page else data.getlist("item")
-        return [pk for text in texts if (pk := _uuid(text)) is not None]
+        return [pk for text in texts if (pk := id_of(text)) is not None]
 
     @property
     def all_matching(self) -> bool:
         return bool(self.cleaned_data["rows"] == Chosen.MATCHING)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 class WordsForm(forms.Form):

@@ -1,13 +1,13 @@
 """The queue's filter bar."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django import forms
 from django.db.models import TextChoices
 
 from approvals.queries.queue import ANY, FOR_ME, HELD_BY_ME, HELD_BY_NOBODY, WAITING, QueueFilters
 from approvals.statuses import RequestStatus
+from audit.filter_forms import FilterBar, search
 
 
 class State(TextChoices):
@@ -32,8 +32,8 @@ DUE = [("", "Any time"), ("1", "Within 1 hour"), ("24", "Within 24 hours")]
 HELD = [("", "Anybody"), (HELD_BY_ME, "Me, or asked of me"), (HELD_BY_NOBODY, "Nobody")]
 
 
-class QueueForm(forms.Form):
-    """The filter bar. What is not a choice is ignored: a shared link never breaks."""
+class QueueForm(FilterBar):
+    """Of the queue."""
 
     state = forms.ChoiceField(choices=State.choices, required=False, initial=State.WAITING)
     tier = forms.ChoiceField(choices=TIERS, required=False)
@@ -42,12 +42,7 @@ class QueueForm(forms.Form):
     agent = forms.CharField(required=False, max_length=200)
     held = forms.ChoiceField(choices=HELD, required=False, label="Held by")
     due = forms.ChoiceField(choices=DUE, required=False)
-    q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
-
-    def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, options in offered.items():
-            self.fields[name].choices = [("", "Any"), *options]  # type: ignore[attr-defined]
+    q = search()
 
     def filters(self, now: datetime) -> QueueFilters:
         self.is_valid()

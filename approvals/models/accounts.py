@@ -6,13 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from approvals.statuses import ACCOUNTS
-from audit.definitions import Definition, DefinitionStatus
+from audit.definitions import Definition, DefinitionQuerySet
 from audit.lifecycle import Lifecycle
-
-
-class LinkedAccountsQuerySet(models.QuerySet["LinkedAccounts"]):
-    def active(self) -> "LinkedAccountsQuerySet":
-        return self.filter(status=DefinitionStatus.ACTIVE)
 
 
 class LinkedAccounts(Definition):
@@ -25,7 +20,7 @@ class LinkedAccounts(Definition):
     account_ids = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text="Accounts of this person")
     reason = models.CharField(max_length=300, help_text="How it is known that these are one person")
 
-    objects: Any = LinkedAccountsQuerySet.as_manager()
+    objects: Any = DefinitionQuerySet.as_manager()
 
     class Meta(Definition.Meta):
         verbose_name_plural = "linked accounts"

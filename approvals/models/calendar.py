@@ -6,13 +6,8 @@ from django.db import models
 
 from approvals.open_hours import Hours, read_hours
 from approvals.statuses import CALENDAR
-from audit.definitions import Definition, DefinitionStatus
+from audit.definitions import Definition, DefinitionQuerySet
 from audit.lifecycle import Lifecycle
-
-
-class BusinessCalendarQuerySet(models.QuerySet["BusinessCalendar"]):
-    def active(self) -> "BusinessCalendarQuerySet":
-        return self.filter(status=DefinitionStatus.ACTIVE)
 
 
 class BusinessCalendar(Definition):
@@ -27,7 +22,7 @@ class BusinessCalendar(Definition):
     weekly_hours = models.TextField(help_text="One line each: Mon-Fri 09:00-17:00")
     holidays = models.TextField(blank=True, help_text="Closed days, one a line: 2026-12-25 Christmas Day")
 
-    objects: Any = BusinessCalendarQuerySet.as_manager()
+    objects: Any = DefinitionQuerySet.as_manager()
 
     class Meta(Definition.Meta):
         constraints = [

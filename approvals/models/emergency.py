@@ -17,16 +17,14 @@ from audit import scope
 from audit.actors import Actor
 from audit.definitions import Definition
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 from budgets.units import above
 
 SHORTEST_REASON = 20
 LONGEST_BYPASS_MINUTES = 4 * 60
 
 
-class BreakGlassQuerySet(models.QuerySet["BreakGlass"]):
-    def visible_to(self, actor: Actor) -> "BreakGlassQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class BreakGlassQuerySet(OfUnits["BreakGlass"]):
     def open(self) -> "BreakGlassQuerySet":
         return self.filter(status=BreakGlassStatus.OPEN)
 

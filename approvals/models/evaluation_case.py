@@ -10,9 +10,8 @@ from django.urls import reverse
 from approvals.models.decision import ReasonCode
 from approvals.models.request import ApprovalRequest
 from approvals.statuses import EVALUATION_CASE, EvaluationCaseStatus
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 
 
 class CaseKind(models.TextChoices):
@@ -21,10 +20,7 @@ class CaseKind(models.TextChoices):
     ANSWER = "answer"
 
 
-class EvaluationCaseQuerySet(models.QuerySet["EvaluationCase"]):
-    def visible_to(self, actor: Actor) -> "EvaluationCaseQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class EvaluationCaseQuerySet(OfUnits["EvaluationCase"]):
     def accepted(self) -> "EvaluationCaseQuerySet":
         """Those that releases are held against."""
         return self.filter(status=EvaluationCaseStatus.ACCEPTED)

@@ -6,13 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from approvals.statuses import GROUP
-from audit.definitions import Definition, DefinitionStatus
+from audit.definitions import Definition, DefinitionQuerySet
 from audit.lifecycle import Lifecycle
-
-
-class ReviewerGroupQuerySet(models.QuerySet["ReviewerGroup"]):
-    def active(self) -> "ReviewerGroupQuerySet":
-        return self.filter(status=DefinitionStatus.ACTIVE)
 
 
 class ReviewerGroup(Definition):
@@ -28,7 +23,7 @@ class ReviewerGroup(Definition):
     unit_id = models.UUIDField(null=True, blank=True, help_text="Empty means every business unit")
     member_ids = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text="Who is in the group")
 
-    objects: Any = ReviewerGroupQuerySet.as_manager()
+    objects: Any = DefinitionQuerySet.as_manager()
 
     class Meta(Definition.Meta):
         constraints = [

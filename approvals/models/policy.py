@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from approvals.statuses import POLICY
-from audit.definitions import Definition, DefinitionStatus
+from audit.definitions import Definition, DefinitionQuerySet
 from audit.lifecycle import Lifecycle
 
 
@@ -32,11 +32,8 @@ class StepUp(models.TextChoices):
     ALWAYS = "always", "always"
 
 
-class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
-    def active(self) -> "ApprovalPolicyQuerySet":
-        return self.filter(status=DefinitionStatus.ACTIVE)
-
-    def for_action(self, *, tool: str, unit_ids: list[UUID]) -> "ApprovalPolicyQuerySet":
+class ApprovalPolicyQuerySet(DefinitionQuerySet):
+    def for_action(self, *, tool: str, unit_ids: list[UUID]) -> DefinitionQuerySet:
         return self.active().filter(Q(unit_id__in=unit_ids) | Q(unit_id=None), tool__in=[tool, "*"])
 
 

@@ -15,9 +15,8 @@ from approvals.models.calendar import BusinessCalendar
 from approvals.models.policy import OnTimeout
 from approvals.open_hours import Hours, before
 from approvals.statuses import REQUEST, UNDECIDED, RequestStatus
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 
 
 class Found(models.TextChoices):
@@ -32,10 +31,7 @@ class Found(models.TextChoices):
 NOT_LISTED = ("snapshot", "evidence", "found", "agent_says")
 
 
-class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
-    def visible_to(self, actor: Actor) -> "ApprovalRequestQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class ApprovalRequestQuerySet(OfUnits["ApprovalRequest"]):
     def pending(self) -> "ApprovalRequestQuerySet":
         return self.filter(status=RequestStatus.PENDING)
 

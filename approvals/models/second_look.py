@@ -12,9 +12,8 @@ from django.urls import reverse
 from approvals.models.decision import ReasonCode, Verdict
 from approvals.models.request import ApprovalRequest
 from approvals.statuses import SECOND_LOOK, SecondLookStatus
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 
 
 class DrawSeed(models.Model):
@@ -29,10 +28,7 @@ class DrawSeed(models.Model):
         return f"draws of {self.day}"
 
 
-class SecondLookQuerySet(models.QuerySet["SecondLook"]):
-    def visible_to(self, actor: Actor) -> "SecondLookQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class SecondLookQuerySet(OfUnits["SecondLook"]):
     def open(self) -> "SecondLookQuerySet":
         return self.filter(status=SecondLookStatus.OPEN)
 

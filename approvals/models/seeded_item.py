@@ -10,9 +10,8 @@ from django.db.models.functions import Now
 
 from approvals.models.request import ApprovalRequest
 from approvals.statuses import SEEDED_ITEM, SeededItemStatus
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 
 SHORTEST_HINT = 10
 
@@ -22,10 +21,7 @@ class Expected(models.TextChoices):
     GOOD = "good", "Known good: it has to be approved"
 
 
-class SeededItemQuerySet(models.QuerySet["SeededItem"]):
-    def visible_to(self, actor: Actor) -> "SeededItemQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class SeededItemQuerySet(OfUnits["SeededItem"]):
     def waiting(self) -> "SeededItemQuerySet":
         return self.filter(status=SeededItemStatus.WAITING)
 

@@ -15,7 +15,7 @@ from approvals.models import ApprovalRequest, BreakGlass, Claim, Confirmation, N
 from approvals.models.emergency import SHORTEST_REASON
 from approvals.notifying import notices
 from approvals.operations import Voice
-from approvals.operations.voices import refuse_changed
+from approvals.operations.voices import refuse_changed, refuse_unless_pending
 from approvals.rules.eligible import Answer, asked
 from approvals.rules.holds import let_go
 from approvals.rules.locks import lock_request
@@ -23,7 +23,7 @@ from approvals.rules.permissions import person_id, refuse_own, refuse_unless_rev
 from approvals.rules.signers import Standing, standing
 from approvals.rules.standing import refuse_stand_in, right_of
 from approvals.rules.stopped import refuse_stopped
-from approvals.statuses import BreakGlassStatus, RequestStatus
+from approvals.statuses import BreakGlassStatus
 from audit import lifecycle, people, scope
 from audit.actors import Actor
 from audit.lifecycle import move
@@ -60,8 +60,7 @@ def break_glass(*, request_id: UUID, by: Actor, voice: Voice, reason: str) -> Ap
     if len(reason.strip()) < SHORTEST_REASON:
         message = f"Say in at least {SHORTEST_REASON} characters what cannot wait for a second person."
         raise Invalid("An emergency needs its reason.", errors=[("/reason", "too_short", message)])
-    if request.status == RequestStatus.PENDING:
-        refuse_changed(request, voice.digest, voice.revision)
+    refuse_changed(request, voice.digest, voice.revision)
     has_signed = standing(request).has_signed(by)
     # Whoever signs with it confirms their signature; whoever has signed before confirms that they break the glass.
     confirmed = step_up.refuse_unconfirmed(request, by, voice.confirmation) if has_signed else None
@@ -129,10 +128,7 @@ def refuse_breaking(request: ApprovalRequest, by: Actor, stands: Standing | None
             f"You sign here for {right.signs_for}. Signing alone takes the reviewer role itself.",
             code="lent_right_only",
         )
-    if request.status == RequestStatus.SENT_BACK:
-        raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
-    if not request.is_open:
-        raise Stale(f"This request is already {request.status}. Nothing was recorded.")
+    refuse_unless_pending(request)
     if request.required < 2 or (stands or standing(request)).is_full_with(by):
         raise NoEmergency("Your own signature is all it needs. Sign it as usual.")
 

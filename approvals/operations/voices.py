@@ -56,6 +56,14 @@ def said_before(request: ApprovalRequest, by: Actor, verdict: str, voice: Voice)
     ).exists()
 
 
+def refuse_unless_pending(request: ApprovalRequest) -> None:
+    """Raises Stale for what nobody can sign now."""
+    if request.status == RequestStatus.SENT_BACK:
+        raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
+    if request.status != RequestStatus.PENDING:
+        raise Stale(f"This request is already {request.status}. Nothing was recorded.")
+
+
 def refuse_unless_waiting(
     request: ApprovalRequest, by: Actor, *, digest: str, revision: int, verdict: Verdict | None = None
 ) -> None:
@@ -66,10 +74,7 @@ def refuse_unless_waiting(
     refuse_unless_reviewer(request, by)
     refuse_own(request, by)
     refuse_stand_in(request, by)
-    if request.status == RequestStatus.SENT_BACK:
-        raise Stale("It was sent back with a question. Nothing was recorded; it comes back with the answer.")
-    if request.status != RequestStatus.PENDING:
-        raise Stale(f"This request is already {request.status}. Nothing was recorded.")
+    refuse_unless_pending(request)
     refuse_changed(request, digest, revision)
     refuse_too_late(request)
     if verdict == Verdict.REJECT and has_voice(request, by):

@@ -17,6 +17,7 @@ from approvals.operations import cases
 from approvals.operations.second_looks import waiting_for
 from approvals.statuses import EvaluationCaseStatus
 from audit.actors import Actor
+from audit.filter_forms import search
 from audit.queries import Keyset, counted, visible_or_refuse
 from audit.refusals import Invalid
 from audit.web import actor_of, chips, crumbs, neighbours, page
@@ -30,7 +31,7 @@ class CaseFilters(forms.Form):
 
     state = forms.ChoiceField(choices=[("", "Any"), *EvaluationCaseStatus.choices], required=False)
     kind = forms.ChoiceField(choices=[("", "Any"), *CaseKind.choices], required=False)
-    q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
+    q = search()
 
     def narrow(self, rows: QuerySet[EvaluationCase]) -> QuerySet[EvaluationCase]:
         self.is_valid()

@@ -1,7 +1,6 @@
 """The queue's page: one address per state, rows that stay where they are, and a notice of what has arrived."""
 
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,6 +17,7 @@ from approvals.rules.standing import review_units
 from approvals.statuses import RequestStatus
 from approvals.views.saved_views import CLEARED, ViewForm, reviewed
 from approvals.views.within import suffix
+from audit.ids import id_of
 from audit.web import actor_of, address, chips, is_part, neighbours, page, unchanged
 
 ARRIVALS = "arrivals"
@@ -74,7 +74,7 @@ def _folded(request: HttpRequest, group: Group) -> dict[str, Any]:
 
 def _arrivals(request: HttpRequest, filters: QueueFilters) -> HttpResponse:
     since, actor = request.GET.get("since", ""), actor_of(request)
-    count = queues.arrived_since(actor, filters, _uuid(since))
+    count = queues.arrived_since(actor, filters, id_of(since))
     version = f"{since}.{count}"
     answer = unchanged(request, version)
     news = _news(request, since, version, count)
@@ -88,10 +88,3 @@ def _news(request: HttpRequest, since: str, version: str, count: int) -> dict[st
         "live": address(request, since=since or NOTHING_YET, after=None, before=None),
         "show": address(request, since=None, after=None, before=None),
     }
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

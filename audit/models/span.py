@@ -6,14 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from audit import scope
-from audit.actors import Actor
 from audit.ids import new_id
-
-
-class SpanQuerySet(models.QuerySet["Span"]):
-    def visible_to(self, actor: Actor) -> "SpanQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
+from audit.scope import OfUnits
 
 
 class Span(models.Model):
@@ -42,7 +36,7 @@ class Span(models.Model):
     # Attributes, events and links that were left out, by the reporter or because they were too much.
     dropped = models.PositiveIntegerField(default=0, db_default=0)
 
-    objects: Any = SpanQuerySet.as_manager()
+    objects: Any = OfUnits.as_manager()
 
     class Meta:
         constraints = [

@@ -8,15 +8,11 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
-from audit import scope
-from audit.actors import Actor
 from audit.ids import new_id
+from audit.scope import OfUnits
 
 
-class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
-    def visible_to(self, actor: Actor) -> "LedgerEntryQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class LedgerEntryQuerySet(OfUnits["LedgerEntry"]):
     def with_corrections(self) -> "LedgerEntryQuerySet":
         """Each line knows whether another one corrects it: an unknown cost that was corrected is known."""
         return self.annotate(is_corrected=Exists(LedgerEntry.objects.filter(corrects=OuterRef("pk"))))

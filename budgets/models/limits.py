@@ -10,12 +10,11 @@ from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Cast, Floor, Greatest, Least, Now
 
-from audit import scope
-from audit.actors import Actor
 from audit.definitions import Definition, definition_lifecycle
 from audit.ids import new_id
 from audit.lifecycle import Lifecycle
 from audit.refusals import Refusal
+from audit.scope import OfUnits
 
 BUDGET = definition_lifecycle("budget")
 # What a window has counted makes no sense under another of these.
@@ -120,11 +119,6 @@ class Budget(Definition):
         running.update(limit=self.limit, is_hard=self.is_hard, told=Cast(reached, models.IntegerField()))
 
 
-class BudgetWindowQuerySet(models.QuerySet["BudgetWindow"]):
-    def visible_to(self, actor: Actor) -> "BudgetWindowQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
-
 class BudgetWindow(models.Model):
     """One window of a budget: what was spent in it and what is reserved. Written by the functions of the migrations only."""
 
@@ -144,7 +138,7 @@ class BudgetWindow(models.Model):
     # The highest threshold somebody was told of.
     told = models.PositiveSmallIntegerField(default=0)
 
-    objects: Any = BudgetWindowQuerySet.as_manager()
+    objects: Any = OfUnits.as_manager()
 
     class Meta:
         constraints = [

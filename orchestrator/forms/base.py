@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils import timezone
 
+from audit.filter_forms import FilterBar
 from audit.templatetags._status import pill
 from orchestrator.queries import days
 from orchestrator.queries.behind import LINES, Behind
@@ -16,11 +17,6 @@ SINCE = [("", "Any time"), ("1", "Last hour"), ("24", "Last 24 hours"), ("168", 
 def words(domain: str, values: list[str]) -> list[tuple[str, str]]:
     """Any, and each value in the words of the badge that the rows show."""
     return [("", "Any"), *((value, pill(domain, value).word) for value in values)]
-
-
-def search() -> forms.CharField:
-    box = forms.TextInput(attrs={"type": "search"})
-    return forms.CharField(required=False, max_length=200, label="Text", widget=box)
 
 
 def day_field() -> forms.DateInput:
@@ -34,15 +30,6 @@ EARLIEST, LATEST = days.EARLIEST, days.LATEST
 def midnight(day: date) -> datetime:
     """Its beginning where the reader is. What lies outside of any use is brought inside, so that no address breaks."""
     return timezone.make_aware(datetime.combine(min(max(day, EARLIEST), LATEST), time.min))
-
-
-class FilterBar(forms.Form):
-    """What a list is narrowed to. What is not among the choices is ignored: a shared link never breaks."""
-
-    def __init__(self, *args: Any, offered: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, options in offered.items():
-            self.fields[name].choices = [("", "Any"), *options]  # type: ignore[attr-defined]
 
 
 class FilterForm(FilterBar):

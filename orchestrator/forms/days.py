@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 
-from orchestrator.forms.base import FilterBar, day_field
+from audit.filter_forms import FilterBar
+from orchestrator.forms.base import day_field
 from orchestrator.health.levels import GROUPS
 from orchestrator.queries.days import Note
 

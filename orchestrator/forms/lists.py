@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from django import forms
 
-from orchestrator.forms.base import LATEST, SINCE, BehindForm, day_field, midnight, search, words
+from audit.filter_forms import search
+from orchestrator.forms.base import LATEST, SINCE, BehindForm, day_field, midnight, words
 from orchestrator.models.action import UNREPORTED
 from orchestrator.queries.actions import ActionFilters
 from orchestrator.queries.behind import ALERTS, CALLS, DOUBTS, FIGURES, LETTERS, REFUSED

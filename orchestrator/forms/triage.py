@@ -7,7 +7,8 @@ from uuid import UUID
 from django import forms
 
 from audit.canonical import BadJSON, read_strict
-from orchestrator.forms.base import FilterBar
+from audit.filter_forms import FilterBar
+from audit.ids import id_of
 from orchestrator.models import DiscardCode, Operation, OperationAct
 from orchestrator.operations.bulk_letters import SHARES, SPEEDS, Terms
 from orchestrator.queries.failure_groups import TABS
@@ -120,14 +121,7 @@ class ChoiceForm(forms.Form):
         if self.cleaned_data["rows"] == "all":
             return None
         data: Any = self.data
-        return [pk for text in data.getlist("letter") if (pk := _uuid(text)) is not None]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+        return [pk for text in data.getlist("letter") if (pk := id_of(text)) is not None]
 
 
 class PatchForm(forms.Form):

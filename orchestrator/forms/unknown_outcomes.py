@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 
 from audit.canonical import BadJSON, read_strict
+from audit.filter_forms import search
 from audit.refusals import Invalid
-from orchestrator.forms.base import SINCE, FilterForm, search
+from orchestrator.forms.base import SINCE, FilterForm
 from orchestrator.models import OutcomeCode, OutcomeVerdict
 from orchestrator.operations.unknown_outcomes import Said
 

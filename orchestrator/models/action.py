@@ -8,10 +8,9 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from audit import scope
-from audit.actors import Actor
 from audit.ids import new_id
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import ACTION, ActionStatus
 
@@ -36,10 +35,7 @@ UNREPORTED = "unreported"
 _GONE = Q(step_id=None, redeemed_at__lte=Now() - LAST_WORD_WITHIN)
 
 
-class ActionQuerySet(models.QuerySet["Action"]):
-    def visible_to(self, actor: Actor) -> "ActionQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class ActionQuerySet(OfUnits["Action"]):
     def newest_first(self) -> "ActionQuerySet":
         return self.order_by("-created_at", "-id")
 

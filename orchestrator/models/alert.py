@@ -9,9 +9,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 from orchestrator.statuses import ALERT, AlertStatus
 
 
@@ -20,10 +20,7 @@ class Severity(models.TextChoices):
     CRITICAL = "critical"  # told at once, whatever somebody's pace and quiet hours
 
 
-class AlertQuerySet(models.QuerySet["Alert"]):
-    def visible_to(self, actor: Actor) -> "AlertQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class AlertQuerySet(OfUnits["Alert"]):
     def active(self) -> "AlertQuerySet":
         return self.exclude(status=AlertStatus.RESOLVED)
 

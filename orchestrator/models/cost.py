@@ -4,8 +4,7 @@ from typing import Any
 
 from django.db import models
 
-from audit import scope
-from audit.actors import Actor
+from audit.scope import OfUnits
 
 # What a sum can be grouped by; the day and the unit beside it. Text, and empty where nobody said.
 KEPT = ("workflow", "release", "requester", "agent", "provider", "model", "tool", "kind", "currency", "basis")
@@ -13,11 +12,6 @@ MEASURES = (
     "amount", "lines", "unknown", "estimated",
     "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "seconds",
 )  # fmt: skip
-
-
-class CostQuerySet(models.QuerySet[Any]):
-    def visible_to(self, actor: Actor) -> "CostQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
 
 
 class CostColumns(models.Model):
@@ -45,7 +39,7 @@ class CostColumns(models.Model):
     reasoning_tokens = models.BigIntegerField()
     seconds = models.BigIntegerField()
 
-    objects: Any = CostQuerySet.as_manager()
+    objects: Any = OfUnits.as_manager()
 
     class Meta:
         abstract = True

@@ -7,9 +7,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 from orchestrator.models.execution import Execution, Step, stream_of
 from orchestrator.models.failure_group import FailureGroup
 from orchestrator.statuses import DEAD_LETTER, DeadLetterStatus
@@ -26,10 +25,7 @@ class DiscardCode(models.TextChoices):
     OTHER = "other", "Other: say what"
 
 
-class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
-    def visible_to(self, actor: Actor) -> "DeadLetterQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class DeadLetterQuerySet(OfUnits["DeadLetter"]):
     def open(self) -> "DeadLetterQuerySet":
         return self.filter(status=DeadLetterStatus.OPEN)
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
-from audit.definitions import Definition, DefinitionStatus, definition_lifecycle
+from audit.definitions import Definition, DefinitionQuerySet, definition_lifecycle
 from audit.ids import new_id
 from audit.lifecycle import Lifecycle
 from orchestrator.runner.egress import place_of
@@ -45,11 +45,6 @@ class Tier(models.TextChoices):
     INFORMATIONAL = "informational", "informational: nobody"
     CUSTOMER_FACING = "customer_facing", "customer-facing: one person"
     FINANCIAL = "financial", "financial or regulatory: two people"
-
-
-class DefinitionQuerySet(models.QuerySet[Any]):
-    def active(self) -> "DefinitionQuerySet":
-        return self.filter(status=DefinitionStatus.ACTIVE)
 
 
 class Tool(Definition):

@@ -8,9 +8,8 @@ from django.db.models import ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 from orchestrator.models.release import Release
 from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
 
@@ -24,10 +23,7 @@ def stream_of(execution_id: UUID) -> str:
     return f"execution:{execution_id}"
 
 
-class ExecutionQuerySet(models.QuerySet["Execution"]):
-    def visible_to(self, actor: Actor) -> "ExecutionQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class ExecutionQuerySet(OfUnits["Execution"]):
     def undoing(self) -> "ExecutionQuerySet":
         """Executions that undo another."""
         return self.filter(parent_id__isnull=False, workflow__startswith=UNDO)

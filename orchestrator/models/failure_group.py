@@ -8,9 +8,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 from orchestrator.models.release import Release
 from orchestrator.statuses import FAILURE_GROUP, GroupStatus
 
@@ -18,10 +17,7 @@ from orchestrator.statuses import FAILURE_GROUP, GroupStatus
 ACTIVE = [GroupStatus.NEW, GroupStatus.ONGOING, GroupStatus.ESCALATING, GroupStatus.REGRESSED]
 
 
-class FailureGroupQuerySet(models.QuerySet["FailureGroup"]):
-    def visible_to(self, actor: Actor) -> "FailureGroupQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class FailureGroupQuerySet(OfUnits["FailureGroup"]):
     def active(self) -> "FailureGroupQuerySet":
         return self.filter(status__in=ACTIVE)
 

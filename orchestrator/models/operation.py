@@ -8,9 +8,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from audit import scope
-from audit.actors import Actor
 from audit.lifecycle import Governed, Lifecycle
+from audit.scope import OfUnits
 from orchestrator.models.dead_letter import DeadLetter, DiscardCode
 from orchestrator.models.failure_group import FailureGroup
 from orchestrator.statuses import ITEM, OPERATION, ItemStatus, OperationStatus
@@ -24,10 +23,7 @@ class OperationAct(models.TextChoices):
     DISCARD = "discard", "Discard"
 
 
-class OperationQuerySet(models.QuerySet["Operation"]):
-    def visible_to(self, actor: Actor) -> "OperationQuerySet":
-        return self.filter(unit_id__in=scope.unit_ids(actor, "view"))
-
+class OperationQuerySet(OfUnits["Operation"]):
     def unfinished(self) -> "OperationQuerySet":
         """Something of it is still to be done, or to be seen: also of one that was cancelled meanwhile."""
         left = OperationItem.objects.filter(

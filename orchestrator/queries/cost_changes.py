@@ -131,5 +131,5 @@ def _sums(now: Span, before: Span) -> list[dict[str, Any]]:
         f"its_{name}": Case(When(kind=kind, then=name), default=Value(""), output_field=field_of(name))
         for name, kind in OF_A_KIND.items()
     }
-    found = rows.values("unit_id", "workflow", "currency", "kind", **apart).annotate(**sums)
+    found: Any = rows.values("unit_id", "workflow", "currency", "kind", **apart).annotate(**sums)
     return [row | {name: row[f"its_{name}"] for name in OF_A_KIND} for row in found]

@@ -71,7 +71,7 @@ def every(span: Span, chosen: Mapping[str, str]) -> Iterator[LedgerEntry]:
 
 
 def _buckets(span: Span, chosen: Mapping[str, str]) -> list[dict[str, Any]]:
-    rows = Bucket.objects.filter(unit_id__in=span.unit_ids, day__range=(span.since, span.until))
+    rows: Any = Bucket.objects.filter(unit_id__in=span.unit_ids, day__range=(span.since, span.until))
     rows = rows.filter(**{name: chosen[name] for name in (*OF_THE_LINE, *OF_THE_EXECUTION) if name in chosen})
     sums = {f"sum_{name}": Sum(name) for name in SUMS}
     return list(rows.order_by().values("day", "kind", "currency", "basis").annotate(**sums))

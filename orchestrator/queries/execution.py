@@ -155,7 +155,7 @@ def version_of(execution: Execution) -> str:
     requests = ApprovalRequest.objects.filter(execution_id=execution.pk).values_list("pk", flat=True)
     streams = [execution.stream, *(f"approval_request:{pk}" for pk in requests)]
     events = AuditStream.objects.filter(key__in=streams).aggregate(n=Sum("seq"))["n"] or 0
-    runs = Execution.objects.undoing().filter(parent_id=execution.pk) if execution.is_final else []
+    runs: Any = Execution.objects.undoing().filter(parent_id=execution.pk) if execution.is_final else []
     return ".".join([execution.status, str(events), *(run.status for run in runs)])
 
 
