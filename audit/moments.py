@@ -1,7 +1,8 @@
-"""Times that come from outside, as text."""
+"""Times and their zones, as they come from outside or were kept: as text."""
 
 from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.dateparse import parse_datetime
 
@@ -17,3 +18,11 @@ def moment(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return at if at and at.year in YEARS else None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone that somebody chose; UTC where this host no longer knows it, as one may have fewer names than the one before."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
