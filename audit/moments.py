@@ -1,7 +1,8 @@
-"""Times that come from outside: as text, or typed into a form."""
+"""Times and their zones, as they come from outside or were kept: as text, or typed into a form."""
 
 from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
@@ -24,3 +25,11 @@ def refuse_other_years(at: datetime) -> None:
     """For the fields of forms. The year is the one that was typed: in UTC it may be one that nobody can write."""
     if at.year not in YEARS:
         raise ValidationError(f"Choose a time between {YEARS[0]} and {YEARS[-1]}.", code="year")
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone that somebody chose; UTC where this host no longer knows it, as one may have fewer names than the one before."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")

@@ -5,7 +5,7 @@ A time that somebody types is meant in their zone: it may not be another one bec
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -28,13 +28,18 @@ class Preferences:
 
 
 def preferences_of(request: HttpRequest) -> Preferences:
-    """What the person chose in this browser (the form checked it then), and the defaults for the rest."""
+    """What the person chose in this browser (the form checked it then), and the defaults for the rest.
+
+    A zone that this host no longer knows is UTC: the next one may have fewer names.
+    """
     if not request.user.is_authenticated:
         return Preferences()
     stored = json.loads(
         request.get_signed_cookie(_cookie(request), "{}", salt=_cookie(request), max_age=KEPT_FOR) or "{}"
     )
-    return Preferences(**{name: stored[name] for name in Preferences.__slots__ if name in stored})
+    chosen = Preferences(**{name: stored[name] for name in Preferences.__slots__ if name in stored})
+    is_known = not chosen.time_zone or chosen.time_zone in zones_by_place()
+    return chosen if is_known else replace(chosen, time_zone="")
 
 
 def keep(request: HttpRequest, response: HttpResponse, chosen: Preferences) -> None:

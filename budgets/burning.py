@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from audit.actors import Actor
 from audit.lifecycle import database_now
+from audit.moments import zone_of
 from audit.refusals import NotVisible
 from budgets.models import BudgetDay, BusinessUnit
 from budgets.queries import Standing, standings
@@ -67,7 +68,7 @@ def burnt(actor: Actor, name: str) -> Burnt:
 def _zone(standing: Standing) -> ZoneInfo:
     if standing.budget.unit_id is None:
         return ZoneInfo("UTC")
-    return ZoneInfo(BusinessUnit.objects.values_list("time_zone", flat=True).get(pk=standing.budget.unit_id))
+    return zone_of(BusinessUnit.objects.values_list("time_zone", flat=True).get(pk=standing.budget.unit_id))
 
 
 def _reach(standing: Standing, zone: ZoneInfo, earliest: date, today: date) -> tuple[date, date | None]:

@@ -1,9 +1,9 @@
 """When is somebody told? Pure: their choice, the kind of notice and the moment in, a moment (or never) out."""
 
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from approvals.models.notice import URGENT, NotificationChoice, Pace
+from audit.moments import zone_of
 
 DAILY_AT = time(8)
 
@@ -21,7 +21,7 @@ def _next_round(choice: NotificationChoice, now: datetime) -> datetime:
     if choice.pace == Pace.HOURLY:
         return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     if choice.pace == Pace.DAILY:
-        return _next_at(DAILY_AT, now.astimezone(ZoneInfo(choice.time_zone)))
+        return _next_at(DAILY_AT, now.astimezone(zone_of(choice.time_zone)))
     return now
 
 
@@ -30,7 +30,7 @@ def after_quiet(choice: NotificationChoice, moment: datetime) -> datetime:
     begin, end = choice.quiet_from, choice.quiet_to
     if begin is None or end is None or begin == end:
         return moment
-    local = moment.astimezone(ZoneInfo(choice.time_zone))
+    local = moment.astimezone(zone_of(choice.time_zone))
     clock = local.time()
     quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
     return _next_at(end, local) if quiet else moment

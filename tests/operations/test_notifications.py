@@ -103,6 +103,13 @@ class TestWhoIsTold:
         assert "eve" in [name for name, _ in told()]
         assert people_with("review", new_id()) == set()
 
+    def test_is_everybody_where_the_host_no_longer_knows_the_zone_of_one(self, world):
+        choose(world.grace, quiet_from=time(3), quiet_to=time(3, 1), time_zone="US/Nowhere")
+        make.request(world)
+        deliver()
+
+        assert "linus" in [name for name, _ in told()]
+
     def test_of_a_decision_is_whoever_asked(self, world):
         request = make.request(world)
         type(request).objects.filter(pk=request.pk).update(requester=world.ada.key)

@@ -1,8 +1,10 @@
 """Signing in and coming back; a "no" in the place where it can be read; preferences."""
 
+import json
 from uuid import UUID
 
 import pytest
+from django.core.signing import get_cookie_signer
 from django.urls import reverse, reverse_lazy
 
 from audit.models import AuditEvent
@@ -119,6 +121,17 @@ class TestPreferences:
 
         assert 'data-theme="dark"' in page
         assert 'data-zone="Asia/Tokyo"' in page
+
+    def test_of_a_zone_that_this_host_no_longer_knows_are_in_utc(self, as_grace, grace):
+        """Systems move old names of zones into a package of their own, and somebody has chosen one of them."""
+        name = f"preferences-{grace.pk}"
+        kept = json.dumps({"theme": "dark", "time_zone": "US/Nowhere"})
+        as_grace.cookies[name] = get_cookie_signer(salt=name + name).sign(kept)
+
+        page = as_grace.get(reverse("work")).content.decode()
+
+        assert 'data-theme="dark"' in page
+        assert 'data-zone="UTC"' in page
 
     def test_are_nobody_elses(self, as_grace, linus):
         chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Tokyo", "shortcuts": "on"}
