@@ -61,7 +61,7 @@ RENDERERS = (
 )
 # By these names people know what matters most: first an amount, then who gets it.
 CRITICAL = (
-    re.compile(r"amount|total|sum|price|value|betrag", re.IGNORECASE),
+    re.compile(r"amount|total|(?<![a-z])sum(?!mar)|price|value(?!_?date)|betrag", re.IGNORECASE),
     re.compile(r"iban|account|recipient|beneficiary|payee|email|address|phone|(^|_)to$", re.IGNORECASE),
 )
 LONGEST_TO_TYPE = 60

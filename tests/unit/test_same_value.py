@@ -1,8 +1,10 @@
-"""The critical value typed back: formatting is forgiven, a digit is not."""
+"""The critical value typed back: which it is; formatting is forgiven, a digit is not."""
 
 import pytest
 
-from approvals.rules.showing import same_value
+from approvals.models import ApprovalRequest
+from approvals.rules.showing import critical_value, same_value
+from audit.canonical import canonical
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,21 @@ def test_forgives_formatting(typed, signed):
 )  # fmt: skip
 def test_forgives_no_digit(typed, signed):
     assert not same_value(typed, signed)
+
+
+@pytest.mark.parametrize("other", ["consumer_id", "assumed", "summary", "value_date", "checksum", "note"])
+def test_is_the_amount_whatever_else_is_named_like_one(other):
+    arguments = {other: "C-7", "total": "4860.00", "zz_account": "1900"}
+    request = ApprovalRequest(required=2, snapshot=canonical({"arguments": arguments}))
+
+    assert critical_value(request).label == "total"
+    del arguments["total"]
+    request.snapshot = canonical({"arguments": arguments})
+    assert critical_value(request).label == "zz_account"
+
+
+@pytest.mark.parametrize("name", ["sum", "order_sum", "amountDue", "net_price", "total", "face_value", "Betrag"])
+def test_is_found_under_the_names_that_amounts_have(name):
+    request = ApprovalRequest(required=2, snapshot=canonical({"arguments": {"a_note": "C-7", name: "4860.00"}}))
+
+    assert critical_value(request).label == name
