@@ -76,6 +76,11 @@ def addresses(unit, people):
     return [*lists, *own, *details, *tabs, *ends]
 
 
+# What is read of each time that is printed: its own text has no size there.
+TIMES_ON_PAPER = """() => [...document.querySelectorAll('main time')].filter(one => one.checkVisibility()).map(one =>
+    getComputedStyle(one).fontSize === '0px' ? getComputedStyle(one, '::after').content.slice(1, -1) : one.innerText)"""
+
+
 class TestEveryPage:
     @pytest.mark.slow
     @pytest.mark.timeout(300)
@@ -147,6 +152,11 @@ class TestOnPaper:
         assert page.locator("#data details .body").first.evaluate("data => data.checkVisibility()")
         shown = page.locator("#version .oid code").first.evaluate("code => getComputedStyle(code, '::after').content")
         assert shown == f'"{run.release.digest}"'
+        head = page.locator(".page-head .oid code").first.evaluate("code => getComputedStyle(code, '::after').content")
+        assert head == f'"{run.pk}"'
+        times = page.evaluate(TIMES_ON_PAPER)
+        assert len(times) > 3
+        assert all(re.fullmatch(r"2\d{3}-\d\d-\d\dT[\d:]{8}(\.\d+)?(Z|[+-]\d\d:\d\d)", time) for time in times)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.goto(make.request().get_absolute_url())
         assert not page.locator("#decision-form").is_visible()

@@ -490,6 +490,15 @@ class TestRefusal:
         assert reply.status_code == 409
         assert "already rejected" in reply.content.decode()
 
+    def test_of_ones_own_other_tab_shows_the_note_again_and_claims_no_form(self, unit, as_grace):
+        request = make.request()
+        decide(as_grace, request, verdict="reject", reason_code="missing_evidence", note="no invoice")
+
+        page = decide(as_grace, request, note="the invoice came").content.decode()
+
+        assert "Your note, which was not recorded: “the invoice came”" in page
+        assert "What you typed is still here" not in page
+
     def test_of_a_late_voice(self, unit, as_grace):
         request = make.request()
         make.later("approvals_approvalrequest", "decide_by", request.pk, 2 * 86400)
