@@ -16,6 +16,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from audit.moments import zone_of
+
 KEPT_FOR = timedelta(days=365)
 
 
@@ -38,7 +40,7 @@ def preferences_of(request: HttpRequest) -> Preferences:
         request.get_signed_cookie(_cookie(request), "{}", salt=_cookie(request), max_age=KEPT_FOR) or "{}"
     )
     chosen = Preferences(**{name: stored[name] for name in Preferences.__slots__ if name in stored})
-    is_known = not chosen.time_zone or chosen.time_zone in zones_by_place()
+    is_known = not chosen.time_zone or zone_of(chosen.time_zone).key == chosen.time_zone
     return chosen if is_known else replace(chosen, time_zone="")
 
 
