@@ -3,38 +3,31 @@
 Each app registers its own definitions with `DefinitionAdmin`. Every verb is one of audit.definitions.
 """
 
-import json
 from collections.abc import Callable
 from copy import copy
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
-from django.db.models import DateTimeField
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from audit import definitions, people
+from audit.account_choice import AccountField, called
 from audit.actors import Actor
-from audit.canonical import canonical, digest, digest_text
-from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
+from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus
 from audit.ids import new_id
-from audit.moments import refuse_other_years
+from audit.opened_admin import OverWhatWasOpenedAdmin, posted
 from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
 from audit.web import READING, actor_of, record_refusal
 
 Verb = Callable[[HttpRequest, Any, Actor], Any]
-MEANWHILE = (
-    "This was saved elsewhere after you had opened it, so nothing of yours is saved yet. What you typed still stands here; "
-    "to put it in the place of the other, save again."
-)
 # Beside Django's own "was added successfully", which sounds as if it counted.
 NOT_YET = "This is a draft and changes nothing yet: another administrator has to activate it."
 WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire", "retire": "Retire"}
@@ -54,53 +47,6 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
-    """A row is saved only over what its editor had opened: of two who edit it, the later one is told."""
-
-    change_form_template = "admin/opened_form.html"
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if isinstance(db_field, DateTimeField) and field:
-            field.validators.append(refuse_other_years)
-        return field
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        if obj is None:
-            return form
-        told = {"opened": staticmethod(lambda: _posted(request)), "differences": staticmethod(self._differences)}
-        return type(form)(form.__name__, (_OverWhatWasOpened, form), told)
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        row = kwargs.get("obj")
-        if row is not None:
-            context |= _as_read(row if request.method in READING else _stored(row))
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def _differences(self, read: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
-        return definitions.differences(self.readable(read), self.readable(now))
-
-    def readable(self, content: dict[str, Any]) -> dict[str, Any]:
-        """A row's content with what only a program can read put into words."""
-        return content
-
-
-def called(account: Any) -> str:
-    """An account as people choose it from a list."""
-    name = f"{account.get_username()} {account.get_full_name()}".strip()
-    return name if account.is_active else f"{name} (disabled)"
-
-
-class AccountField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """One person, from a list: the admin's own search of accounts answers only those who may read all that is in them."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return called(obj)
 
 
 class DefinitionAdmin(OverWhatWasOpenedAdmin):
@@ -150,7 +96,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
     @admin.display(description="Owner")
     def owned_by(self, row: Any) -> str:
         """By name alone: Django would lead to an account's page, which not every administrator may open."""
-        return called(row.owner) if row.owner else "-"
+        return called(row.owner)
 
     @admin.display(description="State", ordering="status")
     def state(self, row: Definition) -> str:
@@ -292,7 +238,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     def _changed(self, request: HttpRequest, row: Definition, refusal: Refusal) -> HttpResponse:
         """What the activating person read beside what the draft is now. They read it anew before they activate it."""
-        read = _posted(request)
+        read = posted(request)
         context = {
             **self.admin_site.each_context(request),
             "title": str(row),
@@ -322,27 +268,6 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     def _url(self, name: str, pk: object) -> str:
         return reverse(f"admin:{self._url_name(name)}", args=[pk])
-
-
-class _OverWhatWasOpened:
-    """Two people may edit one row, or one person in two tabs: the later one is told, instead of putting the other's back."""
-
-    meanwhile: list[Difference] | None = None
-    opened: Callable[[], dict[str, Any]]
-    differences: Callable[[dict[str, Any], dict[str, Any]], list[Difference]]
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc,attr-defined]
-        opened, stored = self.opened(), _stored(self.instance)  # type: ignore[attr-defined]
-        if opened and digest(opened) != definitions.digest_of(stored):
-            self.meanwhile = self.differences(opened, definitions.content(stored))
-            self.add_error(None, MEANWHILE)  # type: ignore[attr-defined]
-        return data
-
-
-def _stored(row: Any) -> Any:
-    """As it is in the database; inside a transaction nobody else saves it until that ends."""
-    return type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
 
 
 def _why_not_at_all(row: Definition, request: HttpRequest) -> str:
@@ -377,22 +302,6 @@ def _ends(row: Definition, by: Actor) -> list[str]:
         return ["retire"]
     own = people.keys_of(by)
     return [] if any(wish.actor in own for wish in definitions.wishes(row)) else ["ask"]
-
-
-def _as_read(row: Definition) -> dict[str, str]:
-    """What the Activate form carries: the digest that binds, and the text it was taken over, to show what differs."""
-    text = canonical(definitions.content(row))
-    return {"read": text, "read_digest": digest_text(text)}
-
-
-def _posted(request: HttpRequest) -> dict[str, Any]:
-    """The text that stood on the page, if it is the one its digest was taken over."""
-    text = request.POST.get("read", "")
-    try:
-        read = json.loads(text) if digest_text(text) == request.POST.get("digest") else {}
-    except ValueError:
-        return {}
-    return read if isinstance(read, dict) else {}
 
 
 def _why(request: HttpRequest) -> str:

@@ -11,7 +11,9 @@ from django.http import HttpRequest
 from approvals.models import Delivery, WebhookEndpoint
 from approvals.notifying import webhooks
 from audit import events, scope
-from audit.admin import OverWhatWasOpenedAdmin, ReadOnlyAdmin, called
+from audit.account_choice import called
+from audit.admin import ReadOnlyAdmin
+from audit.opened_admin import OverWhatWasOpenedAdmin
 from audit.web import actor_of
 from budgets.admin import unit_or_all
 
@@ -107,7 +109,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Person")
     def to(self, row: Delivery) -> str:
-        return called(row.person) if row.person else "-"
+        return called(row.person)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         seen = scope.unit_ids(actor_of(request), "view")

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 
 from approvals.models import EscalationLevel
-from audit.admin import called
+from audit.account_choice import called
 from budgets.admin import OptionalUnitAdmin
 from budgets.permissions import people_with
 
@@ -42,4 +42,4 @@ class EscalationLevelAdmin(OptionalUnitAdmin):
 
     @admin.display(description="Person")
     def asked(self, row: EscalationLevel) -> str:
-        return called(row.person) if row.person else "-"
+        return called(row.person)

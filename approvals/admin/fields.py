@@ -7,7 +7,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 
 from approvals.quorum import Need
-from audit.admin import called
+from audit.account_choice import called
 
 _NEED = re.compile(r"(\d{1,2})\s+from\s+(.+)")
 _OR = re.compile(r"\s+or\s+|\s*,\s*")

@@ -1,0 +1,91 @@
+"""Forms of the admin that save only over what was opened: the text of the row goes out with the page and comes back with it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin.options import ModelAdmin
+from django.db.models import DateTimeField
+from django.http import HttpRequest, HttpResponse
+
+from audit import definitions
+from audit.canonical import canonical, digest, digest_text
+from audit.definitions import Definition, Difference
+from audit.moments import refuse_other_years
+from audit.web import READING
+
+MEANWHILE = (
+    "This was saved elsewhere after you had opened it, so nothing of yours is saved yet. What you typed still stands here; "
+    "to put it in the place of the other, save again."
+)
+
+
+class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """A row is saved only over what its editor had opened: of two who edit it, the later one is told."""
+
+    change_form_template = "admin/opened_form.html"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(db_field, DateTimeField) and field:
+            field.validators.append(refuse_other_years)
+        return field
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if obj is None:
+            return form
+        told = {"opened": staticmethod(lambda: posted(request)), "differences": staticmethod(self._differences)}
+        return type(form)(form.__name__, (_OverWhatWasOpened, form), told)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = kwargs.get("obj")
+        if row is not None:
+            context |= _as_read(row if request.method in READING else _stored(row))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _differences(self, read: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
+        return definitions.differences(self.readable(read), self.readable(now))
+
+    def readable(self, content: dict[str, Any]) -> dict[str, Any]:
+        """A row's content with what only a program can read put into words."""
+        return content
+
+
+class _OverWhatWasOpened:
+    """Two people may edit one row, or one person in two tabs: the later one is told, instead of putting the other's back."""
+
+    meanwhile: list[Difference] | None = None
+    opened: Callable[[], dict[str, Any]]
+    differences: Callable[[dict[str, Any], dict[str, Any]], list[Difference]]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc,attr-defined]
+        opened, stored = self.opened(), _stored(self.instance)  # type: ignore[attr-defined]
+        if opened and digest(opened) != definitions.digest_of(stored):
+            self.meanwhile = self.differences(opened, definitions.content(stored))
+            self.add_error(None, MEANWHILE)  # type: ignore[attr-defined]
+        return data
+
+
+def _stored(row: Any) -> Any:
+    """As it is in the database; inside a transaction nobody else saves it until that ends."""
+    return type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+
+
+def _as_read(row: Definition) -> dict[str, str]:
+    """What the Activate form carries: the digest that binds, and the text it was taken over, to show what differs."""
+    text = canonical(definitions.content(row))
+    return {"read": text, "read_digest": digest_text(text)}
+
+
+def posted(request: HttpRequest) -> dict[str, Any]:
+    """The text that stood on the page, if it is the one its digest was taken over."""
+    text = request.POST.get("read", "")
+    try:
+        read = json.loads(text) if digest_text(text) == request.POST.get("digest") else {}
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
