@@ -6,7 +6,8 @@ same table as a trigger (see `guard_sql`), so that SQL typed by hand cannot skip
 """
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -29,6 +30,7 @@ from audit.refusals import Stale
 
 # Raised by the SQL function audit_expect when a guarded move found fewer rows than it should have.
 STALE_SQLSTATE = "HP001"
+TAKEN_OVER = "The step is no longer under this lease: somebody else has taken it over."
 
 
 class IllegalMove(Exception):
@@ -268,12 +270,19 @@ class Moves:
         text = f"WITH {', '.join(self._parts)} SELECT {calls}" if self._parts else f"SELECT {calls}"
         recorded = [value for stream, facts in self._events.items() for value in (stream, Jsonb(facts))]
         params = [*self._params, len(self._moved), *recorded, *self._call_params]
-        try:
+        with stale_where_a_guard_failed():
             run(text, params)
-        except DatabaseError as error:
-            if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
-                raise Stale("The step is no longer under this lease: somebody else has taken it over.") from None
-            raise
+
+
+@contextmanager
+def stale_where_a_guard_failed() -> Iterator[None]:
+    """Raises Stale for a statement of several guarded moves of which not all found their row; nothing is changed."""
+    try:
+        yield
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
+            raise Stale(TAKEN_OVER) from None
+        raise
 
 
 def insert_of(row: models.Model, *, sql: Mapping[str, str] | None = None) -> tuple[Any, ...]:

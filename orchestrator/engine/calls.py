@@ -21,7 +21,7 @@ from budgets.pricing import Usage
 from budgets.reserving import OverBudget
 from orchestrator.engine import caps, probes
 from orchestrator.engine.claims import ENGINE
-from orchestrator.engine.doubts import settle_doubt, wait_for_a_person
+from orchestrator.engine.doubts import Unknown, settle_doubt, wait_for_a_person
 from orchestrator.engine.outputs import problem_with
 from orchestrator.engine.patched import asked_anew
 from orchestrator.engine.released import Released
@@ -79,7 +79,7 @@ class Halted:
     why: str
 
 
-CallOutcome = Returned | Refused | Held | Halted | Failure | Limited | OverBudget
+CallOutcome = Returned | Refused | Held | Halted | Unknown | Failure | Limited | OverBudget
 
 
 def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: int) -> CallOutcome:

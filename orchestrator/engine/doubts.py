@@ -2,6 +2,8 @@
 send cannot act twice; else parked, to be looked up again later, or for a person.
 """
 
+from dataclasses import dataclass
+
 from orchestrator.engine import probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.retries import Failure
@@ -11,11 +13,16 @@ from orchestrator.gate.doubt import LOOKS, doubt_of, versions_of
 from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
 
-PARKED = "unknown_outcome_parked"
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Sent, no answer, and not to be sent again as it is: the step waits for a later look, or for a person."""
+
+    why: str
 
 
-def settle_doubt(segment: Segment, action: Action) -> Failure | None:
-    """None: it has moved, look at it again. A Failure of the class PARKED gives the worker back."""
+def settle_doubt(segment: Segment, action: Action) -> Failure | Unknown | None:
+    """None: it has moved, look at it again."""
     if action.effect == "read":
         reconcile.regrant(action_id=action.pk, by=ENGINE, why="it only reads", holder=segment.fence)
         return None
@@ -38,25 +45,21 @@ def settle_doubt(segment: Segment, action: Action) -> Failure | None:
     return _park(segment, action, can_be_looked_up=can_be_looked_up)
 
 
-def _unread(segment: Segment, action: Action, failure: Failure) -> Failure:
+def _unread(segment: Segment, action: Action, failure: Failure) -> Unknown:
     """The books could not be read. Where only they can tell, that is no reason to give up on the step."""
     reconcile.look_failed(action_id=action.pk, by=ENGINE, why=failure.message, holder=segment.fence)
     return _park(segment, action, can_be_looked_up=True)
 
 
-def wait_for_a_person(segment: Segment, action: Action) -> Failure:
+def wait_for_a_person(segment: Segment, action: Action) -> Unknown:
     """It may have happened, and it must not be sent again as it is: somebody says what became of it."""
     return _park(segment, action, can_be_looked_up=False)
 
 
-def _park(segment: Segment, action: Action, *, can_be_looked_up: bool) -> Failure:
+def _park(segment: Segment, action: Action, *, can_be_looked_up: bool) -> Unknown:
     again = reconcile.look_again_later(action_id=action.pk, can_be_looked_up=can_be_looked_up, holder=segment.fence)
     looked = f"{LOOKS} looks into its books found no answer" if can_be_looked_up else "nobody can look it up"
     following = (
         "its books gave no answer yet; they are asked again later" if again else f"{looked}, so a person has to say"
     )
-    return Failure(
-        PARKED,
-        f"{action.tool} was sent and no answer came; {following}" + ("." if again else " what happened."),
-        {"tool": action.tool, "action": str(action.pk)},
-    )
+    return Unknown(f"{action.tool} was sent and no answer came; {following}" + ("." if again else " what happened."))

@@ -13,7 +13,8 @@ from audit.refusals import Stale
 from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.budgeting import reserve_for
-from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, no_longer_called, usages_of
+from orchestrator.engine.calls import CallOutcome, Halted, Held, Refused, Returned, call, no_longer_called, usages_of
+from orchestrator.engine.doubts import Unknown
 from orchestrator.engine.outputs import misses, problem_with
 from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.patched import patched_input
@@ -198,7 +199,7 @@ def _refuse_over_caps(segment: Segment) -> None:
 
 
 def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
-    stopped: list[Failure | Held | Limited | OverBudget] = []
+    stopped: list[CallOutcome] = []
     made = 0
 
     def on_call(asked: Call) -> Answer:
@@ -265,8 +266,8 @@ def _unwrap(outcome: Any) -> dict[str, Any]:
             raise _Waits(StepStatus.BUDGET_HOLD, over.in_full, refusal=over)
         case Refused(kind, message, evidence):
             raise _Fails(Failure("policy" if kind == "policy" else "business", message, evidence))
-        case Failure(failure_class="unknown_outcome_parked", message=message):
-            raise _Waits(StepStatus.UNKNOWN_OUTCOME, message)
+        case Unknown(why):
+            raise _Waits(StepStatus.UNKNOWN_OUTCOME, why)
         case failure:
             raise _Fails(failure)
 

@@ -13,7 +13,7 @@ from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.outputs import promised
 from orchestrator.engine.released import Released, released
 from orchestrator.engine.retries import Failure
-from orchestrator.gate.duties import Duties, Given, duties_of_step, results_of_people
+from orchestrator.gate.duties import Duties, Given, Hands, duties_of_step, hands_in
 from orchestrator.models import Action, Execution, Step
 from orchestrator.workflows.binding import ROOTS, BindingError, bind
 from orchestrator.workflows.spec import StepSpec
@@ -30,7 +30,7 @@ def ask_about_step(
     within: Moves | None = None,
 ) -> None:
     """Open the request of an `approve` step: people see what comes next, and every value the conditions looked at once."""
-    next_steps, given = _next_steps(execution, step, scope), results_of_people(execution.pk)
+    next_steps, hands = _next_steps(execution, step, scope), hands_in(execution.pk)
     does = " and ".join(_in_words(**one) for one in next_steps) or "its end"
     _open(
         execution,
@@ -43,13 +43,13 @@ def ask_about_step(
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
         facts={
-            **_done_by_hand(given),
+            **_done_by_hand(hands.results),
             "because": {name: value for name, value in scope.items() if _is_named(name, spec.human_if)},
             "comes_next": next_steps,
             "input": scope["input"],
             "steps": scope["steps"],
         },
-        given=given,
+        hands=hands,
         within=within,
     )
 
@@ -146,7 +146,7 @@ def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Fa
             "input": execution.input if step.input is None else step.input,
             **_follows(execution, spec),
         },
-        given=results_of_people(execution.pk),
+        hands=hands_in(execution.pk),
     )
 
 
@@ -156,7 +156,7 @@ def _took_effect(step: Step) -> list[dict[str, Any]]:
     return [{"tool": one.tool, "with": json.loads(one.arguments), "gave": one.result} for one in done]
 
 
-def _duties(execution: Execution, given: list[Given]) -> Duties:
+def _duties(execution: Execution, hands: Hands) -> Duties:
     """The agents whose work is decided on, and the workflow's publisher."""
     one = released(execution.release_id)
     return duties_of_step(
@@ -164,7 +164,7 @@ def _duties(execution: Execution, given: list[Given]) -> Duties:
         agents={step.agent: one.agents[step.agent]["version"] for step in one.spec.steps if step.agent},
         workflow=f"{one.spec.workflow} {one.spec.version}",
         published_by=one.created_by,
-        given=given,
+        hands=hands,
     )
 
 
@@ -178,7 +178,7 @@ def _open(
     effect: str,
     reversible: str,
     facts: dict[str, Any],
-    given: list[Given],
+    hands: Hands,
     checks: tuple[str, ...] = (),
     result_schema: Mapping[str, Any] | None = None,
     within: Moves | None = None,
@@ -217,7 +217,7 @@ def _open(
             tier="financial" if required > 1 else "customer_facing",
             requester=execution.requester,
             requester_name=execution.requester_name,
-            duties=_duties(execution, given),
+            duties=_duties(execution, hands),
             result_schema=result_schema,
         ),
         asked=approvals.Asked(

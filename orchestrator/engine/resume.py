@@ -12,25 +12,22 @@ from orchestrator.engine.dead_letters.letters import write_letter
 from orchestrator.engine.released import released
 from orchestrator.engine.retries import Failure
 from orchestrator.gate.locks import lock_execution
-from orchestrator.models import Attempt, Step
+from orchestrator.models import Attempt, Execution, Step
 from orchestrator.statuses import StepStatus
 
 
 def resume_step(*, step_id: UUID, by: Actor, why: str) -> None:
     """Make a parked step due. Not parked (any more, or not yet): nothing to do, the next claim sees the decision."""
-    execution_id = Step.objects.values_list("execution_id", flat=True).get(pk=step_id)
-    execution = lock_execution(execution_id)
-    step = Step.objects.select_for_update().get(pk=step_id)
+    execution, step = _locked(step_id)
     if step.status in PARKED and not execution.is_final:
         move(step, to=StepStatus.PENDING, by=by, why=why, due_at=Now())
         advance(execution, by=by)
-        wake(execution_id)
+        wake(execution.pk)
 
 
 def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns: Any) -> bool:
     """A person's decision is the step's outcome: an approval step, or a failure routed to a human. Whether it waited."""
-    execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
-    step = Step.objects.select_for_update().get(pk=step_id)
+    execution, step = _locked(step_id)
     if step.status != StepStatus.AWAITING_APPROVAL or execution.is_final:
         return False
     move(step, to=to, by=by, why=why, finished_at=Now(), **columns)
@@ -40,8 +37,7 @@ def finish_parked_step(*, step_id: UUID, to: str, by: Actor, why: str, **columns
 
 def give_up_parked_step(*, step_id: UUID, by: Actor, why: str) -> None:
     """Nobody stood in for the failed step: it is what it would have been without asking. What trying again may mend is kept."""
-    execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
-    step = Step.objects.select_for_update().get(pk=step_id)
+    execution, step = _locked(step_id)
     if step.status != StepStatus.AWAITING_APPROVAL or execution.is_final:
         return
     last = Attempt.objects.filter(step=step).order_by("-number").first()
@@ -51,3 +47,8 @@ def give_up_parked_step(*, step_id: UUID, by: Actor, why: str) -> None:
     if to == StepStatus.DEAD_LETTER:
         write_letter(execution, step, released(execution.release_id).spec.step(step.key), failure)
     advance(execution, by=by)
+
+
+def _locked(step_id: UUID) -> tuple[Execution, Step]:
+    execution = lock_execution(Step.objects.values_list("execution_id", flat=True).get(pk=step_id))
+    return execution, Step.objects.select_for_update().get(pk=step_id)

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
@@ -17,7 +16,7 @@ from audit import lifecycle
 from audit.canonical import canonical, digest_text
 from audit.deadlocks import again
 from audit.ids import new_id
-from audit.lifecycle import Moves, move, note
+from audit.lifecycle import TAKEN_OVER, Moves, move, note
 from audit.refusals import Stale
 from budgets import operations as budgets
 from budgets.reserving import release
@@ -164,7 +163,7 @@ def held_rows(segment: Segment) -> tuple[Attempt, Step]:
     attempt = Attempt.objects.select_for_update().get(pk=segment.fence)
     step = Step.objects.select_for_update().get(pk=segment.step_id)
     if attempt.status != AttemptStatus.RUNNING or step.attempt_id != segment.fence:
-        raise Stale("The step is no longer under this lease: somebody else has taken it over.")
+        raise Stale(TAKEN_OVER)
     return attempt, step
 
 
@@ -189,9 +188,7 @@ def _fail(
         evidence=failure.evidence,
     )
     keep: dict[str, Any] = {"failure_class": failure.failure_class, "input": input or step.input}
-    if failure.failure_class == "unknown_outcome_parked":
-        move(step, to=StepStatus.UNKNOWN_OUTCOME, by=ENGINE, why=failure.message[:1000], tries=F("tries") - 1, **keep)
-    elif failure.is_business:
+    if failure.is_business:
         _end_badly(execution, step, spec, failure, to=StepStatus.BUSINESS_ERROR, keep=keep)
     else:
         _retry_or_give_up(execution, step, spec, failure, keep)
@@ -212,13 +209,9 @@ def _retry_or_give_up(execution: Execution, step: Step, spec: StepSpec, failure:
             to=StepStatus.SCHEDULED,
             by=ENGINE,
             why=verdict.why,
-            due_at=_after(verdict.seconds),
+            due_at=Now() + timedelta(seconds=verdict.seconds),
             data={"in_seconds": round(verdict.seconds, 3)},
         )
-
-
-def _after(seconds: float) -> Any:
-    return Now() + timedelta(seconds=seconds)
 
 
 def _end_badly(

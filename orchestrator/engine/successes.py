@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import events, failpoints
 from audit.deadlocks import again
-from audit.lifecycle import STALE_SQLSTATE, move_picked, run
+from audit.lifecycle import move_picked, run, stale_where_a_guard_failed
 from audit.refusals import Stale
 from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS
 from orchestrator.models.execution import stream_of
@@ -158,7 +158,7 @@ class Success:
 def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) -> None:
     """Settle them all, or none. Raises Stale when a guard of any of them no longer holds."""
     failpoints.hit("settle.before")
-    try:
+    with stale_where_a_guard_failed():
         run(
             _SETTLE,
             {
@@ -169,10 +169,6 @@ def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) ->
             },
             on=on,
         )
-    except DatabaseError as error:
-        if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
-            raise Stale("The step is no longer under this lease: somebody else has taken it over.") from None
-        raise
     failpoints.hit("settle.committed")
 
 

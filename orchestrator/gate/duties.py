@@ -31,19 +31,19 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
         published = _published(released.by, released.workflow)
         duties |= {key: words for key, words in published.items() if key not in duties}
     if action.execution_id:
-        duties = _shaped(action.execution_id) | _gave_results(results_of_people(action.execution_id)) | duties
+        duties = _of_hands(hands_in(action.execution_id)) | duties
     return _acted_for(action.context) | duties
 
 
 def duties_of_step(
-    *, execution: Execution, agents: Mapping[str, int], workflow: str, published_by: str, given: list["Given"]
+    *, execution: Execution, agents: Mapping[str, int], workflow: str, published_by: str, hands: "Hands"
 ) -> Duties:
     """For a decision about a step: the agents whose work is decided on, in the versions that did it and as they are now;
     whoever published the workflow, did a step of it or shaped one."""
     requester = execution.requester
     asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
     own = duties_of_agents([*agents, *asking], pinned=agents)
-    return _published(published_by, workflow) | _shaped(execution.pk) | _gave_results(given) | own
+    return _published(published_by, workflow) | _of_hands(hands) | own
 
 
 class _Released(NamedTuple):
@@ -75,42 +75,49 @@ class Given(NamedTuple):
         return step_of(self.tool)
 
 
+class Hands(NamedTuple):
+    """What people put into an execution, in order: results, and what shaped the work of others."""
+
+    results: list[Given]
+    shaped: Duties
+
+
 # By hand: it is asked by every step that parks for a person, and Django would put the statement together each time.
-_GIVEN = """
-SELECT d.person_id, d.for_person_id, d.person_name, d.note, r.tool FROM approvals_approvalrequest AS r
-JOIN approvals_decision AS d ON d.request_id = r.id WHERE r.execution_id = %s AND d.verdict = %s ORDER BY d.at, d.id
-"""
-
-
-def results_of_people(execution_id: UUID) -> list[Given]:
-    """What people gave in this execution, in order."""
-    return [Given(*row) for row in run(_GIVEN, [execution_id, Verdict.ANSWER])]
-
-
-# What people put into an execution besides the results of whole steps: it is in all that follows from there.
-_SHAPED = """
-SELECT p.person_id, 'corrected the input of the step ' || s.key, p.at
-FROM orchestrator_step AS s JOIN orchestrator_steppatch AS p ON p.step_id = s.id WHERE s.execution_id = %s
-UNION ALL SELECT o.person_id, 'said what ' || a.tool || ' had done', o.at
+_HANDS = """
+SELECT true, d.person_id, d.for_person_id, d.person_name, d.note, r.tool, d.at, d.id
+FROM approvals_approvalrequest AS r JOIN approvals_decision AS d ON d.request_id = r.id
+WHERE r.execution_id = %(execution)s AND d.verdict = %(answer)s
+UNION ALL SELECT false, p.person_id, NULL, '', '', 'corrected the input of the step ' || s.key, p.at, p.id
+FROM orchestrator_step AS s JOIN orchestrator_steppatch AS p ON p.step_id = s.id WHERE s.execution_id = %(execution)s
+UNION ALL SELECT false, o.person_id, NULL, '', '', 'said what ' || a.tool || ' had done', o.at, o.id
 FROM orchestrator_action AS a JOIN orchestrator_outcomeanswer AS o ON o.action_id = a.id
-WHERE a.execution_id = %s AND o.verdict = 'happened' ORDER BY 3
+WHERE a.execution_id = %(execution)s AND o.verdict = 'happened'
+ORDER BY at, id
 """
 
 
-def _shaped(execution_id: UUID) -> Duties:
-    """Whoever corrected an input, or said of a send without an answer that it happened, and with what result."""
-    return {f"user:{person}": words for person, words, _ in run(_SHAPED, [execution_id, execution_id])}
+def hands_in(execution_id: UUID) -> Hands:
+    """Whoever gave a result, corrected an input, or said of a send without an answer that it happened, and with what
+    result: it is in all that follows from there."""
+    hands = Hands([], {})
+    rows = run(_HANDS, {"execution": execution_id, "answer": Verdict.ANSWER})
+    for gave, person, for_person, name, note, what, *_ in rows:
+        if gave:
+            hands.results.append(Given(person, for_person, name, note, what))
+        else:
+            hands.shaped[f"user:{person}"] = what
+    return hands
 
 
-def _gave_results(given: Iterable[Given]) -> Duties:
+def _of_hands(hands: Hands) -> Duties:
     """Whoever gave what an act rests on does not sign for it, nor do those whose right they used."""
     duties: Duties = {}
-    for one in given:
+    for one in hands.results:
         words = f"did the step {one.step} by hand" if one.step else f"gave the result in place of {one.tool}"
         for person in (one.person_id, one.for_person_id):
             if person is not None:
                 duties.setdefault(f"user:{person}", words)
-    return duties
+    return hands.shaped | duties
 
 
 # In force, or the last that was: work does not lose its owner when the agent is retired. And the versions that did the work.

@@ -13,7 +13,7 @@ from audit.refusals import Refusal
 from audit.templatetags._render import short_id
 from audit.web import actor_of, crumbs, page
 from orchestrator.forms.undo import RollbackForm, UndoForm
-from orchestrator.gate.duties import results_of_people
+from orchestrator.gate.duties import hands_in
 from orchestrator.models import Execution
 from orchestrator.operations.executions import refuse_unless_operator
 from orchestrator.operations.undo_plan import UndoPlan, plan_of
@@ -53,7 +53,7 @@ def _undo_page(request: HttpRequest, plan: UndoPlan, titles: dict[UUID, str], fo
         "plan": plan,
         "effects": [(effect, titles[effect.action.pk]) for effect in plan.effects],
         "kept": len(plan.in_state("cannot")),
-        "by_hand": [given for given in results_of_people(execution.pk) if given.step],
+        "by_hand": [given for given in hands_in(execution.pk).results if given.step],
         "refusal": _refusal(execution),
         "undoing": undoings_of([execution]).get(execution.pk),
     }
