@@ -375,6 +375,15 @@ class TestTool:
 
         assert AuditEvent.objects.get(event="tool.retired", object_id=tool.pk).why == "notneeded"
 
+    def test_is_retired_once_clicked_twice(self, first):
+        tool = make.tool()
+
+        first.post(address(tool, "retire"), {"why": "not needed"})
+        again = first.post(address(tool, "retire"), {"why": "not needed"}, follow=True)
+
+        assert "This tool is retired already." in again.content.decode()
+        assert AuditEvent.objects.filter(event="tool.retired", object_id=tool.pk).count() == 1
+
     @pytest.mark.parametrize(
         ("field", "typed", "says"),
         [
