@@ -1,5 +1,6 @@
 """Configuring in the admin: four eyes on every definition, conditions that compile, and no second way around the verbs."""
 
+import json
 import re
 from html import unescape
 
@@ -513,6 +514,20 @@ class TestDoor:
 
         assert reply.status_code == 403
         assert "administrator role" in reply.content.decode()
+
+    def test_records_whoever_is_let_in_and_may_not_open_a_page(self, unit):
+        clerk = browser_of(make.person("clerk", "view", of=unit, staff=True))
+
+        replies = [clerk.get(reverse("admin:auth_user_changelist")), clerk.post(reverse("admin:auth_group_add"), {})]
+
+        entries = AuditEvent.objects.filter(event="request.refused", actor_name="clerk").order_by("seq")
+        assert [reply.status_code for reply in replies] == [403, 403]
+        assert [json.loads(entry.data)["route"] for entry in entries] == [
+            "GET /admin/auth/user/",
+            "POST /admin/auth/group/add/",
+        ]
+        for reply, entry in zip(replies, entries, strict=True):
+            assert f"The attempt was recorded as <code>{entry.pk}</code>" in reply.content.decode()
 
     def test_sends_whoever_is_not_signed_in_to_the_one_sign_in_page(self, db, client):
         assert client.get("/admin/")["Location"].startswith("/login/?next=%2Fadmin%2F")
