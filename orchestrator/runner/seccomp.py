@@ -50,11 +50,14 @@ class _Architecture:
 
 # ptrace acct mount umount2 pivot_root swapon reboot init_module delete_module quotactl add_key request_key
 # keyctl unshare perf_event_open name_to_handle_at open_by_handle_at setns process_vm_* finit_module bpf
-# userfaultfd kexec_* personality; and memfd_create: memory that no limit counts
+# userfaultfd kexec_* personality; memfd_create: memory that no limit counts; and shm* sem* msg* mq_*: memory that is there when
+# its maker is not, and that everybody of the same user can open
 _X86_64: tuple[int, ...] = (101, 163, 165, 166, 155, 167, 169, 175, 176, 179, 248, 249, 250, 272)
 _X86_64 += (298, 303, 304, 308, 310, 311, 313, 321, 323, 246, 320, 135, 319)
+_X86_64 += (*range(29, 32), *range(64, 67), *range(68, 72), 220, 240, 241)
 _AARCH64: tuple[int, ...] = (117, 89, 40, 39, 41, 224, 142, 105, 106, 60, 217, 218, 219, 97)
 _AARCH64 += (241, 264, 265, 268, 270, 271, 273, 280, 282, 104, 294, 92, 279)
+_AARCH64 += (180, 181, *range(186, 197))
 _ARCHITECTURES = {
     "x86_64": _Architecture(0xC000003E, 41, 56, _X86_64, programs=(59, 322), sends=((44, 3), (46, 2), (307, 3))),
     "aarch64": _Architecture(0xC00000B7, 198, 220, _AARCH64, programs=(221, 281), sends=((206, 3), (211, 2), (269, 3))),

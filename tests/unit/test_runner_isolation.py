@@ -221,6 +221,14 @@ class TestTheKernel:
 
         assert "seccomp" not in walls or tried == dict.fromkeys(calls, "EPERM")
 
+    @pytest.mark.parametrize("allowed", LADDER[:2], ids=["all walls", "no namespaces"])
+    def test_keeps_no_memory_of_a_handler_that_is_gone(self, allowed: tuple[str, ...]) -> None:
+        with closing(RunnerPool(walls=allowed)) as pool:
+            walls = set(pool.isolation()[1])
+            tried = result(pool.run(job("escapes:leave_memory")))
+
+        assert "seccomp" not in walls or tried == dict.fromkeys(["segment", "semaphore", "queue", "message"], "EPERM")
+
 
 def _came(server: socket.socket) -> bool:
     try:
