@@ -240,6 +240,8 @@ def _with_editor(editors: list[int], by: Actor) -> list[int]:
 def retire(row: Definition, *, by: Actor, why: str = "") -> None:
     """Take it out of force for good. A person says why, and where it protects is not alone in wanting it."""
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    if row.status == DefinitionStatus.RETIRED:
+        raise Refusal(f"This {row.lifecycle.noun} is retired already.")
     refuse_out_of_reach(row, by)
     if row.protects and by.is_person and row.status == DefinitionStatus.ACTIVE:
         _refuse_alone(row, by)

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib.admin.options import ModelAdmin
-from django.db.models import DateTimeField
+from django.db.models import DateTimeField, JSONField
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
 
 from audit import definitions
-from audit.canonical import canonical, digest, digest_text
+from audit.canonical import BadJSON, canonical, digest, digest_text, read_strict
 from audit.definitions import Definition, Difference
 from audit.moments import refuse_other_years
 from audit.web import READING
@@ -20,12 +22,35 @@ MEANWHILE = (
 )
 
 
+class ExactJSONField(forms.JSONField):
+    """JSON that can be stored and digested exactly as it was typed: what an import would refuse is refused here, too."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.strip() and (fault := _not_exact(value)):
+            raise forms.ValidationError(fault, code="invalid")
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What cannot be read is shown again as it was typed."""
+        return InvalidJSONInput(data) if data and _not_exact(data) else super().bound_data(data, initial)
+
+
+def _not_exact(text: str) -> str:
+    try:
+        read_strict(text.encode())
+    except BadJSON as error:
+        return str(error)
+    return ""
+
+
 class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
     """A row is saved only over what its editor had opened: of two who edit it, the later one is told."""
 
     change_form_template = "admin/opened_form.html"
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, JSONField):
+            kwargs.setdefault("form_class", ExactJSONField)
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, DateTimeField) and field:
             field.validators.append(refuse_other_years)

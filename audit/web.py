@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
@@ -19,7 +20,7 @@ from django.utils.cache import patch_vary_headers
 
 from audit import actors, away, events, strangers
 from audit.actors import Actor
-from audit.refusals import Refusal
+from audit.refusals import Forbidden, Refusal
 from audit.sheets import as_csv
 
 READING = {"GET", "HEAD"}
@@ -177,7 +178,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 class RefusalMiddleware:
-    """A view needs no `try`: what its verb refuses is shown to the asker and recorded."""
+    """A view needs no `try`: what its verb refuses is shown to the asker and recorded; so is what Django's own pages refuse."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -186,6 +187,8 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, PermissionDenied):
+            exception = Forbidden("Your account may not open this page.")
         return refused(request, exception) if isinstance(exception, Refusal) else None
 
 

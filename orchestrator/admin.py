@@ -1,6 +1,5 @@
 """Tools, agents and service tokens in the admin. Runtime records are not here: the console's own pages show them."""
 
-import json
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,7 +12,6 @@ from django.http import HttpRequest
 from approvals.models import Stop
 from audit import scope
 from audit.admin import DefinitionAdmin, ReadOnlyAdmin
-from audit.canonical import BadJSON, read_strict
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin, OptionalUnitAdmin
 from budgets.models import BusinessUnit
@@ -56,24 +54,12 @@ class ContractForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in [name for name, value in data.items() if value is None]:
             # An emptied box says what a file says that leaves the field out.
             data[name] = self._meta.model._meta.get_field(name).get_default()
-        for name, value in [*data.items()]:
-            if isinstance(value, (dict, list)) and (fault := _not_exact(value)):
-                self.add_error(name, fault)
         if not self.errors:
             for place, message, remedy in self.faults({**data}):
                 field = {"unit": "unit_id"}.get(place, place.partition(".")[0])
                 where = "" if place in {field, "unit"} else f"{place}: "
                 self.add_error(field if field in self.fields else None, f"{where}{message.rstrip('.')}. {remedy}")
         return data
-
-
-def _not_exact(value: Any) -> str:
-    """Why this cannot be stored, or digested, exactly as it was typed: in the words of an import."""
-    try:
-        read_strict(json.dumps(value).encode())
-    except BadJSON as error:
-        return str(error)
-    return ""
 
 
 class AgentForm(ContractForm):

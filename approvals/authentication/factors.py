@@ -6,6 +6,7 @@ name of the code or assertion that is used up by it.
 
 import hashlib
 import secrets
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -205,8 +206,10 @@ def _passkey(given: Given, found: Factors, by: Actor, binding: Binding) -> Used 
     return Used(factor, f"webauthn:{_read(given.challenge)}")
 
 
-# What a library finds wrong in bytes that anybody may send.
-_NOT_GOOD = (ValueError, TypeError, KeyError, AttributeError, IndexError, signing.BadSignature)
+# What a library finds wrong in bytes that anybody may send: cut off, or nested without end.
+_NOT_GOOD = (
+    ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, struct.error, signing.BadSignature,
+)  # fmt: skip
 
 
 def _drawn() -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """A decision as people give it: alone, as one of two, in an emergency, or as a second look."""
 
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from approvals.operations.emergencies import SHORTEST_NOTE
 from approvals.rules import showing
 from approvals.rules.answers import offered
 from approvals.rules.showing import SECTIONS
+from audit.canonical import BadJSON, read_strict
 from audit.pointers import names_in
 from audit.refusals import Invalid
 
@@ -238,8 +238,8 @@ class LookForm(forms.Form):
 def _reading(text: str) -> dict[str, Any]:
     """How long each part was on screen, as the browser reported it: kept only in the shape it should have."""
     try:
-        reported = json.loads(text or "{}")
-    except ValueError:
+        reported = read_strict(text.encode())
+    except BadJSON:
         return {}
     if not isinstance(reported, dict):
         return {}

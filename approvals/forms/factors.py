@@ -1,6 +1,5 @@
 """What people give to show that it is they, and the forms with which they change their own second factors and password."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -8,6 +7,7 @@ from django import forms
 from approvals.authentication.factors import Factors, Given
 from approvals.authentication.own_factors import LONGEST_NAME, Proof
 from approvals.models import ApprovalRequest, Confirmation
+from audit.canonical import BadJSON, read_strict
 
 
 class OnceInput(forms.TextInput):
@@ -65,8 +65,8 @@ def _given(data: dict[str, Any]) -> Given:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text or "null")
-    except ValueError:
+        found = read_strict(text.encode())
+    except BadJSON:
         return None
     return found if isinstance(found, dict) else None
 

@@ -25,8 +25,9 @@ from audit.wires import within
 # Of a path and a query, RFC 3986 section 3.3; a letter of another alphabet is sent as its bytes.
 _PLAIN = "/?%:@!$&'()*+,;=~-._"
 TIMEOUT_SECONDS = 10
-# Ways of writing an IPv4 address inside an IPv6 one, which would hide a private target.
-WRAPPERS = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16")]
+# The part of IPv6 that is given out to the public (RFC 4291, 2.4). Outside of it stand networks of one's own, and ways of writing
+# an IPv4 address inside an IPv6 one, which would hide a private target; 6to4 is such a way inside of it.
+PUBLIC_IPV6, SIX_TO_FOUR = ipaddress.ip_network("2000::/3"), ipaddress.ip_network("2002::/16")
 
 
 class Unsafe(ValueError):
@@ -88,9 +89,9 @@ def judge(url: str) -> Place:
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in WRAPPERS):
-            return False
         address = address.ipv4_mapped or address
+    if isinstance(address, ipaddress.IPv6Address) and (address not in PUBLIC_IPV6 or address in SIX_TO_FOUR):
+        return False
     return address.is_global and not address.is_multicast
 
 

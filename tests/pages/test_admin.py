@@ -1,5 +1,6 @@
 """Configuring in the admin: four eyes on every definition, conditions that compile, and no second way around the verbs."""
 
+import json
 import re
 from html import unescape
 
@@ -375,14 +376,26 @@ class TestTool:
 
         assert AuditEvent.objects.get(event="tool.retired", object_id=tool.pk).why == "notneeded"
 
+    def test_is_retired_once_clicked_twice(self, first):
+        tool = make.tool()
+
+        first.post(address(tool, "retire"), {"why": "not needed"})
+        again = first.post(address(tool, "retire"), {"why": "not needed"}, follow=True)
+
+        assert "This tool is retired already." in again.content.decode()
+        assert AuditEvent.objects.filter(event="tool.retired", object_id=tool.pk).count() == 1
+
     @pytest.mark.parametrize(
         ("field", "typed", "says"),
         [
             ("input_schema", '{"type": "objekt"}', "Not a JSON Schema (draft 2020-12)"),
             ("output_schema", '"none"', "is not of type 'object'. Correct the value."),
             ("input_schema", '{"maximum": 9223372036854775807}', "An integer is beyond 2^53"),
-            ("input_schema", '{"maximum": 1e400}', "Infinity is not JSON."),
+            ("input_schema", '{"maximum": 1e400}', "/maximum: NaN and Infinity are not JSON"),
             ("output_schema", '{"title": "\\u0000"}', "Text holds the character U+0000"),
+            ("output_schema", '{"title": "\\ud800"}', "text holds a lone surrogate"),
+            ("input_schema", '{"title": "a", "title": "b"}', "The key 'title' appears twice in one object."),
+            ("egress", "[" * 5_000, "Nested deeper than 40 levels."),
             ("business_key", "args.reference[", "It may use args."),
             ("entry", "rm -rf", "rm -rf"),
             ("compensate_with", "erp.revrese", "There is no tool 'erp.revrese'"),
@@ -501,6 +514,20 @@ class TestDoor:
 
         assert reply.status_code == 403
         assert "administrator role" in reply.content.decode()
+
+    def test_records_whoever_is_let_in_and_may_not_open_a_page(self, unit):
+        clerk = browser_of(make.person("clerk", "view", of=unit, staff=True))
+
+        replies = [clerk.get(reverse("admin:auth_user_changelist")), clerk.post(reverse("admin:auth_group_add"), {})]
+
+        entries = AuditEvent.objects.filter(event="request.refused", actor_name="clerk").order_by("seq")
+        assert [reply.status_code for reply in replies] == [403, 403]
+        assert [json.loads(entry.data)["route"] for entry in entries] == [
+            "GET /admin/auth/user/",
+            "POST /admin/auth/group/add/",
+        ]
+        for reply, entry in zip(replies, entries, strict=True):
+            assert f"The attempt was recorded as <code>{entry.pk}</code>" in reply.content.decode()
 
     def test_sends_whoever_is_not_signed_in_to_the_one_sign_in_page(self, db, client):
         assert client.get("/admin/")["Location"].startswith("/login/?next=%2Fadmin%2F")

@@ -45,6 +45,10 @@ def pending_app(browser, name="factor_app"):
     return App(key), {"pending": re.search(r'name="pending" value="([^"]+)"', page)[1]}
 
 
+def with_attestation(made, cbor):
+    return {**made, "response": {**made["response"], "attestationObject": passkey.b64(cbor)}}
+
+
 class TestTheDecisionForm:
     def test_leads_somebody_without_a_factor_to_adding_one_and_back(self, two_must_sign, as_grace):
         page = text(as_grace.get(two_must_sign.get_absolute_url()))
@@ -106,6 +110,14 @@ class TestTheDecisionForm:
 
         assert reply.status_code == 409
         assert not Confirmation.objects.exists()
+
+    @pytest.mark.parametrize("name", ["assertion", "reading"])
+    def test_survives_what_no_browser_would_report(self, two_must_sign, as_grace, name):
+        given = signed_on_a_device(as_grace, two_must_sign)
+
+        reply = post(as_grace, two_must_sign, **{**given, name: "[" * 5_000})
+
+        assert reply.status_code == (302 if name == "reading" else 422)
 
     def test_takes_a_passkey_once_clicked_twice(self, two_must_sign, as_grace):
         typed = signed_on_a_device(as_grace, two_must_sign)
@@ -183,6 +195,30 @@ class TestTheFactorPages:
 
         assert reply.status_code == 302
         assert "my laptop" in text(as_grace.get(reverse("factors")))
+
+    @pytest.mark.parametrize(
+        "spoilt",
+        [
+            lambda made: "[" * 5_000,
+            lambda made: '{"response": ' * 1_500,
+            lambda made: json.dumps({**made, "note": "\0"}),
+            lambda made: json.dumps({**made, "note": "\ud800"}),
+            lambda made: json.dumps(with_attestation(made, b"\x81" * 5_000)),  # a list in a list in a list ...
+            lambda made: json.dumps(with_attestation(made, b"\x1b\x00")),  # eight bytes follow, says the first
+        ],
+        ids=["deep", "deep object", "nul", "half a character", "deep attestation", "cut off"],
+    )
+    def test_take_no_passkey_in_bytes_that_nobody_can_read(self, grace, as_grace, spoilt):
+        app = given_to(grace)
+        options = json.loads(as_grace.get(reverse("factor_passkey_challenge")).content)
+        made = passkey.Passkey().create(options["publicKey"]["challenge"])
+
+        reply = as_grace.post(reverse("factor_passkey"), {
+            "name": "mine", "credential": spoilt(made), "made_for": options["challenge"], "code": app.code(),
+        })  # fmt: skip
+
+        assert reply.status_code == 422
+        assert "does not fit what it was asked" in text(reply)
 
     def test_show_recovery_codes_once(self, grace, as_grace):
         app = given_to(grace)

@@ -85,10 +85,26 @@ class TestAWebhookEndpoint:
         assert "whsec_" in text(answer)
         assert WebhookEndpoint.objects.get().salt != row.salt
 
-    @pytest.mark.parametrize("url", ["https://10.0.0.1/", "http://1.1.1.1/", "https://localhost/"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://10.0.0.1/", "http://1.1.1.1/", "https://localhost/", "https://[::1]/", "https://[fd00::1]/",
+            "https://[fe80::1]/", "https://[::ffff:10.0.0.1]/",
+            # 10.0.0.1 again, as a translator, a tunnel or an old stack understands it.
+            "https://[64:ff9b::a00:1]/", "https://[64:ff9b:1::a00:1]/", "https://[2002:a00:1::1]/", "https://[::10.0.0.1]/",
+            "https://[::ffff:0:a00:1]/",
+            # Of one's own network before there was fd00::/8.
+            "https://[fec0::1]/",
+        ],
+    )  # fmt: skip
     def test_inside_the_network_or_unencrypted_is_refused(self, root, unit, url):
         assert "errornote" in text(self.add(root, unit, url))
         assert not WebhookEndpoint.objects.exists()
+
+    def test_at_a_public_address_of_ipv6_is_taken(self, root, unit):
+        self.add(root, unit, "https://[2606:4700:4700::1111]/hooks")
+
+        assert WebhookEndpoint.objects.get().url == "https://[2606:4700:4700::1111]/hooks"
 
     def test_of_every_unit_is_for_somebody_who_sees_every_unit(self, root, unit):
         """Titles of all units' requests would leave by it."""

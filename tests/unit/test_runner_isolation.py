@@ -187,6 +187,27 @@ class TestTheDatabase:
         assert "landlock-ports" not in walls or refused["outcome"] == "EACCES"
         assert granted["outcome"] == "got 'connected'"
 
+    def test_port_cannot_be_reached_by_a_way_that_landlock_does_not_see(
+        self, pool: RunnerPool, walls: set[str]
+    ) -> None:
+        with closing(socket.create_server(("127.0.0.1", 0))) as server:
+            tried = result(pool.run(job("escapes:reach_by_other_ways", {"port": server.getsockname()[1]})))
+            server.setblocking(False)
+            arrived = _came(server)
+
+        assert "seccomp" not in walls or set(tried.values()) == {"EPERM"}
+        assert "seccomp" not in walls or not arrived
+
+    def test_port_that_is_granted_is_reached_whatever_other_flags_stand_there(self, pool: RunnerPool) -> None:
+        """Flags beside the type of a socket, and of what is sent, are no other type."""
+        with closing(socket.create_server(("127.0.0.1", 0))) as server:
+            port = server.getsockname()[1]
+            given = result(
+                pool.run(job("escapes:send_flagged", {"port": port}, env={"ERP_URL": f"http://127.0.0.1:{port}/"}))
+            )
+
+        assert given == {"outcome": "got 5"}
+
     def test_cannot_be_impersonated(self, pool: RunnerPool, walls: set[str]) -> None:
         tried = result(pool.run(job("escapes:listen")))
 
@@ -199,3 +220,19 @@ class TestTheKernel:
         tried = result(pool.run(job("escapes:system_calls", {"calls": calls})))
 
         assert "seccomp" not in walls or tried == dict.fromkeys(calls, "EPERM")
+
+    @pytest.mark.parametrize("allowed", LADDER[:2], ids=["all walls", "no namespaces"])
+    def test_keeps_no_memory_of_a_handler_that_is_gone(self, allowed: tuple[str, ...]) -> None:
+        with closing(RunnerPool(walls=allowed)) as pool:
+            walls = set(pool.isolation()[1])
+            tried = result(pool.run(job("escapes:leave_memory")))
+
+        assert "seccomp" not in walls or tried == dict.fromkeys(["segment", "semaphore", "queue", "message"], "EPERM")
+
+
+def _came(server: socket.socket) -> bool:
+    try:
+        server.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True

@@ -52,6 +52,54 @@ def connect_tcp(given: Fields, context: Any) -> Fields:
     return {"outcome": _tried(attempt)}
 
 
+def reach_by_other_ways(given: Fields, context: Any) -> Fields:
+    """The same port by whatever else leads to it than plain TCP that connects before it sends."""
+    place, mptcp, sctp, fast_open = ("127.0.0.1", given["port"]), 262, 132, 0x20000000
+
+    def connect(kind: int, protocol: int) -> str:
+        with socket.socket(socket.AF_INET, kind, protocol) as sock:
+            sock.connect(place)
+        return "connected"
+
+    def bind() -> str:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, mptcp) as sock:
+            sock.bind(("127.0.0.1", 0))
+        return "bound"
+
+    def sendto(family: int, host: str) -> str:
+        with socket.socket(family) as sock:
+            sock.sendto(b"hello", fast_open, (host, given["port"]))
+        return "sent"
+
+    def sendmsg() -> str:
+        with socket.socket() as sock:
+            sock.sendmsg([b"hello"], [], fast_open, place)
+        return "sent"
+
+    ways = {
+        "mptcp": partial(connect, socket.SOCK_STREAM, mptcp),
+        "sctp": partial(connect, socket.SOCK_STREAM, sctp),
+        "in packets": partial(connect, socket.SOCK_SEQPACKET, 0),
+        "bound mptcp": bind,
+        "fast open": partial(sendto, socket.AF_INET, "127.0.0.1"),
+        "fast open, IPv6": partial(sendto, socket.AF_INET6, "::ffff:127.0.0.1"),
+        "fast open, as a message": sendmsg,
+    }
+
+    return {name: _tried(attempt) for name, attempt in ways.items()}
+
+
+def send_flagged(given: Fields, context: Any) -> Fields:
+    def attempt() -> object:
+        kind = socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        with socket.socket(socket.AF_INET, kind, socket.IPPROTO_TCP) as sock:
+            sock.settimeout(2)
+            sock.connect(("127.0.0.1", given["port"]))
+            return sock.send(b"hello", socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+
+    return {"outcome": _tried(attempt)}
+
+
 def listen(given: Fields, context: Any) -> Fields:
     def attempt() -> object:
         with socket.socket() as sock:
@@ -105,6 +153,28 @@ def system_calls(given: Fields, context: Any) -> Fields:
         return "allowed" if result >= 0 else errno.errorcode[ctypes.get_errno()]
 
     return {name: call(number) for name, number in given["calls"].items()}
+
+
+def leave_memory(given: Fields, context: Any) -> Fields:
+    """What the kernel keeps until somebody takes it away; taken away at once, should it be given."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    private, new, remove = 0, 0o1600, 0
+
+    def made(number: int, away: Callable[[int], object]) -> str:
+        if number < 0:
+            return errno.errorcode[ctypes.get_errno()]
+        away(number)
+        return "allowed"
+
+    return {
+        "segment": made(libc.shmget(private, ctypes.c_size_t(4096), new), lambda it: libc.shmctl(it, remove, None)),
+        "semaphore": made(libc.semget(private, 1, new), lambda it: libc.semctl(it, 0, remove)),
+        "queue": made(libc.msgget(private, new), lambda it: libc.msgctl(it, remove, None)),
+        "message": made(
+            libc.mq_open(b"/holdpoint-left", os.O_CREAT | os.O_RDWR, 0o600, None),
+            lambda it: libc.mq_unlink(b"/holdpoint-left"),
+        ),
+    }
 
 
 def standard_library(given: Fields, context: Any) -> Fields:
