@@ -340,3 +340,28 @@ class TestCancel:
         drive(execution)
 
         assert actions(execution)[0].status == "unknown"
+
+
+class TestANumberThatNoRecordKeeps:
+    """PostgreSQL gives 1e17 back as a whole number, which no digest takes: nobody could sign for what comes next."""
+
+    def test_given_by_a_step_fails_that_step_before_anybody_is_asked(self, world, publish):
+        handlers = HANDLERS.replace('"score": 1}', '"score": 1e17}')
+        publish(
+            f"workflow: graph\nversion: 1.0.0\nsteps:\n{agent('first')}  - sign: {{required: 1}}\n",
+            handlers,
+            agents=NAMED,
+        )
+        execution = make.start(world, "graph")
+        drive(execution)
+
+        assert statuses(execution) == {"first": "dead_letter", "sign": "pending"}
+        assert attempts(execution, "first") == [("failed", "bug")]
+        assert "a number is beyond 2^53; send it as text" in execution.dead_letters.get().message
+
+    def test_reckoned_for_a_step_fails_it_with_the_name_of_the_argument(self, ended):
+        execution = ended(agent("first", 'given: "${9007199254740992 * 2 + 1}"'))
+
+        assert statuses(execution) == {"first": "business_error"}
+        assert "`given` has no value" in execution.why
+        assert "a number beyond 2^53" in execution.why
