@@ -149,6 +149,12 @@ class WorkflowSpec:
         """Every step that has ended before this one starts, in order. A fallback is found through what it replaces."""
         return self._ancestors[key]
 
+    def main(self, key: str) -> str:
+        """The step on the main path whose place this one takes: of a fallback the guarded one, else itself."""
+        while (guarded := self._by_key[key].stands_in_for) is not None:
+            key = guarded
+        return key
+
     @cached_property
     def order(self) -> tuple[str, ...]:
         """All keys, each after everything it waits for; otherwise as in the file."""
