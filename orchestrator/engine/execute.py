@@ -14,6 +14,7 @@ from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.calls import Halted, Held, Refused, Returned, call, no_longer_called, usages_of
+from orchestrator.engine.cancel import time_out
 from orchestrator.engine.outputs import misses, problem_with
 from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.patched import patched_input
@@ -43,6 +44,10 @@ class _Waits(Exception):
     def __init__(self, to: str, why: str, ask: Ask | None = None, refusal: Limited | OverBudget | None = None) -> None:
         super().__init__(why)
         self.to, self.why, self.ask, self.refusal = to, why, ask, refusal
+
+
+class _Overdue(Exception):
+    """The execution's deadline has passed: nothing more begins in it, no retry, person or fallback either."""
 
 
 class _Fails(Exception):
@@ -99,6 +104,8 @@ def _run_step(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
             output = _perform(segment, input)
     except _Waits as waits:
         settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, refusal=waits.refusal)
+    except _Overdue:
+        time_out(segment.execution.pk)
     except _Fails as fails:
         settle_failure(segment, fails.failure, input=input)
     except (Stale, *LOST_DATABASE):
@@ -188,7 +195,7 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
 def _refuse_over_caps(segment: Segment) -> None:
     deadline = segment.execution.deadline_at
     if deadline is not None and database_now() >= deadline:
-        raise _Fails(Failure("business", f"The execution's deadline ({deadline:%Y-%m-%d %H:%M:%S} UTC) has passed."))
+        raise _Overdue
     refusal = caps.refused_tool(segment, segment.spec.tool) if segment.spec.tool else None
     if refusal is not None:
         raise _Fails(Failure("policy", refusal))

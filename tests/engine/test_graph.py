@@ -25,6 +25,7 @@ from tests.engine.driving import (
     reject,
     statuses,
     step,
+    two_hours_pass,
 )
 from tests.engine.provider import tool
 
@@ -287,6 +288,23 @@ class TestADeadline:
 
         assert statuses(execution) == {"approve": "cancelled", "go": "cancelled"}
         assert ApprovalRequest.objects.get().status == "withdrawn"
+
+    @pytest.mark.parametrize("on_error", ["fail", "route_to_human", "other"])
+    def test_that_has_passed_lets_no_step_begin_and_nobody_stand_in(self, world, publish, on_error):
+        """The worker may see it before the sweep does."""
+        other = agent("other") if on_error == "other" else ""
+        steps = agent("go", f"on_error: {on_error}") + other
+        publish(f"workflow: graph\nversion: 1.0.0\ndeadline: 1h\nsteps:\n{steps}", HANDLERS, agents=NAMED)
+        execution = make.start(world, "graph")
+        two_hours_pass(execution)
+        make.work()
+        execution.refresh_from_db()
+
+        assert (execution.status, execution.why) == ("timed_out", "the deadline has passed")
+        assert set(statuses(execution).values()) == {"cancelled"}
+        assert attempts(execution, "go") == [("released", "")]
+        assert not ApprovalRequest.objects.exists()
+        assert "alert.fallback" not in trail.story(execution.pk)
 
 
 class TestCancel:
