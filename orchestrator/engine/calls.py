@@ -22,7 +22,7 @@ from budgets.reserving import OverBudget
 from orchestrator.engine import caps, probes
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt, wait_for_a_person
-from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.outputs import problem_with_call
 from orchestrator.engine.patched import asked_anew
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
@@ -335,9 +335,7 @@ def _report(ticket: Ticket, outcome: Reported, **more: Any) -> Action:
 
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:
     action = ticket.action
-    problem = problem_with(
-        ran.result, contract.get("output_schema") or {}, segment.spec.non_empty if segment.spec.tool else ()
-    )
+    problem = problem_with_call(segment.spec, contract, ran.result)
     if problem is not None and action.effect == "read":
         _report(ticket, "system_error", message=problem.message, failure_class=problem.failure_class)
         return Failure(problem.failure_class, problem.message, {"tool": action.tool})

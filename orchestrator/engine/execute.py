@@ -250,7 +250,7 @@ def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any],
     problem = (
         no_longer_called(segment, made)
         or caps.over_after(segment)
-        or problem_with(output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty)
+        or problem_with(output, spec.promised_by(contract), spec.non_empty)
         or misses(spec, output)
     )
     if problem is not None:

@@ -3,9 +3,11 @@
 import pytest
 
 from approvals.models import ApprovalRequest, Notice
+from audit.refusals import Invalid
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_success
+from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.redeem import NotGranted, redeem
 from orchestrator.gate.report import report
 from orchestrator.operations import executions
@@ -28,6 +30,7 @@ from tests.engine.driving import (
     two_hours_pass,
 )
 from tests.engine.provider import tool
+from tests.engine.test_unknown_outcomes import say
 
 HANDLERS = """
 import time
@@ -279,6 +282,60 @@ class TestAnEmptyResult:
         assert attempts(execution, "send") == [("failed", "empty_result")] * 3
         assert execution.status == "dead_lettered"
         assert len(provider.sends) == 1
+
+
+class TestAnOutputThatAStepPromises:
+    """In place of its tool's contract."""
+
+    STEP = "  - send: {tool: send_b, ref: R-1, output: {type: object, required: [receipt]}, retry: {max_attempts: 1}}\n"
+
+    def test_is_asked_of_the_tool(self, world, governed, provider):
+        governed(self.STEP)
+        execution = make.start(world, "outside")
+        drive(execution)
+
+        assert attempts(execution, "send") == [("failed", "output_schema")]
+        assert "send_b took effect, but the output does not fit its schema" in execution.dead_letters.get().message
+        assert provider.effects == ["R-1"]
+
+    def test_is_asked_of_its_books_and_of_whoever_says_what_happened(self, world, governed, provider):
+        governed(self.STEP.replace("max_attempts: 1", "max_attempts: 3"))
+        provider.plan("drop")
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+        execution = make.start(world, "outside")
+        drive(execution)
+
+        assert statuses(execution) == {"send": "unknown_outcome"}
+        with pytest.raises(Invalid):
+            say(execution, world.ada, "happened", result={"ref": "R-1"})
+        say(execution, world.ada, "happened", result={"receipt": "4711"})
+        drive(execution)
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
+
+    def test_is_asked_of_whoever_gives_the_result_in_the_tools_place(self, world, governed, provider):
+        governed(self.STEP.replace("send_b", "unsafe").replace("[receipt]}", "[receipt]}, non_empty: [receipt]"))
+        execution = make.start(world, "outside")
+        drive(execution)
+        request = asked(execution)
+
+        def give(**result):
+            voice = signing.voice(request, "duplicate", by=world.grace)
+            answer_instead(request_id=request.pk, by=world.grace, voice=voice, result=result)
+
+        for unfit in ({"ref": "R-1"}, {"receipt": ""}):
+            with pytest.raises(Invalid):
+                give(**unfit)
+        give(receipt="by hand")
+        drive(execution)
+        assert (execution.status, provider.effects) == ("succeeded", [])
+
+    def test_takes_the_place_of_what_the_tool_promises(self, world, governed, provider):
+        promises = tool("B", output_schema={"type": "object", "required": ["receipt"]})
+        governed("  - send: {tool: send_b, ref: R-1, output: {type: object}}\n", tools=[promises])
+        execution = make.start(world, "outside")
+        drive(execution)
+
+        assert (execution.status, step(execution, "send").output) == ("succeeded", {"ref": "R-1"})
 
 
 class TestADeadline:
