@@ -89,6 +89,8 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
         failpoints.hit("call.looked")
         if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
+        if (action is None or _is_to_be_sent(action)) and (over := caps.over_before(segment)):
+            return over
         if action is None:
             proposed = _propose(segment, tool, arguments, occurrence)
             if isinstance(proposed, Failure):
@@ -244,6 +246,12 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
         reconcile.regrant(action_id=action.pk, by=ENGINE, why="authorised retry, same key", holder=segment.fence)
         return None
     return _carry_out(segment, action)
+
+
+def _is_to_be_sent(action: Action) -> bool:
+    """Sending uses something; an answer on record does not, nor does looking up what a send came to."""
+    failed = action.status == ActionStatus.FAILED and action.failure_class not in _FOR_GOOD
+    return failed or action.status == ActionStatus.GRANTED
 
 
 # Failures that asking again does not change: the other system said no, or nobody was allowed to ask it.

@@ -199,7 +199,8 @@ def _refuse_over_caps(segment: Segment) -> None:
     refusal = caps.refused_tool(segment, segment.spec.tool) if segment.spec.tool else None
     if refusal is not None:
         raise _Fails(Failure("policy", refusal))
-    over = caps.over_before(segment)
+    # A tool's call is judged where it is sent, and people use nothing.
+    over = caps.over_before(segment) if segment.spec.agent else caps.over_steps(segment)
     if over is not None:
         raise _Fails(over)
 
@@ -216,9 +217,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
         refusal = caps.refused_tool(segment, asked.tool)
         if refusal is not None:
             return Answer.refused("policy", refusal)
-        outcome: Any = caps.over_before(segment) or call(
-            segment, tool=asked.tool, arguments=asked.arguments, occurrence=asked.number
-        )
+        outcome: Any = call(segment, tool=asked.tool, arguments=asked.arguments, occurrence=asked.number)
         if isinstance(outcome, Returned):
             return Answer.result(outcome.value)
         if isinstance(outcome, Refused):
