@@ -20,6 +20,7 @@ from budgets import operations as budgets
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget
 from orchestrator.engine import caps, probes
+from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import settle_doubt, wait_for_a_person
 from orchestrator.engine.outputs import problem_with_call
@@ -89,7 +90,7 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
         failpoints.hit("call.looked")
         if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
-        if (action is None or _is_to_be_sent(action)) and (over := caps.over_before(segment)):
+        if (action is None or _is_to_be_sent(action)) and (over := _over(segment)):
             return over
         if action is None:
             proposed = _propose(segment, tool, arguments, occurrence)
@@ -246,6 +247,17 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
         reconcile.regrant(action_id=action.pk, by=ENGINE, why="authorised retry, same key", holder=segment.fence)
         return None
     return _carry_out(segment, action)
+
+
+def _over(segment: Segment) -> Failure | OverBudget | None:
+    """What a send would go beyond: a cap, or a budget. An agent's step took its room when it began, a tool's takes it here."""
+    if (over := caps.over_before(segment)) or segment.spec.agent or segment.is_reserved:
+        return over
+    try:
+        reserve_for(segment)
+    except OverBudget as full:
+        return full
+    return None
 
 
 def _is_to_be_sent(action: Action) -> bool:

@@ -179,12 +179,12 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if action := read_for_reviewers(segment):
         raise _waits_for_people(action)
     _refuse_over_caps(segment)
-    try:
-        reserve_for(segment)
-    except OverBudget as over:
-        raise _Waits(StepStatus.BUDGET_HOLD, over.in_full, refusal=over) from None
     match segment.spec.kind:
         case "agent":
+            try:
+                reserve_for(segment)
+            except OverBudget as over:
+                raise _Waits(StepStatus.BUDGET_HOLD, over.in_full, refusal=over) from None
             return _run_agent(segment, input)
         case "tool":
             return _unwrap(call(segment, tool=segment.spec.tool or "", arguments=input, occurrence=0))
