@@ -196,9 +196,9 @@ def _no_constant(name: str) -> Any:
 
 
 def _readable_float(digits: str) -> float:
-    """2.5e18 is written 2500000000000000000, which is then read as a whole number beyond 2^53."""
+    """PostgreSQL gives 2.5e18, and 1e300 as well, back as a whole number; and that is beyond 2^53."""
     value = float(digits)
-    if MAX_EXACT_INTEGER < abs(value) < 1e21:
+    if MAX_EXACT_INTEGER < abs(value) < math.inf:
         raise BadJSON("A number is beyond 2^53; send it as text.")
     return value
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from audit.canonical import MAX_EXACT_INTEGER
+
 
 class NotPlain(Exception):
     """A value that must not reach a condition, or cannot leave an expression."""
@@ -69,7 +71,11 @@ def _key_to_cel(name: Any, path: str) -> str:
 
 def to_json(value: Any) -> Any:
     """What CEL gave, as JSON: times as texts, durations as seconds."""
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int | float) and abs(value) > MAX_EXACT_INTEGER and math.isfinite(value):
+        raise NotPlain("a number beyond 2^53, which no record keeps exactly")
+    if isinstance(value, int):
         return value
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]

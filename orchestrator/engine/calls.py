@@ -20,9 +20,10 @@ from budgets import operations as budgets
 from budgets.pricing import Usage
 from budgets.reserving import OverBudget
 from orchestrator.engine import caps, probes
+from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import Unknown, settle_doubt, wait_for_a_person
-from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.outputs import problem_with_call
 from orchestrator.engine.patched import asked_anew
 from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
@@ -89,6 +90,8 @@ def call(segment: Segment, *, tool: str, arguments: dict[str, Any], occurrence: 
         failpoints.hit("call.looked")
         if action is not None and not action.is_call(tool, canonical(arguments)):
             return _diverged(action, tool, occurrence)
+        if (action is None or _is_to_be_sent(action)) and (over := _over(segment)):
+            return over
         if action is None:
             proposed = _propose(segment, tool, arguments, occurrence)
             if isinstance(proposed, Failure):
@@ -246,6 +249,23 @@ def _follow(segment: Segment, action: Action) -> CallOutcome | None:
     return _carry_out(segment, action)
 
 
+def _over(segment: Segment) -> Failure | OverBudget | None:
+    """What a send would go beyond: a cap, or a budget. An agent's step took its room when it began, a tool's takes it here."""
+    if (over := caps.over_before(segment)) or segment.spec.agent or segment.is_reserved:
+        return over
+    try:
+        reserve_for(segment)
+    except OverBudget as full:
+        return full
+    return None
+
+
+def _is_to_be_sent(action: Action) -> bool:
+    """Sending uses something; an answer on record does not, nor does looking up what a send came to."""
+    failed = action.status == ActionStatus.FAILED and action.failure_class not in _FOR_GOOD
+    return failed or action.status == ActionStatus.GRANTED
+
+
 # Failures that asking again does not change: the other system said no, or nobody was allowed to ask it.
 _FOR_GOOD = {"business", "policy"}
 _ANSWERED = {
@@ -335,9 +355,7 @@ def _report(ticket: Ticket, outcome: Reported, **more: Any) -> Action:
 
 def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done) -> CallOutcome:
     action = ticket.action
-    problem = problem_with(
-        ran.result, contract.get("output_schema") or {}, segment.spec.non_empty if segment.spec.tool else ()
-    )
+    problem = problem_with_call(segment.spec, contract, ran.result)
     if problem is not None and action.effect == "read":
         _report(ticket, "system_error", message=problem.message, failure_class=problem.failure_class)
         return Failure(problem.failure_class, problem.message, {"tool": action.tool})

@@ -5,6 +5,7 @@ Attempts in flight lose their lease; what they had sent stays recorded.
 
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
@@ -14,6 +15,7 @@ from audit.actors import Actor
 from audit.lifecycle import move
 from audit.refusals import Stale
 from budgets.reserving import release
+from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.closing import end_letters
 from orchestrator.engine.dead_letters.letters import lock_open
 from orchestrator.gate.locks import lock_execution
@@ -37,6 +39,12 @@ def end_execution(execution_id: UUID, *, to: str, by: Actor, why: str) -> None:
     """Inside a transaction. Raises Stale when it is already over. What was already sent stays recorded."""
     _withdraw_requests(execution_id, by, why)
     _end(lock_execution(execution_id), to, by, why)
+
+
+@transaction.atomic
+def time_out(execution_id: UUID) -> None:
+    """Its deadline has passed: found by the sweep, or by a step that was about to begin. Raises Stale."""
+    end_execution(execution_id, to=ExecutionStatus.TIMED_OUT, by=ENGINE, why="the deadline has passed")
 
 
 def discard(letter: DeadLetter, *, by: Actor, code: str, why: str) -> DeadLetter:

@@ -49,12 +49,17 @@ def over_calls(segment: Segment) -> Failure | None:
     return Failure("budget", f"{most} tool calls were made; whoever started this allows no more.")
 
 
+def over_steps(segment: Segment) -> Failure | None:
+    """As many steps have run as may."""
+    most = segment.released.spec.max_steps
+    if most is None or _before(segment) < most:
+        return None
+    return Failure("budget", f"{most} steps have run; that is the workflow's cap.")
+
+
 def over_before(segment: Segment) -> Failure | None:
-    """No head-room for this step, or for one more call of it."""
-    spec = segment.released.spec
-    if spec.max_steps is not None and _before(segment) >= spec.max_steps:
-        return Failure("budget", f"{spec.max_steps} steps have run; that is the workflow's cap.")
-    return _over_total(segment, used_up=True)
+    """No head-room for one more run of an agent, or one more call. What was sent before is looked up without any."""
+    return over_steps(segment) or _over_total(segment, used_up=True)
 
 
 def _before(segment: Segment) -> int:

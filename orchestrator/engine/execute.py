@@ -14,6 +14,7 @@ from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.calls import CallOutcome, Halted, Held, Refused, Returned, call, no_longer_called, usages_of
+from orchestrator.engine.cancel import time_out
 from orchestrator.engine.doubts import Unknown
 from orchestrator.engine.outputs import misses, problem_with
 from orchestrator.engine.parking import Ask, settle_parked
@@ -44,6 +45,10 @@ class _Waits(Exception):
     def __init__(self, to: str, why: str, ask: Ask | None = None, refusal: Limited | OverBudget | None = None) -> None:
         super().__init__(why)
         self.to, self.why, self.ask, self.refusal = to, why, ask, refusal
+
+
+class _Overdue(Exception):
+    """The execution's deadline has passed: nothing more begins in it, no retry, person or fallback either."""
 
 
 class _Fails(Exception):
@@ -100,6 +105,8 @@ def _run_step(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
             output = _perform(segment, input)
     except _Waits as waits:
         settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, refusal=waits.refusal)
+    except _Overdue:
+        time_out(segment.execution.pk)
     except _Fails as fails:
         settle_failure(segment, fails.failure, input=input)
     except (Stale, *LOST_DATABASE):
@@ -173,12 +180,12 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if action := read_for_reviewers(segment):
         raise _waits_for_people(action)
     _refuse_over_caps(segment)
-    try:
-        reserve_for(segment)
-    except OverBudget as over:
-        raise _Waits(StepStatus.BUDGET_HOLD, over.in_full, refusal=over) from None
     match segment.spec.kind:
         case "agent":
+            try:
+                reserve_for(segment)
+            except OverBudget as over:
+                raise _Waits(StepStatus.BUDGET_HOLD, over.in_full, refusal=over) from None
             return _run_agent(segment, input)
         case "tool":
             return _unwrap(call(segment, tool=segment.spec.tool or "", arguments=input, occurrence=0))
@@ -189,11 +196,12 @@ def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
 def _refuse_over_caps(segment: Segment) -> None:
     deadline = segment.execution.deadline_at
     if deadline is not None and database_now() >= deadline:
-        raise _Fails(Failure("business", f"The execution's deadline ({deadline:%Y-%m-%d %H:%M:%S} UTC) has passed."))
+        raise _Overdue
     refusal = caps.refused_tool(segment, segment.spec.tool) if segment.spec.tool else None
     if refusal is not None:
         raise _Fails(Failure("policy", refusal))
-    over = caps.over_before(segment)
+    # A tool's call is judged where it is sent, and people use nothing.
+    over = caps.over_before(segment) if segment.spec.agent else caps.over_steps(segment)
     if over is not None:
         raise _Fails(over)
 
@@ -210,9 +218,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
         refusal = caps.refused_tool(segment, asked.tool)
         if refusal is not None:
             return Answer.refused("policy", refusal)
-        outcome: Any = caps.over_before(segment) or call(
-            segment, tool=asked.tool, arguments=asked.arguments, occurrence=asked.number
-        )
+        outcome: Any = call(segment, tool=asked.tool, arguments=asked.arguments, occurrence=asked.number)
         if isinstance(outcome, Returned):
             return Answer.result(outcome.value)
         if isinstance(outcome, Refused):
@@ -244,7 +250,7 @@ def _checked(segment: Segment, contract: dict[str, Any], output: dict[str, Any],
     problem = (
         no_longer_called(segment, made)
         or caps.over_after(segment)
-        or problem_with(output, spec.output_schema or contract.get("output_schema") or {}, spec.non_empty)
+        or problem_with(output, spec.promised_by(contract), spec.non_empty)
         or misses(spec, output)
     )
     if problem is not None:

@@ -48,11 +48,18 @@ def misses(spec: StepSpec, output: Mapping[str, Any]) -> Failure | None:
 def promised(one: Released, spec: StepSpec) -> dict[str, Any]:
     """The JSON Schema of what a step gives: its own, or that of its tool or agent; what may not be empty is required."""
     contract = one.tools.get(spec.tool or "") or one.agents.get(spec.agent or "") or {}
-    schema: dict[str, Any] = {**(spec.output_schema or contract.get("output_schema") or {})}
+    schema: dict[str, Any] = {**spec.promised_by(contract)}
     if spec.non_empty:
         schema["required"] = list(dict.fromkeys([*schema.get("required", ()), *spec.non_empty]))
         schema["properties"] = {**{name: {} for name in spec.non_empty}, **schema.get("properties", {})}
     return schema
+
+
+def problem_with_call(spec: StepSpec, contract: Mapping[str, Any], result: dict[str, Any]) -> Failure | None:
+    """The same of a tool call's result: a tool's step gives what the call gave, and promises it in its own words."""
+    if spec.tool is None:
+        return problem_with(result, contract.get("output_schema") or {}, ())
+    return problem_with(result, spec.promised_by(contract), spec.non_empty)
 
 
 def result_of(

@@ -38,7 +38,9 @@ def asked_anew(segment: Segment, judged: Judged) -> Judged:
 
 
 def _passed(segment: Segment) -> list[StepSpec]:
-    """The `approve` steps above this one."""
+    """The `approve` steps above this one, those that stood in for another among them."""
     spec, outputs = segment.released.spec, segment.outputs
-    above = [spec.step(key) for key in spec.ancestors(segment.key)]
-    return [step for step in above if step.kind == "approval" and step.key in outputs]
+    above = set(spec.ancestors(segment.key))
+    return [
+        step for step in spec.steps if step.kind == "approval" and step.key in outputs and spec.main(step.key) in above
+    ]

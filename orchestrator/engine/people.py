@@ -36,7 +36,7 @@ def ask_about_step(
         execution,
         step,
         required=max(spec.required, 1),  # releases of old could say 0, which no request may
-        reasons=reasons,
+        reasons=[*_stands_in(execution, spec), *reasons],
         checks=spec.checks,
         title=_said(spec.ask, spec.variables, scope)
         or f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
@@ -74,13 +74,22 @@ def _is_named(name: str, conditions: tuple[str, ...]) -> bool:
     return name not in ROOTS and any(re.search(rf"(?<![\w.]){re.escape(name)}\b", one) for one in conditions)
 
 
+def _stands_in(execution: Execution, spec: StepSpec) -> list[str]:
+    """Of a fallback that is people's: what failed, and goes on as if it had not once they approve."""
+    if spec.stands_in_for is None:
+        return []
+    failed = Step.objects.get(execution_id=execution.pk, key=spec.stands_in_for)
+    return [f"{failed.key} failed for good, and approving stands in for it: {failed.why[:300]}"]
+
+
 def _next_steps(execution: Execution, step: Step, scope: dict[str, Any]) -> list[dict[str, Any]]:
     """The steps that wait for this one: what each does, and with what, as far as that is known already."""
     one = released(execution.release_id)
+    waited_for = one.spec.main(step.key)
     return [
         {"step": after.key, "does": _does(after), **_only_if(after), **_given(one, after, scope)}
         for after in one.spec.steps
-        if step.key in after.needs
+        if waited_for in after.needs
     ]
 
 
@@ -100,7 +109,8 @@ def _does(spec: StepSpec) -> str:
 def _follows(execution: Execution, spec: StepSpec) -> dict[str, Any]:
     """All that a step given by hand lets go on, in order: who does it sees what rests on it, and whether people are asked."""
     one = released(execution.release_id).spec
-    after = [step for key in one.main_path if spec.key in one.ancestors(key) for step in [one.step(key)]]
+    waited_for = one.main(spec.key)
+    after = [step for key in one.main_path if waited_for in one.ancestors(key) for step in [one.step(key)]]
     return {"comes_next": [{"step": step.key, "does": _does(step)} for step in after]} if after else {}
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from audit import failpoints
-from orchestrator.engine.outputs import problem_with
+from orchestrator.engine.outputs import problem_with_call
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners.pool import Done
 from orchestrator.engine.runners.workshop import run_helper
@@ -37,9 +37,8 @@ def _without_result(segment: Segment, tool: str, finding: Finding) -> Finding | 
     result = {} if finding.result is None else finding.result
     if finding.happened != "yes":
         return None
-    filled = segment.spec.non_empty if segment.spec.tool else ()
-    schema = segment.released.tools[tool].get("output_schema") or {}
-    problem = problem_with(result, schema, filled) if isinstance(result, dict) else NO_OBJECT
+    contract = segment.released.tools[tool]
+    problem = problem_with_call(segment.spec, contract, result) if isinstance(result, dict) else NO_OBJECT
     if problem is None:
         return None
     seen = f"{finding.detail}; " if finding.detail else ""

@@ -26,7 +26,7 @@ from budgets.reserving import release as release_room
 from orchestrator.engine import budgeting, drives, reminders, retention
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.alerts import alerting
-from orchestrator.engine.cancel import end_execution, take_back
+from orchestrator.engine.cancel import take_back, time_out
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.dead_letters import letters, triage
 from orchestrator.engine.every import Every
@@ -128,9 +128,8 @@ def _overdue() -> Any:
     return Execution.objects.live().filter(deadline_at__lte=Now())
 
 
-@transaction.atomic
 def _time_out(execution_id: Any) -> bool:
-    end_execution(execution_id, to=ExecutionStatus.TIMED_OUT, by=ENGINE, why="the deadline has passed")
+    time_out(execution_id)
     return True
 
 

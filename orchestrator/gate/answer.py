@@ -11,7 +11,7 @@ from approvals.operations import cases, seeding
 from approvals.rules.locks import lock_request
 from audit.actors import Actor, system
 from audit.refusals import Refusal, Stale
-from orchestrator.gate.contracts import refuse_unfit_result
+from orchestrator.gate.contracts import promised_of, refuse_unfit_result, still_empty
 from orchestrator.gate.locks import lock_action
 from orchestrator.models import Action, Tool
 from orchestrator.statuses import ActionStatus
@@ -50,4 +50,5 @@ def answer_instead(*, request_id: UUID, by: Actor, voice: approvals.Voice, resul
 def _refuse_unfit(action: Action, result: dict[str, Any]) -> None:
     tool = Tool.objects.filter(name=action.tool, version=action.tool_version).first()
     says = f"The result does not fit what {action.tool} promises"
-    refuse_unfit_result(result, tool.output_schema if tool else None, says=says)
+    schema, filled = promised_of(action, tool.output_schema if tool else None)
+    refuse_unfit_result(result, schema, says=says, more=still_empty(result, filled))

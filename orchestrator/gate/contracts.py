@@ -8,8 +8,10 @@ from typing import Any
 from audit.canonical import NotCanonical, canonical
 from audit.pointers import pointer_to
 from audit.refusals import Invalid
+from orchestrator.models import Action, Step
 from orchestrator.workflows.broken_rules import broken_rule
 from orchestrator.workflows.judges import faults, judge_of
+from orchestrator.workflows.spec import StepSpec
 
 MOST = 5
 
@@ -23,6 +25,17 @@ def problems_with(value: Any, schema: Mapping[str, Any] | None) -> list[tuple[st
 def still_empty(result: Mapping[str, Any], names: Iterable[str]) -> list[tuple[str, str]]:
     """The same of the names that a step promises to be filled."""
     return [(f"/{name}", "may not be empty") for name in names if result.get(name) in (None, "", [], {})]
+
+
+def promised_of(action: Action, contract: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The schema of a call's result, and what of it may not be empty. A tool's step gives what its call gave, and may promise
+    it in its own words; an agent's promises its own result, not its calls'."""
+    rows = Step.objects.filter(pk=action.step_id, kind="tool") if action.step_id else Step.objects.none()
+    row = rows.values_list("spec", flat=True).first()
+    if row is None:
+        return contract or {}, ()
+    spec = StepSpec.from_json(row)
+    return spec.promised_by({"output_schema": contract}), spec.non_empty
 
 
 def refuse_unfit_result(

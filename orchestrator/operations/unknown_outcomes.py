@@ -4,7 +4,6 @@
 to say so.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from audit.actors import Actor
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.engine.resume import resume_step
 from orchestrator.gate import reconcile
-from orchestrator.gate.contracts import problems_with, still_empty
+from orchestrator.gate.contracts import problems_with, promised_of, still_empty
 from orchestrator.gate.doubt import LOOKS, REMIND_AFTER_SECONDS, needs_two, versions_of
 from orchestrator.gate.locks import lock_action
 from orchestrator.gate.reconcile import Happened
@@ -59,7 +58,7 @@ def answer(*, action_id: UUID, said: Said, by: Actor) -> Action:
     step = Step.objects.select_related("execution").filter(pk=action.step_id).first() if action.step_id else None
     # Cancelled, failed, out of time: nothing will be sent again, and nothing goes on with a result.
     over = step is not None and step.is_over
-    _refuse_incomplete(action, said, versions, filled=() if over else _promised(step))
+    _refuse_incomplete(action, said, versions, over=over)
     alone = said.verdict != OutcomeVerdict.DID_NOT or over or not needs_two(action, versions)
     agreed = alone or _another_found_the_same(action, by)
     _store(action, said, by, settles=agreed and said.verdict != OutcomeVerdict.CANNOT_TELL)
@@ -75,11 +74,6 @@ def answer(*, action_id: UUID, said: Said, by: Actor) -> Action:
     return action
 
 
-def _promised(step: Step | None) -> Collection[str]:
-    """What the result may not lack. An agent's step promises it of its own result, not of its calls'."""
-    return step.spec.get("non_empty", ()) if step is not None and step.spec.get("tool") else ()
-
-
 def _refuse_unless_operator(action: Action, by: Actor) -> None:
     if action.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such action.")
@@ -87,7 +81,7 @@ def _refuse_unless_operator(action: Action, by: Actor) -> None:
         raise Forbidden("You need the operator role in this unit to say what happened.")
 
 
-def _refuse_incomplete(action: Action, said: Said, versions: list[Tool], *, filled: Collection[str]) -> None:
+def _refuse_incomplete(action: Action, said: Said, versions: list[Tool], *, over: bool) -> None:
     errors = []
     if said.verdict not in MEANS:
         errors.append(("/verdict", "required", "Choose what happened."))
@@ -101,17 +95,18 @@ def _refuse_incomplete(action: Action, said: Said, versions: list[Tool], *, fill
     if not 60 <= said.remind_seconds <= LONGEST_REMINDER_SECONDS:
         errors.append(("/remind_seconds", "range", "Choose a reminder between one minute and 30 days from now."))
     if said.verdict == OutcomeVerdict.HAPPENED:
-        errors += [("/result", "schema", problem) for problem in _misfits(action, said.result, versions, filled)]
+        errors += [("/result", "schema", problem) for problem in _misfits(action, said.result, versions, over=over)]
     if errors:
         raise Invalid("The answer is not complete. Nothing was recorded.", errors=errors)
 
 
-def _misfits(action: Action, result: Any, versions: list[Tool], filled: Collection[str]) -> list[str]:
+def _misfits(action: Action, result: Any, versions: list[Tool], *, over: bool) -> list[str]:
     """The step goes on with this result, so it has to be what the tool would have answered."""
     if result is not None and not isinstance(result, dict):
         return ["Write the result as a JSON object."]
     schema = next((tool.output_schema for tool in versions if tool.version == action.tool_version), None)
-    found = [*problems_with(result or {}, schema), *still_empty(result or {}, filled)]
+    wanted, filled = (schema, ()) if over else promised_of(action, schema)
+    found = [*problems_with(result or {}, wanted), *still_empty(result or {}, filled)]
     return [f"The result does not fit what {action.tool} answers, at {where}: {rule}." for where, rule in found]
 
 

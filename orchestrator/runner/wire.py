@@ -22,7 +22,8 @@ MAX_EXACT_INTEGER = 2**53
 _PREFIX = struct.Struct("!4sII")
 _MAGIC = b"HPR1"
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-_LONG_NUMBER = re.compile(r"[0-9]{16}")
+# 1e+16 is what this writes for a number that PostgreSQL gives back as a whole one, and a text may hold as well.
+_LONG_NUMBER = re.compile(r"[0-9]{16}|e\+")
 
 # Bound at import: a handler that replaces json.dumps in its process does not replace ours.
 _canonical_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
@@ -108,7 +109,7 @@ def canonical(value: Any, *, max_bytes: int | None = None) -> str:
     """The sorted, compact JSON text of a value. Raises NotJson or TooLarge.
 
     Refuses what another parser or PostgreSQL would read differently or not at all: NaN, lone surrogates,
-    U+0000, integers beyond 2**53, nesting deeper than MAX_DEPTH.
+    U+0000, numbers beyond 2**53, nesting deeper than MAX_DEPTH.
     """
     try:
         text = _canonical_text(value)
@@ -185,8 +186,8 @@ def _walk(value: Any) -> None:
     """Level by level, not by recursion: how deep it goes is just what is not known yet."""
     level, depth = [value], 0
     while level:
-        if any(isinstance(item, int) and abs(item) > MAX_EXACT_INTEGER for item in level):
-            raise NotJson("an integer is beyond 2^53; send it as text")
+        if any(isinstance(item, int | float) and abs(item) > MAX_EXACT_INTEGER for item in level):
+            raise NotJson("a number is beyond 2^53; send it as text")
         holders = [item for item in level if isinstance(item, (dict, list, tuple))]
         depth += bool(holders)
         if depth > MAX_DEPTH:

@@ -88,6 +88,10 @@ class StepSpec:
         """The step that takes over when this one fails for good. Nothing takes over from a person's no."""
         return None if self.kind == "approval" or self.on_error in {FAIL, ROUTE_TO_HUMAN} else self.on_error
 
+    def promised_by(self, contract: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The schema of what the step gives: its own, in place of that of its tool or agent."""
+        return contract.get("output_schema") or {} if self.output_schema is None else self.output_schema
+
     def to_json(self) -> JSON:
         """Plain JSON."""
         return {**_plain(self), "retry": self.retry.to_json()}
@@ -148,6 +152,12 @@ class WorkflowSpec:
     def ancestors(self, key: str) -> tuple[str, ...]:
         """Every step that has ended before this one starts, in order. A fallback is found through what it replaces."""
         return self._ancestors[key]
+
+    def main(self, key: str) -> str:
+        """The step on the main path whose place this one takes: of a fallback the guarded one, else itself."""
+        while (guarded := self._by_key[key].stands_in_for) is not None:
+            key = guarded
+        return key
 
     @cached_property
     def order(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """YAML text as a tree of positions. Only what a workflow file needs: one document, no anchors, tags, merges or surprises."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ _FOR_PEOPLE: Final = frozenset({"description", "about", "ask"})
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+# No JSON holds these; as texts they would pass for whatever the file means.
+_NO_NUMBER = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _WORDS: Final = {
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -238,14 +241,13 @@ def _scalar(event: ScalarEvent, line: int, column: int, report: Report) -> Text:
 
 
 def _number(text: str) -> Any:
-    if len(text) > 300:
-        return text
     if _INTEGER.fullmatch(text):
+        if len(text) > 300:
+            return math.inf
         return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
     if _FLOAT.fullmatch(text):
-        number = float(text)
-        return number if abs(number) != float("inf") else text
-    return text
+        return float(text)
+    return math.inf if _NO_NUMBER.fullmatch(text) else text
 
 
 def _inexact(node: Text) -> str:
@@ -253,6 +255,8 @@ def _inexact(node: Text) -> str:
     value = node.value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
+    if not math.isfinite(value):
+        return "is no number that can be kept"
     if _LEADING_ZERO.match(node.text):
         return f"would be read as {value}"
     if abs(value) > LARGEST_INTEGER or (isinstance(value, float) and abs(value) == LARGEST_INTEGER):

@@ -43,6 +43,7 @@ BODIES = {
     "Infinity": PROPOSAL % b'{"a": -Infinity}',
     "a float beyond infinity": PROPOSAL % b'{"a": 1e999}',
     "an integer beyond 2^53": PROPOSAL % b'{"a": 9007199254740993}',
+    "a number that is stored as one beyond 2^53": PROPOSAL % b'{"a": 1e22}',
     "an integer of 5,000 digits": PROPOSAL % (b'{"a": ' + b"9" * 5_000 + b"}"),
     "an array of depth 41": PROPOSAL % (b'{"a": ' + b"[" * 41 + b"]" * 41 + b"}"),
     "an array of depth 990": b"[" * 990 + b"]" * 990,

@@ -95,6 +95,31 @@ class TestAStepThatAsks:
             "step": "other", "does": "send_b", "only_if_fails": "send", "with": {"ref": "R-2"},
         }  # fmt: skip
 
+    def test_that_stands_in_for_another_says_what_failed_and_what_waited_for_that(self, world, governed, provider):
+        provider.plan("refuse")
+        steps = """
+  - send: {tool: send_a, ref: R-1, on_error: ask}
+  - ask: {required: 1}
+  - after: {tool: unsafe, ref: R-1002, needs: [send]}
+"""
+        request = waiting(world, governed, steps)
+
+        assert request.title == "Let outside go on to after (unsafe)"
+        assert json.loads(request.snapshot)["arguments"]["comes_next"][0]["with"] == {"ref": "R-1002"}
+        assert request.reasons[0].startswith("send failed for good, and approving stands in for it: ")
+        assert "send failed for good, and approving stands in for it" in page_of(world, request)
+
+    def test_to_be_taken_over_in_the_place_of_another_shows_what_waited_for_that(self, world, governed, provider):
+        provider.plan("refuse", "refuse")
+        steps = """
+  - send: {tool: send_a, ref: R-1, on_error: other}
+  - other: {tool: send_b, ref: R-2, on_error: route_to_human}
+  - after: {tool: unsafe, ref: R-1002, needs: [send]}
+"""
+        request = waiting(world, governed, steps)
+
+        assert json.loads(request.snapshot)["arguments"]["comes_next"] == [{"step": "after", "does": "unsafe"}]
+
     def test_shows_every_value_once_those_it_asks_about_first(self, world, governed, provider):
         shown = json.loads(waiting(world, governed, self.STEPS).snapshot)["arguments"]
 

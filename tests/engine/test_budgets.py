@@ -42,6 +42,7 @@ from orchestrator.models import Action, Step
 from orchestrator.operations import corrections, executions
 from tests import make as more
 from tests import worlds as make
+from tests.engine.driving import drive, statuses
 
 LOOKING = "workflow: looking\nversion: 1.0.0\nsteps:\n  - look: {tool: look}\n"
 pytestmark = pytest.mark.usefixtures("looks_at_once")
@@ -94,6 +95,33 @@ def is_exact():
 def looking(world, tmp_path):
     make.publish(tmp_path / "looking", LOOKING, make.HANDLERS)
     return world
+
+
+class TestASendWhoseAnswerWasLost:
+    """It used its budget up, and is looked up all the same: that takes no room."""
+
+    def sent(self, world, governed, provider, kind, happened):
+        budget(unit_id=world.unit.pk)
+        governed(f"  - send: {{tool: send_{kind}, ref: R-1}}\n")
+        provider.plan("drop" if happened == "yes" else "vanish")
+        provider.finding = {"happened": happened, "result": {"ref": "R-1"}}
+        execution = make.start(world, "outside")
+        drive(execution)
+        return execution
+
+    @pytest.mark.parametrize("kind", ["a", "b"])
+    def test_ends_well_where_the_books_know_it(self, world, governed, provider, kind):
+        execution = self.sent(world, governed, provider, kind, "yes")
+
+        assert (execution.status, len(provider.sends)) == ("succeeded", 1)
+        assert window().spent == 1
+        is_exact()
+
+    def test_waits_for_room_where_it_has_to_be_sent_again(self, world, governed, provider):
+        execution = self.sent(world, governed, provider, "a", "no")
+
+        assert (statuses(execution), len(provider.sends)) == ({"send": "budget_hold"}, 1)
+        is_exact()
 
 
 class TestAnException:

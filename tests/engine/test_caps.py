@@ -17,7 +17,9 @@ from orchestrator.models import Action, Attempt
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
+from tests.engine import provider as providers
 from tests.engine.driving import actions, approve, asked, attempts, drive, lapse, statuses
+from tests.engine.test_unknown_outcomes import say
 
 HANDLERS = """
 import os
@@ -227,6 +229,41 @@ class TestUsage:
         assert not Attempt.objects.filter(execution_id=execution.pk, started_at=None).exists()
 
 
+class TestACapThatTheFirstSendHasMet:
+    """Whether it happened is looked up all the same: that uses nothing."""
+
+    FEE = 'def send(arguments, context):\n    context.usage(model="fee", cost="1", currency="EUR")\n'
+
+    def begun(self, world, governed, provider, kind, happened):
+        handlers = providers.HANDLERS.replace("def send(arguments, context):\n", self.FEE)
+        governed(f"  - send: {{tool: send_{kind}, ref: R-1}}\n", handlers, head="max_cost: 1\n")
+        provider.plan("drop" if happened else "vanish")
+        provider.finding = {"happened": "yes" if happened else "no", "result": {"ref": "R-1"}}
+        execution = make.start(world, "outside")
+        drive(execution)
+        return execution
+
+    @pytest.mark.parametrize("kind", ["a", "b"])
+    def test_ends_well_where_the_books_know_it(self, world, governed, provider, kind):
+        execution = self.begun(world, governed, provider, kind, happened=True)
+
+        assert (execution.status, len(provider.sends)) == ("succeeded", 1)
+
+    def test_ends_well_where_a_person_knows_it(self, world, governed, provider):
+        execution = self.begun(world, governed, provider, "c", happened=True)
+        assert statuses(execution) == {"send": "unknown_outcome"}
+        say(execution, world.ada, "happened", result={"ref": "R-1"})
+        drive(execution)
+
+        assert (execution.status, len(provider.sends)) == ("succeeded", 1)
+
+    def test_lets_nothing_be_sent_again(self, world, governed, provider):
+        execution = self.begun(world, governed, provider, "a", happened=False)
+
+        assert (statuses(execution), len(provider.sends)) == ({"send": "dead_letter"}, 1)
+        assert "the workflow's cap is 1" in execution.dead_letters.get().message
+
+
 class TestACap:
     def test_on_the_tokens_of_a_step_ends_it_without_a_retry(self, world, publish):
         execution = ended(world, publish, step=", token_budget: 99", usage=[CHEAP])
@@ -262,6 +299,12 @@ class TestACap:
 
         assert statuses(execution) == {"one": "success", "two": "dead_letter"}
         assert len(books()) == 1
+
+    def test_on_all_tokens_stops_nobody_from_asking_people(self, world, publish):
+        steps = "  - one: {agent: clerk}\n  - sign: {required: 1}\n"
+        execution = ended(world, publish, head="max_tokens: 100\n", steps=steps, usage=[CHEAP])
+
+        assert statuses(execution) == {"one": "success", "sign": "awaiting_approval"}
 
     def test_on_all_cost(self, world, publish):
         two = "  - one: {agent: clerk}\n  - two: {agent: clerk}\n"

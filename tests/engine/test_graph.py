@@ -3,9 +3,11 @@
 import pytest
 
 from approvals.models import ApprovalRequest, Notice
+from audit.refusals import Invalid
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.segment import begin
 from orchestrator.engine.settle import settle_success
+from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.redeem import NotGranted, redeem
 from orchestrator.gate.report import report
 from orchestrator.operations import executions
@@ -25,8 +27,10 @@ from tests.engine.driving import (
     reject,
     statuses,
     step,
+    two_hours_pass,
 )
 from tests.engine.provider import tool
+from tests.engine.test_unknown_outcomes import say
 
 HANDLERS = """
 import time
@@ -280,6 +284,60 @@ class TestAnEmptyResult:
         assert len(provider.sends) == 1
 
 
+class TestAnOutputThatAStepPromises:
+    """In place of its tool's contract."""
+
+    STEP = "  - send: {tool: send_b, ref: R-1, output: {type: object, required: [receipt]}, retry: {max_attempts: 1}}\n"
+
+    def test_is_asked_of_the_tool(self, world, governed, provider):
+        governed(self.STEP)
+        execution = make.start(world, "outside")
+        drive(execution)
+
+        assert attempts(execution, "send") == [("failed", "output_schema")]
+        assert "send_b took effect, but the output does not fit its schema" in execution.dead_letters.get().message
+        assert provider.effects == ["R-1"]
+
+    def test_is_asked_of_its_books_and_of_whoever_says_what_happened(self, world, governed, provider):
+        governed(self.STEP.replace("max_attempts: 1", "max_attempts: 3"))
+        provider.plan("drop")
+        provider.finding = {"happened": "yes", "result": {"ref": "R-1"}}
+        execution = make.start(world, "outside")
+        drive(execution)
+
+        assert statuses(execution) == {"send": "unknown_outcome"}
+        with pytest.raises(Invalid):
+            say(execution, world.ada, "happened", result={"ref": "R-1"})
+        say(execution, world.ada, "happened", result={"receipt": "4711"})
+        drive(execution)
+        assert (execution.status, provider.effects) == ("succeeded", ["R-1"])
+
+    def test_is_asked_of_whoever_gives_the_result_in_the_tools_place(self, world, governed, provider):
+        governed(self.STEP.replace("send_b", "unsafe").replace("[receipt]}", "[receipt]}, non_empty: [receipt]"))
+        execution = make.start(world, "outside")
+        drive(execution)
+        request = asked(execution)
+
+        def give(**result):
+            voice = signing.voice(request, "duplicate", by=world.grace)
+            answer_instead(request_id=request.pk, by=world.grace, voice=voice, result=result)
+
+        for unfit in ({"ref": "R-1"}, {"receipt": ""}):
+            with pytest.raises(Invalid):
+                give(**unfit)
+        give(receipt="by hand")
+        drive(execution)
+        assert (execution.status, provider.effects) == ("succeeded", [])
+
+    def test_takes_the_place_of_what_the_tool_promises(self, world, governed, provider):
+        promises = tool("B", output_schema={"type": "object", "required": ["receipt"]})
+        governed("  - send: {tool: send_b, ref: R-1, output: {type: object}}\n", tools=[promises])
+        execution = make.start(world, "outside")
+        drive(execution)
+
+        assert (execution.status, step(execution, "send").output) == ("succeeded", {"ref": "R-1"})
+
+
 class TestADeadline:
     def test_that_passes_ends_the_execution_wherever_it_stands(self, ended):
         execution = ended("  - approve: {human_if: ['true']}\n" + agent("go"), "deadline: 1s\n")
@@ -287,6 +345,23 @@ class TestADeadline:
 
         assert statuses(execution) == {"approve": "cancelled", "go": "cancelled"}
         assert ApprovalRequest.objects.get().status == "withdrawn"
+
+    @pytest.mark.parametrize("on_error", ["fail", "route_to_human", "other"])
+    def test_that_has_passed_lets_no_step_begin_and_nobody_stand_in(self, world, publish, on_error):
+        """The worker may see it before the sweep does."""
+        other = agent("other") if on_error == "other" else ""
+        steps = agent("go", f"on_error: {on_error}") + other
+        publish(f"workflow: graph\nversion: 1.0.0\ndeadline: 1h\nsteps:\n{steps}", HANDLERS, agents=NAMED)
+        execution = make.start(world, "graph")
+        two_hours_pass(execution)
+        make.work()
+        execution.refresh_from_db()
+
+        assert (execution.status, execution.why) == ("timed_out", "the deadline has passed")
+        assert set(statuses(execution).values()) == {"cancelled"}
+        assert attempts(execution, "go") == [("released", "")]
+        assert not ApprovalRequest.objects.exists()
+        assert "alert.fallback" not in trail.story(execution.pk)
 
 
 class TestCancel:
@@ -340,3 +415,28 @@ class TestCancel:
         drive(execution)
 
         assert actions(execution)[0].status == "unknown"
+
+
+class TestANumberThatNoRecordKeeps:
+    """PostgreSQL gives 1e17 back as a whole number, which no digest takes: nobody could sign for what comes next."""
+
+    def test_given_by_a_step_fails_that_step_before_anybody_is_asked(self, world, publish):
+        handlers = HANDLERS.replace('"score": 1}', '"score": 1e17}')
+        publish(
+            f"workflow: graph\nversion: 1.0.0\nsteps:\n{agent('first')}  - sign: {{required: 1}}\n",
+            handlers,
+            agents=NAMED,
+        )
+        execution = make.start(world, "graph")
+        drive(execution)
+
+        assert statuses(execution) == {"first": "dead_letter", "sign": "pending"}
+        assert attempts(execution, "first") == [("failed", "bug")]
+        assert "a number is beyond 2^53; send it as text" in execution.dead_letters.get().message
+
+    def test_reckoned_for_a_step_fails_it_with_the_name_of_the_argument(self, ended):
+        execution = ended(agent("first", 'given: "${9007199254740992 * 2 + 1}"'))
+
+        assert statuses(execution) == {"first": "business_error"}
+        assert "`given` has no value" in execution.why
+        assert "a number beyond 2^53" in execution.why

@@ -182,6 +182,23 @@ class TestAnInputThatPeopleHadRead:
 
         assert (asked(execution).required, provider.effects) == (1, [])
 
+    def test_is_read_again_where_they_had_stood_in_for_a_step_that_failed(self, world, governed, provider):
+        governed("""
+  - look: {tool: fetch, ref: R-1, on_error: pay_it, retry: {max_attempts: 1}}
+  - pay_it: {required: 1}
+  - pay: {tool: send_a, ref: R-1, needs: [look], retry: {max_attempts: 1}}
+""")
+        provider.plan("down", "down")
+        execution = make.start(world, "outside")
+        drive(execution)
+        approve(asked(execution), world.grace)
+        drive(execution)
+        patch(execution.dead_letters.get(step__key="pay", status="open"), world.ada, {"ref": "R-2"})
+        drive(execution)
+
+        assert provider.effects == []
+        assert "let go on at pay_it" in asked(execution).reasons[0]
+
     def test_is_none_where_nobody_was_to_be_asked(self, world, governed, provider):
         execution = self.signed(world, governed, provider, SEND)
         patch(execution.dead_letters.get(), world.ada, {"ref": "R-2"})

@@ -49,7 +49,7 @@ class TestReadStrict:
         [
             b'{"a":1,"a":2}', b'{"a":NaN}', b'{"a":Infinity}', b'"\\ud800"', b'{"a":"\\u0000"}', b"\xff", b"{",
             b"[" * 50 + b"]" * 50, b'{"n":' + b"9" * 5000 + b"}", b'{"n":9007199254740993}', b"",
-            b'{"n":2.5e18}', b'{"n":-9007199254740994.0}',
+            b'{"n":2.5e18}', b'{"n":-9007199254740994.0}', b'{"n":1e22}', b'{"n":-1e300}',
         ],
     )  # fmt: skip
     def test_refuses_what_parsers_disagree_on(self, raw):

@@ -18,7 +18,7 @@ from orchestrator.runner import wire
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 EXACT = st.integers(-(2**53), 2**53)
 VALUES = st.recursive(
-    st.none() | st.booleans() | EXACT | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none() | st.booleans() | EXACT | st.floats(-(2**53), 2**53) | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=20,
 )
@@ -62,6 +62,9 @@ class TestCanonicalText:
             ("a\0b", "U\\+0000"),
             (2**53 + 1, "beyond 2\\^53"),
             ([{"a": -(2**60)}], "beyond 2\\^53"),
+            (2.0**53 + 2, "beyond 2\\^53"),
+            ({"a": -1e17}, "beyond 2\\^53"),
+            ([1e300], "beyond 2\\^53"),
             (nested(41), "deeper than 40"),
             (nested(10_000), "too deeply"),
             (object(), "not JSON serializable"),

@@ -200,8 +200,12 @@ class TestExpression:
         assert compile_expression("duration('90s')", {}).evaluate({}).value == 90
 
     @pytest.mark.parametrize(
-        "source", ["b'x'", "{1: 2}", "type(amount)", "double('nan')", "amount.x", "customer.y", "reply"]
-    )
+        "source",
+        [
+            "b'x'", "{1: 2}", "type(amount)", "double('nan')", "amount.x", "customer.y", "reply",
+            "amount * 9007199254740993", "[double(amount) * 1e17]", "{'n': -1e300}",
+        ],
+    )  # fmt: skip
     def test_says_why_there_is_no_value(self, source: str) -> None:
         found = compile_expression(source, VARIABLES).evaluate({"amount": 1, "customer": {}})
 

@@ -145,6 +145,7 @@ class TestSchema:
             ("workflow: true", False, False), ("workflow: 5", False, False), ("workflow: '5'", True, True),
             ("workflow: undo:w", False, False), ("workflow: undoing", True, True),
             ("description: null", False, False), ("description: 5", False, False), ("description: ' '", False, False),
+            ("description: .inf", False, False), ("about: .nan", False, False), ("version: 1e3", True, True),
             ("about: ~", False, False), ("trigger: 1e3", False, False), ("trigger: 'null'", True, True),
             ("deadline: soon", False, False), ("deadline: PT", False, False), ("deadline: P1DT", False, False),
             ("deadline: 0s", False, False), ("deadline: '0'", False, False), ("deadline: 0.5", True, True),
