@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from audit.queries import one_moment, visible_or_refuse
+from budgets.queries import LetThrough, let_through
 from orchestrator.api import actions, approvals
 from orchestrator.api.approval_shapes import ApprovalShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
@@ -184,6 +185,20 @@ class PatchShape(serializers.ModelSerializer[StepPatch]):
         return f"user:{patch.person_id}"
 
 
+class ExceptionShape(serializers.Serializer[LetThrough]):
+    """Two people let the execution go on over a budget that had no room for it."""
+
+    name = serializers.CharField(source="exception.name")
+    budget = serializers.CharField(source="exception.budget")
+    why = serializers.CharField(source="exception.why")
+    drafted_by = serializers.CharField(source="drafted.actor")
+    drafted_by_name = serializers.CharField(source="drafted.actor_name")
+    drafted_at = serializers.DateTimeField(source="drafted.at")
+    activated_by = serializers.CharField(source="activated.actor")
+    activated_by_name = serializers.CharField(source="activated.actor_name")
+    activated_at = serializers.DateTimeField(source="activated.at")
+
+
 class EvidencePack(serializers.Serializer[Any]):
     """Everything needed to check afterwards what happened and who signed it."""
 
@@ -192,6 +207,7 @@ class EvidencePack(serializers.Serializer[Any]):
     patches = PatchShape(many=True, help_text="Inputs that people changed, the oldest first")
     actions = ActionShape(many=True)
     approvals = ApprovalShape(many=True)
+    exceptions = ExceptionShape(many=True, help_text="Budgets that two people let it go on over, the first one first")
     undo = HowUndone(many=True, help_text="Of every effect, the last one first, as undoing it now would answer")
     events = ChainedEventShape(
         many=True, help_text="The audit chain of the execution, oldest first, with each event's hash"
@@ -222,6 +238,7 @@ class Evidence(ApiView):
             "patches": PatchShape(patches, many=True).data,
             "actions": show_actions(calls, request),
             "approvals": show(ApprovalShape, asked, request),
+            "exceptions": ExceptionShape(let_through(execution.pk), many=True).data,  # type: ignore[arg-type]
             "undo": _undone(execution, calls),
             "events": show(ChainedEventShape, events[:MOST_EVENTS], request),
             "complete": len(events) <= MOST_EVENTS and there == len(calls) + len(asked),

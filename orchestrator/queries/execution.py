@@ -17,6 +17,7 @@ from audit.models import AuditEvent, AuditStream
 from audit.queries import Story, visible_or_refuse
 from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
+from budgets.queries import LetThrough, let_through
 from orchestrator.gate.undo import how_undone
 from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, StepPatch
 from orchestrator.operations.undo_plan import is_effect, plan_of
@@ -125,6 +126,7 @@ class ExecutionPage:
     actions: list[ActionRow] | None = None
     asked: list[AskedRow] | None = None
     patches: list[StepPatch] | None = None
+    let_through: list[LetThrough] | None = None
     cost_lines: Mapping[str, list[tuple[str, Cost]]] | None = None
     undoing: Undoing | None = None
     undone: Execution | None = None
@@ -177,6 +179,7 @@ def execution_page(
         undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
         more["actions"] = reading.action_rows(reading.actions, undo)
         more["asked"] = reading.asked_rows()
+        more["let_through"] = let_through(execution.pk)
         more["patches"] = list(
             StepPatch.objects.filter(step__execution=execution).select_related("step").order_by("at", "id")
         )
