@@ -32,7 +32,7 @@ from orchestrator.api.shapes import (
     show_one,
 )  # fmt: skip
 from orchestrator.api.units import unit_named
-from orchestrator.models import Action, Attempt, Execution, StepPatch
+from orchestrator.models import Action, Attempt, Execution, OutcomeAnswer, StepPatch
 from orchestrator.operations import executions
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.releases.undoing import undo_execution
@@ -185,6 +185,20 @@ class PatchShape(serializers.ModelSerializer[StepPatch]):
         return f"user:{patch.person_id}"
 
 
+class FoundShape(serializers.ModelSerializer[OutcomeAnswer]):
+    """What a person found out about a call that was sent and that nobody answered for."""
+
+    action = serializers.UUIDField(source="action_id")
+    person = serializers.SerializerMethodField()
+
+    class Meta:
+        model = OutcomeAnswer
+        fields = ("action", "person", "person_name", "verdict", "code", "note", "result", "at")
+
+    def get_person(self, found: OutcomeAnswer) -> str:
+        return f"user:{found.person_id}"
+
+
 class ExceptionShape(serializers.Serializer[LetThrough]):
     """Two people let the execution go on over a budget that had no room for it."""
 
@@ -206,6 +220,7 @@ class EvidencePack(serializers.Serializer[Any]):
     steps = StepShape(many=True)
     patches = PatchShape(many=True, help_text="Inputs that people changed, the oldest first")
     actions = ActionShape(many=True)
+    found = FoundShape(many=True, help_text="What people found out about calls nobody answered for, the oldest first")
     approvals = ApprovalShape(many=True)
     exceptions = ExceptionShape(many=True, help_text="Budgets that two people let it go on over, the first one first")
     undo = HowUndone(many=True, help_text="Of every effect, the last one first, as undoing it now would answer")
@@ -237,6 +252,7 @@ class Evidence(ApiView):
             "steps": _steps(execution, request),
             "patches": PatchShape(patches, many=True).data,
             "actions": show_actions(calls, request),
+            "found": FoundShape(OutcomeAnswer.objects.filter(action__in=calls).order_by("at"), many=True).data,
             "approvals": show(ApprovalShape, asked, request),
             "exceptions": ExceptionShape(let_through(execution.pk), many=True).data,  # type: ignore[arg-type]
             "undo": _undone(execution, calls),

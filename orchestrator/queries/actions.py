@@ -21,7 +21,7 @@ from audit.queries import Keyset, Slice, Story, visible_or_refuse
 from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.gate.undo import how_undone
-from orchestrator.models import Action, Execution, Tool
+from orchestrator.models import Action, Execution, OutcomeAnswer, Tool
 from orchestrator.models.action import UNREPORTED
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.queries.among import among
@@ -210,6 +210,7 @@ class ActionPage:
     request: ApprovalRequest | None
     decisions: list[Decision]
     emergencies: list[BreakGlass]
+    said: list[OutcomeAnswer]
     execution: Execution | None
     cost: Cost
     undoes: Action | None
@@ -251,6 +252,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         request=requests[-1] if requests else None,
         decisions=[voice for voice in decisions if _told(voice, requests, signed)],
         emergencies=list(BreakGlass.objects.filter(request__in=requests).order_by("broken_at")) if decisions else [],
+        said=list(action.answers.order_by("at")),
         execution=_execution(actor, action),
         cost=cost_of(LedgerEntry.objects.filter(action_id=action.pk)),
         undoes=Action.objects.filter(pk=action.undoes_id).first() if action.undoes_id else None,

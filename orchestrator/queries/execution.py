@@ -19,7 +19,7 @@ from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
 from budgets.queries import LetThrough, let_through
 from orchestrator.gate.undo import how_undone
-from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, StepPatch
+from orchestrator.models import Action, Attempt, DeadLetter, Execution, OutcomeAnswer, Step, StepPatch
 from orchestrator.operations.undo_plan import is_effect, plan_of
 from orchestrator.queries.actions import title, tools_of
 from orchestrator.queries.costs import Cost, cost_of, costs_by
@@ -69,6 +69,8 @@ class ActionRow:
     undo: str
     request: ApprovalRequest | None
     signatures: tuple[Decision, ...] = ()
+    # What people found out where nobody had answered.
+    said: tuple[OutcomeAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def execution_page(
     elif tab == "evidence":
         prefetch_related_objects(reading.requests, "emergencies")
         undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
-        more["actions"] = reading.action_rows(reading.actions, undo)
+        said = list(OutcomeAnswer.objects.filter(action__in=reading.actions).order_by("at"))
+        more["actions"] = reading.action_rows(reading.actions, undo, said)
         more["asked"] = reading.asked_rows()
         more["let_through"] = let_through(execution.pk)
         more["patches"] = list(
@@ -319,7 +322,9 @@ class _Reading:
         rows = AuditEvent.objects.filter(stream=self.execution.stream, event__in=wrong, object_id__in=ids)
         return {pk for pk in rows.values_list("object_id", flat=True) if pk}
 
-    def action_rows(self, actions: Iterable[Action], undo: Mapping[UUID, str] | None = None) -> list[ActionRow]:
+    def action_rows(
+        self, actions: Iterable[Action], undo: Mapping[UUID, str] | None = None, said: Iterable[OutcomeAnswer] = ()
+    ) -> list[ActionRow]:
         """`undo` says of every effect how it is undone, or why it cannot be."""
         requests = {request.pk: request for request in self.requests}
         return [
@@ -329,6 +334,7 @@ class _Reading:
                 (undo or {}).get(action.pk) or self._undo(action),
                 requests.get(action.approval_id) if action.approval_id else None,
                 tuple(voice for voice in self.decisions if voice.request_id == action.approval_id),
+                tuple(one for one in said if one.action_id == action.pk),
             )
             for action in actions
         ]

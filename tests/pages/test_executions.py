@@ -16,8 +16,8 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate import propose, reconcile, redeem, report
 from orchestrator.gate.edit import edit
 from orchestrator.gate.reconcile import Finding
-from orchestrator.models import Action, Alert, Attempt, Execution
-from orchestrator.operations import executions
+from orchestrator.models import Action, Alert, Attempt, Execution, Step
+from orchestrator.operations import executions, unknown_outcomes
 from orchestrator.operations.patches import current_input, patch
 from orchestrator.releases.bundle import publish
 from tests import make, worlds
@@ -192,6 +192,29 @@ class TestEvidence:
         (told,) = as_ada.get(f"/api/v1/executions/{letter.execution_id}/evidence/").json()["patches"]
         assert (told["step"], told["before"], told["after"], told["why"]) == ("post", before, after, "The wrong month")
         assert told["person"] == f"user:{ada.pk}"
+
+    def test_names_who_found_out_what_became_of_a_call_nobody_answered_for(self, unit, grace, ada, as_ada):
+        execution = make.execution("running")
+        call = make.held_in(execution)
+        make.approved(ApprovalRequest.objects.get(pk=call.approval_id), grace)
+        ticket = redeem.redeem(action_id=call.pk, by=make.MAKER, fence=Step.objects.get(pk=call.step_id).attempt_id)
+        report.report(
+            action_id=call.pk, fence=ticket.fence, outcome="unknown", by=make.MAKER, message="The line went dead."
+        )
+        result = {"posting": "P-7", "status": "complete"}
+        said = unknown_outcomes.Said(verdict="happened", code="document", note="Statement of 3 November", result=result)
+        unknown_outcomes.answer(action_id=call.pk, said=said, by=make.actor(ada))
+
+        pages = [
+            self.checks(as_ada, execution),
+            as_ada.get(call.get_absolute_url()).content.decode().split('id="facts"')[1],
+        ]
+
+        assert all("Statement of 3 November" in page and f"user:{ada.pk}" in page for page in pages)
+        assert "found: It happened. A document shows it" in pages[0]
+        (told,) = as_ada.get(f"/api/v1/executions/{execution.pk}/evidence/").json()["found"]
+        assert (told["action"], told["person"], told["verdict"]) == (str(call.pk), f"user:{ada.pk}", "happened")
+        assert (told["code"], told["note"], told["result"]) == ("document", said.note, result)
 
 
 class TestWaiting:
