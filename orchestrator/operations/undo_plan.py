@@ -14,7 +14,7 @@ from orchestrator.gate.compensation import arguments_for, standing
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.doubt import versions_of
 from orchestrator.gate.snapshot import IRREVERSIBLE, UNDONE_BY_ITSELF
-from orchestrator.gate.undo import words
+from orchestrator.gate.undo import how_undone, words
 from orchestrator.models import Action, Channel, Execution, Release, Step, Tool
 from orchestrator.models.definition import Effect as Kind
 from orchestrator.statuses import ActionStatus
@@ -137,9 +137,17 @@ class _Reading:
             done = action.status == ActionStatus.UNDONE
             return Effect(action, "undone" if done else "under_way", words(stands) if stands else "It is undone.")
         hindered = _hindered(action)
-        if hindered:
-            return Effect(action, "cannot", hindered)
+        if hindered or action.step_id is None:
+            return Effect(action, "cannot", hindered or self._by_its_agent(action))
         return self._compensation(action, release)
+
+    def _by_its_agent(self, action: Action) -> str:
+        """As `gate.undo` answers: nobody is sent to an agent that could not do it either."""
+        then = [tool for tool in self.versions if (tool.name, tool.version) == (action.tool, action.tool_version)]
+        tool = then[0] if then else None
+        if tool is None or tool.compensate_with in {"", tool.name}:
+            return how_undone(action, tool)
+        return f"Its agent carries out what it proposed: through that agent, by {tool.compensate_with}."
 
     def _compensation(self, action: Action, release: Pinned) -> Effect:
         name = self.name_for(action)
@@ -185,6 +193,4 @@ def _hindered(action: Action) -> str:
         return "Cannot be undone from here: a person gave the result, and nothing was sent."
     if action.effect == Kind.IRREVERSIBLE:
         return IRREVERSIBLE
-    if action.step_id is None:
-        return "Its agent carries out what it proposed: undo it through that agent."
     return ""

@@ -263,7 +263,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
 
 def _planned(actor: Actor, action: Action) -> str:
     """How it is undone, or why it cannot be, as the undo of its execution would answer; "" where it is no effect of one."""
-    execution = _execution(actor, action) if action.step_id else None
+    execution = _execution(actor, action)
     effects = plan_of(execution).effects if execution else []
     return next((effect.why for effect in effects if effect.action.pk == action.pk), "")
 
