@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum, prefetch_related_objects
+from django.db.models import Prefetch, Sum, prefetch_related_objects
 
-from approvals.models import ApprovalRequest, Decision
+from approvals.models import ApprovalRequest, Decision, Edit
 from approvals.queries import history, signed_by
 from approvals.statuses import RequestStatus
 from audit import scope
@@ -177,7 +177,8 @@ def execution_page(
             reading.requests, mine=reading.signed, streams=[execution.stream], names=reading.names()
         )
     elif tab == "evidence":
-        prefetch_related_objects(reading.requests, "emergencies")
+        edits = Prefetch("edits", Edit.objects.order_by("revision").defer("before", "after"))
+        prefetch_related_objects(reading.requests, "emergencies", edits)
         undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
         said = list(OutcomeAnswer.objects.filter(action__in=reading.actions).order_by("at"))
         more["actions"] = reading.action_rows(reading.actions, undo, said)

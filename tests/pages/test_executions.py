@@ -179,6 +179,24 @@ class TestEvidence:
 
         assert "of an earlier version, it counts no more" in self.checks(as_ada, waiting)
 
+    def test_names_who_edited_what_was_proposed(self, unit, grace, linus, ada, as_ada):
+        make.policy(condition="true")
+        waiting = make.execution("waiting", by=ada)
+        request = ApprovalRequest.objects.get(execution_id=waiting.pk)
+        given = json.loads(Action.objects.get(execution_id=waiting.pk).arguments)
+        edited = edit(request_id=request.pk, by=make.actor(linus), digest=request.digest, revision=request.revision,
+                      arguments={**given, "amount": "9.00"}, note="As invoiced")  # fmt: skip
+        assert "edited it" in self.checks(as_ada, waiting)
+
+        make.approved(edited, grace, linus)
+
+        told = self.checks(as_ada, waiting)
+        assert f'linus <code class="muted">user:{linus.pk}</code> edited it' in told
+        assert "As invoiced" in told
+        assert f"arguments / amount <del>{given['amount']}</del> <ins>9.00</ins>" in told
+        (pack,) = as_ada.get(f"/api/v1/executions/{waiting.pk}/evidence/").json()["approvals"]
+        assert [one["person"] for one in pack["edits"]] == [f"user:{linus.pk}"]
+
     def test_names_who_changed_what_a_step_was_given(self, unit, ada, as_ada):
         letter = make.letter(by=ada)
         before = current_input(letter.step)
