@@ -21,7 +21,7 @@ from audit.queries import Keyset, Slice, Story, visible_or_refuse
 from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.gate.undo import how_undone
-from orchestrator.models import Action, Execution, OutcomeAnswer, Tool
+from orchestrator.models import Action, Execution, OutcomeAnswer, OutcomeVerdict, Tool
 from orchestrator.models.action import UNREPORTED
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.queries.among import among
@@ -224,6 +224,15 @@ class ActionPage:
     @property
     def needs_answer(self) -> bool:
         return bool(self.action.status == ActionStatus.UNKNOWN)
+
+    @property
+    def result_is_from(self) -> str:
+        """Whose word the result is: a person's may look like the tool's."""
+        if self.action.status == ActionStatus.ANSWERED:
+            return "What a person gave as the result"
+        if any(one.verdict == OutcomeVerdict.HAPPENED for one in self.said):
+            return "What a person found out to be the result"
+        return "What the tool answered"
 
     @property
     def version(self) -> str:

@@ -121,6 +121,17 @@ class TestOutput:
         assert said in as_ada.get(f"{run.get_absolute_url()}?tab=io").content.decode()
 
 
+class TestTheCallsOfAStep:
+    def test_say_of_a_no_that_it_was_one(self, unit, grace, as_ada):
+        waiting = make.execution("waiting")
+        make.rejected(ApprovalRequest.objects.get(execution_id=waiting.pk), grace)
+
+        table = page_of(as_ada, waiting, step="post").split('id="step-actions-table"')[1].split("</table>")[0]
+
+        assert "grace: reject" in table
+        assert "Signed by" not in table
+
+
 class TestEvidence:
     def test_answers_the_six_questions(self, unit, grace, as_ada):
         waiting = make.execution("waiting")
@@ -230,6 +241,7 @@ class TestEvidence:
 
         assert all("Statement of 3 November" in page and f"user:{ada.pk}" in page for page in pages)
         assert "found: It happened. A document shows it" in pages[0]
+        assert "What a person found out to be the result" in as_ada.get(call.get_absolute_url()).content.decode()
         (told,) = as_ada.get(f"/api/v1/executions/{execution.pk}/evidence/").json()["found"]
         assert (told["action"], told["person"], told["verdict"]) == (str(call.pk), f"user:{ada.pk}", "happened")
         assert (told["code"], told["note"], told["result"]) == ("document", said.note, result)
