@@ -167,6 +167,9 @@ class HowUndone(serializers.Serializer[Any]):
     action = serializers.UUIDField()
     state = serializers.CharField(help_text="can, cannot, under_way or undone")
     how = serializers.CharField()
+    compensation = serializers.UUIDField(
+        allow_null=True, help_text="The action that takes it back, or has; `actions/ID/`"
+    )
 
 
 class PatchShape(serializers.ModelSerializer[StepPatch]):
@@ -264,7 +267,15 @@ class Evidence(ApiView):
 def _undone(execution: Execution, calls: list[Action]) -> list[dict[str, Any]]:
     told = {call.pk for call in calls}
     effects = [effect for effect in plan_of(execution).effects if effect.action.pk in told]
-    return [{"action": str(effect.action.pk), "state": effect.state, "how": effect.why} for effect in effects]
+    return [
+        {
+            "action": str(effect.action.pk),
+            "state": effect.state,
+            "how": effect.why,
+            "compensation": str(effect.compensation) if effect.compensation else None,
+        }
+        for effect in effects
+    ]
 
 
 def _of(execution: Execution, rows: Any) -> Any:

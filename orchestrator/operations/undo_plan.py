@@ -39,6 +39,8 @@ class Effect:
     why: str
     tool: Tool | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    # The action that stands for taking it back.
+    compensation: UUID | None = None
 
     @property
     def people(self) -> int:
@@ -135,7 +137,9 @@ class _Reading:
         stands = self.standing.get(action.pk)
         if action.status == ActionStatus.UNDONE or stands is not None:
             done = action.status == ActionStatus.UNDONE
-            return Effect(action, "undone" if done else "under_way", words(stands) if stands else "It is undone.")
+            state: State = "undone" if done else "under_way"
+            why = words(stands) if stands else "It is undone."
+            return Effect(action, state, why, compensation=stands.pk if stands else None)
         hindered = _hindered(action)
         if hindered or action.step_id is None:
             return Effect(action, "cannot", hindered or self._by_its_agent(action))

@@ -171,6 +171,18 @@ class TestEvidence:
         assert page.count("Can be undone by unbook, which is itself gated.") == 2
         assert "Cannot be undone: what it does is irreversible." in page
 
+    def test_leads_to_the_call_that_takes_an_effect_back(self, execution, as_ada):
+        undo(as_ada, execution)
+        worlds.work()
+
+        told = as_ada.get(f"/api/v1/executions/{execution.pk}/evidence/").json()["undo"]
+
+        back = Action.objects.get(undoes_id__isnull=False)
+        assert {one["action"]: one["compensation"] for one in told if one["state"] == "under_way"} == {
+            str(back.undoes_id): str(back.pk)
+        }
+        assert {one["compensation"] for one in told if one["state"] != "under_way"} == {None}
+
     def test_says_the_same_of_a_call_of_a_foreign_agent_wherever_it_is_asked(self, world, execution, as_ada):
         """Who is sent to the agent must not be told there that nothing takes it back."""
         names = {"book": "through that agent, by unbook", "pay": "Cannot be undone: no compensating tool is registered"}
