@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 from audit import scope
 from audit.actors import Actor
 from audit.definitions import DefinitionStatus
+from audit.models import AuditEvent
 from audit.queries import visible_or_refuse
-from budgets.models import Block, Budget, BudgetWindow, BusinessUnit, Period
+from budgets.models import Block, Budget, BudgetException, BudgetWindow, BusinessUnit, Period
 from budgets.units import below, lineage
 
 STATES = ("Frozen", "Over", "At risk", "Inside")
@@ -98,6 +99,26 @@ def standings(actor: Actor) -> list[Standing]:
     windows = _windows([budget.name for budget in budgets])
     found = [_standing(budget, titles, windows.get(budget.name)) for budget in budgets]
     return sorted(found, key=lambda one: (STATES.index(one.state), -one.used_percent))
+
+
+@dataclass(frozen=True, slots=True)
+class LetThrough:
+    """Two people let an execution go on over a budget, as the trail tells it: who they were then, and when."""
+
+    exception: BudgetException
+    drafted: AuditEvent
+    activated: AuditEvent
+
+
+def let_through(execution_id: UUID) -> list[LetThrough]:
+    """Over which budgets, the first one first. One that has ended since let it through all the same."""
+    rows = list(BudgetException.objects.filter(execution_id=execution_id, activated_at__isnull=False))
+    told = AuditEvent.objects.filter(stream__in=[row.stream for row in rows]).oldest_first() if rows else []
+    last = {(event.object_id, event.event.removeprefix("budget_exception.")): event for event in told}
+    found = [
+        LetThrough(row, last.get((row.pk, "edited")) or last[row.pk, "draft"], last[row.pk, "active"]) for row in rows
+    ]
+    return sorted(found, key=lambda one: one.activated.at)
 
 
 def is_shown(window: BudgetWindow, actor: Actor) -> bool:

@@ -68,13 +68,18 @@ class EmergencyShape(serializers.ModelSerializer[BreakGlass]):
 class RemarkShape(serializers.ModelSerializer[Remark]):
     class Meta:
         model = Remark
-        fields = ("kind", "author_name", "text", "at")
+        fields = ("kind", "author", "author_name", "text", "at")
 
 
 class EditShape(serializers.ModelSerializer[Edit]):
+    person = serializers.SerializerMethodField()
+
     class Meta:
         model = Edit
-        fields = ("revision", "person_name", "note", "before_digest", "after_digest", "changes", "at")
+        fields = ("revision", "person", "person_name", "note", "before_digest", "after_digest", "changes", "at")
+
+    def get_person(self, edit: Edit) -> str:
+        return f"user:{edit.person_id}"
 
 
 class ClaimShape(serializers.ModelSerializer[Claim]):

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from approvals.models import ApprovalRequest
 from audit.models import AuditEvent
 from audit.queries import one_moment, visible_or_refuse
+from budgets.queries import LetThrough, let_through
 from orchestrator.api import actions, approvals
 from orchestrator.api.approval_shapes import ApprovalShape
 from orchestrator.api.base import PEOPLE, ApiView, actor_of, either
@@ -31,7 +32,7 @@ from orchestrator.api.shapes import (
     show_one,
 )  # fmt: skip
 from orchestrator.api.units import unit_named
-from orchestrator.models import Action, Attempt, Execution, StepPatch
+from orchestrator.models import Action, Attempt, Execution, OutcomeAnswer, StepPatch
 from orchestrator.operations import executions
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.releases.undoing import undo_execution
@@ -166,6 +167,9 @@ class HowUndone(serializers.Serializer[Any]):
     action = serializers.UUIDField()
     state = serializers.CharField(help_text="can, cannot, under_way or undone")
     how = serializers.CharField()
+    compensation = serializers.UUIDField(
+        allow_null=True, help_text="The action that takes it back, or has; `actions/ID/`"
+    )
 
 
 class PatchShape(serializers.ModelSerializer[StepPatch]):
@@ -184,6 +188,34 @@ class PatchShape(serializers.ModelSerializer[StepPatch]):
         return f"user:{patch.person_id}"
 
 
+class FoundShape(serializers.ModelSerializer[OutcomeAnswer]):
+    """What a person found out about a call that was sent and that nobody answered for."""
+
+    action = serializers.UUIDField(source="action_id")
+    person = serializers.SerializerMethodField()
+
+    class Meta:
+        model = OutcomeAnswer
+        fields = ("action", "person", "person_name", "verdict", "code", "note", "result", "at")
+
+    def get_person(self, found: OutcomeAnswer) -> str:
+        return f"user:{found.person_id}"
+
+
+class ExceptionShape(serializers.Serializer[LetThrough]):
+    """Two people let the execution go on over a budget that had no room for it."""
+
+    name = serializers.CharField(source="exception.name")
+    budget = serializers.CharField(source="exception.budget")
+    why = serializers.CharField(source="exception.why")
+    drafted_by = serializers.CharField(source="drafted.actor")
+    drafted_by_name = serializers.CharField(source="drafted.actor_name")
+    drafted_at = serializers.DateTimeField(source="drafted.at")
+    activated_by = serializers.CharField(source="activated.actor")
+    activated_by_name = serializers.CharField(source="activated.actor_name")
+    activated_at = serializers.DateTimeField(source="activated.at")
+
+
 class EvidencePack(serializers.Serializer[Any]):
     """Everything needed to check afterwards what happened and who signed it."""
 
@@ -191,7 +223,9 @@ class EvidencePack(serializers.Serializer[Any]):
     steps = StepShape(many=True)
     patches = PatchShape(many=True, help_text="Inputs that people changed, the oldest first")
     actions = ActionShape(many=True)
+    found = FoundShape(many=True, help_text="What people found out about calls nobody answered for, the oldest first")
     approvals = ApprovalShape(many=True)
+    exceptions = ExceptionShape(many=True, help_text="Budgets that two people let it go on over, the first one first")
     undo = HowUndone(many=True, help_text="Of every effect, the last one first, as undoing it now would answer")
     events = ChainedEventShape(
         many=True, help_text="The audit chain of the execution, oldest first, with each event's hash"
@@ -221,7 +255,9 @@ class Evidence(ApiView):
             "steps": _steps(execution, request),
             "patches": PatchShape(patches, many=True).data,
             "actions": show_actions(calls, request),
+            "found": FoundShape(OutcomeAnswer.objects.filter(action__in=calls).order_by("at"), many=True).data,
             "approvals": show(ApprovalShape, asked, request),
+            "exceptions": ExceptionShape(let_through(execution.pk), many=True).data,  # type: ignore[arg-type]
             "undo": _undone(execution, calls),
             "events": show(ChainedEventShape, events[:MOST_EVENTS], request),
             "complete": len(events) <= MOST_EVENTS and there == len(calls) + len(asked),
@@ -231,7 +267,15 @@ class Evidence(ApiView):
 def _undone(execution: Execution, calls: list[Action]) -> list[dict[str, Any]]:
     told = {call.pk for call in calls}
     effects = [effect for effect in plan_of(execution).effects if effect.action.pk in told]
-    return [{"action": str(effect.action.pk), "state": effect.state, "how": effect.why} for effect in effects]
+    return [
+        {
+            "action": str(effect.action.pk),
+            "state": effect.state,
+            "how": effect.why,
+            "compensation": str(effect.compensation) if effect.compensation else None,
+        }
+        for effect in effects
+    ]
 
 
 def _of(execution: Execution, rows: Any) -> Any:

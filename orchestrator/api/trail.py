@@ -8,7 +8,7 @@ from audit.models import AuditEvent
 from orchestrator.api.base import ApiView, actor_of, either
 from orchestrator.api.contract import listing
 from orchestrator.api.lists import Cursors, Filter, page_of, text, unit, uuid, when
-from orchestrator.api.shapes import EventShape, show
+from orchestrator.api.shapes import ChainedEventShape, show
 
 NEWEST_FIRST = Cursors(("-at", "-id"))
 FILTERS = {
@@ -26,7 +26,7 @@ class Events(ApiView):
     doors = {"GET": either("read:audit")}
     filters = FILTERS
 
-    @extend_schema(responses=listing(EventShape), summary="List audit events, newest first")
+    @extend_schema(responses=listing(ChainedEventShape), summary="List audit events, newest first")
     def get(self, request: Request) -> Response:
         rows = AuditEvent.objects.visible_to(actor_of(request))
-        return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show(EventShape, found, request))
+        return page_of(request, rows, NEWEST_FIRST, FILTERS, lambda found: show(ChainedEventShape, found, request))

@@ -6,8 +6,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from audit.definitions import DefinitionStatus
 from budgets import reserving
-from budgets.models import Block, BusinessUnit
+from budgets.models import Block, BudgetException, BusinessUnit
 from budgets.pricing import cost_of_tool_call
 from budgets.reserving import Spot, Worst, anything_is_budgeted
 from orchestrator.engine.resume import resume_step
@@ -62,5 +63,21 @@ def go_on(step_id: UUID) -> bool:
     """Make it due again; should the room be gone by then, it waits anew, and its next start says why."""
     waits = Step.objects.filter(pk=step_id, status=StepStatus.BUDGET_HOLD).exists()
     if waits:
-        resume_step(step_id=step_id, by=reserving.BUDGETS, why="the budget has room, or began anew")
+        resume_step(step_id=step_id, by=reserving.BUDGETS, why=_no_longer_held(step_id))
     return bool(Block.objects.filter(pk=step_id).delete()[0]) and waits
+
+
+def _let_go_on(block: Block) -> BudgetException | None:
+    found: BudgetException | None = BudgetException.objects.filter(
+        execution_id=block.execution_id, budget=block.window.budget, status=DefinitionStatus.ACTIVE
+    ).first()
+    return found
+
+
+def _no_longer_held(step_id: UUID) -> str:
+    """Where two people let it go on, the trail says so, and not that there was room."""
+    block = Block.objects.select_related("window").filter(pk=step_id).first()
+    let = block and _let_go_on(block)
+    if let:
+        return f"exception {let.name}: it goes on over the budget {let.budget} ({let.why})"
+    return "the budget has room, began anew, or holds nothing back any more"

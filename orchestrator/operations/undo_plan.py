@@ -14,7 +14,7 @@ from orchestrator.gate.compensation import arguments_for, standing
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.doubt import versions_of
 from orchestrator.gate.snapshot import IRREVERSIBLE, UNDONE_BY_ITSELF
-from orchestrator.gate.undo import words
+from orchestrator.gate.undo import how_undone, words
 from orchestrator.models import Action, Channel, Execution, Release, Step, Tool
 from orchestrator.models.definition import Effect as Kind
 from orchestrator.statuses import ActionStatus
@@ -39,6 +39,8 @@ class Effect:
     why: str
     tool: Tool | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    # The action that stands for taking it back.
+    compensation: UUID | None = None
 
     @property
     def people(self) -> int:
@@ -135,11 +137,21 @@ class _Reading:
         stands = self.standing.get(action.pk)
         if action.status == ActionStatus.UNDONE or stands is not None:
             done = action.status == ActionStatus.UNDONE
-            return Effect(action, "undone" if done else "under_way", words(stands) if stands else "It is undone.")
+            state: State = "undone" if done else "under_way"
+            why = words(stands) if stands else "It is undone."
+            return Effect(action, state, why, compensation=stands.pk if stands else None)
         hindered = _hindered(action)
-        if hindered:
-            return Effect(action, "cannot", hindered)
+        if hindered or action.step_id is None:
+            return Effect(action, "cannot", hindered or self._by_its_agent(action))
         return self._compensation(action, release)
+
+    def _by_its_agent(self, action: Action) -> str:
+        """As `gate.undo` answers: nobody is sent to an agent that could not do it either."""
+        then = [tool for tool in self.versions if (tool.name, tool.version) == (action.tool, action.tool_version)]
+        tool = then[0] if then else None
+        if tool is None or tool.compensate_with in {"", tool.name}:
+            return how_undone(action, tool)
+        return f"Its agent carries out what it proposed: through that agent, by {tool.compensate_with}."
 
     def _compensation(self, action: Action, release: Pinned) -> Effect:
         name = self.name_for(action)
@@ -185,6 +197,4 @@ def _hindered(action: Action) -> str:
         return "Cannot be undone from here: a person gave the result, and nothing was sent."
     if action.effect == Kind.IRREVERSIBLE:
         return IRREVERSIBLE
-    if action.step_id is None:
-        return "Its agent carries out what it proposed: undo it through that agent."
     return ""

@@ -21,7 +21,7 @@ from audit.queries import Keyset, Slice, Story, visible_or_refuse
 from budgets.models import LedgerEntry
 from orchestrator.gate.snapshot import snapshot_of, title_of, undo_sentence
 from orchestrator.gate.undo import how_undone
-from orchestrator.models import Action, Execution, Tool
+from orchestrator.models import Action, Execution, OutcomeAnswer, OutcomeVerdict, Tool
 from orchestrator.models.action import UNREPORTED
 from orchestrator.operations.undo_plan import plan_of
 from orchestrator.queries.among import among
@@ -210,6 +210,7 @@ class ActionPage:
     request: ApprovalRequest | None
     decisions: list[Decision]
     emergencies: list[BreakGlass]
+    said: list[OutcomeAnswer]
     execution: Execution | None
     cost: Cost
     undoes: Action | None
@@ -223,6 +224,15 @@ class ActionPage:
     @property
     def needs_answer(self) -> bool:
         return bool(self.action.status == ActionStatus.UNKNOWN)
+
+    @property
+    def result_is_from(self) -> str:
+        """Whose word the result is: a person's may look like the tool's."""
+        if self.action.status == ActionStatus.ANSWERED:
+            return "What a person gave as the result"
+        if any(one.verdict == OutcomeVerdict.HAPPENED for one in self.said):
+            return "What a person found out to be the result"
+        return "What the tool answered"
 
     @property
     def version(self) -> str:
@@ -251,6 +261,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
         request=requests[-1] if requests else None,
         decisions=[voice for voice in decisions if _told(voice, requests, signed)],
         emergencies=list(BreakGlass.objects.filter(request__in=requests).order_by("broken_at")) if decisions else [],
+        said=list(action.answers.order_by("at")),
         execution=_execution(actor, action),
         cost=cost_of(LedgerEntry.objects.filter(action_id=action.pk)),
         undoes=Action.objects.filter(pk=action.undoes_id).first() if action.undoes_id else None,
@@ -261,7 +272,7 @@ def action_page(actor: Actor, action_id: UUID) -> ActionPage:
 
 def _planned(actor: Actor, action: Action) -> str:
     """How it is undone, or why it cannot be, as the undo of its execution would answer; "" where it is no effect of one."""
-    execution = _execution(actor, action) if action.step_id else None
+    execution = _execution(actor, action)
     effects = plan_of(execution).effects if execution else []
     return next((effect.why for effect in effects if effect.action.pk == action.pk), "")
 

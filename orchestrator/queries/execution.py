@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum, prefetch_related_objects
+from django.db.models import Prefetch, Sum, prefetch_related_objects
 
-from approvals.models import ApprovalRequest, Decision
+from approvals.models import ApprovalRequest, Decision, Edit
 from approvals.queries import history, signed_by
 from approvals.statuses import RequestStatus
 from audit import scope
@@ -17,8 +17,9 @@ from audit.models import AuditEvent, AuditStream
 from audit.queries import Story, visible_or_refuse
 from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
+from budgets.queries import LetThrough, let_through
 from orchestrator.gate.undo import how_undone
-from orchestrator.models import Action, Attempt, DeadLetter, Execution, Step, StepPatch
+from orchestrator.models import Action, Attempt, DeadLetter, Execution, OutcomeAnswer, Step, StepPatch
 from orchestrator.operations.undo_plan import is_effect, plan_of
 from orchestrator.queries.actions import title, tools_of
 from orchestrator.queries.costs import Cost, cost_of, costs_by
@@ -68,6 +69,8 @@ class ActionRow:
     undo: str
     request: ApprovalRequest | None
     signatures: tuple[Decision, ...] = ()
+    # What people found out where nobody had answered.
+    said: tuple[OutcomeAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class ExecutionPage:
     actions: list[ActionRow] | None = None
     asked: list[AskedRow] | None = None
     patches: list[StepPatch] | None = None
+    let_through: list[LetThrough] | None = None
     cost_lines: Mapping[str, list[tuple[str, Cost]]] | None = None
     undoing: Undoing | None = None
     undone: Execution | None = None
@@ -173,10 +177,13 @@ def execution_page(
             reading.requests, mine=reading.signed, streams=[execution.stream], names=reading.names()
         )
     elif tab == "evidence":
-        prefetch_related_objects(reading.requests, "emergencies")
+        edits = Prefetch("edits", Edit.objects.order_by("revision").defer("before", "after"))
+        prefetch_related_objects(reading.requests, "emergencies", edits)
         undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
-        more["actions"] = reading.action_rows(reading.actions, undo)
+        said = list(OutcomeAnswer.objects.filter(action__in=reading.actions).order_by("at"))
+        more["actions"] = reading.action_rows(reading.actions, undo, said)
         more["asked"] = reading.asked_rows()
+        more["let_through"] = let_through(execution.pk)
         more["patches"] = list(
             StepPatch.objects.filter(step__execution=execution).select_related("step").order_by("at", "id")
         )
@@ -316,7 +323,9 @@ class _Reading:
         rows = AuditEvent.objects.filter(stream=self.execution.stream, event__in=wrong, object_id__in=ids)
         return {pk for pk in rows.values_list("object_id", flat=True) if pk}
 
-    def action_rows(self, actions: Iterable[Action], undo: Mapping[UUID, str] | None = None) -> list[ActionRow]:
+    def action_rows(
+        self, actions: Iterable[Action], undo: Mapping[UUID, str] | None = None, said: Iterable[OutcomeAnswer] = ()
+    ) -> list[ActionRow]:
         """`undo` says of every effect how it is undone, or why it cannot be."""
         requests = {request.pk: request for request in self.requests}
         return [
@@ -326,6 +335,7 @@ class _Reading:
                 (undo or {}).get(action.pk) or self._undo(action),
                 requests.get(action.approval_id) if action.approval_id else None,
                 tuple(voice for voice in self.decisions if voice.request_id == action.approval_id),
+                tuple(one for one in said if one.action_id == action.pk),
             )
             for action in actions
         ]

@@ -32,6 +32,18 @@ def finance(db, other_unit):
     return Caller(tokens.issue("runner", "finance", list(tokens.SCOPES), 1)[0])
 
 
+def assert_follow_from_each_other(events):
+    """Computed by whoever holds nothing but these."""
+    before = b""
+    for number, event in enumerate(events, start=1):
+        before = sha256(before + event["hashed"].encode()).digest()
+        told = json.loads(event["hashed"])
+        assert (before.hex(), event["seq"]) == (event["hash"], number)
+        assert [told[place] for place in (0, 1, 3, 4, 5)] == [
+            event[key] for key in ("stream", "seq", "id", "event", "actor")
+        ]
+
+
 class TestExecutions:
     def test_start_follow_and_stop(self, finance):
         status, started, _ = finance.post(
@@ -134,14 +146,16 @@ class TestExecutions:
 
         events = finance.get(f"executions/{execution.pk}/evidence/")[1]["events"]
 
-        before = b""
-        for event in events:
-            before = sha256(before + event["hashed"].encode()).digest()
-            stream, place, _, number, name, actor = json.loads(event["hashed"])[:6]
-            assert before.hex() == event["hash"]
-            assert [stream, place, number, name, actor] == [
-                event[key] for key in ("stream", "seq", "id", "event", "actor")
-            ]
+        assert_follow_from_each_other(events)
+
+    def test_what_people_signed_can_be_computed_anew_as_well(self, finance):
+        grace = make.person("grace", "view", "review", "audit")
+        held = make.approved(ApprovalRequest.objects.get(execution_id=make.execution("waiting").pk), grace)
+
+        events = signed_in(grace).get(f"audit/events/?stream=approval_request:{held.pk}")[1]["results"]
+
+        assert "approval_request.signed_approve" in [event["event"] for event in events]
+        assert_follow_from_each_other(events[::-1])
 
     def test_evidence_says_who_signed_by_more_than_a_name_and_how_each_effect_is_undone(self, finance):
         grace = make.person("grace", "view", "review")
@@ -155,7 +169,7 @@ class TestExecutions:
         (voice,) = pack["approvals"][0]["decisions"]
         assert (voice["person"], voice["person_name"]) == (f"user:{grace.pk}", "grace")
         how = "Cannot be undone yet: it is on its way, and no answer has come."
-        assert pack["undo"] == [{"action": str(held.pk), "state": "cannot", "how": how}]
+        assert pack["undo"] == [{"action": str(held.pk), "state": "cannot", "how": how, "compensation": None}]
 
     @pytest.mark.django_db(transaction=True)
     def test_evidence_is_of_one_moment_while_the_execution_goes_on(self):

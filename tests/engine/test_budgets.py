@@ -6,6 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
 
@@ -43,6 +44,7 @@ from orchestrator.operations import corrections, executions
 from tests import make as more
 from tests import worlds as make
 from tests.engine.driving import drive, statuses
+from tests.pages.asking import browser_of
 
 LOOKING = "workflow: looking\nversion: 1.0.0\nsteps:\n  - look: {tool: look}\n"
 pytestmark = pytest.mark.usefixtures("looks_at_once")
@@ -164,6 +166,24 @@ class TestAnException:
         story = AuditEvent.objects.filter(object_id=row.pk).order_by("seq").values_list("event", flat=True)
         assert list(story) == ["budget_exception.draft", "budget_exception.active"]
         is_exact()
+
+    def test_is_told_where_the_execution_answers_for_itself_and_never_as_room(self, looking, held):
+        row = self.drafted(held[0], by=looking.grace)
+        activate(row, by=looking.linus)
+        self.statuses(*held)
+
+        browser = browser_of(get_user_model().objects.get(username="olga"))
+        address = f"/executions/{held[0].execution_id}/"
+        page = " ".join(browser.get(f"{address}?tab=evidence").content.decode().split())
+        (told,) = browser.get(f"/api/v1{address}evidence/").json()["exceptions"]
+        (why,) = AuditEvent.objects.filter(object_id=held[0].pk, before="budget_hold").values_list("why", flat=True)
+
+        assert why == "exception month-end: it goes on over the budget finance-runs (the audit is today)"
+        assert "It was let go on over the budget finance-runs: " in page
+        assert f"user:{looking.grace.user_id}</code> drafted" in page
+        assert (told["budget"], told["why"]) == ("finance-runs", "the audit is today")
+        assert (told["drafted_by"], told["activated_by"]) == (looking.grace.key, looking.linus.key)
+        assert browser.get(f"/api/v1/executions/{held[1].execution_id}/evidence/").json()["exceptions"] == []
 
     def test_takes_two_people(self, looking, held):
         row = self.drafted(held[0], by=looking.grace)

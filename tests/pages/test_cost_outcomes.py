@@ -95,6 +95,20 @@ class TestEveryLine:
         assert Execution.objects.get(pk=run.pk).status == "succeeded"
         assert buckets(as_vera) == {"repeated": Decimal("0.3"), "succeeded": Decimal("0.5")}
 
+    def test_of_a_call_that_is_sent_again_counts_in_the_try_that_sent_it(self, unit, as_vera):
+        """The call is the same in every try, and was proposed in the first one."""
+        run = make.execution(attempts=2)
+        first = make.at_second_step(run)
+        call = make.held_in(run)
+        place = Place(unit_id=run.unit_id, agent="poster", execution_id=run.pk, action_id=call.pk)
+        charge(usage_of("0.30"), place)
+        settle_failure(first, Failure("system", "The ERP answered 503.", {}), input={"rows": 3})
+        timers_come_due()
+        second = make.claimed(run)
+        charge(usage_of("0.50"), place)
+        settle_success(second, input={"rows": 3}, output={"posted": 3})
+        assert buckets(as_vera) == {"repeated": Decimal("0.3"), "succeeded": Decimal("0.5")}
+
     def test_of_a_last_try_is_no_repetition(self, unit, as_vera):
         run = make.execution(attempts=1)
         only = make.at_second_step(run)

@@ -303,6 +303,9 @@ class TestGivingTheResult:
         assert (again(request).status, action.status, action.result) == ("answered", "answered", {"posting": "P-9"})
         assert "You gave the result" in as_grace.get(request.get_absolute_url()).content.decode()
         assert "answered by grace" in action.message
+        shown = as_grace.get(action.get_absolute_url()).content.decode()
+        assert "What a person gave as the result" in shown
+        assert "What the tool answered" not in shown
 
     @pytest.mark.parametrize("result", ["", "[1]", "{", '{"a": 1, "a": 2}', '{"n": 9007199254740993}'])
     def test_that_is_no_json_object_keeps_what_was_typed(self, unit, as_grace, result):

@@ -16,8 +16,8 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate import propose, reconcile, redeem, report
 from orchestrator.gate.edit import edit
 from orchestrator.gate.reconcile import Finding
-from orchestrator.models import Action, Alert, Attempt, Execution
-from orchestrator.operations import executions
+from orchestrator.models import Action, Alert, Attempt, Execution, Step
+from orchestrator.operations import executions, unknown_outcomes
 from orchestrator.operations.patches import current_input, patch
 from orchestrator.releases.bundle import publish
 from tests import make, worlds
@@ -121,6 +121,17 @@ class TestOutput:
         assert said in as_ada.get(f"{run.get_absolute_url()}?tab=io").content.decode()
 
 
+class TestTheCallsOfAStep:
+    def test_say_of_a_no_that_it_was_one(self, unit, grace, as_ada):
+        waiting = make.execution("waiting")
+        make.rejected(ApprovalRequest.objects.get(execution_id=waiting.pk), grace)
+
+        table = page_of(as_ada, waiting, step="post").split('id="step-actions-table"')[1].split("</table>")[0]
+
+        assert "grace: reject" in table
+        assert "Signed by" not in table
+
+
 class TestEvidence:
     def test_answers_the_six_questions(self, unit, grace, as_ada):
         waiting = make.execution("waiting")
@@ -179,6 +190,24 @@ class TestEvidence:
 
         assert "of an earlier version, it counts no more" in self.checks(as_ada, waiting)
 
+    def test_names_who_edited_what_was_proposed(self, unit, grace, linus, ada, as_ada):
+        make.policy(condition="true")
+        waiting = make.execution("waiting", by=ada)
+        request = ApprovalRequest.objects.get(execution_id=waiting.pk)
+        given = json.loads(Action.objects.get(execution_id=waiting.pk).arguments)
+        edited = edit(request_id=request.pk, by=make.actor(linus), digest=request.digest, revision=request.revision,
+                      arguments={**given, "amount": "9.00"}, note="As invoiced")  # fmt: skip
+        assert "edited it" in self.checks(as_ada, waiting)
+
+        make.approved(edited, grace, linus)
+
+        told = self.checks(as_ada, waiting)
+        assert f'linus <code class="muted">user:{linus.pk}</code> edited it' in told
+        assert "As invoiced" in told
+        assert f"arguments / amount <del>{given['amount']}</del> <ins>9.00</ins>" in told
+        (pack,) = as_ada.get(f"/api/v1/executions/{waiting.pk}/evidence/").json()["approvals"]
+        assert [one["person"] for one in pack["edits"]] == [f"user:{linus.pk}"]
+
     def test_names_who_changed_what_a_step_was_given(self, unit, ada, as_ada):
         letter = make.letter(by=ada)
         before = current_input(letter.step)
@@ -192,6 +221,30 @@ class TestEvidence:
         (told,) = as_ada.get(f"/api/v1/executions/{letter.execution_id}/evidence/").json()["patches"]
         assert (told["step"], told["before"], told["after"], told["why"]) == ("post", before, after, "The wrong month")
         assert told["person"] == f"user:{ada.pk}"
+
+    def test_names_who_found_out_what_became_of_a_call_nobody_answered_for(self, unit, grace, ada, as_ada):
+        execution = make.execution("running")
+        call = make.held_in(execution)
+        make.approved(ApprovalRequest.objects.get(pk=call.approval_id), grace)
+        ticket = redeem.redeem(action_id=call.pk, by=make.MAKER, fence=Step.objects.get(pk=call.step_id).attempt_id)
+        report.report(
+            action_id=call.pk, fence=ticket.fence, outcome="unknown", by=make.MAKER, message="The line went dead."
+        )
+        result = {"posting": "P-7", "status": "complete"}
+        said = unknown_outcomes.Said(verdict="happened", code="document", note="Statement of 3 November", result=result)
+        unknown_outcomes.answer(action_id=call.pk, said=said, by=make.actor(ada))
+
+        pages = [
+            self.checks(as_ada, execution),
+            as_ada.get(call.get_absolute_url()).content.decode().split('id="facts"')[1],
+        ]
+
+        assert all("Statement of 3 November" in page and f"user:{ada.pk}" in page for page in pages)
+        assert "found: It happened. A document shows it" in pages[0]
+        assert "What a person found out to be the result" in as_ada.get(call.get_absolute_url()).content.decode()
+        (told,) = as_ada.get(f"/api/v1/executions/{execution.pk}/evidence/").json()["found"]
+        assert (told["action"], told["person"], told["verdict"]) == (str(call.pk), f"user:{ada.pk}", "happened")
+        assert (told["code"], told["note"], told["result"]) == ("document", said.note, result)
 
 
 class TestWaiting:

@@ -7,6 +7,10 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest
+from audit.actors import system
+from orchestrator.gate.propose import propose
+from orchestrator.gate.redeem import redeem
+from orchestrator.gate.report import report
 from orchestrator.models import Action, Execution
 from tests import worlds
 from tests.engine.driving import approve
@@ -28,6 +32,8 @@ TOOLS = [
     BOOK,
     {**BOOK, "name": "wire_out", "effect": "irreversible", "title": "Wire {amount}", "compensate_with": ""},
 ]
+
+SCRIPT = system("tests")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,6 +170,38 @@ class TestEvidence:
 
         assert page.count("Can be undone by unbook, which is itself gated.") == 2
         assert "Cannot be undone: what it does is irreversible." in page
+
+    def test_leads_to_the_call_that_takes_an_effect_back(self, execution, as_ada):
+        undo(as_ada, execution)
+        worlds.work()
+
+        told = as_ada.get(f"/api/v1/executions/{execution.pk}/evidence/").json()["undo"]
+
+        back = Action.objects.get(undoes_id__isnull=False)
+        assert {one["action"]: one["compensation"] for one in told if one["state"] == "under_way"} == {
+            str(back.undoes_id): str(back.pk)
+        }
+        assert {one["compensation"] for one in told if one["state"] != "under_way"} == {None}
+
+    def test_says_the_same_of_a_call_of_a_foreign_agent_wherever_it_is_asked(self, world, execution, as_ada):
+        """Who is sent to the agent must not be told there that nothing takes it back."""
+        names = {"book": "through that agent, by unbook", "pay": "Cannot be undone: no compensating tool is registered"}
+        for tool, how in names.items():
+            call = propose(tool=tool, arguments={"amount": 7}, agent="clerk", unit_id=world.unit.pk,
+                           execution_id=execution.pk, by=SCRIPT)  # fmt: skip
+            if call.approval_id:
+                approve(ApprovalRequest.objects.get(pk=call.approval_id), world.grace)
+            ticket = redeem(action_id=call.pk, by=SCRIPT)
+            report(action_id=call.pk, fence=ticket.fence, outcome="success", result={}, by=SCRIPT)
+
+            pack = as_ada.get(f"/api/v1/executions/{execution.pk}/evidence/").json()
+            told = [
+                *(one["how"] for one in pack["undo"] if one["action"] == str(call.pk)),
+                page_of(as_ada, call.get_absolute_url()),
+                page_of(as_ada, execution.get_absolute_url(), tab="evidence"),
+                page_of(as_ada, address(execution)),
+            ]
+            assert [how in text for text in told] == [True] * 4
 
 
 class TestTheRate:
