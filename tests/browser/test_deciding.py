@@ -150,6 +150,40 @@ class TestByKeyboard:
         assert not Decision.objects.exists()
 
 
+class TestCtrlEnter:
+    """It records the form one is in. What is filled in elsewhere on the page is not meant."""
+
+    @pytest.mark.parametrize("place", ["#go", "#help button", "main a[href]"])
+    def test_records_no_decision_from(self, request_of_two, opened, place):
+        person = opened("grace")
+        page = person.page
+        page.goto(request_of_two.get_absolute_url())
+        page.check("#decision_verdict_reject")
+        page.select_option("#decision_reason_code", "wrong_amount")
+        page.fill("#decision_code", app_of("grace").code())
+        if "#help" in place:
+            page.locator("#decision_verdict_reject").focus()
+            page.keyboard.press("?")
+        page.locator(place).first.focus()
+        person.sent.clear()
+
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(300)
+
+        assert "POST" not in person.sent
+        assert not Decision.objects.exists()
+
+    def test_records_the_pages_own_form_where_one_is_in_none(self, unit, people, opened):
+        request = make.request(by=make.actor(people))
+        page = opened("grace").page
+        page.goto(request.get_absolute_url())
+        fill_in(page)
+
+        page.locator("#main").focus()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("text=You approved this")
+
+
 class TestWithoutScript:
     def test_takes_the_same_form_and_ends_on_the_result(self, request_of_two, opened):
         page = opened("grace", java_script_enabled=False).page
