@@ -248,6 +248,8 @@
     // A live update never closes what a person opened, and never overwrites what they typed or ticked.
     htmx_before_morph_attr: (target, { attrName, newValue }) => {
       if (attrName === "open") return false;
+      // A place that was given the focus is no tab stop of its own. Without this attribute the browser takes the focus away.
+      if (attrName === "tabindex" && target === document.activeElement) return false;
       // What somebody has begun to fill in speaks of what they read: the server compares that with what waits then.
       if (attrName === "value" && target.type === "hidden" && target.form?.elements.digest && begun(target.form)) {
         if (target.name === "digest" && target.value !== newValue) outdated.add(target.form.id);
