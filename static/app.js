@@ -385,6 +385,16 @@
     else if (event.key === "Escape" && event.target.matches("#go") && !event.target.value) document.getElementById("main").focus();
     else if (event.key === "Escape") document.querySelector("#alert [data-close]")?.click();
   });
+  // A column that sticks to the window does not move along as the browser counts on: it scrolls too little, and the focus is
+  // out of sight. What a pointer can press is in sight, below the bar, and stays where it is.
+  document.addEventListener("focusin", ({ target }) => {
+    const { top, bottom } = target.getBoundingClientRect();
+    if (!target.closest("aside") || (bottom > 48 && top < innerHeight)) return;
+    for (let before = -1, tries = 0; before !== scrollY && tries < 100; tries += 1) {
+      before = scrollY;
+      target.scrollIntoView({ block: "nearest" });
+    }
+  });
   // Whoever tabs on has left the menu.
   document.addEventListener("focusout", ({ target, relatedTarget }) => {
     const menu = relatedTarget && target.closest("details.menu[open]");

@@ -135,6 +135,17 @@ class TestByKeyboard:
         page.keyboard.press("Enter")
         page.wait_for_url(f"**{other.get_absolute_url()}")
 
+    @pytest.mark.parametrize("height", [500, 800])
+    def test_comes_from_the_end_of_the_page_to_a_form_in_sight(self, request_of_two, opened, height):
+        page = opened("grace", viewport={"width": 1280, "height": height}).page
+        page.goto(request_of_two.get_absolute_url())
+        page.locator("#review .content summary").last.focus()
+
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            top = page.evaluate("document.activeElement.getBoundingClientRect().top")
+            assert 0 < top < height, page.evaluate("document.activeElement.outerHTML")
+
     @pytest.mark.slow
     def test_is_never_made_by_a_single_key(self, request_of_two, opened):
         person = opened("grace")
