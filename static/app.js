@@ -43,6 +43,11 @@
       say(message.textContent.trim());
     }
   }
+  // A list was filtered beside the keyboard: its name and how many are in it, or that nothing is.
+  function sayFound(list) {
+    const found = list?.querySelector(".empty .strong") ?? list?.querySelector("h2");
+    if (found) say(found.textContent.trim());
+  }
   document.addEventListener("announce", (event) => say(event.detail.value));
 
   // --- Time: by the server's clock, in the same words as _format.py ----------------------------------------------
@@ -346,6 +351,7 @@
     else ownTyped();
     tellOutdated();
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
+    if (ctx.sourceElement.matches(".filters") && !wants(ctx)) sayFound(place);
     const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
     if (fault) return focusOn(fault);
     const lost = !document.activeElement || document.activeElement === document.body;
