@@ -43,6 +43,11 @@
       say(message.textContent.trim());
     }
   }
+  // A list was filtered beside the keyboard: its name and how many are in it, or that nothing is.
+  function sayFound(list) {
+    const found = list?.querySelector(".empty .strong") ?? list?.querySelector("h2");
+    if (found) say(found.textContent.trim());
+  }
   document.addEventListener("announce", (event) => say(event.detail.value));
 
   // --- Time: by the server's clock, in the same words as _format.py ----------------------------------------------
@@ -248,6 +253,8 @@
     // A live update never closes what a person opened, and never overwrites what they typed or ticked.
     htmx_before_morph_attr: (target, { attrName, newValue }) => {
       if (attrName === "open") return false;
+      // A place that was given the focus is no tab stop of its own. Without this attribute the browser takes the focus away.
+      if (attrName === "tabindex" && target === document.activeElement) return false;
       // What somebody has begun to fill in speaks of what they read: the server compares that with what waits then.
       if (attrName === "value" && target.type === "hidden" && target.form?.elements.digest && begun(target.form)) {
         if (target.name === "digest" && target.value !== newValue) outdated.add(target.form.id);
@@ -344,6 +351,7 @@
     else ownTyped();
     tellOutdated();
     const place = document.getElementById(ctx.targetId) || (typeof ctx.target === "string" ? document.querySelector(ctx.target) : null);
+    if (ctx.sourceElement.matches(".filters") && !wants(ctx)) sayFound(place);
     const fault = wants(ctx) && (place || document).querySelector("[data-errors], [data-refusal], [aria-invalid=true]");
     if (fault) return focusOn(fault);
     const lost = !document.activeElement || document.activeElement === document.body;
@@ -382,6 +390,16 @@
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
     else if (event.key === "Escape" && event.target.matches("#go") && !event.target.value) document.getElementById("main").focus();
     else if (event.key === "Escape") document.querySelector("#alert [data-close]")?.click();
+  });
+  // A column that sticks to the window does not move along as the browser counts on: it scrolls too little, and the focus is
+  // out of sight. What a pointer can press is in sight, below the bar, and stays where it is.
+  document.addEventListener("focusin", ({ target }) => {
+    const { top, bottom } = target.getBoundingClientRect();
+    if (!target.closest("aside") || (bottom > 48 && top < innerHeight)) return;
+    for (let before = -1, tries = 0; before !== scrollY && tries < 100; tries += 1) {
+      before = scrollY;
+      target.scrollIntoView({ block: "nearest" });
+    }
   });
   // Whoever tabs on has left the menu.
   document.addEventListener("focusout", ({ target, relatedTarget }) => {

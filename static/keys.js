@@ -9,7 +9,7 @@
   const typing = (target) => target.isContentEditable || target.matches("textarea, select, input:not([type=checkbox], [type=radio], [type=submit])");
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return record(event);
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return send(event);
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (root.dataset.shortcuts === "off" || typing(event.target) || document.querySelector("dialog[open]")) return;
     const act = going > Date.now() ? goTo(event.key) : KEYS[event.key] || turnPage(event) || choose(event.key);
@@ -69,8 +69,16 @@
     box.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  function record(event) {
-    const form = event.target.closest?.("form[method=post]") || document.querySelector("form[data-record]");
+  /* The form one is in; the page's own where one is in none. A search, the help and a link have a Ctrl+Enter of their own: the
+   * browser's, a new tab. None of them may send a decision that stands filled in elsewhere on the page. */
+  function record({ target }) {
+    if (document.querySelector("dialog[open]") || target.closest?.("a")) return null;
+    const own = target.closest?.("form, button, summary");
+    return own ? own.closest("form[method=post]") : document.querySelector("form[data-record]");
+  }
+
+  function send(event) {
+    const form = record(event);
     if (!form) return;
     event.preventDefault();
     form.querySelector("button:not([type]), button[type=submit]")?.click(); // as a finger would: a locked button says why

@@ -46,7 +46,12 @@ def _answered(request: HttpRequest, pk: UUID, verb: Verb, done: str) -> HttpResp
         messages.success(request, done)
         return redirect(came_from(request) or reverse("approval", args=[pk]))
     if target_of(request).startswith("request-"):
-        context = {"row": queues.one_row(by, pk), "by_due_time": True, "within": suffix(standing_on(request))}
+        context = {
+            "row": queues.one_row(by, pk),
+            "by_due_time": True,
+            "within": suffix(standing_on(request)),
+            "said": done,
+        }
         return render(request, "approvals/_request_row.html", context)
     shown = queries.review(by, pk, now=timezone.now())
     return render(request, "approvals/_claim.html", {"shown": shown, "approval": shown.request, "said": done})

@@ -135,6 +135,17 @@ class TestByKeyboard:
         page.keyboard.press("Enter")
         page.wait_for_url(f"**{other.get_absolute_url()}")
 
+    @pytest.mark.parametrize("height", [500, 800])
+    def test_comes_from_the_end_of_the_page_to_a_form_in_sight(self, request_of_two, opened, height):
+        page = opened("grace", viewport={"width": 1280, "height": height}).page
+        page.goto(request_of_two.get_absolute_url())
+        page.locator("#review .content summary").last.focus()
+
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            top = page.evaluate("document.activeElement.getBoundingClientRect().top")
+            assert 0 < top < height, page.evaluate("document.activeElement.outerHTML")
+
     @pytest.mark.slow
     def test_is_never_made_by_a_single_key(self, request_of_two, opened):
         person = opened("grace")
@@ -148,6 +159,40 @@ class TestByKeyboard:
         person.page.wait_for_load_state()  # a key may have led to another page
         assert "POST" not in person.sent
         assert not Decision.objects.exists()
+
+
+class TestCtrlEnter:
+    """It records the form one is in. What is filled in elsewhere on the page is not meant."""
+
+    @pytest.mark.parametrize("place", ["#go", "#help button", "main a[href]"])
+    def test_records_no_decision_from(self, request_of_two, opened, place):
+        person = opened("grace")
+        page = person.page
+        page.goto(request_of_two.get_absolute_url())
+        page.check("#decision_verdict_reject")
+        page.select_option("#decision_reason_code", "wrong_amount")
+        page.fill("#decision_code", app_of("grace").code())
+        if "#help" in place:
+            page.locator("#decision_verdict_reject").focus()
+            page.keyboard.press("?")
+        page.locator(place).first.focus()
+        person.sent.clear()
+
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(300)
+
+        assert "POST" not in person.sent
+        assert not Decision.objects.exists()
+
+    def test_records_the_pages_own_form_where_one_is_in_none(self, unit, people, opened):
+        request = make.request(by=make.actor(people))
+        page = opened("grace").page
+        page.goto(request.get_absolute_url())
+        fill_in(page)
+
+        page.locator("#main").focus()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("text=You approved this")
 
 
 class TestWithoutScript:

@@ -31,6 +31,18 @@ class TestExecution:
 
         assert page.locator("details:has(summary:has-text('Output'))").first.evaluate("one => one.open")
 
+    def test_leaves_the_keyboard_at_the_chosen_step(self, unit, people, opened):
+        started = make.execution("running", by=people)
+        page = opened("ada").page
+        page.goto(f"{started.get_absolute_url()}?step=post#step")
+        page.wait_for_selector("#step:focus")
+
+        make.held_in(started)
+        page.wait_for_selector("text=waits for")
+        page.wait_for_timeout(300)
+
+        assert page.evaluate("document.activeElement.id") == "step"
+
     @pytest.mark.slow
     def test_shows_a_chosen_step_where_the_person_looks(self, unit, people, opened):
         page = opened("ada", viewport={"width": 390, "height": 600}).page

@@ -95,6 +95,34 @@ class TestKeys:
 
 
 @pytest.mark.slow
+class TestWhatIsSaid:
+    """To whoever does not see the list beside the filter, or the row about the button."""
+
+    @pytest.fixture
+    def page(self, four, opened):
+        page = opened("grace").page
+        page.goto("/approvals/")
+        return page
+
+    def says(self, page, text):
+        page.wait_for_selector(f"#status:text-is('{text}')", state="attached", timeout=5_000)
+
+    def test_of_a_filter_is_how_many_are_left(self, page, four):
+        page.fill("form.filters [name=q]", four[0].title.split()[-1])
+        self.says(page, "Requests 1")
+        page.fill("form.filters [name=q]", "no such thing")
+        self.says(page, "Nothing matches these filters")
+
+    def test_of_a_claim_in_its_row_is_that_one_holds_it(self, page, four):
+        page.locator(f"#request-{four[1].pk} button:has-text('Claim')").click()
+        self.says(page, "You hold this request now.")
+
+    def test_of_a_claim_on_the_page_is_no_more_than_that(self, page, four):
+        page.goto(four[1].get_absolute_url())
+        page.locator("#claim button").first.click()
+        self.says(page, "You hold this request now.")
+
+
 class TestApprovingTogether:
     def test_is_offered_only_while_equal_first_tier_rows_are_ticked(self, four, opened):
         make.policy()

@@ -1,8 +1,11 @@
 """What somebody typed is there again after a sign-in, and after a form that was not taken."""
 
 import time
+from functools import partial
 
 import pytest
+from django.template.loader import get_template
+from playwright.sync_api import Route
 
 from approvals.models import Stop
 from orchestrator.gate.edit import edit
@@ -57,6 +60,21 @@ class TestAFormThatLoadsAPage:
         sign_in(person.page, "ada")
 
         assert reason_on(person.page) == WHY
+
+    @pytest.mark.parametrize("status", [500, 503])
+    def test_is_filled_again_after_the_site_had_failed(self, people, opened, status):
+        person = opened("ada")
+        filled_in(person.page)
+        broken = get_template(f"{status}.html").render()
+        failing = partial(Route.fulfill, status=status, body=broken, content_type="text/html")
+        person.page.route("**/*", lambda route: failing(route) if route.request.method == "POST" else route.continue_())
+
+        send(person.page)
+        person.page.wait_for_selector(f"text=Error {status}")
+        person.page.goto("/stops/new/")
+
+        assert reason_on(person.page) == WHY
+        person.problems.clear()  # the browser's own line about the answer
 
     def test_is_empty_for_somebody_else_who_signs_in_there(self, people, opened):
         person = opened("ada")

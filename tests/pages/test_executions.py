@@ -1,6 +1,7 @@
 """Following an execution: which step opens, what its story says, what the auditor's questions are answered with."""
 
 import json
+import re
 from html import unescape
 
 import pytest
@@ -364,3 +365,20 @@ class TestAlerts:
         alert = Alert.objects.get()
         assert alert.get_absolute_url() in page
         assert f"{execution.get_absolute_url()}?step=post" in as_ada.get(alert.get_absolute_url()).content.decode()
+
+
+class TestTheNameOfItsTab:
+    """Ten of one workflow are open side by side while somebody looks for what they have in common."""
+
+    def test_is_its_own(self, ada, as_ada):
+        runs = [make.execution("running", by=ada) for _ in range(2)]
+        letters = [make.letter(by=ada) for _ in range(2)]
+        pages = [
+            *(run.get_absolute_url() for run in runs),
+            *(reverse("trace", args=[run.trace_id]) for run in runs),
+            *(letter.get_absolute_url() for letter in letters),
+        ]
+
+        titles = [re.search("<title>(.*?)</title>", as_ada.get(page).content.decode(), re.DOTALL)[1] for page in pages]
+
+        assert len(set(titles)) == len(pages)

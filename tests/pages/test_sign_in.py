@@ -35,6 +35,15 @@ class TestExpiredSession:
         assert answer["Location"] == "/login/"
 
 
+class TestSigningOut:
+    @pytest.mark.parametrize("address", [reverse_lazy("logout"), reverse_lazy("admin:logout")])
+    def test_says_that_one_is_out(self, admin_client, address):
+        page = admin_client.post(address, follow=True).content.decode()
+
+        assert "<h1>Signed out</h1>" in page
+        assert admin_client.get(reverse("work")).status_code == 302
+
+
 class TestAnAddressThatOnlyTakesForms:
     """Where a browser comes after a sign-in that ran out on a form that was not taken, or with a restored tab."""
 
