@@ -113,7 +113,7 @@ def _follow(view: _View, following: Plan, by: Actor, spec: WorkflowSpec) -> None
     if to == ExecutionStatus.SUCCEEDED:
         _succeed(view, by, spec)
     elif following.finished:
-        _close(view, by, to)
+        _close(view, by, to, spec)
     else:
         move(execution, to=to, by=by)
 
@@ -127,11 +127,12 @@ def _succeed(view: _View, by: Actor, spec: WorkflowSpec) -> None:
         move(view.execution, to=ExecutionStatus.SUCCEEDED, by=by, output=result, finished_at=Now())
 
 
-def _close(view: _View, by: Actor, to: str) -> None:
-    """An execution that failed for good leaves no step hanging; a dead-lettered one keeps them for the redrive."""
-    failed = [
-        step for step in view.steps.values() if step.status in {StepStatus.BUSINESS_ERROR, StepStatus.DEAD_LETTER}
-    ]
+def _close(view: _View, by: Actor, to: str, spec: WorkflowSpec) -> None:
+    """An execution that failed for good leaves no step hanging; a dead-lettered one keeps them for the redrive.
+
+    It did not fail for a step whose work a fallback did.
+    """
+    failed = [step for key, step in view.steps.items() if step.status in FAILED and not _did_its_work(view, spec, key)]
     why = "; ".join(f"{step.key}: {step.why}" for step in failed)[:1000]
     if to == ExecutionStatus.FAILED:
         for step in view.steps.values():

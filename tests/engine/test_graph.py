@@ -146,6 +146,16 @@ class TestOnError:
         assert statuses(execution) == {"draft": "business_error", "simple": "success", "send": "success"}
         assert execution.status == "succeeded"
 
+    def test_a_named_step_stands_in_and_is_not_why_the_execution_fails_later(self, world, publish):
+        handlers = HANDLERS.replace('if input.get("breaks") == input["name"]', 'if input["name"] in ("first", "last")')
+        steps = agent("first", "on_error: other") + agent("other") + agent("last", "needs: [first]")
+        publish(f"workflow: graph\nversion: 1.0.0\nsteps:\n{steps}", handlers, agents=NAMED)
+        execution = make.start(world, "graph")
+        drive(execution)
+
+        assert statuses(execution) == {"first": "business_error", "other": "success", "last": "business_error"}
+        assert execution.why == "last: cannot be done"
+
     def test_the_stand_in_is_skipped_when_nobody_needs_it(self, ended):
         execution = ended(agent("draft", "on_error: simple") + agent("simple") + agent("send", "needs: [draft]"))
 

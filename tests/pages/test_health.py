@@ -266,6 +266,7 @@ class TestAuditChain:
 class TestBackup:
     def test_is_unknown_until_it_is_reported_and_not_good_for_ever(self, as_ada, django_db_blocker):
         assert state(as_ada, "backup") == "unknown"
+        call_command("report_backup", "f\udcfcr den Tresor")  # a name in Latin-1, as the shell hands it over
         call_command("report_backup", "nightly,  1.2 GB")
         word, text = tile(as_ada, "backup")
         assert (word, "nightly, 1.2 GB" in text) == ("good", True)

@@ -19,7 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("what", help='for example "nightly pg_basebackup to the vault, 1.2 GB"')
 
     def handle(self, *_: Any, **options: Any) -> None:
-        what = " ".join(options["what"].split())
+        # A name that is no UTF-8 comes as halves of pairs, which nothing stores; the backup has been made all the same.
+        what = " ".join(options["what"].encode(errors="replace").decode().split())
         if not what or len(what) > LONGEST:
             raise CommandError(f"Say what was backed up, in 1 to {LONGEST} characters.")
         events.record("backup.reported", by=COMMAND_LINE, stream=BACKUP_STREAM, why=what)
