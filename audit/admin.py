@@ -20,11 +20,12 @@ from django.utils.html import format_html
 from audit import definitions, people
 from audit.account_choice import AccountField, called
 from audit.actors import Actor
-from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus
+from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
 from audit.ids import new_id
 from audit.opened_admin import OverWhatWasOpenedAdmin, posted
 from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
+from audit.templatetags._visible import pieces
 from audit.web import READING, actor_of, record_refusal
 
 Verb = Callable[[HttpRequest, Any, Actor], Any]
@@ -117,7 +118,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
             rests = self.what_rests_on(row) if row.status == DefinitionStatus.ACTIVE else ""
             context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row), "rests": rests}
         if row is not None and row.status == DefinitionStatus.DRAFT:
-            context |= self._against_the_one_in_force(request, row)
+            context |= self._against_the_one_in_force(request, row) | {"deceptive": self._deceptive(row)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _what_may_be_done(self, request: HttpRequest, row: Definition) -> dict[str, Any]:
@@ -151,6 +152,11 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
             return {"in_force": None}
         changes = self._differences(definitions.content(in_force), definitions.content(row))
         return {"in_force": in_force, "changes": [change for change in changes if change.label != "version"]}
+
+    def _deceptive(self, row: Definition) -> list[Difference]:
+        """Fields with characters that a reader could miss, or take for others: a form shows them as they are."""
+        fields = self._differences({}, definitions.content(row))
+        return [field for field in fields if any(piece.spelled for piece in pieces(field.after))]
 
     def _verbs_on(self, row: Definition, by: Actor) -> list[str]:
         offered = {

@@ -326,6 +326,7 @@ LINES: dict[str, Line] = {
     "person.factor_removed": Line("Removed a second factor", "wait", "bin"),
     "person.recovery_codes_made": Line("Made recovery codes", "info", "plus"),
     "person.factors_reset": Line("Reset the second factors of {name}", "critical", "warning"),
+    "person.factors_encrypted": Line("Encrypted {count} secrets of second factors anew", "wait", "lock"),
     "person.factor_refused": Line("Gave a wrong or used second factor or password", "danger", "warning"),
     "person.factor_locked": Line("Was locked for too many wrong tries", "critical", "lock"),
     "person.account_made": Line("Made an account for {name}", "info", "plus"),

@@ -1,5 +1,7 @@
 """A person's own factors: who they are is shown first, every change is recorded, and the way back is not a way around."""
 
+import json
+
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user_model
@@ -268,6 +270,8 @@ class TestTheKeys:
         settings.FACTOR_KEYS = ["new"]
 
         assert factors.secret_of(Authenticator.objects.get()) == app.secret
+        entry = AuditEvent.objects.get(event="person.factors_encrypted")
+        assert (entry.actor, json.loads(entry.data)) == ("system:command line", {"count": 1, "unreadable": []})
 
     def test_that_are_lost_are_said_and_the_command_has_failed(self, grace, settings):
         add_app(grace)

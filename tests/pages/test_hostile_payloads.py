@@ -4,6 +4,7 @@ import json
 from itertools import groupby
 
 import pytest
+from django.urls import reverse
 
 from approvals import operations
 from approvals.models import ApprovalRequest
@@ -68,3 +69,22 @@ class TestReadingBack:
         html = as_grace.get(request.get_absolute_url()).content.decode()
 
         assert digest_text(snapshot_on(rows_in(html.replace("4860.00</strong>", "4860.0</strong>")))) != request.digest
+
+
+class TestTheTitleOfAPage:
+    """What a tab, a bookmark and a screen reader say first."""
+
+    def test_spells_out_what_cannot_be_seen(self, ada, as_ada, unit):
+        made = make.execution(by=ada, business_key="ADJ\u202e1000")
+        action = make.action(context={}, reference="ADJ\u202e1000", using=make.tool(title="Post {reference}"))
+        pages = [
+            reverse("execution", args=[made.pk]),
+            reverse("execution_cancellations", args=[made.pk]),
+            reverse("execution_undos", args=[made.pk]),
+            reverse("action", args=[action.pk]),
+        ]
+
+        titles = [as_ada.get(page).content.decode().partition("</title>")[0] for page in pages]
+
+        assert ["[U+202E RIGHT-TO-LEFT OVERRIDE]" in title for title in titles] == [True] * 4
+        assert not any("\u202e" in title for title in titles)

@@ -299,3 +299,30 @@ class TestWhatIsLearnt:
 
         assert "less than or equal to 100" in said(answer)
         assert not ApprovalPolicy.objects.exists()
+
+
+class TestWhatReadsDifferentlyFromWhatItIs:
+    @pytest.mark.parametrize(
+        ("field", "typed", "says"),
+        [
+            ("condition", 'args.currency == "\u0415UR"', "== &quot;[U+0415 CYRILLIC CAPITAL LETTER IE]UR"),
+            ("reason", "Over 1000 \u202edeen era owt", "Reason: Over 1000 [U+202E RIGHT-TO-LEFT OVERRIDE]deen era owt"),
+            ("condition", 'args.account == "40\u200b10"', "[U+200B ZERO WIDTH SPACE]"),
+        ],
+    )  # fmt: skip
+    def test_is_spelled_out_for_whoever_activates_it(self, first, second, field, typed, says):
+        first.post(reverse(ADD), {**RULE, field: typed})
+        draft = ApprovalPolicy.objects.get()
+
+        page = said(second.get(address(draft, "change"))).replace('<span class="char">', "").replace("</span>", "")
+
+        assert getattr(draft, field) == typed
+        assert "What reads differently from what it is" in page
+        assert says in page
+
+    def test_is_not_mentioned_where_there_is_nothing(self, first, second):
+        first.post(reverse(ADD), {**RULE, "reason": "Überweisung über 1000: «à deux»"})
+
+        page = said(second.get(address(ApprovalPolicy.objects.get(), "change")))
+
+        assert "What reads differently" not in page

@@ -8,6 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from approvals.authentication.factor_secrets import encrypted_anew
+from audit import actors, events
+
+COMMAND_LINE = actors.system("command line")
 
 # Where each kind keeps its secret; a passkey's private half never leaves its device.
 SECRETS = {"totp": "secret", "recovery_codes": "seed"}
@@ -24,6 +27,7 @@ class Command(BaseCommand):
                 done += 1
             except InvalidToken:
                 lost.append(str(pk))
+        events.record("person.factors_encrypted", by=COMMAND_LINE, data={"count": done, "unreadable": lost})
         self.stdout.write(f"{done} secrets are encrypted under the first key.")
         if lost:
             raise CommandError(f"No key opens {', '.join(lost)}: their owners have to add them again.")
