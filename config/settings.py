@@ -253,6 +253,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "BulkActEnum": "approvals.models.BulkAct.choices",
         "OperationActEnum": "orchestrator.models.OperationAct.choices",
+        "OutcomeVerdictEnum": "orchestrator.models.OutcomeVerdict.choices",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -177,16 +177,7 @@ def execution_page(
             reading.requests, mine=reading.signed, streams=[execution.stream], names=reading.names()
         )
     elif tab == "evidence":
-        edits = Prefetch("edits", Edit.objects.order_by("revision").defer("before", "after"))
-        prefetch_related_objects(reading.requests, "emergencies", edits)
-        undo = {effect.action.pk: effect.why for effect in plan_of(execution).effects}
-        said = list(OutcomeAnswer.objects.filter(action__in=reading.actions).order_by("at"))
-        more["actions"] = reading.action_rows(reading.actions, undo, said)
-        more["asked"] = reading.asked_rows()
-        more["let_through"] = let_through(execution.pk)
-        more["patches"] = list(
-            StepPatch.objects.filter(step__execution=execution).select_related("step").order_by("at", "id")
-        )
+        more |= reading.evidence()
     elif tab == "cost":
         entries = LedgerEntry.objects.of_executions([execution.pk])
         more["cost_lines"] = {name: costs_by(entries, name) for name in ("agent", "tool", "model")}
@@ -339,6 +330,22 @@ class _Reading:
             )
             for action in actions
         ]
+
+    def evidence(self) -> dict[str, Any]:
+        """Read only what there can be: edits make revisions, only dead letters are patched, only what was sent is in doubt."""
+        prefetch_related_objects(self.requests, "emergencies")
+        edits = Prefetch("edits", Edit.objects.order_by("revision").defer("before", "after"))
+        prefetch_related_objects([request for request in self.requests if request.revision > 1], edits)
+        sent = [action for action in self.actions if action.redeemed_at]
+        said = list(OutcomeAnswer.objects.filter(action__in=sent).order_by("at")) if sent else []
+        undo = {effect.action.pk: effect.why for effect in plan_of(self.execution).effects}
+        patches = StepPatch.objects.filter(step__execution=self.execution).select_related("step").order_by("at", "id")
+        return {
+            "actions": self.action_rows(self.actions, undo, said),
+            "asked": self.asked_rows(),
+            "let_through": let_through(self.execution.pk),
+            "patches": list(patches) if self.letters else [],
+        }
 
     def asked_rows(self) -> list[AskedRow]:
         """Whom the steps themselves asked: the subject of such a request is the step."""
