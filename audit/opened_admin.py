@@ -9,6 +9,7 @@ from django.contrib.admin.options import ModelAdmin
 from django.db.models import DateTimeField, JSONField
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 from audit import definitions
 from audit.canonical import BadJSON, canonical, digest, digest_text, read_strict
@@ -54,6 +55,7 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, DateTimeField) and field:
             field.validators.append(refuse_other_years)
+            _name_both_halves(field)
         return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -114,3 +116,9 @@ def posted(request: HttpRequest) -> dict[str, Any]:
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}
+
+
+def _name_both_halves(field: Any) -> None:
+    """A moment is typed as a date and a time. Django writes that beside the two, but names neither of them."""
+    for half, name in zip(field.widget.widgets, ("date", "time"), strict=True):
+        half.attrs["aria-label"] = f"{capfirst(field.label)}, {name}"

@@ -282,6 +282,7 @@ class TestAdmin:
             "/admin/",
             "/admin/approvals/approvalpolicy/",
             f"/admin/approvals/approvalpolicy/{policy.pk}/change/",
+            "/admin/budgets/price/add/",
         ):
             person.page.goto(address)
             assert [fault for fault in person.axe() if not fault.startswith(("region", "landmark"))] == []

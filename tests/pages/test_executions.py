@@ -382,3 +382,11 @@ class TestTheNameOfItsTab:
         titles = [re.search("<title>(.*?)</title>", as_ada.get(page).content.decode(), re.DOTALL)[1] for page in pages]
 
         assert len(set(titles)) == len(pages)
+
+
+class TestABusinessError:
+    def test_is_said_once_in_the_head_of_its_step(self, unit, as_ada):
+        page = page_of(as_ada, make.execution("failed"))
+
+        head = page.split('id="step-title"')[1].split("<dl")[0]
+        assert head.count("Business error") == 1
