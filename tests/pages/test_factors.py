@@ -277,6 +277,13 @@ class TestTheAdministratorsPage:
         assert app.secret not in page
         assert Authenticator.objects.get().data["secret"] not in page
 
+    def test_tells_no_letter_of_a_secret(self, grace, as_boss):
+        given_to(grace)
+
+        replies = [as_boss.get(reverse(self.LIST), {"data__secret__startswith": start}) for start in ("g", "x")]
+
+        assert [reply.status_code for reply in replies] == [400, 400]
+
     def test_resets_with_a_reason(self, grace, as_boss):
         given_to(grace)
         address = reverse("admin:mfa_authenticator_reset", args=[grace.pk])
