@@ -31,8 +31,8 @@ def _harmless(text: str) -> str:
 
 
 def plain(number: Decimal) -> str:
-    """Without an exponent, and without zeros that say nothing."""
-    text = f"{number:f}"
+    """Without an exponent, without zeros that say nothing, and nothing without a sign."""
+    text = f"{number:zf}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -40,7 +40,15 @@ class TestCell:
 
 
 @pytest.mark.parametrize(
-    ("number", "shown"), [("0E-10", "0"), ("28.0000000000", "28"), ("0.10", "0.1"), ("1E+3", "1000"), ("-2.50", "-2.5")]
+    ("number", "shown"),
+    [
+        ("0E-10", "0"),
+        ("28.0000000000", "28"),
+        ("0.10", "0.1"),
+        ("1E+3", "1000"),
+        ("-2.50", "-2.5"),
+        ("-0.00", "0"),
+    ],
 )
 def test_a_number_has_no_exponent_and_no_idle_zeros(number, shown):
     assert cell(Decimal(number)) == shown
