@@ -11,7 +11,7 @@ from approvals.models import ApprovalRequest, BreakGlass, Claim, Decision, Edit,
 from approvals.rules import showing
 from approvals.rules.permissions import told
 from orchestrator.api.base import actor_of
-from orchestrator.api.shapes import OBJECT, Shape
+from orchestrator.api.shapes import OBJECT, Account, Shape
 
 
 class ConfirmationShape(serializers.Serializer[Any]):
@@ -27,8 +27,10 @@ class ConfirmationShape(serializers.Serializer[Any]):
 class DecisionShape(serializers.ModelSerializer[Decision]):
     factor = serializers.CharField(source="confirmation.kind", default=None, allow_null=True)
     confirmed_at = serializers.DateTimeField(source="confirmation.at", default=None, allow_null=True)
-    person = serializers.SerializerMethodField()
-    for_person = serializers.SerializerMethodField(help_text="Whose right to sign was lent for it")
+    person = Account(
+        source="person_id", help_text="As `requester` says it: a name may have been another person's before."
+    )
+    for_person = Account(source="for_person_id", allow_null=True, help_text="Whose right to sign was lent for it")
 
     class Meta:
         model = Decision
@@ -37,19 +39,12 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
             "revision", "viewed", "at", "factor", "confirmed_at", "result",
         )  # fmt: skip
 
-    def get_person(self, voice: Decision) -> str:
-        """As `requester` says it: a name may have been another person's before."""
-        return f"user:{voice.person_id}"
-
-    def get_for_person(self, voice: Decision) -> str | None:
-        return f"user:{voice.for_person_id}" if voice.for_person_id else None
-
 
 class EmergencyShape(serializers.ModelSerializer[BreakGlass]):
     """One person signed alone where two must. `status` says what the second look afterwards came to; `open`: none yet."""
 
-    person = serializers.SerializerMethodField()
-    reviewed_by = serializers.SerializerMethodField()
+    person = Account(source="person_id")
+    reviewed_by = Account(source="reviewed_by_id", allow_null=True)
 
     class Meta:
         model = BreakGlass
@@ -57,12 +52,6 @@ class EmergencyShape(serializers.ModelSerializer[BreakGlass]):
             "person", "person_name", "reason", "digest", "revision", "broken_at", "status", "reviewed_by",
             "reviewed_by_name", "reviewed_at", "note",
         )  # fmt: skip
-
-    def get_person(self, glass: BreakGlass) -> str:
-        return f"user:{glass.person_id}"
-
-    def get_reviewed_by(self, glass: BreakGlass) -> str | None:
-        return f"user:{glass.reviewed_by_id}" if glass.reviewed_by_id else None
 
 
 class RemarkShape(serializers.ModelSerializer[Remark]):
@@ -72,14 +61,11 @@ class RemarkShape(serializers.ModelSerializer[Remark]):
 
 
 class EditShape(serializers.ModelSerializer[Edit]):
-    person = serializers.SerializerMethodField()
+    person = Account(source="person_id")
 
     class Meta:
         model = Edit
         fields = ("revision", "person", "person_name", "note", "before_digest", "after_digest", "changes", "at")
-
-    def get_person(self, edit: Edit) -> str:
-        return f"user:{edit.person_id}"
 
 
 class ClaimShape(serializers.ModelSerializer[Claim]):

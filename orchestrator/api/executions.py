@@ -23,6 +23,7 @@ from orchestrator.api.fields import Body, Id, Object, Text, read
 from orchestrator.api.idempotency import Answer, once
 from orchestrator.api.lists import Cursors, Filter, choice, page_of, refuse_unknown_parameters, text, unit, uuid, when
 from orchestrator.api.shapes import (
+    Account,
     ActionShape,
     ChainedEventShape,
     ExecutionShape,
@@ -176,7 +177,7 @@ class PatchShape(serializers.ModelSerializer[StepPatch]):
     """What a person made of a step's input after it had failed with the one before."""
 
     step = serializers.CharField(source="step.key")
-    person = serializers.SerializerMethodField()
+    person = Account(source="person_id")
 
     class Meta:
         model = StepPatch
@@ -184,22 +185,16 @@ class PatchShape(serializers.ModelSerializer[StepPatch]):
             "step", "number", "before", "after", "before_digest", "after_digest", "why", "person", "person_name", "at",
         )  # fmt: skip
 
-    def get_person(self, patch: StepPatch) -> str:
-        return f"user:{patch.person_id}"
-
 
 class FoundShape(serializers.ModelSerializer[OutcomeAnswer]):
     """What a person found out about a call that was sent and that nobody answered for."""
 
     action = serializers.UUIDField(source="action_id")
-    person = serializers.SerializerMethodField()
+    person = Account(source="person_id")
 
     class Meta:
         model = OutcomeAnswer
         fields = ("action", "person", "person_name", "verdict", "code", "note", "result", "at")
-
-    def get_person(self, found: OutcomeAnswer) -> str:
-        return f"user:{found.person_id}"
 
 
 class ExceptionShape(serializers.Serializer[LetThrough]):

@@ -26,6 +26,16 @@ from orchestrator.statuses import ItemStatus
 OBJECT = {"type": "object", "additionalProperties": True}
 
 
+class Account(serializers.CharField):
+    """Somebody as `requester` says it, out of the id of their account."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(read_only=True, **more)
+
+    def to_representation(self, value: Any) -> str:
+        return f"user:{value}"
+
+
 class Shape(serializers.ModelSerializer[Any]):
     """One thing. `unit` is the unit's short name, looked up once per answer."""
 

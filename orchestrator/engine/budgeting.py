@@ -67,17 +67,15 @@ def go_on(step_id: UUID) -> bool:
     return bool(Block.objects.filter(pk=step_id).delete()[0]) and waits
 
 
-def _let_go_on(block: Block) -> BudgetException | None:
-    found: BudgetException | None = BudgetException.objects.filter(
-        execution_id=block.execution_id, budget=block.window.budget, status=DefinitionStatus.ACTIVE
-    ).first()
-    return found
-
-
 def _no_longer_held(step_id: UUID) -> str:
     """Where two people let it go on, the trail says so, and not that there was room."""
     block = Block.objects.select_related("window").filter(pk=step_id).first()
-    let = block and _let_go_on(block)
+    let = (
+        block
+        and BudgetException.objects.filter(
+            execution_id=block.execution_id, budget=block.window.budget, status=DefinitionStatus.ACTIVE
+        ).first()
+    )
     if let:
         return f"exception {let.name}: it goes on over the budget {let.budget} ({let.why})"
     return "the budget has room, began anew, or holds nothing back any more"
