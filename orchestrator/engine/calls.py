@@ -4,9 +4,7 @@ Everything is answered from the record where there is a record, so a re-entered 
 """
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -17,7 +15,6 @@ from audit import failpoints
 from audit.canonical import canonical, digest
 from audit.conditions import compile_expression
 from budgets import operations as budgets
-from budgets.pricing import Usage
 from budgets.reserving import OverBudget
 from orchestrator.engine import caps, probes
 from orchestrator.engine.budgeting import reserve_for
@@ -25,12 +22,12 @@ from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.doubts import Unknown, settle_doubt, wait_for_a_person
 from orchestrator.engine.outputs import problem_with_call
 from orchestrator.engine.patched import asked_anew
-from orchestrator.engine.released import Released
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners.pool import Done, Outcome
 from orchestrator.engine.runners.pool import Failure as Failed
 from orchestrator.engine.runners.workshop import failure_class_of, run_tool
 from orchestrator.engine.segment import Segment
+from orchestrator.engine.usages import usages_of
 from orchestrator.gate import reconcile
 from orchestrator.gate.budgeting import place_of
 from orchestrator.gate.keys import Place
@@ -42,7 +39,6 @@ from orchestrator.gate.report import Outcome as Reported
 from orchestrator.gate.report import report
 from orchestrator.models import Action
 from orchestrator.models.action import CAME_TO_NOTHING, ENDED_UNUSED
-from orchestrator.runner.jobs import Used
 from orchestrator.statuses import ActionStatus
 from orchestrator.workflows.binding import scope_of
 
@@ -365,31 +361,6 @@ def _done(segment: Segment, ticket: Ticket, contract: dict[str, Any], ran: Done)
     message = f"{action.tool} took effect, but {problem.message}"
     _report(ticket, "success", result=ran.result, message=message, failure_class=problem.failure_class)
     return Failure(problem.failure_class, message, {"tool": action.tool})
-
-
-def usages_of(told: Iterable[Used], released: Released) -> list[Usage]:
-    """What the handler said it used, call by call. Which version of a prompt that was, the release says, not the handler."""
-    return [
-        Usage(
-            cost=None if used.cost is None else Decimal(used.cost),
-            currency=used.currency,
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            cached_input_tokens=used.cached_input_tokens,
-            cache_write_tokens=used.cache_write_tokens,
-            reasoning_tokens=used.reasoning_tokens,
-            model=used.model,
-            provider=used.provider,
-            is_batch=used.is_batch,
-            call=_with_version(used.call, released),
-        )
-        for used in told
-    ]
-
-
-def _with_version(call: Mapping[str, Any], released: Released) -> dict[str, Any]:
-    version = released.digest_of(call["prompt"]) if call.get("prompt") else ""
-    return {**call, "prompt_digest": version} if version else dict(call)
 
 
 def _charge(segment: Segment, action: Action, ran: Outcome) -> None:

@@ -13,7 +13,7 @@ from audit.refusals import Stale
 from budgets.reserving import OverBudget, release
 from orchestrator.engine import caps, heartbeat
 from orchestrator.engine.budgeting import reserve_for
-from orchestrator.engine.calls import CallOutcome, Halted, Held, Refused, Returned, call, no_longer_called, usages_of
+from orchestrator.engine.calls import CallOutcome, Halted, Held, Refused, Returned, call, no_longer_called
 from orchestrator.engine.cancel import time_out
 from orchestrator.engine.doubts import Unknown
 from orchestrator.engine.outputs import misses, problem_with
@@ -28,6 +28,7 @@ from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import charge, light_success, settle_failure, settle_success
 from orchestrator.engine.stopped import why_stopped
 from orchestrator.engine.successes import Success, write_together
+from orchestrator.engine.usages import usages_of
 from orchestrator.gate.limits import Limited
 from orchestrator.models import Action, Execution, Step
 from orchestrator.runner.jobs import Used
