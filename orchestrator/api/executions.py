@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,6 +33,7 @@ from orchestrator.api.shapes import (
     show_one,
 )  # fmt: skip
 from orchestrator.api.units import unit_named
+from orchestrator.gate.envelope import ENVELOPE_SCHEMA
 from orchestrator.models import Action, Attempt, Execution, OutcomeAnswer, StepPatch
 from orchestrator.operations import executions
 from orchestrator.operations.undo_plan import plan_of
@@ -41,6 +42,7 @@ from orchestrator.statuses import ExecutionStatus
 from orchestrator.telemetry.traceparent import trace_of
 
 READ = either("executions:read")
+
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
 FILTERS = {
     "status": Filter("status", choice(*ExecutionStatus.values)),
@@ -58,6 +60,7 @@ FILTERS = {
 MOST_EVENTS = 10_000
 
 
+@extend_schema_field(ENVELOPE_SCHEMA)
 class Envelope(Object):
     """The task envelope; its fields are checked by the verb, which names each that is wrong."""
 

@@ -23,6 +23,7 @@ from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
+from orchestrator.gate.envelope import asked_for
 from orchestrator.gate.keys import Place, business_key_for, earlier_under, mint_key, one_at_a_time
 from orchestrator.gate.locks import lock_execution, refuse_without_lease
 from orchestrator.gate.mentions import mentions_of
@@ -91,14 +92,16 @@ def judge(
     units = lineage(unit_id)
     # An agent of another unit is answered like one that does not exist.
     found_agent = Agent.objects.active().select_related("owner").filter(name=agent, unit_id__in=units).first()
+    known = facts_about(found_tool, found_agent, arguments, unit or _unit_facts(unit_id), facts or {})
     bypass = bypasses.for_call(tool=tool, agent=agent, unit_ids=units)
     requirement, bypass = bypasses.match(
         tier=found_tool.tier if found_tool else STRICTEST_TIER,
-        facts=facts_about(found_tool, found_agent, arguments, unit or _unit_facts(unit_id), facts or {}),
+        facts=known,
         policies=ApprovalPolicy.objects.for_action(tool=tool, unit_ids=units),
         bypass=bypass,
     )
     denials = tuple(_denials((tool, agent), found_tool, found_agent, arguments))
+    requirement = asked_for(requirement, known)
     return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials, bypass=bypass)
 
 

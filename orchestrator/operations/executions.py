@@ -22,6 +22,7 @@ from orchestrator.engine.cancel import end_execution
 from orchestrator.engine.claims import ENGINE, WAKE_CHANNEL
 from orchestrator.engine.outputs import errors_of
 from orchestrator.engine.released import Released, released
+from orchestrator.gate.envelope import ENVELOPE_SCHEMA, problems_with
 from orchestrator.gate.limits import refuse_full_queue
 from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Execution, Release
@@ -29,25 +30,6 @@ from orchestrator.models.execution import UNDO, stream_of
 from orchestrator.statuses import ExecutionStatus, StepStatus
 from orchestrator.workflows.plan import plan
 from orchestrator.workflows.words import lookalike
-
-ENVELOPE_SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "trace_id": {"type": "string", "format": "uuid"},
-        "task_id": {"type": "string", "maxLength": 200},
-        "workflow_version": {"type": "string", "maxLength": 40},
-        "business_key": {"type": "string", "maxLength": 200},
-        "classification": {"type": "string", "maxLength": 80},
-        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-        "sensitivity": {"enum": ["public", "internal", "confidential", "restricted"]},
-        "deadline": {"type": "string", "format": "date-time"},
-        "tool_budget": {"type": "integer", "minimum": 0},
-        "allowed_actions": {"type": "array", "items": {"type": "string"}},
-        "hop_count": {"type": "integer", "minimum": 0, "maximum": 32},
-        "approval_conditions": {"type": "array", "items": {"type": "string"}},
-    },
-}
 
 # What every start needs to know, in one round trip.
 _PLACE = """
@@ -169,6 +151,8 @@ def _refuse_bad_input(pinned: Released, input: dict[str, Any], envelope: dict[st
         *_problems(pinned.spec.input_schema or {}, input, "/input"),
         *_problems(ENVELOPE_SCHEMA, envelope, "/envelope"),
     ]
+    # Conditions and versions are looked at once they are texts.
+    errors = errors or list(problems_with(envelope, version=pinned.spec.version))
     if errors:
         raise Invalid("The input does not fit the workflow.", errors=errors)
 

@@ -13,7 +13,7 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.engine.workers.crew import run_to_its_end
 from orchestrator.gate.edit import edit
 from orchestrator.gate.redeem import void_granted
-from orchestrator.models import Action, Attempt
+from orchestrator.models import Action, Attempt, Execution
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_tools
 from tests import worlds as make
@@ -112,6 +112,43 @@ class TestWhoeverStarts:
         drive(execution)
 
         assert [one.status for one in Action.objects.order_by("created_at")] == ["void", "held"]
+
+    @pytest.mark.parametrize(
+        ("condition", "why"),
+        [
+            ("tool.name == 'look' && execution.workflow == 'capped'", ""),
+            ("args.sum > 5", ' (it could not be evaluated, so the stricter branch applies: there is no "sum")'),
+        ],
+    )
+    def test_may_want_people_asked_where_nobody_would_be(self, world, publish, condition, why):
+        execution = self.begun(world, publish, {"approval_conditions": [condition]}, tools=["look"])
+
+        held = Action.objects.get()
+        assert (held.status, held.required, held.tier) == ("held", 1, "customer_facing")
+        assert held.reasons == [f"Whoever started this wants a person asked where {condition}{why}"]
+        assert held.policy_version == "tier informational, envelope"
+        approve(asked(execution), world.grace)
+        drive(execution)
+        assert Execution.objects.get().status == "succeeded"
+
+    def test_may_want_nobody_asked_less(self, world, publish):
+        self.begun(world, publish, {"approval_conditions": ["args.amount == 1"]}, tools=["pay"])
+
+        without = self.begun(world, publish, {"approval_conditions": ["args.amount == 2"]}, tools=["pay"])
+
+        with_it, as_ever = Action.objects.order_by("created_at")
+        assert with_it.required == as_ever.required == 1
+        assert with_it.reasons == [*as_ever.reasons, "Whoever started this wants a person asked where args.amount == 1"]
+        assert as_ever.execution_id == without.pk
+
+    def test_may_want_people_asked_about_what_a_reviewer_makes_of_the_call(self, world, publish):
+        """The condition is asked again about the edited arguments, and adds nobody to those who are asked already."""
+        execution = self.begun(world, publish, {"approval_conditions": ["args.amount == 2"]}, tools=["pay"])
+        request = asked(execution)
+
+        edit(request_id=request.pk, by=world.grace, digest=request.digest, revision=1, arguments={"amount": 2})
+
+        assert Action.objects.get().policy_version.endswith("envelope")
 
     def test_may_allow_one_call_that_two_branches_want_at_once(self, world, publish, monkeypatch):
         two = "".join(f"  - {key}: {{agent: clerk, needs: []}}\n" for key in ("one", "two"))

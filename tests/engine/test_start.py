@@ -90,6 +90,45 @@ class TestADeadline:
         assert not Execution.objects.exists()
 
 
+class TestAnEnvelope:
+    def begun(self, world, envelope):
+        return executions.start(
+            workflow="branching", input={"amount": 1}, unit="finance", by=world.ada, envelope=envelope
+        )
+
+    @pytest.mark.parametrize(
+        ("envelope", "pointer", "says"),
+        [
+            (
+                {"workflow_version": "0.9.0"},
+                "/envelope/workflow_version",
+                "This would run version 1.0.0, not 0.9.0. Leave it out, or name the release by its digest.",
+            ),
+            (
+                {"approval_conditions": ["args.amount > 5", "arg.amount > 5"]},
+                "/envelope/approval_conditions/1",
+                "line 1, column 1: unknown name `arg`. Did you mean `args`?",
+            ),
+            ({"approval_conditions": [""]}, "/envelope/approval_conditions/0", ""),
+            ({"approval_conditions": [5]}, "/envelope/approval_conditions/0", "5 is not of type 'string'"),
+        ],
+    )
+    def test_that_asks_for_what_cannot_be_is_refused(self, world, publish, envelope, pointer, says):
+        publish(WORKFLOW)
+
+        with pytest.raises(Invalid) as refused:
+            self.begun(world, envelope)
+
+        (error,) = refused.value.errors
+        assert (error[0], says in error[2]) == (pointer, True), error
+        assert not Execution.objects.exists()
+
+    def test_may_name_the_version_that_runs(self, world, publish):
+        publish(WORKFLOW)
+
+        assert self.begun(world, {"workflow_version": "1.0.0"}).status == "queued"
+
+
 class TestInputThatNobodyDeclares:
     WORKFLOW = """
 workflow: open
