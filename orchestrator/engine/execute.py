@@ -284,7 +284,10 @@ def _waits_for_people(action: Action) -> _Waits:
 
 
 def _ask_people(segment: Segment) -> dict[str, Any]:
-    """An `approve` step: passes when no condition asks for a person; a condition that errors asks for one."""
+    """An `approve` step: passes when no condition asks for a person; a condition that errors asks for one.
+
+    One that stands in for a failed step always asks: it would pass for the work, which nobody did.
+    """
     scope, reasons = _scope(segment), []
     for source in segment.spec.human_if:
         verdict = compile_condition(source, segment.released.spec.variables_of(segment.key)).evaluate(scope)
@@ -292,7 +295,7 @@ def _ask_people(segment: Segment) -> dict[str, Any]:
             reasons.append(f"“{source}” could not be evaluated, so a person decides: {verdict.error}")
         elif verdict.value:
             reasons.append(f"“{source}” holds")
-    if segment.spec.human_if and not reasons:
+    if segment.spec.human_if and not reasons and segment.spec.stands_in_for is None:
         return {"approved_by": [], "why": "no condition asked for a person"}
     why = reasons or ["The workflow asks a person here."]
 

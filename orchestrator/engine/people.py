@@ -102,7 +102,8 @@ def _in_words(step: str, does: str, only_if_fails: str = "", **_: Any) -> str:
 
 
 def _does(spec: StepSpec) -> str:
-    asks = f"asks people, if {' or '.join(spec.human_if)}" if spec.human_if else "asks people"
+    asks_always = not spec.human_if or spec.stands_in_for is not None
+    asks = "asks people" if asks_always else f"asks people, if {' or '.join(spec.human_if)}"
     return spec.tool or spec.agent or asks
 
 

@@ -109,6 +109,20 @@ class TestAStepThatAsks:
         assert request.reasons[0].startswith("send failed for good, and approving stands in for it: ")
         assert "send failed for good, and approving stands in for it" in page_of(world, request)
 
+    def test_that_stands_in_for_another_is_asked_though_none_of_its_conditions_holds(self, world, governed, provider):
+        provider.plan("refuse")
+        steps = """
+  - send: {tool: send_a, ref: R-1, on_error: ask}
+  - ask: {human_if: ["size(input.rows) > 1000"]}
+  - after: {tool: unsafe, ref: R-1002, needs: [send]}
+"""
+        request = waiting(world, governed, steps)
+
+        assert [reason.split(":")[0] for reason in request.reasons] == [
+            "send failed for good, and approving stands in for it",
+            "The workflow asks a person here.",
+        ]
+
     def test_to_be_taken_over_in_the_place_of_another_shows_what_waited_for_that(self, world, governed, provider):
         provider.plan("refuse", "refuse")
         steps = """
