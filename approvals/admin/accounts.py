@@ -5,9 +5,11 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from audit.acting import acting
 from audit.web import READING, actor_of
@@ -37,7 +39,13 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     changeform_view = _told(UserAdmin.changeform_view)
     changelist_view = _told(UserAdmin.changelist_view)
     delete_view = _told(UserAdmin.delete_view)
-    user_change_password = _told(UserAdmin.user_change_password)
+    _change_password = _told(UserAdmin.user_change_password)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Another's. One's own is changed where one shows that it is oneself: whoever took a session does not get to keep it."""
+        user = self.get_object(request, unquote(id))
+        own = user is not None and user.pk == request.user.pk
+        return redirect("password") if own else self._change_password(request, id, form_url)
 
 
 @admin.register(Group)
