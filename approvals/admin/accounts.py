@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from approvals.authentication import sign_ins
 from audit.acting import acting
 from audit.web import READING, actor_of
 
@@ -46,6 +47,11 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
         user = self.get_object(request, unquote(id))
         own = user is not None and user.pk == request.user.pk
         return redirect("password") if own else self._change_password(request, id, form_url)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            sign_ins.end_of(obj)
 
 
 @admin.register(Group)
