@@ -200,6 +200,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
         own = [
             path(f"<uuid:pk>/{name}/", self.admin_site.admin_view(self._view(verb)), name=self._url_name(name))
             for name, verb in verbs.items()
+            if name != "version" or self.versioned
         ]
         return [*own, *super().get_urls()]
 

@@ -1,6 +1,7 @@
 """Business units in the admin: the wall between tenants, drafted by one administrator and activated by another."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -10,11 +11,13 @@ from django.http import HttpRequest
 from audit import scope
 from audit.actors import Actor
 from audit.admin import DefinitionAdmin
+from audit.definitions import DefinitionStatus
 from audit.web import actor_of
 from budgets.models import Block, Budget, BudgetException, BusinessUnit, Measure, Price, PriceKind
 from budgets.models.prices import RATES
 from budgets.money import is_currency
 from budgets.queries import blocks
+from budgets.units import lineages
 
 # The rates a kind of price needs, and those it may have.
 RATES_OF: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -33,9 +36,20 @@ class BusinessUnitAdmin(DefinitionAdmin):
     versioned = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:
-        """Units the administrator sees, and drafts, which nobody has a permission on yet."""
-        rows = super().get_queryset(request)
-        return rows.filter(pk__in=scope.unit_ids(actor_of(request), "view")) | rows.filter(status="draft")
+        rows: QuerySet[BusinessUnit] = super().get_queryset(request)
+        return rows.filter(pk__in=_within_reach(actor_of(request)))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Below one that the administrator sees: whoever has a role on the unit above would find it among their own."""
+        if db_field.name == "parent":
+            kwargs["queryset"] = BusinessUnit.objects.filter(pk__in=_within_reach(actor_of(request))).order_by("title")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+def _within_reach(actor: Actor) -> set[UUID]:
+    """Units they see, drafts below them included; and drafts that stand below drafts only: nobody has a role there yet."""
+    drafts = set(BusinessUnit.objects.filter(status=DefinitionStatus.DRAFT).values_list("pk", flat=True))
+    return {*scope.unit_ids(actor, "view"), *(pk for pk, line in lineages(drafts).items() if drafts.issuperset(line))}
 
 
 EVERY_UNIT = "Every business unit"

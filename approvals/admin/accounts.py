@@ -5,10 +5,13 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from approvals.authentication import sign_ins
 from audit.acting import acting
 from audit.web import READING, actor_of
 
@@ -37,7 +40,18 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     changeform_view = _told(UserAdmin.changeform_view)
     changelist_view = _told(UserAdmin.changelist_view)
     delete_view = _told(UserAdmin.delete_view)
-    user_change_password = _told(UserAdmin.user_change_password)
+    _change_password = _told(UserAdmin.user_change_password)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Another's. One's own is changed where one shows that it is oneself: whoever took a session does not get to keep it."""
+        user = self.get_object(request, unquote(id))
+        own = user is not None and user.pk == request.user.pk
+        return redirect("password") if own else self._change_password(request, id, form_url)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            sign_ins.end_of(obj)
 
 
 @admin.register(Group)

@@ -18,6 +18,8 @@ from typing import Any
 from unicodedata import normalize
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
@@ -174,6 +176,19 @@ def _right(tries: dict[str, SignInTries]) -> None:
         if row.wrong and kind not in MOST_AN_HOUR:
             row.wrong, row.locked_until = 0, None
             row.save(update_fields=["wrong", "locked_until"])
+
+
+# --- Who is signed in ----------------------------------------------------------------------------------------------
+
+
+def end_of(user: Any) -> None:
+    """Every sign-in of a disabled account. Left where it is, it would go on as soon as the account is enabled again."""
+    running = Session.objects.filter(expire_date__gt=Now())
+    theirs = [one.pk for one in running.iterator() if one.get_decoded().get(SESSION_KEY) == str(user.pk)]
+    Session.objects.filter(pk__in=theirs).delete()
+
+
+# --- What is kept --------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic

@@ -119,3 +119,28 @@ class TestTheAdminsLink:
 
         assert browser_of(boss).get(reverse("admin:password_change"))["Location"] == PAGE
         assert browser_of(boss).post(reverse("admin:password_change"), guessed)["Location"] == PAGE
+
+
+class TestTheAdminsPageForAPassword:
+    @pytest.fixture
+    def boss(self, unit):
+        user = make.person("boss", "view", of=unit, staff=True)
+        user.user_permissions.add(*Permission.objects.filter(codename__in=["change_user", "view_user"]))
+        return user
+
+    def test_changes_nobodys_own(self, boss):
+        typed = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+
+        for spelt in (str(boss.pk), f"0{boss.pk}"):
+            address = reverse("admin:auth_user_password_change", args=[spelt])
+            assert browser_of(boss).get(address)["Location"] == PAGE
+            assert browser_of(boss).post(address, typed)["Location"] == PAGE
+        assert signs_in("boss", make.PASSWORD)
+
+    def test_changes_anothers_and_ends_their_sign_ins(self, boss, as_vera, vera):
+        typed = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+
+        browser_of(boss).post(reverse("admin:auth_user_password_change", args=[vera.pk]), typed)
+
+        assert signs_in("vera", NEW)
+        assert as_vera.get(reverse("preferences")).status_code == 302

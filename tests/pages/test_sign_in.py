@@ -4,12 +4,14 @@ import json
 from uuid import UUID
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.signing import get_cookie_signer
 from django.urls import reverse, reverse_lazy
 
 from audit.models import AuditEvent
 from tests import make
-from tests.pages.asking import PART
+from tests.pages.asking import PART, browser_of
 
 
 class TestExpiredSession:
@@ -33,6 +35,29 @@ class TestExpiredSession:
         answer = client.post("/nav/", headers={"Referer": "https://evil.example/approvals/"})
 
         assert answer["Location"] == "/login/"
+
+
+class TestADisabledAccount:
+    def test_is_signed_in_nowhere_any_more_even_once_it_is_enabled_again(self, unit, vera, as_vera, as_grace):
+        boss = make.person("boss", "view", of=unit, staff=True)
+        boss.user_permissions.add(*Permission.objects.filter(codename__in=["change_user", "view_user"]))
+        other = browser_of(vera)
+
+        for tick in ({}, {"is_active": "on"}):
+            ticked(browser_of(boss), vera, **tick)
+
+        assert get_user_model().objects.get(username="vera").is_active
+        pages = [browser.get(reverse("preferences")).status_code for browser in (as_vera, other, as_grace)]
+        assert pages == [302, 302, 200]
+
+
+def ticked(browser, user, **tick):
+    """The account's form, sent as the administrator left it."""
+    address = reverse("admin:auth_user_change", args=[user.pk])
+    form = browser.get(address).context["adminform"].form
+    texts = {name: form.initial.get(name) or "" for name in ("username", "first_name", "last_name", "email")}
+    answer = browser.post(address, {**texts, **tick})
+    assert answer.status_code == 302, answer.context["errors"]
 
 
 class TestSigningOut:

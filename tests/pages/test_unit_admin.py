@@ -1,14 +1,16 @@
 """A business unit in the admin: its end takes two people and a reason, because nothing brings it back."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.urls import NoReverseMatch, reverse
 from guardian.shortcuts import remove_perm
 
 from approvals.models import Bypass
 from audit import definitions
-from audit.definitions import NeedsTwo, ask_to_retire, retire
+from audit.definitions import NeedsTwo, ask_to_retire, digest_of, retire
 from audit.models import AuditEvent
 from audit.refusals import Invalid, Refusal
 from budgets.models import BusinessUnit
@@ -17,6 +19,7 @@ from tests.pages.test_admin import address, administrator, verb
 from tests.pages.test_everywhere_admin import administrator as of_bypasses
 
 WHY = {"why": "the team is dissolved"}
+LIST = "admin:budgets_businessunit_changelist"
 
 
 @pytest.fixture
@@ -134,6 +137,68 @@ class TestWhatDoesNotProtect:
         assert "Say why this tool is retired." in page
         tool.refresh_from_db()
         assert tool.status == "active"
+
+
+def drafted(name, parent, by):
+    row = BusinessUnit(name=name, title=name.capitalize(), parent=parent)
+    definitions.draft(row, by=make.actor(get_user_model().objects.get(username=by)))
+    return row
+
+
+def parents_offered(page):
+    select = page.split('name="parent"')[1].partition("</select>")[0]
+    return set(re.findall(r">([A-Z]\w+)</option>", select))
+
+
+class TestADraftBelowAUnit:
+    @pytest.fixture
+    def stranger(self, unit):
+        """Configures everything, and sees another unit only."""
+        return administrator("sam", make.unit("elsewhere", "Elsewhere"))
+
+    def test_is_there_for_whoever_sees_that_unit_and_for_nobody_else(self, unit, first, second, stranger):
+        row = drafted("treasury", unit, "ann")
+
+        assert ">Treasury<" in second.get(reverse(LIST)).content.decode()
+        assert "Treasury" not in stranger.get(reverse(LIST)).content.decode()
+        assert stranger.get(address(row, "change"))["Location"] == "/admin/"
+
+    @pytest.mark.parametrize("name", ["activate", "retire"])
+    def test_is_neither_activated_nor_retired_by_anybody_else(self, unit, first, stranger, name):
+        row = drafted("treasury", unit, "ann")
+
+        answer = stranger.post(address(row, name), {**WHY, "digest": digest_of(row)})
+
+        assert (answer.status_code, status(row)) == (403, "draft")
+
+    def test_is_put_below_a_unit_one_sees_and_below_no_other(self, unit, first, stranger):
+        add = reverse("admin:budgets_businessunit_add")
+        place = {"name": "desk", "title": "Desk", "parent": str(unit.pk), "currency": "EUR", "time_zone": "UTC"}
+
+        assert parents_offered(stranger.get(add).content.decode()) == {"Elsewhere"}
+        refused = stranger.post(add, place)
+        assert "Select a valid choice" in refused.content.decode()
+        assert not BusinessUnit.objects.filter(name="desk").exists()
+        first.post(add, place)
+        assert BusinessUnit.objects.get(name="desk").parent == unit
+
+    def test_of_a_tree_that_is_all_drafts_yet_is_anybodys(self, first, second):
+        top = drafted("top", None, "ann")
+        below = drafted("below", top, "ann")
+
+        page = second.get(address(below, "change")).content.decode()
+
+        assert ">Below</" in second.get(reverse(LIST)).content.decode()
+        assert "Top" in parents_offered(page)
+
+
+class TestAVersionOfWhatHasNone:
+    def test_is_at_no_address(self, unit, first):
+        for kind in ("budgets_businessunit", "budgets_budgetexception", "approvals_bypass"):
+            with pytest.raises(NoReverseMatch):
+                reverse(f"admin:{kind}_version", args=[unit.pk])
+
+        assert first.post(f"/admin/budgets/businessunit/{unit.pk}/version/").status_code in (302, 404)
 
 
 class TestTheFirstUnit:
