@@ -244,7 +244,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     def _changed(self, request: HttpRequest, row: Definition, refusal: Refusal) -> HttpResponse:
         """What the activating person read beside what the draft is now. They read it anew before they activate it."""
-        read = posted(request)
+        read, now = posted(request), definitions.content(row)
         context = {
             **self.admin_site.each_context(request),
             "title": str(row),
@@ -252,7 +252,9 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
             "original": row,
             "refusal": refusal,
             "reference": record_refusal(request, refusal),
-            "difference": self._differences(read, definitions.content(row)) if read else [],
+            "difference": self._differences(read, now) if read else [],
+            # Then it is what it would replace that has changed.
+            "same": read == now,
             "again": self._url("change", row.pk),
         }
         return render(request, "admin/definition_changed.html", context, status=refusal.status_code)
@@ -316,7 +318,7 @@ def _why(request: HttpRequest) -> str:
 
 
 def _activate(request: HttpRequest, row: Definition, by: Actor) -> None:
-    definitions.activate(row, by=by, read=request.POST.get("digest", ""))
+    definitions.activate(row, by=by, read=request.POST.get("digest", ""), over=request.POST.get("over", ""))
     messages.success(request, f"{row} is in force now.")
 
 
