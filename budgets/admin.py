@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from audit import scope
 from audit.actors import Actor
 from audit.admin import DefinitionAdmin
+from audit.definitions import DefinitionStatus
 from audit.web import actor_of
 from budgets.models import Block, Budget, BudgetException, BusinessUnit, Measure, Price, PriceKind
 from budgets.models.prices import RATES
@@ -33,9 +34,16 @@ class BusinessUnitAdmin(DefinitionAdmin):
     versioned = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:
-        """Units the administrator sees, and drafts, which nobody has a permission on yet."""
-        rows = super().get_queryset(request)
-        return rows.filter(pk__in=scope.unit_ids(actor_of(request), "view")) | rows.filter(status="draft")
+        """Units the administrator sees, and drafts, which nobody has a permission on yet: not those below a unit of others."""
+        seen = scope.unit_ids(actor_of(request), "view")
+        placed = Q(parent=None) | Q(parent__in=seen) | Q(parent__status=DefinitionStatus.DRAFT)
+        return super().get_queryset(request).filter(Q(pk__in=seen) | placed & Q(status=DefinitionStatus.DRAFT))
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
+        """A unit stands below one that the administrator sees, or below another draft."""
+        if db_field.name != "parent":
+            return super().get_field_queryset(db, db_field, request)
+        return self.get_queryset(request).exclude(status=DefinitionStatus.RETIRED).order_by("title")
 
 
 EVERY_UNIT = "Every business unit"
