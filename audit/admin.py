@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -192,7 +192,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         verbs: dict[str, Verb] = {
-            "activate": _activate,
+            "activate": self.activate,
             "ask": _ask_to_retire,
             "retire": _retire,
             "version": self.copy_as_draft,
@@ -203,6 +203,19 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
             if name != "version" or self.versioned
         ]
         return [*own, *super().get_urls()]
+
+    @transaction.atomic
+    def activate(self, request: HttpRequest, row: Definition, by: Actor) -> None:
+        """As it was read, over what it was compared with; and only what could still be saved like this."""
+        faults = self.faults_as_it_is(request, row) if row.status == DefinitionStatus.DRAFT else ""
+        definitions.activate(row, by=by, read=request.POST.get("digest", ""), over=request.POST.get("over", ""))
+        if faults:
+            raise Refusal(
+                f"As it is, this draft could not be saved any more. {faults}",
+                remedy="Edit it; somebody who has not edited it activates it.",
+                code="fits_no_more",
+            )
+        messages.success(request, f"{row} is in force now.")
 
     def copy_as_draft(self, request: HttpRequest, row: Any, by: Actor) -> Any:
         """The next version as a draft that starts out equal."""
@@ -232,7 +245,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
                 return self._changed(request, row, refusal)
             except Refusal as refusal:
                 record_refusal(request, refusal)
-                messages.error(request, refusal.message)
+                messages.error(request, f"{refusal.message} {refusal.remedy}".strip())
             except IntegrityError:
                 messages.error(request, "Somebody did the same at this moment. Look at what is there now.")
             if self.get_queryset(request).filter(pk=row.pk).exists():
@@ -245,7 +258,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     def _changed(self, request: HttpRequest, row: Definition, refusal: Refusal) -> HttpResponse:
         """What the activating person read beside what the draft is now. They read it anew before they activate it."""
-        read = posted(request)
+        read, now = posted(request), definitions.content(row)
         context = {
             **self.admin_site.each_context(request),
             "title": str(row),
@@ -253,7 +266,9 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
             "original": row,
             "refusal": refusal,
             "reference": record_refusal(request, refusal),
-            "difference": self._differences(read, definitions.content(row)) if read else [],
+            "difference": self._differences(read, now) if read else [],
+            # Then it is what it would replace that has changed.
+            "same": read == now,
             "again": self._url("change", row.pk),
         }
         return render(request, "admin/definition_changed.html", context, status=refusal.status_code)
@@ -314,11 +329,6 @@ def _ends(row: Definition, by: Actor) -> list[str]:
 def _why(request: HttpRequest) -> str:
     """No form of Django's reads it, which would refuse what the database cannot store."""
     return request.POST.get("why", "").replace("\0", "")
-
-
-def _activate(request: HttpRequest, row: Definition, by: Actor) -> None:
-    definitions.activate(row, by=by, read=request.POST.get("digest", ""))
-    messages.success(request, f"{row} is in force now.")
 
 
 def _retire(request: HttpRequest, row: Definition, by: Actor) -> None:

@@ -101,7 +101,7 @@ class SamePerson(Forbidden):
 
 
 class ChangedSinceRead(Stale):
-    """The draft is not what the activating person had read. `read` is what they had, `now` what it is."""
+    """The draft, or what it would replace, is not what the activating person had read."""
 
     code = "changed_since_read"
 
@@ -160,11 +160,12 @@ def _text(value: Any) -> str:
 
 
 @transaction.atomic
-def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
+def activate(row: Definition, *, by: Actor, read: str | None = None, over: str | None = None) -> None:
     """Make a draft the version in force and retire the one it replaces.
 
     `read` is the digest of what the activating person had on screen; without it, of the row in the caller's hand.
-    Raises ChangedSinceRead when the draft is something else by now, SamePerson for everybody who ever edited it.
+    `over` is the id of the version in force that they had beside it, "" for none; without it, whichever is in force.
+    Raises ChangedSinceRead when either is something else by now, SamePerson for everybody who ever edited the draft.
     """
     read = digest_of(row) if read is None else read
     row = type(row)._default_manager.select_for_update().get(pk=row.pk)
@@ -178,13 +179,31 @@ def activate(row: Definition, *, by: Actor, read: str | None = None) -> None:
             remedy="Read it as it is now, then activate it.",
         )
     rows: Any = type(row)._default_manager
-    for old in rows.select_for_update().filter(name=row.name, status=DefinitionStatus.ACTIVE):
-        if by.is_person and old.stream_unit != row.stream_unit:
-            # Whoever may configure one unit could otherwise take another unit's rules out of force.
-            raise Refusal("This name is taken outside this unit: choose another name.", code="name_taken")
+    replaced = list(rows.select_for_update().filter(name=row.name, status=DefinitionStatus.ACTIVE))
+    _refuse_taken(row, replaced, by)
+    if over is not None:
+        _refuse_overtaken(row, replaced, over)
+    for old in replaced:
         move(old, to=DefinitionStatus.RETIRED, by=by, why=f"replaced by {row}")
     move(row, to=DefinitionStatus.ACTIVE, by=by, data={"digest": read}, activated_by_id=by.user_id, activated_at=Now())
     row.came_into_force()
+
+
+def _refuse_taken(row: Definition, replaced: list[Any], by: Actor) -> None:
+    """Whoever may configure one unit could otherwise take another unit's rules out of force."""
+    if by.is_person and any(old.stream_unit != row.stream_unit for old in replaced):
+        raise Refusal("This name is taken outside this unit: choose another name.", code="name_taken")
+
+
+def _refuse_overtaken(row: Definition, replaced: list[Any], over: str) -> None:
+    """Of two drafts of one version the later would otherwise put back, unseen, what the first has changed."""
+    if over == "".join(str(old.pk) for old in replaced):
+        return
+    meanwhile = f"{replaced[0]} came into force" if replaced else "what was in force under this name was retired"
+    raise ChangedSinceRead(
+        f"After you opened this draft, {meanwhile}: it changes something else now. Nothing was activated.",
+        remedy="Read what it changes now, then activate it.",
+    )
 
 
 def refuse_editor(row: Definition, by: Actor) -> None:

@@ -76,6 +76,21 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
     def _differences(self, read: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
         return definitions.differences(self.readable(read), self.readable(now))
 
+    def faults_as_it_is(self, request: HttpRequest, row: Any) -> str:
+        """Why the row, as it is stored, could not be saved today; "" where it could.
+
+        What it refers to may have gone since. Run inside a transaction.
+        """
+        form: Any = self.get_form(request, row, change=True)({}, instance=row)
+        for field in form.fields.values():
+            # Then Django takes what is stored, and nothing of what was sent.
+            field.disabled = True
+        return " ".join(
+            f"{form[name].label}: {fault}" if name in form.fields else fault
+            for name, faults in form.errors.items()
+            for fault in faults
+        )
+
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         """A row's content with what only a program can read put into words."""
         return content
@@ -85,8 +100,15 @@ class _OverWhatWasOpened:
     """Two people may edit one row, or one person in two tabs: the later one is told, instead of putting the other's back."""
 
     meanwhile: list[Difference] | None = None
+    fields: dict[str, forms.Field]
+    initial: dict[str, Any]
     opened: Callable[[], dict[str, Any]]
     differences: Callable[[dict[str, Any], dict[str, Any]], list[Difference]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            _keep_in_sight(field, self.initial.get(name))
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc,attr-defined]
@@ -95,6 +117,20 @@ class _OverWhatWasOpened:
             self.meanwhile = self.differences(opened, definitions.content(stored))
             self.add_error(None, MEANWHILE)  # type: ignore[attr-defined]
         return data
+
+
+def _keep_in_sight(field: Any, value: Any) -> None:
+    """What was chosen and is offered no more still stands in the list: the page would show another choice in its place."""
+    if isinstance(field, forms.ModelChoiceField):
+        chosen = value if isinstance(value, list) else [value]
+        field.queryset |= field.queryset.model._default_manager.filter(pk__in=chosen)  # type: ignore[union-attr]
+    elif isinstance(field, forms.ChoiceField) and _is_offered_no_more(field, value):
+        field.widget.choices = [*field.widget.choices, (value, f"{value} (cannot be chosen any more)")]
+
+
+def _is_offered_no_more(field: forms.ChoiceField, value: Any) -> bool:
+    one = not isinstance(field, forms.MultipleChoiceField)
+    return one and value not in (None, "") and not field.valid_value(value)
 
 
 def _stored(row: Any) -> Any:

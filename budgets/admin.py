@@ -39,11 +39,11 @@ class BusinessUnitAdmin(DefinitionAdmin):
         rows: QuerySet[BusinessUnit] = super().get_queryset(request)
         return rows.filter(pk__in=_within_reach(actor_of(request)))
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Below one that the administrator sees: whoever has a role on the unit above would find it among their own."""
-        if db_field.name == "parent":
-            kwargs["queryset"] = BusinessUnit.objects.filter(pk__in=_within_reach(actor_of(request))).order_by("title")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
+        """A unit stands below one that the administrator sees: whoever has a role there would find it among their own."""
+        if db_field.name != "parent":
+            return super().get_field_queryset(db, db_field, request)
+        return self.get_queryset(request).exclude(status=DefinitionStatus.RETIRED).order_by("title")
 
 
 def _within_reach(actor: Actor) -> set[UUID]:

@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from audit.definitions import Definition, definition_lifecycle
+from audit.definitions import Definition, DefinitionStatus, definition_lifecycle
 from audit.lifecycle import Lifecycle
+from audit.refusals import Refusal
 
 UNIT = definition_lifecycle("business unit")
 
@@ -53,6 +54,20 @@ class BusinessUnit(Definition):
     @property
     def stream_unit(self) -> UUID | None:
         return self.pk
+
+    def came_into_force(self) -> None:
+        """From the top down, so no circle either. Raises Refusal where the unit above is not in force."""
+        if self.parent_id is None:
+            return
+        above = BusinessUnit.objects.select_for_update().get(pk=self.parent_id)
+        if above.status != DefinitionStatus.ACTIVE:
+            raise Refusal(
+                f"{above}, which it stands below, is {above.status}.",
+                remedy="Activate that one first."
+                if above.status == DefinitionStatus.DRAFT
+                else "Edit this draft: choose another one.",
+                code="parent_not_in_force",
+            )
 
 
 class UnitUserPermission(UserObjectPermissionBase):

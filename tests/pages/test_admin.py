@@ -67,14 +67,14 @@ def address(row, name):
 
 
 def reading(browser, row):
-    """What the Activate form on the row's page carries: the digest of what the page shows, and that text.
+    """What the Activate form on the row's page carries: the digest of what the page shows, that text, and what it is over.
 
     Whoever it is not offered to sends what the form would, by hand.
     """
     page = browser.get(address(row, "change")).content.decode()
     if 'data-verb="activate"' not in page:
         return {"digest": digest_of(row)}
-    return {name: hidden(page, name) for name in ("digest", "read")}
+    return {name: hidden(page, name) for name in ("digest", "read", "over")}
 
 
 def as_opened(browser, row):
@@ -190,6 +190,28 @@ class TestPolicy:
         assert "500.0" in page
         assert "900.0" in page
         assert AuditEvent.objects.get(event="request.refused").why == "changed_since_read"
+
+    def test_over_another_version_than_the_one_read_is_not_activated_until_it_is_read_again(self, first, second):
+        first.post(reverse(ADD), {**RULE, "required": "1"})
+        verb(second, ApprovalPolicy.objects.get(), "activate")
+        for version in (2, 3):
+            verb(first, ApprovalPolicy.objects.get(version=1), "version")
+            draft = ApprovalPolicy.objects.get(version=version)
+            changed = {"required": "2"} if version == 2 else {"required": "1", "reason": "Worded better"}
+            first.post(address(draft, "change"), {**RULE, **changed, **as_opened(first, draft)})
+        stricter, worded = (ApprovalPolicy.objects.get(version=version) for version in (2, 3))
+        opened = reading(second, worded)
+        verb(second, stricter, "activate")
+
+        reply = second.post(address(worded, "activate"), opened)
+
+        page = reply.content.decode()
+        assert reply.status_code == 409
+        assert "After you opened this draft, refunds v2 came into force" in page
+        assert "cannot be shown any more" not in page
+        assert ApprovalPolicy.objects.active().get().required == 2
+        assert verb(second, worded, "activate").status_code == 302, "read again, it is theirs to decide"
+        assert ApprovalPolicy.objects.active().get().version == 3
 
     def test_read_anew_is_activated_and_the_trail_says_what_was_read(self, first, second):
         first.post(reverse(ADD), RULE)

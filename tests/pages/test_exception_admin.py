@@ -4,10 +4,10 @@ import pytest
 from django.urls import reverse
 
 from audit.ids import new_id
-from budgets.models import Budget, BudgetException
+from budgets.models import Block, Budget, BudgetException
 from budgets.reserving import OverBudget, Spot, Worst, anything_is_budgeted, block, reserve
 from tests import make
-from tests.pages.test_admin import administrator, verb
+from tests.pages.test_admin import address, administrator, as_opened, verb
 
 ADD = "admin:budgets_budgetexception_add"
 pytestmark = pytest.mark.usefixtures("looks_at_once")
@@ -63,6 +63,27 @@ class TestAnException:
         page = ann.post(reverse(ADD), {"name": "once", "budget": "other-one", "execution_id": held, "why": "month end"})
 
         assert "It does not wait for this budget." in page.content.decode()
+
+    def test_of_what_waits_no_more_does_not_turn_into_one_of_what_does(self, unit):
+        first, second = administrator("ann", unit), administrator("bob", unit)
+        gone = waiting(unit)
+        first.post(reverse(ADD), {"name": "once", "budget": "tight", "execution_id": gone, "why": "month end"})
+        row = BudgetException.objects.get()
+        Block.objects.all().delete()
+        other = waiting(unit, "other-one")
+
+        page = first.get(address(row, "change")).content.decode()
+        kept = first.post(
+            address(row, "change"),
+            {"name": "once", "budget": "tight", "execution_id": gone, "why": "typo", **as_opened(first, row)},
+        )
+        verb(second, row, "activate")
+
+        assert f'<option value="{gone}" selected>' in page
+        assert str(other) in page
+        assert "is not one of the available choices" in kept.content.decode()
+        row.refresh_from_db()
+        assert (row.execution_id, row.status) == (gone, "draft")
 
     def test_needs_a_reason(self, unit):
         held = waiting(unit)

@@ -127,6 +127,55 @@ class TestAPolicy:
         assert not ApprovalPolicy.objects.exists()
 
 
+class TestADraftWhoseReferencesAreGone:
+    @pytest.mark.parametrize(
+        ("named", "says"),
+        [
+            ({"calendar": "office"}, "Calendar: Select a valid choice. office is not one of the available choices."),
+            ({"needs": "1 from risk"}, "Groups: There is no group “risk” in force for this business unit."),
+            (
+                {"on_timeout": "escalate", "escalate_to": "risk"},
+                "Escalate to: Select a valid choice. risk is not one of the available choices.",
+            ),
+        ],
+    )
+    def test_is_not_activated_and_says_which(self, first, second, grace, named, says):
+        gone = [make.calendar("office"), make.group("risk", grace)]
+        first.post(reverse(ADD), {**RULE, **named})
+        draft = ApprovalPolicy.objects.get()
+        for row in gone:
+            first.post(address(row, "retire"), {"why": "not needed"})
+
+        page = said(verb(second, draft, "activate", follow=True))
+
+        draft.refresh_from_db()
+        assert draft.status == "draft"
+        assert "As it is, this draft could not be saved any more." in page
+        assert says in page
+
+    def test_shows_what_it_says_and_not_the_first_of_what_can_be_chosen(self, first, second):
+        office = make.calendar("office")
+        first.post(reverse(ADD), {**RULE, "calendar": "office"})
+        first.post(address(office, "retire"), {"why": "not needed"})
+
+        page = said(second.get(address(ApprovalPolicy.objects.get(), "change")))
+
+        assert '<option value="office" selected>office (cannot be chosen any more)</option>' in page
+
+    def test_shows_a_member_whose_account_is_disabled(self, first, second, grace, linus):
+        old = make.group("risk", grace, linus)
+        linus.is_active = False
+        linus.save()
+        verb(first, old, "version")
+        draft = ReviewerGroup.objects.get(version=2)
+
+        page = said(second.get(address(draft, "change")))
+
+        assert "linus (disabled)" in page
+        verb(second, draft, "activate")
+        assert ReviewerGroup.objects.active().get() == draft
+
+
 class TestACalendar:
     TEXTS = {"name": "office", "title": "Office", "unit_id": "", "time_zone": "Europe/Oslo",
              "weekly_hours": "Mon-Fri 09:00-17:00", "holidays": "2026-12-25 Christmas Day"}  # fmt: skip

@@ -15,7 +15,7 @@ from audit.models import AuditEvent
 from audit.refusals import Invalid, Refusal
 from budgets.models import BusinessUnit
 from tests import make
-from tests.pages.test_admin import address, administrator, verb
+from tests.pages.test_admin import address, administrator, as_opened, verb
 from tests.pages.test_everywhere_admin import administrator as of_bypasses
 
 WHY = {"why": "the team is dissolved"}
@@ -212,3 +212,49 @@ class TestTheFirstUnit:
         assert "Top is in force now." in page
         assert "manage.py roles" in page
         assert "Perhaps it was deleted" not in page
+
+
+class TestTheTree:
+    UNIT = {"name": "below", "title": "Below", "parent": "", "owner": "", "currency": "EUR", "time_zone": "UTC"}
+
+    def draft(self, browser, **fields):
+        browser.post(reverse("admin:budgets_businessunit_add"), {**self.UNIT, **fields})
+        return BusinessUnit.objects.filter(name=fields.get("name", "below")).first()
+
+    def test_offers_as_parents_what_the_administrator_sees_and_drafts(self, unit, first):
+        theirs = make.unit("elsewhere", "Another tenant")
+        page = first.get(reverse("admin:budgets_businessunit_add")).content.decode()
+
+        assert "Finance" in page
+        assert "Another tenant" not in page
+        assert self.draft(first, parent=theirs.pk) is None
+        assert self.draft(first, parent=self.draft(first, name="middle").pk) is not None
+
+    def test_of_others_is_not_there_as_a_draft_either(self, unit, first):
+        theirs = BusinessUnit(name="theirs", title="Theirs", parent=make.unit("elsewhere"))
+        definitions.draft(theirs, by=make.actor(make.person("eve")))
+
+        assert "Theirs" not in first.get(reverse("admin:budgets_businessunit_changelist")).content.decode()
+        assert first.get(address(theirs, "change")).status_code == 302
+
+    def test_comes_into_force_from_the_top_down(self, unit, first, second):
+        middle = self.draft(first, name="middle", title="Middle", parent=unit.pk)
+        low = self.draft(first, parent=middle.pk)
+
+        page = verb(second, low, "activate", follow=True).content.decode()
+
+        assert status(low) == "draft"
+        assert "Middle, which it stands below, is draft. Activate that one first." in page
+        verb(second, middle, "activate")
+        verb(second, low, "activate")
+        assert status(low) == "active"
+
+    def test_has_no_circles(self, first, second):
+        high = self.draft(first, name="high")
+        low = self.draft(first, parent=high.pk)
+        first.post(address(high, "change"), {**self.UNIT, "name": "high", "parent": low.pk, **as_opened(first, high)})
+
+        verb(second, low, "activate")
+        verb(second, high, "activate")
+
+        assert (status(low), status(high)) == ("draft", "draft")
