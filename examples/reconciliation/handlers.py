@@ -18,6 +18,7 @@ Fields = dict[str, Any]
 
 ERP, LEDGER = "ERP_URL", "LEDGER_URL"
 MOST_BYTES = 950_000
+MOST_POSTINGS = 250
 READ_SECONDS = 2.0
 WRITE_SECONDS = 2.5
 # What the ERP says of a posting -> how the one who asks for it again is told.
@@ -119,17 +120,20 @@ def classify_batch(input: Fields, context: Any) -> Fields:
 
 
 def post_adjustments(input: Fields, context: Any) -> Fields:
-    """Propose each adjustment in order. What a person turns down is left out; the others still go through."""
+    """Propose each adjustment in order. What a person turns down is left out; the others still go through.
+
+    A step that proposes more calls than the runner allows (256) is failed for good half-way, and what is left of it
+    could never be redriven. So the rest of a large batch is left to the next run, which finds these booked.
+    """
     known = {*input.get("already_posted", []), *input.get("unfinished", [])}
+    wanted = [adjustment for adjustment in input["adjustments"] if adjustment["reference"] not in known]
     posted, refused = [], []
-    for adjustment in input["adjustments"]:
-        if adjustment["reference"] in known:
-            continue
+    for adjustment in wanted[:MOST_POSTINGS]:
         try:
             posted.append(context.call("erp.post_adjustment", adjustment))
         except context.BusinessError as no:
             refused.append({"reference": adjustment["reference"], "reason": str(no)})
-    return {"posted": posted, "refused": refused}
+    return {"posted": posted, "refused": refused, "left": len(wanted[MOST_POSTINGS:])}
 
 
 def report(input: Fields, context: Any) -> Fields:
@@ -143,6 +147,11 @@ def report(input: Fields, context: Any) -> Fields:
     )
     attention = [f"{item['reference']}: {item['reason']}" for item in [*refused, *input["unsettled"]]]
     attention += [f"{reference}: {UNFINISHED}" for reference in unfinished]
+    if left := input.get("left", 0):
+        attention.insert(
+            0,
+            f"{_many(left, 'adjustment')} left to the next run, a run proposes {MOST_POSTINGS}: run the same files again",
+        )
     return {"summary": summary, "needs_attention": attention}
 
 

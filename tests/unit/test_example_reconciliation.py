@@ -136,6 +136,22 @@ class TestRun:
             "Batch B-1: 1 row matched, 1 adjustment posted, 0 in the books already, 0 turned down, 0 rows left to a bookkeeper."
         )
 
+    def test_of_more_than_a_step_may_propose_leaves_the_rest_to_the_next_run(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(handlers, "MOST_POSTINGS", 2)
+        given = {**run(files(), UNTIL_POSTING)}
+
+        first = run(given, POSTING)
+        second = run(files())
+
+        assert (len(first["posted"]), first["left"]) == (2, 1)
+        assert first["needs_attention"][0] == (
+            "1 adjustment left to the next run, a run proposes 2: run the same files again"
+        )
+        assert (len(second["posted"]), second["left"]) == (1, 0)
+        assert not any("next run" in line for line in second["needs_attention"])
+
 
 class TestRegister:
     def test_refuses_broken_files_before_anything_is_uploaded(self, world: World) -> None:
