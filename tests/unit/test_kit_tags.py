@@ -1,5 +1,7 @@
 """The tags as a page author writes them. Nothing an agent sends may become markup."""
 
+# ruff: noqa: RUF001  (ambiguous characters are part of the subject)
+
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -221,8 +223,8 @@ class TestALineOfAnotherDirection:
         assert visible("שלום 17 עולם & co") == "<bdi>שלום 17 עולם &amp; co</bdi>"
 
     def test_names_what_cannot_be_seen_as_ever(self):
-        assert visible("Pay \u202eעברית 5") == (
-            'Pay <span class="char">[U+202E RIGHT-TO-LEFT OVERRIDE]</span><bdi>עברית</bdi> 5'
+        assert visible("Pay \u202eمرحبا 5") == (
+            'Pay <span class="char">[U+202E RIGHT-TO-LEFT OVERRIDE]</span><bdi>مرحبا</bdi> 5'
         )
 
     def test_leaves_other_scripts_alone(self):
