@@ -9,15 +9,14 @@ from django.urls import reverse
 
 from approvals.models.notice import Notice
 from audit.addresses import in_full
+from audit.headlines import cut
 from audit.templatetags._visible import pieces
-
-LONGEST_TITLE = 200
 
 
 def title_of(notice: Notice) -> str:
     """No line break reaches a header, and no invisible character passes for something else."""
     spelled = "".join(piece.text for piece in pieces(notice.title))
-    return " ".join(spelled.split())[:LONGEST_TITLE]
+    return cut(" ".join(spelled.split()))
 
 
 def link_to(notice: Notice) -> str:

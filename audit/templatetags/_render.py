@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -15,7 +15,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from audit.templatetags._diff import DIGIT, SAME, Part
-from audit.templatetags._visible import Piece, exact_pieces, pieces
+from audit.templatetags._visible import Piece, directions, exact_pieces, is_rtl, pieces
 
 NO_NAME = format_html('<span class="char">{}</span>', "[no name]")
 _KEY = re.compile(r'^(\s*)("(?:[^"\\]|\\.)*")(:.*)$', re.DOTALL)
@@ -29,13 +29,27 @@ class Excerpt(NamedTuple):
     complete: bool
 
 
-def spelled(text: object) -> SafeString:
+def spelled(text: object, ordinary: Callable[[str], SafeString] = escape) -> SafeString:
     """Escaped text in which hidden, bidirectional and look-alike characters are named in `<span class="char">`."""
     found = list(pieces(str(text)))
     if len(found) == 1 and not found[0].spelled:  # Nearly always, and some hundreds of times on a page.
-        return escape(found[0].text)
-    shapes = {False: "{}", True: '<span class="char">{}</span>'}
-    return _join(format_html(shapes[is_spelled], words) for is_spelled, words in _counted(found))
+        return ordinary(found[0].text)
+    return _join(
+        format_html('<span class="char">{}</span>', words) if is_spelled else ordinary(words)
+        for is_spelled, words in _counted(found)
+    )
+
+
+def line(text: object) -> SafeString:
+    """The same of one line among words of ours: what is written from right to left takes no amount behind it along. A line
+    that begins so is somebody's own sentence, and stays whole."""
+    if is_rtl(str(text)):
+        return format_html("<bdi>{}</bdi>", spelled(text))
+    return spelled(text, _with_directions)
+
+
+def _with_directions(words: str) -> SafeString:
+    return escape(words) if words.isascii() else _join(_exact_piece(piece) for piece in directions(words))
 
 
 def _counted(found: list[Piece]) -> Iterator[tuple[bool, str]]:

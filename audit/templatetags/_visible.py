@@ -86,7 +86,7 @@ def exact_pieces(text: str) -> Iterator[Piece]:
             yield Piece(LINE_END, spelled=True)
             yield Piece("\n")
         else:
-            yield from _directions(text[start:end])
+            yield from directions(text[start:end])
         start = end
 
 
@@ -102,7 +102,13 @@ def _end_of_run(text: str, start: int, strange: set[int]) -> int:
     return end
 
 
-def _directions(text: str) -> Iterator[Piece]:
+def is_rtl(text: str) -> bool:
+    """Whether its first letter is one of a script that is written from right to left."""
+    kinds = map(unicodedata.bidirectional, "" if text.isascii() else text)
+    return next((kind for kind in kinds if kind in {"L", "R", "AL"}), "L") != "L"
+
+
+def directions(text: str) -> Iterator[Piece]:
     """Ordinary text, what is written from right to left apart from the rest."""
     if text.isascii():
         yield Piece(text)

@@ -61,7 +61,7 @@ def origin(kind: str) -> SafeString:
 @register.filter
 def visible(text: object) -> SafeString:
     """One line of untrusted text: escaped, and what cannot be seen is named."""
-    return _render.spelled(text)
+    return _render.line(text)
 
 
 @register.filter

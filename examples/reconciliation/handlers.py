@@ -6,6 +6,7 @@ is one governed action. Tools use `context.http_json`, which tells "nothing happ
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from rows import BadRows, batch_currency, parse_files
 Fields = dict[str, Any]
 
 ERP, LEDGER = "ERP_URL", "LEDGER_URL"
+MOST_BYTES = 950_000
+MOST_POSTINGS = 250
 READ_SECONDS = 2.0
 WRITE_SECONDS = 2.5
 # What the ERP says of a posting -> how the one who asks for it again is told.
@@ -117,17 +120,20 @@ def classify_batch(input: Fields, context: Any) -> Fields:
 
 
 def post_adjustments(input: Fields, context: Any) -> Fields:
-    """Propose each adjustment in order. What a person turns down is left out; the others still go through."""
+    """Propose each adjustment in order. What a person turns down is left out; the others still go through.
+
+    A step that proposes more calls than the runner allows (256) is failed for good half-way, and what is left of it
+    could never be redriven. So the rest of a large batch is left to the next run, which finds these booked.
+    """
     known = {*input.get("already_posted", []), *input.get("unfinished", [])}
+    wanted = [adjustment for adjustment in input["adjustments"] if adjustment["reference"] not in known]
     posted, refused = [], []
-    for adjustment in input["adjustments"]:
-        if adjustment["reference"] in known:
-            continue
+    for adjustment in wanted[:MOST_POSTINGS]:
         try:
             posted.append(context.call("erp.post_adjustment", adjustment))
         except context.BusinessError as no:
             refused.append({"reference": adjustment["reference"], "reason": str(no)})
-    return {"posted": posted, "refused": refused}
+    return {"posted": posted, "refused": refused, "left": len(wanted[MOST_POSTINGS:])}
 
 
 def report(input: Fields, context: Any) -> Fields:
@@ -135,12 +141,17 @@ def report(input: Fields, context: Any) -> Fields:
     posted, refused, unfinished = input["posted"], input["refused"], input.get("unfinished", [])
     skipped = len(input.get("already_posted", []))
     summary = (
-        f"Batch {input['batch_id']}: {input['counts'].get('matched', 0)} rows agree,"
-        f" {len(posted)} adjustments posted, {skipped} were in the books already, {len(refused)} turned down,"
-        f" {len(input['unsettled'])} rows need a bookkeeper."
+        f"Batch {input['batch_id']}: {_many(input['counts'].get('matched', 0), 'row')} matched,"
+        f" {_many(len(posted), 'adjustment')} posted, {skipped} in the books already, {len(refused)} turned down,"
+        f" {_many(len(input['unsettled']), 'row')} left to a bookkeeper."
     )
     attention = [f"{item['reference']}: {item['reason']}" for item in [*refused, *input["unsettled"]]]
     attention += [f"{reference}: {UNFINISHED}" for reference in unfinished]
+    if left := input.get("left", 0):
+        attention.insert(
+            0,
+            f"{_many(left, 'adjustment')} left to the next run, a run proposes {MOST_POSTINGS}: run the same files again",
+        )
     return {"summary": summary, "needs_attention": attention}
 
 
@@ -150,8 +161,24 @@ def report(input: Fields, context: Any) -> Fields:
 def _checked(arguments: Fields, context: Any) -> Fields:
     currency = batch_currency(arguments["bank"], arguments.get("currency"))
     _parsed({**arguments, "currency": currency}, context)
+    _refuse_more_than_can_be_fetched(arguments, context)
     label = arguments.get("batch", "")
     return {"label": label, "currency": currency, "bank": arguments["bank"], "ledger": arguments["ledger"]}
+
+
+def _refuse_more_than_can_be_fetched(arguments: Fields, context: Any) -> None:
+    """What a step gives holds a million bytes at most, and the step after this one gives all rows again."""
+    rows = {name: arguments[name] for name in ("bank", "ledger")}
+    size = len(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MOST_BYTES:
+        raise context.BusinessError(
+            f"the rows of both files take {size:,} bytes, and a batch may have {MOST_BYTES:,};"
+            " export a shorter range of days, and reconcile one after the other"
+        )
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _parsed(fields: Fields, context: Any) -> Any:

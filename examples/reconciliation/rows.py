@@ -71,8 +71,13 @@ def _parse(name: str, rows: Sequence[Cells], currency: str, problems: list[str])
 
 def _missing(name: str, missing: list[str], first: Cells) -> str:
     found = ", ".join(str(column) for column in first)
-    separated = ";" in found or "\t" in found
-    hint = "save it with commas between the cells" if separated else "add it to the header line"
+    alike = {str(column).strip().lower() for column in first}
+    if ";" in found or "\t" in found:
+        hint = "save it with commas between the cells"
+    elif alike.issuperset(missing):
+        hint = "write the names in small letters, without blanks around them"
+    else:
+        hint = "add it to the header line"
     return f"{name} file: column {', '.join(missing)} is missing (found: {found}); {hint}"
 
 
@@ -108,7 +113,7 @@ def _wrong_cells(
         yield f"{where}, column amount: {texts['amount']!r} is not an amount; write it like -1234.56"
     elif not amount:
         yield f"{where}, column amount: it is zero; remove the row, there is nothing to reconcile"
-    if texts["currency"] != currency:
+    if currency and texts["currency"] != currency:  # of a bank file without one, that is what is told
         yield (
             f"{where}, column currency: {texts['currency']!r} in a batch of {currency!r};"
             " reconcile each currency on its own"

@@ -65,7 +65,7 @@ def _report_usage(client: Holdpoint, run: Run, call: ModelCall) -> None:
 
 def _call(client: Holdpoint, run: Run, call: ToolCall, patience: float) -> str:
     """Propose, wait where people decide, redeem, report. Returns the status it ended in."""
-    key = f"{run.id}:{call.id}"
+    key = f"{run.id}:turn-{call.turn}:{call.id}"  # a model's ids of its calls may come again later in one run
     action = client.post("actions/", _proposal(run, call), key=key)
     action = client.decided(action, patience)
     if action["status"] != "granted":

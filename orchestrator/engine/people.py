@@ -8,6 +8,7 @@ from typing import Any
 from approvals import operations as approvals
 from approvals.rules.policies import DAY, HOUR
 from audit.canonical import canonical, digest_text
+from audit.headlines import cut
 from audit.lifecycle import Moves
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.outputs import promised
@@ -39,7 +40,7 @@ def ask_about_step(
         reasons=[*_stands_in(execution, spec), *reasons],
         checks=spec.checks,
         title=_said(spec.ask, spec.variables, scope)
-        or f"Let {execution.workflow} go on to {does}{_about(execution)}"[:200],
+        or cut(f"Let {execution.workflow} go on to {does}{_about(execution)}"),
         effect="continue",
         reversible=f"Approving lets the execution go on to {does}. Rejecting ends it; nothing has been done yet at this step.",
         facts={
@@ -141,7 +142,7 @@ def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Fa
         execution,
         step,
         required=1,
-        title=f"Take over “{step.key}” of {execution.workflow}{_about(execution)}"[:200],
+        title=cut(f"Take over “{step.key}” of {execution.workflow}{_about(execution)}"),
         effect="take over by hand",
         reasons=[
             *([f"Before it failed, {tools} took effect. Do not do that again: do what is left."] if done else []),

@@ -6,6 +6,7 @@ from typing import Any
 
 from approvals.models.request import FOR_GOOD
 from audit.canonical import canonical, digest_text
+from audit.headlines import cut, line_of
 from orchestrator.models import Action, Tool
 
 
@@ -41,13 +42,14 @@ def title_of(tool: Tool, arguments: dict[str, Any], record: Any = None) -> str:
     or for which no record is given, is left out with the blank and the brackets around it.
     """
 
-    def fill(found: re.Match[str]) -> str:
+    def fill(found: re.Match[str], longest: int) -> str:
         if found[4]:
-            return str(arguments.get(found[4], f"({found[4]} not given)"))
-        said = _said(record, found[2])
+            return cut(str(arguments.get(found[4], f"({found[4]} not given)")), longest)
+        said = cut(_said(record, found[2]), longest)
         return f"{found[1]}{said}{found[3]}" if said else ""
 
-    return _PLACE.sub(fill, tool.title or f"Call {tool.name}")[:200]
+    words = tool.title or f"Call {tool.name}"
+    return line_of(lambda longest: _PLACE.sub(lambda found: fill(found, longest), words))
 
 
 def _said(record: Any, place: str) -> str:

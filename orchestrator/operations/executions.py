@@ -28,6 +28,7 @@ from orchestrator.gate.locks import lock_execution
 from orchestrator.models import Execution, Release
 from orchestrator.models.execution import UNDO, stream_of
 from orchestrator.statuses import ExecutionStatus, StepStatus
+from orchestrator.workflows.broken_rules import in_short
 from orchestrator.workflows.plan import plan
 from orchestrator.workflows.words import lookalike
 
@@ -177,7 +178,7 @@ def _problems(schema: Mapping[str, Any], value: Any, root: str) -> list[tuple[st
         (
             root + pointer_to(problem.absolute_path),
             str(problem.validator),
-            problem.message[:300],
+            in_short(problem),
         )
         for problem in found
     ]

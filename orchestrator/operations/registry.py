@@ -20,6 +20,7 @@ from audit.refusals import Forbidden, Invalid
 from orchestrator.models import Agent, Tool
 from orchestrator.operations import registry_items
 from orchestrator.operations.registry_items import JSON, Say
+from orchestrator.workflows.broken_rules import in_short
 from orchestrator.workflows.errors import Placed
 from orchestrator.workflows.words import suggest
 
@@ -227,7 +228,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[str, str, str]]:
     elif error.validator == "enum":
         yield name, f"{error.instance!r} is not a choice", f"Use one of: {', '.join(schema['enum'])}."
     else:
-        yield name, error.message[:300], schema.get("description", "Correct the value.")
+        yield name, in_short(error), schema.get("description", "Correct the value.")
 
 
 def _same_version(kind: _Kind, columns: JSON, say: Say) -> Definition:

@@ -22,6 +22,7 @@ from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
 from orchestrator.models import Agent, Tool
 from orchestrator.models.definition import names_hosts
+from orchestrator.workflows.broken_rules import in_short
 from orchestrator.workflows.catalogue import idle_undo
 from orchestrator.workflows.schemas import argument_names, check_schema, schema_problems
 
@@ -227,7 +228,7 @@ def _check_schemas(item: JSON, say: Say) -> None:
             check_schema(item.get(name, {}))
         except SchemaError as error:
             path = ".".join([name, *(str(part) for part in error.path)])
-            say(path, f"Not a JSON Schema (draft 2020-12): {error.message[:200]}", "Correct the schema.")
+            say(path, f"Not a JSON Schema (draft 2020-12): {in_short(error)}", "Correct the schema.")
             continue
         for problem in schema_problems(item.get(name, {})):
             say(name, f"{problem[0].upper()}{problem[1:]}", "Write what it refers to into the schema itself.")

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import SchemaError, ValidationError
 
 from audit.canonical import canonical
 from orchestrator.workflows.judges import UNJUDGED
@@ -29,7 +29,12 @@ _OTHERS: Final = {
 }
 
 
-def broken_rule(problem: ValidationError) -> str:
+def in_short(problem: ValidationError | SchemaError) -> str:
+    """jsonschema's own words, which quote the value first: a long one would leave no room for what is wrong with it."""
+    return problem.message if len(problem.message) <= LONGEST else broken_rule(problem)
+
+
+def broken_rule(problem: ValidationError | SchemaError) -> str:
     """The rule that is broken, as the end of a sentence, with what the schema says of the place itself."""
     said = _words(str(problem.validator), problem)
     described = problem.schema.get("description") if isinstance(problem.schema, dict) else None
@@ -37,7 +42,7 @@ def broken_rule(problem: ValidationError) -> str:
     return f"{said}{aside}"[:LONGEST]
 
 
-def _words(rule: str, problem: ValidationError) -> str:
+def _words(rule: str, problem: ValidationError | SchemaError) -> str:
     asked: Any = problem.validator_value
     schema: Any = problem.schema
     choices = asked if isinstance(asked, list) and rule in {"enum", "type"} else [asked]

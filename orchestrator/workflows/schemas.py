@@ -11,6 +11,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from audit.pointers import names_in
+from orchestrator.workflows.broken_rules import in_short
 
 Schema = Mapping[str, Any]
 
@@ -34,7 +35,7 @@ def schema_problems(schema: Any) -> list[str]:
         check_schema(schema)
     except SchemaError as error:
         where = "/".join(map(str, error.absolute_path))
-        return [f"it is no JSON Schema (draft 2020-12){f' at {where}' if where else ''}: {_short(error.message)}"]
+        return [f"it is no JSON Schema (draft 2020-12){f' at {where}' if where else ''}: {in_short(error)}"]
     except RecursionError:
         return ["it is nested too deeply"]
     try:
@@ -111,7 +112,7 @@ def literal_problem(value: Any, schema: Schema, root: Schema) -> str:
     definitions = {name: root[name] for name in ("$defs", "definitions") if name in root}
     try:
         for error in _validator(dumps({**definitions, **schema}, sort_keys=True)).iter_errors(value):
-            return _short(error.message)
+            return in_short(error)
     except (Unresolvable, RecursionError):
         return ""  # said of the contract itself, where it stands
     return ""
@@ -180,7 +181,3 @@ def _walk(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for item in value:
             yield from _walk(item)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}…"

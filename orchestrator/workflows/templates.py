@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from audit.conditions import compile_expression
+from audit.headlines import cut, line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,17 @@ def fill(value: Any, variables: Mapping[str, str], values: Mapping[str, Any]) ->
 
 def say(text: str, variables: Mapping[str, str], values: Mapping[str, Any]) -> str:
     """A line for people: every hole filled, whole numbers without `.0`, cut to a headline. Raises NoValue."""
-    filled = (
-        part if isinstance(part, str) else _spoken(part.source, _evaluate(part.source, variables, values))
+    parts = [
+        (part, False)
+        if isinstance(part, str)
+        else (_spoken(part.source, _evaluate(part.source, variables, values)), True)
         for part in parts_of(text)
-    )
-    return " ".join("".join(filled).split())[:200]
+    ]
+
+    def write(longest: int) -> str:
+        return " ".join("".join(cut(part, longest) if is_value else part for part, is_value in parts).split())
+
+    return line_of(write)
 
 
 def _spoken(source: str, value: Any) -> str:

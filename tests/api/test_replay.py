@@ -32,6 +32,7 @@ REAL = Path(os.environ.get("REPLAY_DATA", ROOT.parent / "shared" / "data" / "tau
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OK = b'HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\n{"id": "a1"}'
+REJECTED = b'HTTP/1.0 201 Created\r\n\r\n{"id": "a1", "status": "rejected"}'
 # What a server sends before it hangs up: an answer cut short, or what stands between it and the world says.
 NOTHING = b""
 HALF = OK[:-4]
@@ -155,6 +156,22 @@ def playing(*answers):
         finally:
             server.shutdown()
             thread.join()
+
+
+class TestAKey:
+    def test_of_a_call_is_its_own_where_the_model_gave_two_calls_one_id(self, example):
+        calls = tuple(
+            example["recordings"].ToolCall("call_1", turn, "retail.get_order", {"order": "W1"}, "{}", False, "")
+            for turn in (3, 5)
+        )
+
+        with playing(REJECTED, REJECTED) as (url, asked):
+            ends = example["replay"].replay(
+                example["client"].Holdpoint(url, "token"), example["recordings"].Run("run", "retail", calls), 1
+            )
+
+        assert ends == {"rejected": 2}
+        assert [key for key, _ in asked] == ["run:turn-3:call_1", "run:turn-5:call_1"]
 
 
 class TestTheClient:

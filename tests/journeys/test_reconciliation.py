@@ -106,8 +106,8 @@ class TestTheSameFilesAgain:
             sign(request, plant.world.grace)
             assert plant.wait_for(execution).status == "succeeded"
 
-        assert "1 adjustments posted" in first.output["summary"]
-        assert "0 adjustments posted, 0 were in the books already, 1 turned down" in second.output["summary"]
+        assert "1 adjustment posted" in first.output["summary"]
+        assert "0 adjustments posted, 0 in the books already, 1 turned down" in second.output["summary"]
         assert "already carries this reference" in second.output["needs_attention"][0]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from jsonschema import Draft202012Validator
 
-from orchestrator.workflows.broken_rules import broken_rule
+from orchestrator.workflows.broken_rules import broken_rule, in_short
 
 SECRET = "hunter2"
 
@@ -44,3 +44,15 @@ def test_a_schema_that_goes_on_and_on_is_cut_short():
 
 def test_a_schema_that_is_false_fits_nothing_and_says_so():
     assert rule(False, SECRET) == "may not be there"
+
+
+def test_a_long_value_leaves_room_for_what_is_wrong_with_it():
+    [problem] = Draft202012Validator({"maxItems": 5_000}).iter_errors([{"text": SECRET}] * 5_001)
+
+    assert in_short(problem) == "may hold no more items than 5000"
+
+
+def test_a_short_value_is_quoted():
+    [problem] = Draft202012Validator({"type": "integer"}).iter_errors("five")
+
+    assert in_short(problem) == "'five' is not of type 'integer'"

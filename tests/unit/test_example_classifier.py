@@ -168,6 +168,8 @@ BAD_ROWS = [
     ({"reference": "B-1"}, "bank file: column booked_on, amount, currency"),
     ({"reference;amount": "B-1;5,00"}, "save it with commas between the cells"),
     ({"reference\tamount": "B-1\t5,00"}, "save it with commas between the cells"),
+    ({name.upper(): cell for name, cell in GOOD.items()}, "write the names in small letters"),
+    ({f" {name}": cell for name, cell in GOOD.items()}, "without blanks around them"),
 ]
 
 
@@ -178,6 +180,14 @@ class TestReadingFiles:
             rows.parse_files([row], [GOOD], "EUR")
 
         assert message in str(refusal.value)
+
+    def test_says_nothing_of_currencies_where_the_bank_names_none(self) -> None:
+        bank = [{name.upper(): cell for name, cell in GOOD.items()}]
+
+        with pytest.raises(rows.BadRows) as refusal:
+            rows.parse_files(bank, [GOOD], rows.batch_currency(bank, None))
+
+        assert "ledger file" not in str(refusal.value)
 
     def test_refuses_a_reference_that_stands_twice_in_one_file(self) -> None:
         with pytest.raises(rows.BadRows, match=r"ledger file, row 2, .*'B-1' already stands in row 1"):

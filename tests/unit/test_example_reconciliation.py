@@ -76,7 +76,7 @@ class TestRun:
 
         again = run(files())
 
-        assert "0 adjustments posted, 3 were in the books already" in again["summary"]
+        assert "0 adjustments posted, 3 in the books already" in again["summary"]
         assert world.erp.get("/books")["totals"]["postings"] == 3
 
     def test_that_looked_before_another_run_posted_turns_down_what_is_booked_meanwhile(self, world: World) -> None:
@@ -96,7 +96,7 @@ class TestRun:
 
         again = run(files())
 
-        assert "0 adjustments posted, 0 were in the books already" in again["summary"]
+        assert "0 adjustments posted, 0 in the books already" in again["summary"]
         told = [line.partition(":")[0] for line in again["needs_attention"] if "reversed since" in line]
         assert told == sorted(posted["reference"] for posted in before["posted"])
 
@@ -125,12 +125,51 @@ class TestRun:
 
         assert (len(outcome["posted"]), len(outcome["refused"])) == (2, 1)
         assert "account 6855 is blocked" in outcome["needs_attention"][0]
+        assert "2 adjustments posted" in outcome["summary"]
+
+    def test_counts_one_as_one(self) -> None:
+        given = {"batch_id": "B-1", "counts": {"matched": 1}, "posted": [{}], "refused": [], "unsettled": []}
+
+        said = handlers.report(given, None)["summary"]
+
+        assert said == (
+            "Batch B-1: 1 row matched, 1 adjustment posted, 0 in the books already, 0 turned down, 0 rows left to a bookkeeper."
+        )
+
+    def test_of_more_than_a_step_may_propose_leaves_the_rest_to_the_next_run(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(handlers, "MOST_POSTINGS", 2)
+        given = {**run(files(), UNTIL_POSTING)}
+
+        first = run(given, POSTING)
+        second = run(files())
+
+        assert (len(first["posted"]), first["left"]) == (2, 1)
+        assert first["needs_attention"][0] == (
+            "1 adjustment left to the next run, a run proposes 2: run the same files again"
+        )
+        assert (len(second["posted"]), second["left"]) == (1, 0)
+        assert not any("next run" in line for line in second["needs_attention"])
 
 
 class TestRegister:
     def test_refuses_broken_files_before_anything_is_uploaded(self, world: World) -> None:
         with pytest.raises(BusinessError, match=r"bank file, row 2 \(BS-0502\), column booked_on"):
             handlers.register_batch(files(SMALL.parent / "broken"), Ungated(handlers))
+
+        assert world.ledger.get("/books")["batches"] == []
+
+    def test_refuses_what_the_next_step_could_not_hand_on(self, world: World) -> None:
+        many = {
+            name: [{**row, "reference": f"{row['reference']}-{number}"} for number in range(1500) for row in given]
+            for name, given in files().items()
+        }
+
+        with pytest.raises(
+            BusinessError, match=r"take 1,\d{3},\d{3} bytes, and a batch may have 950,000; export a shorter"
+        ):
+            handlers.register_batch(many, Ungated(handlers))
 
         assert world.ledger.get("/books")["batches"] == []
 

@@ -1,5 +1,7 @@
 """The tags as a page author writes them. Nothing an agent sends may become markup."""
 
+# ruff: noqa: RUF001  (ambiguous characters are part of the subject)
+
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -211,3 +213,19 @@ def test_the_same_mark_many_times_is_one_name_with_a_number():
     assert "COMBINING ACUTE ACCENT x" in shown
     assert len(shown) < 200
     assert shown.endswith("b")
+
+
+class TestALineOfAnotherDirection:
+    def test_takes_no_amount_behind_it_along(self):
+        assert visible("Refund for שלום עולם: 12500.00 EUR") == "Refund for <bdi>שלום עולם</bdi>: 12500.00 EUR"
+
+    def test_that_begins_so_stays_whole(self):
+        assert visible("שלום 17 עולם & co") == "<bdi>שלום 17 עולם &amp; co</bdi>"
+
+    def test_names_what_cannot_be_seen_as_ever(self):
+        assert visible("Pay \u202eمرحبا 5") == (
+            'Pay <span class="char">[U+202E RIGHT-TO-LEFT OVERRIDE]</span><bdi>مرحبا</bdi> 5'
+        )
+
+    def test_leaves_other_scripts_alone(self):
+        assert visible("Café Größe 東京 <b>") == "Café Größe 東京 &lt;b&gt;"

@@ -40,5 +40,15 @@ class TestATitle:
             "{account} {record.closed} {record.account.name}"
         )
 
-    def test_is_no_longer_than_a_headline(self):
-        assert len(title("{memo} {record.account.name}", {"memo": "x" * 199}, RECORD)) == 200
+    def test_leaves_what_comes_after_a_long_text_in_sight(self):
+        words = {"memo": "x" * 5_000, "amount": "12500.00"}
+
+        assert title("{memo}: pay {amount} from {record.account.name}", words, RECORD) == (
+            f"{'x' * 59}…: pay 12500.00 from Bank charges"
+        )
+
+    def test_says_that_it_goes_on_where_it_is_cut(self):
+        said = title("a" * 190 + " pay {amount}", {"amount": "12500.00"})
+
+        assert said == "a" * 190 + " pay 1250…"
+        assert len(said) == 200

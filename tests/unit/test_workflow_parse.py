@@ -248,7 +248,8 @@ class TestALineForPeople:
         assert say("EUR\n ${amount}", {"amount": "dyn"}, {"amount": amount}) == line
 
     def test_is_no_longer_than_a_headline(self) -> None:
-        assert say("${x}", {"x": "dyn"}, {"x": "é" * 999}) == "é" * 200
+        assert say("Pay ${x} EUR 125", {"x": "dyn"}, {"x": "é" * 999}) == f"Pay {'é' * 59}… EUR 125"
+        assert say(f"{'é' * 191} EUR ${{x}}", {"x": "dyn"}, {"x": "12500"}) == f"{'é' * 191} EUR 125…"
 
     def test_needs_its_values(self) -> None:
         with pytest.raises(NoValue):
