@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from approvals.models import ApprovalRequest, Claim
 from approvals.rules.holds import let_go, refuse_while_held
 from approvals.rules.locks import lock_request
-from approvals.rules.permissions import person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
+from approvals.rules.permissions import person_id, refuse_second_voice, refuse_unless_eligible
 from approvals.rules.signers import refuse_unless_needed
 from audit import lifecycle, rounds
 from audit.actors import Actor
@@ -53,8 +53,7 @@ def renew(*, request_id: UUID, by: Actor) -> Claim:
     Nor is that of somebody who may not sign any more: they would keep everybody else from it.
     """
     request = lock_request(request_id, by)
-    refuse_unless_reviewer(request, by)
-    refuse_own(request, by)
+    refuse_unless_eligible(request, by)
     now = lifecycle.database_now()
     mine = _running(request, by, now)
     if mine is None or not request.is_open:
@@ -93,8 +92,7 @@ def _note_lapse(request_id: UUID, claim_id: UUID, by: Actor) -> bool:
 
 
 def _refuse_unless_signable(request: ApprovalRequest, by: Actor) -> None:
-    refuse_unless_reviewer(request, by)
-    refuse_own(request, by)
+    refuse_unless_eligible(request, by)
     if not request.is_open:
         raise Stale(f"This request is already {request.status}. Nothing is left to claim.")
     if not request.is_pending:

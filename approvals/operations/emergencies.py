@@ -19,9 +19,9 @@ from approvals.operations.voices import refuse_changed, refuse_unless_pending
 from approvals.rules.eligible import Answer, asked
 from approvals.rules.holds import let_go
 from approvals.rules.locks import lock_request
-from approvals.rules.permissions import person_id, refuse_own, refuse_unless_reviewer
+from approvals.rules.permissions import person_id, refuse_unless_eligible
 from approvals.rules.signers import Standing, standing
-from approvals.rules.standing import refuse_stand_in, right_of
+from approvals.rules.standing import right_of
 from approvals.rules.stopped import refuse_stopped
 from approvals.statuses import BreakGlassStatus
 from audit import lifecycle, people, scope
@@ -120,9 +120,7 @@ def refuse_breaking(request: ApprovalRequest, by: Actor, stands: Standing | None
     """May this person sign alone on this? Raises Forbidden, Stale, NoEmergency."""
     if not settings.BREAK_GLASS:
         raise Forbidden("Break-glass is switched off in this installation.", code="break_glass_off")
-    refuse_unless_reviewer(request, by)
-    refuse_own(request, by)
-    refuse_stand_in(request, by)
+    refuse_unless_eligible(request, by)
     if (right := right_of(request, by)) and right.delegation:
         raise Forbidden(
             f"You sign here for {right.signs_for}. Signing alone takes the reviewer role itself.",
@@ -168,11 +166,9 @@ def look_afterwards(*, glass_id: UUID, by: Actor, justified: bool, note: str) ->
 
 
 def refuse_looking(glass: BreakGlass, by: Actor) -> None:
-    refuse_unless_reviewer(glass.request, by)
     if glass.person_id in people.accounts_behind(by):
         raise OwnEmergency("You broke the glass, so somebody else has to look at it.")
-    refuse_own(glass.request, by)
-    refuse_stand_in(glass.request, by)
+    refuse_unless_eligible(glass.request, by)
     if not glass.is_open:
         raise Stale("Somebody has already looked at it.")
 

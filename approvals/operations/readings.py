@@ -15,7 +15,7 @@ from approvals import snapshots
 from approvals.models import ApprovalRequest, Found, RecordChange
 from approvals.quorum import Need, open_at_first
 from approvals.rules.locks import lock_request
-from approvals.rules.permissions import refuse_own, refuse_unless_reviewer
+from approvals.rules.permissions import refuse_unless_eligible
 from approvals.signals import reading_asked
 from approvals.snapshots import Reading
 from audit import lifecycle
@@ -49,8 +49,7 @@ def ask(*, request_id: UUID, by: Actor, by_itself: bool = False) -> ApprovalRequ
     stopped), NotVisible.
     """
     request = lock_request(request_id, by)
-    refuse_unless_reviewer(request, by)
-    refuse_own(request, by)
+    refuse_unless_eligible(request, by)
     if not request.is_pending:
         raise Stale(f"This request is {request.status}; the record is read again only while it waits for reviewers.")
     if request.is_frozen:

@@ -10,8 +10,8 @@ from approvals.models import ApprovalRequest, Confirmation, Decision, Delegation
 from approvals.rules import showing
 from approvals.rules.answers import refuse_unanswered, refuse_unfit_reason
 from approvals.rules.holds import let_go, refuse_while_held
-from approvals.rules.permissions import has_voice, person_id, refuse_own, refuse_second_voice, refuse_unless_reviewer
-from approvals.rules.standing import Right, refuse_stand_in
+from approvals.rules.permissions import has_voice, person_id, refuse_second_voice, refuse_unless_eligible
+from approvals.rules.standing import Right
 from approvals.statuses import RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
@@ -71,9 +71,7 @@ def refuse_unless_waiting(
 
     Whoever has signed may still say no: they have a place of their own, whoever else holds one.
     """
-    refuse_unless_reviewer(request, by)
-    refuse_own(request, by)
-    refuse_stand_in(request, by)
+    refuse_unless_eligible(request, by)
     refuse_unless_pending(request)
     refuse_changed(request, digest, revision)
     refuse_too_late(request)

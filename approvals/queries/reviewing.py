@@ -138,8 +138,8 @@ class Review:
 
     @property
     def may_claim(self) -> bool:
-        """Could the reader take it in hand: they may sign, and hold no claim yet?"""
-        return self.may.allowed and self.attention.mine is None
+        """Could the reader take it in hand: is their signature needed, and do they hold no claim yet?"""
+        return self.may.allowed and not self.may.why and self.attention.mine is None
 
     @property
     def stoppable_tool(self) -> str:

@@ -33,6 +33,13 @@ def refuse_unless_reviewer(request: ApprovalRequest, by: Actor) -> None:
         )
 
 
+def refuse_unless_eligible(request: ApprovalRequest, by: Actor) -> None:
+    """A reviewer with no hand in it, who stands in for nobody that has one or has signed: asked of all a reviewer does."""
+    refuse_unless_reviewer(request, by)
+    refuse_own(request, by)
+    refuse_stand_in(request, by)
+
+
 def refuse_own(request: ApprovalRequest, by: Actor) -> None:
     """Whoever asked, owns, or last had a hand in what is decided on, under whichever account."""
     for key in people.keys_of(by):

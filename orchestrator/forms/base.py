@@ -7,6 +7,7 @@ from django import forms
 from django.utils import timezone
 
 from audit.filter_forms import FilterBar
+from audit.moments import refuse_other_years
 from audit.templatetags._status import pill
 from orchestrator.queries import days
 from orchestrator.queries.behind import LINES, Behind
@@ -50,8 +51,8 @@ class BehindFields(forms.Form):
     # Of these the list has rows.
     figures: ClassVar[tuple[str, ...]] = ()
     figure = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
-    asked_from = forms.DateTimeField(required=False, widget=forms.HiddenInput)
-    asked_until = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    asked_from = forms.DateTimeField(required=False, widget=forms.HiddenInput, validators=[refuse_other_years])
+    asked_until = forms.DateTimeField(required=False, widget=forms.HiddenInput, validators=[refuse_other_years])
     tree = forms.UUIDField(required=False, widget=forms.HiddenInput)
     by = forms.ChoiceField(choices=[(name, name) for name in LINES], required=False, widget=forms.HiddenInput)
     line = forms.CharField(required=False, max_length=400, widget=forms.HiddenInput)

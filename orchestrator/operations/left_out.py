@@ -7,7 +7,9 @@ from approvals.models import Stop
 from approvals.rules import stopped
 from orchestrator.engine.dead_letters.letters import why_not_again
 from orchestrator.engine.released import released
-from orchestrator.models import Action, DeadLetter, OperationAct
+from orchestrator.gate.doubt import doubt_of, versions_of
+from orchestrator.gate.propose import WORKFLOW
+from orchestrator.models import Action, DeadLetter, OperationAct, Tool
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, StepStatus
 
 IN_DOUBT = [ActionStatus.UNKNOWN, ActionStatus.REDEEMED]
@@ -25,13 +27,6 @@ def reasons_against(letters: Iterable[DeadLetter], *, act: str) -> dict[UUID, st
     return found
 
 
-def waits_for_verdict(action: Action, letter: DeadLetter) -> bool:
-    """Whether only a person can say what became of a doubtful send: nobody honours its key, and nobody can look it up."""
-    contract = released(letter.execution.release_id).tools.get(action.tool, {})
-    looks = bool(contract.get("probe")) and letter.step.spec.get("reconcile_before_retry", True)
-    return not (contract.get("idempotency_class") == "A" or looks or action.effect == "read")
-
-
 def _by_itself(letter: DeadLetter) -> str:
     if letter.status == DeadLetterStatus.REDRIVEN:
         return "It is being tried again already."
@@ -45,20 +40,31 @@ def _by_itself(letter: DeadLetter) -> str:
 def _in_doubt(letters: list[DeadLetter], act: str) -> dict[UUID, str]:
     by_step: dict[UUID | None, DeadLetter] = {letter.step_id: letter for letter in letters}
     actions = Action.objects.filter(step_id__in=by_step, status__in=IN_DOUBT).only(
-        "step_id", "tool", "effect", "status"
+        "step_id", "tool", "tool_version", "effect", "status"
     )
+    versions = versions_of(action.tool for action in actions)
     return {
         by_step[action.step_id].pk: f"{action.tool} was sent and no answer came. Say first what happened to it."
         for action in actions
-        if act == OperationAct.DISCARD or waits_for_verdict(action, by_step[action.step_id])
+        if act == OperationAct.DISCARD or _waits_for_verdict(action, by_step[action.step_id], versions)
     }
+
+
+def _waits_for_verdict(action: Action, letter: DeadLetter, versions: list[Tool]) -> bool:
+    """Whether only a person can say what became of the send: nobody honours its key, and nobody can look it up.
+
+    `engine.doubts` comes to the same when the step runs again.
+    """
+    contract = released(letter.execution.release_id).tools.get(action.tool, {})
+    looks = bool(contract.get("probe")) and letter.step.spec.get("reconcile_before_retry", True)
+    return not (action.effect == "read" or looks or doubt_of(action, versions).honours_key)
 
 
 def _stopped(letters: list[DeadLetter]) -> dict[UUID, str]:
     known: dict[tuple[UUID, str, str], str] = {}
     found: dict[UUID, str] = {}
     for letter in letters:
-        agent = letter.step.spec.get("agent") or f"workflow:{letter.execution.workflow}"
+        agent = letter.step.spec.get("agent") or f"{WORKFLOW}{letter.execution.workflow}"
         key = (letter.unit_id, agent, letter.component)
         if key not in known:
             stops = stopped.covering(unit_id=letter.unit_id, agents=[agent], tool=letter.component)

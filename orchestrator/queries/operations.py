@@ -10,12 +10,15 @@ from django.db.models import Count, Sum
 
 from audit import scope
 from audit.actors import Actor
+from audit.definitions import DefinitionStatus
 from audit.queries import Keyset, Slice, Story, story, visible_or_refuse
 from budgets.models import CostBasis, LedgerEntry
 from orchestrator.engine.drives import NEXT, Tally, tally
-from orchestrator.models import Action, Attempt, DeadLetter, Operation, OperationItem, Tool
+from orchestrator.gate.doubt import doubt_of, versions_of
+from orchestrator.models import Action, Attempt, DeadLetter, Operation, OperationItem
 from orchestrator.operations.bulk_letters import must_type, needs_second
-from orchestrator.statuses import ActionStatus, ItemStatus, OperationStatus, StepStatus
+from orchestrator.operations.left_out import IN_DOUBT
+from orchestrator.statuses import ItemStatus, OperationStatus, StepStatus
 
 IN_ORDER = Keyset(("place", "id"))
 ENDED = [ItemStatus.FIXED, ItemStatus.FAILED, ItemStatus.REFUSED, ItemStatus.DISCARDED, ItemStatus.NOT_TRIED]
@@ -40,7 +43,7 @@ class KeyStatus:
     def meaning(self) -> str:
         return {
             "A": "honours its key: sent again under the same key it cannot act twice",
-            "B": "can be looked up: asked by business key before anything is sent again",
+            "B": "asked by business key before anything is sent again; what cannot be looked up waits for a person",
             "C": "neither: what is in doubt waits for a person and is left out",
         }.get(self.kind, "its class is not known: it is treated like one that can be neither")
 
@@ -153,15 +156,20 @@ def _steps(operation: Operation) -> Any:
 
 
 def _keys(operation: Operation) -> list[KeyStatus]:
-    """What the steps have called so far, tool by tool."""
+    """What the steps have called so far, tool by tool. What is in doubt is of the class it will be treated by."""
     rows = Action.objects.filter(step_id__in=operation.items.values("letter__step_id")).order_by()
+    counted = list(rows.values_list("tool", "tool_version", "status").annotate(n=Count("id")))
     sent: Counter[str] = Counter()
     doubt: Counter[str] = Counter()
-    for tool, status, number in rows.values_list("tool", "status").annotate(n=Count("id")):
+    called = {tool for tool, *_ in counted} | {operation.group.component}
+    versions = versions_of(called)
+    kinds = {tool.name: tool.idempotency_class for tool in versions if tool.status == DefinitionStatus.ACTIVE}
+    for tool, version, status, number in counted:
         sent[tool] += number
-        doubt[tool] += number if status in {ActionStatus.UNKNOWN, ActionStatus.REDEEMED} else 0
-    called = set(sent) | {operation.group.component}
-    kinds = dict(Tool.objects.active().filter(name__in=called).values_list("name", "idempotency_class"))
+        if status in IN_DOUBT:
+            doubt[tool] += number
+            treated = doubt_of(Action(tool=tool, tool_version=version), versions).letter
+            kinds[tool] = max(kinds.get(tool, ""), treated)
     return [
         KeyStatus(tool, kinds.get(tool, ""), sent[tool], doubt[tool])
         for tool in sorted(called & (set(sent) | set(kinds)))

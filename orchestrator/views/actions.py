@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.refusals import Invalid
 from audit.templatetags._render import short_id
-from audit.web import actor_of, chips, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, chips, crumbs, neighbours, page, record_refusal, unchanged
 from orchestrator.forms.lists import ActionForm
 from orchestrator.forms.unknown_outcomes import AnswerForm
 from orchestrator.operations import unknown_outcomes
@@ -54,6 +54,7 @@ def answers(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         action = unknown_outcomes.answer(action_id=pk, said=form.said(), by=actor)
     except Invalid as refusal:
+        record_refusal(request, refusal)
         form.take(refusal)
         return _action_page(request, queries.action_page(actor, pk), form, status=422)
     messages.success(request, "Your answer is recorded.")

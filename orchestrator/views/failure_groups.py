@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.lifecycle import database_now
 from audit.refusals import Invalid
-from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, address, chips, crumbs, neighbours, page, record_refusal, unchanged
 from orchestrator.forms.triage import (
     ChoiceForm,
     FixForm,
@@ -150,6 +150,7 @@ def tickets(request: HttpRequest, pk: UUID) -> HttpResponse:
         try:
             group = operations.link_ticket(group_id=pk, by=by, ticket=form.cleaned_data["ticket"])
         except Invalid as fault:
+            record_refusal(request, fault)
             form.add_error("ticket", fault.errors[0][2])
         else:
             return _done(request, group, "The ticket is linked." if group.ticket else "The link is gone.")

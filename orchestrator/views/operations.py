@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.refusals import Invalid
-from audit.web import actor_of, address, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, address, crumbs, neighbours, page, record_refusal, unchanged
 from orchestrator.forms.triage import TermsForm
 from orchestrator.operations import bulk_letters as operations
 from orchestrator.operations.bulk_letters import WrongCount
@@ -32,6 +32,7 @@ def confirmations(request: HttpRequest, pk: UUID) -> HttpResponse:
         try:
             return redirect(operations.confirm(operation_id=pk, by=actor_of(request), terms=form.terms()))
         except (WrongCount, Invalid) as fault:
+            record_refusal(request, fault)
             form.add_error(
                 "count" if isinstance(fault, WrongCount) else None, f"{fault.message} {fault.remedy}".strip()
             )
@@ -48,6 +49,7 @@ def seconds(request: HttpRequest, pk: UUID) -> HttpResponse:
             count = form.cleaned_data.get("count")
             return redirect(operations.second(operation_id=pk, by=actor_of(request), count=count))
         except WrongCount as fault:
+            record_refusal(request, fault)
             form.add_error("count", f"{fault.message} {fault.remedy}")
     return _operation_page(request, shown, form, status=422)
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from audit.refusals import Invalid
 from audit.templatetags._render import short_id
-from audit.web import actor_of, crumbs
+from audit.web import actor_of, crumbs, record_refusal
 from orchestrator.forms.triage import PatchForm
 from orchestrator.operations import patches as operations
 from orchestrator.queries.dead_letters import PatchPage, patch_page
@@ -34,6 +34,7 @@ def patch_new(request: HttpRequest, pk: UUID) -> HttpResponse:
             return _page(request, shown, form, changes=operations.changes(shown.before, after))
         operations.patch(letter_id=pk, by=by, before_digest=given["before_digest"], after=after, why=given["reason"])
     except Invalid as fault:
+        record_refusal(request, fault)
         for place, _, words in fault.errors:
             form.add_error("input", f"{place}: {words}")
         return _page(request, shown, form, status=422)

@@ -9,8 +9,11 @@ from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
 from orchestrator.gate.redeem import redeem
 from orchestrator.operations import bulk_letters, dead_letters
+from orchestrator.operations.registry import import_tools
 from orchestrator.queries.dead_letters import letter_page
+from orchestrator.queries.operations import operation_page
 from tests import worlds as make
+from tests.engine import provider as providers
 from tests.engine.driving import actions, approve, asked, attempts, claim, drive, hold, statuses, two_hours_pass
 
 SEND = "  - send: {tool: send_a, ref: R-1, retry: {max_attempts: 2, backoff: 1s}}\n"
@@ -108,6 +111,24 @@ class TestManyAtOnce:
             assert operation.items.get().why == words
         given_up = bulk_letters.preview(act="discard", group_id=letter.group_id, by=world.ada)
         assert given_up.size == 0
+
+    def test_leave_out_a_send_to_a_tool_that_was_replaced_since(self, world, governed, provider):
+        """Both versions honour their key, and nobody relies on it any more: the step would only wait for a person."""
+        alone = providers.tool("A", probe=None)
+        governed(SEND.replace("max_attempts: 2, backoff: 1s", "max_attempts: 1"), tools=[alone])
+        provider.plan("drop")
+        execution = make.start(world, "outside")
+        make.work()
+        letter = execution.dead_letters.get()
+        import_tools([{**alone, "version": "2"}], by=make.SETUP, file="newer")
+
+        operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
+
+        assert operation.size == 0
+        assert [key.kind for key in operation_page(world.ada, operation.pk).keys] == ["B"]
+        dead_letters.requeue(letter_id=letter.pk, by=world.ada)
+        drive(execution)
+        assert (statuses(execution), len(provider.sends)) == ({"send": "unknown_outcome"}, 1)
 
 
 class TestAStepThatHasAFallback:

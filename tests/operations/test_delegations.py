@@ -8,7 +8,7 @@ from guardian.shortcuts import remove_perm
 
 from approvals import operations as approvals
 from approvals.models import Absence, Delegation
-from approvals.operations import NotUsable, assignments, delegations
+from approvals.operations import NotUsable, assignments, claims, delegations
 from approvals.operations.assignments import CannotBeAsked
 from approvals.operations.delegations import AlreadySaid, CannotStandIn
 from approvals.queries.queue import QueueFilters, queue, rows_of, waiting_for
@@ -144,6 +144,18 @@ class TestIndependence:
 
         with pytest.raises(StandsIn, match="stand in for olga"):
             sign(worlds.request(world), world.grace)
+
+    def test_forbids_holding_what_it_forbids_signing(self, world):
+        request = worlds.request(world)
+        claims.claim(request_id=request.pk, by=world.grace)
+        lend(world, world.olga, world.grace)
+        lend(world, world.olga, world.linus)
+
+        for take in (claims.claim, claims.renew):
+            with pytest.raises(StandsIn, match="stand in for olga"):
+                take(request_id=request.pk, by=world.grace)
+        with pytest.raises(StandsIn, match="stand in for olga"):
+            claims.claim(request_id=worlds.request(world).pk, by=world.linus)
 
     def test_forbids_it_to_every_account_of_the_delegate(self, world):
         second = make.person("grace.at.home", "view", of=world.unit)

@@ -7,6 +7,7 @@ import pytest
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, Outcome
 from approvals.operations import NotUsable, claims, delegations, emergencies, stops, use
+from approvals.operations.assignments import CannotBeAsked, assign
 from approvals.operations.bulk import preview
 from approvals.operations.bulk_rules import NotAlike
 from approvals.operations.questions import reply, send_back
@@ -176,6 +177,15 @@ class TestBrokenGlass:
             glass(again(asked), fay)
 
 
+class TestAsking:
+    def test_somebody_who_fills_no_seat_is_refused(self, asked, fay):
+        other = make.person("otto", "view", "review")
+
+        with pytest.raises(CannotBeAsked, match="otto cannot sign this request"):
+            assign(request_id=asked.pk, to=other.pk, by=make.actor(fay))
+        assert assign(request_id=asked.pk, to=fay.pk, by=make.actor(other)).person_name == "fay"
+
+
 class TestAClaim:
     def test_is_not_taken_by_somebody_who_fills_no_seat(self, asked):
         other = make.person("otto", "view", "review")
@@ -183,6 +193,7 @@ class TestAClaim:
         with pytest.raises(NotNeeded):
             claims.claim(request_id=asked.pk, by=make.actor(other))
         assert not one_row(make.actor(other), asked.pk).may_claim
+        assert not review(make.actor(other), asked.pk, now=database_now()).may_claim
 
     def test_is_used_up_by_sending_back(self, asked, fay):
         claims.claim(request_id=asked.pk, by=make.actor(fay))

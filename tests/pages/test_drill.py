@@ -158,6 +158,19 @@ class TestTheList:
         assert "Behind the figure: Ended by themselves" in page
         assert 'class="chip" href="/executions/"' in page or 'class="chip" href="?"' in page
 
+    @pytest.mark.parametrize("lists", ["executions", "actions", "dead_letters", "alerts"])
+    @pytest.mark.parametrize(
+        "moments", [("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"), ("0009-01-01", "9999-12-31")]
+    )
+    def test_survives_years_that_nobody_can_write_in_another_zone(self, as_vera, lists, moments):
+        figure = {"dead_letters": "letters_open", "alerts": "alerts_open"}.get(lists, "asked")
+        query = {"figure": figure, "asked_from": moments[0], "asked_until": moments[1]}
+
+        page = as_vera.get(reverse(lists), query)
+
+        assert page.status_code == 200
+        assert "Behind the figure" not in page.content.decode()
+
     @pytest.mark.slow
     @pytest.mark.parametrize(
         "query",

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.lifecycle import database_now
+from audit.models import AuditEvent
 from orchestrator.engine import drives
 from orchestrator.models import DeadLetter, FailureGroup, Operation
 from tests import make
@@ -23,6 +24,10 @@ def group(unit, ada):
 
 def text_of(answer):
     return answer.content.decode()
+
+
+def refusals():
+    return [event.why for event in AuditEvent.objects.filter(event="request.refused").order_by("seq")]
 
 
 def act(group, name):
@@ -114,6 +119,18 @@ class TestAGroup:
         assert answer.status_code == 422
         assert 'class="fault"' in text_of(answer)
 
+    def test_answers_what_it_refuses_with_the_form_and_leaves_a_trace(self, group, as_ada):
+        letter = group.letters.first()
+        as_ada.post(act(group, "tickets"), {"ticket-ticket": "javascript:alert(1)"})
+        address = reverse("dead_letter_patches", args=[letter.pk])
+        shown = as_ada.get(address).context["form"].initial
+
+        same = as_ada.post(address, {**shown, "reason": "I see no difference"})
+
+        assert same.status_code == 422
+        assert "Change a value, or redrive as it is." in text_of(same)
+        assert refusals() == ["invalid", "invalid"]
+
     def test_links_a_ticket(self, group, as_ada):
         as_ada.post(act(group, "tickets"), {"ticket-ticket": "https://tickets.example/17"})
         assert 'href="https://tickets.example/17"' in text_of(as_ada.get(group.get_absolute_url()))
@@ -164,6 +181,7 @@ class TestAnOperation:
         wrong = as_ada.post(address, {"per_minute": "60", "stop_percent": "0", "count": "30"})
         assert wrong.status_code == 422
         assert "Type 3 to confirm" in text_of(wrong)
+        assert refusals() == ["wrong_count"]
         assert as_ada.post(address, {"per_minute": "60", "stop_percent": "0", "count": "3"}).status_code == 302
 
     def test_lists_what_failed_with_its_reason_and_stops(self, group, as_ada):

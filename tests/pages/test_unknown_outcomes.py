@@ -5,6 +5,7 @@ import json
 import pytest
 from django.urls import reverse
 
+from audit.models import AuditEvent
 from orchestrator.models import Action
 from tests import make
 from tests.pages.asking import browser_of
@@ -75,6 +76,7 @@ class TestTheAnswer:
         assert "entry 4711" in page
         assert "receipt" in page.split('id="answer-form"')[1]
         assert status_of(doubt) == "unknown"
+        assert AuditEvent.objects.get(event="request.refused").why == "invalid"
 
     def test_with_the_result_settles_it(self, unit, as_ada):
         doubt = make.doubt("PAY-1", output_schema={"type": "object", "required": ["receipt"]})
