@@ -35,7 +35,16 @@ WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire
 NEED_A_REASON = {"ask", "retire"}
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
+class OwnFiltersOnly(ModelAdmin):  # type: ignore[type-arg]
+    """A list narrows by what it offers: by any other column its rows would tell, letter by letter, what is not shown."""
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        filters: Any = self.get_list_filter(request)
+        offered = {one if isinstance(one, str) else one[0] for one in filters}
+        return lookup.split("__", maxsplit=1)[0] in offered and super().lookup_allowed(lookup, value, request)
+
+
+class ReadOnlyAdmin(OwnFiltersOnly):
     """What other verbs write: shown here, and neither added, changed nor deleted."""
 
     actions = None

@@ -12,7 +12,7 @@ from approvals.models import Delivery, WebhookEndpoint
 from approvals.notifying import webhooks
 from audit import events, scope
 from audit.account_choice import called
-from audit.admin import ReadOnlyAdmin
+from audit.admin import OwnFiltersOnly, ReadOnlyAdmin
 from audit.opened_admin import OverWhatWasOpenedAdmin
 from audit.web import actor_of
 from budgets.admin import unit_or_all
@@ -40,7 +40,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(OverWhatWasOpenedAdmin):
+class WebhookEndpointAdmin(OwnFiltersOnly, OverWhatWasOpenedAdmin):
     """Nothing here is deleted: what is no longer called is switched off."""
 
     form = EndpointForm

@@ -246,10 +246,10 @@ class _Reading:
         """Where it was, is, and (while it lives) will be, from the audit trail."""
         moved = AuditEvent.objects.filter(stream=self.execution.stream, object_id=self.execution.pk).order_by("seq")
         rows = told_once([(event.after, event.at) for event in moved if event.after])[-8:]
-        past = [State(pill("execution", after).word, "past", at) for after, at in rows[:-1]]
-        last = rows[-1] if rows else (self.execution.status, self.execution.created_at)
+        past = [State(_often(pill("execution", after).word, again), "past", at) for after, at, again in rows[:-1]]
+        last = rows[-1] if rows else (self.execution.status, self.execution.created_at, False)
         now = pill("execution", last[0])
-        states = [*past, State(now.word, "current", last[1], now.tone)]
+        states = [*past, State(_often(now.word, last[2]), "current", last[1], now.tone)]
         return (
             states
             if self.execution.is_final or last[0] == ExecutionStatus.DEAD_LETTERED
@@ -366,14 +366,19 @@ def _parent(execution: Execution) -> Execution | None:
     return Execution.objects.filter(pk=execution.parent_id or execution.pk).first() if execution.is_undo else None
 
 
-def told_once(rows: list[tuple[str, datetime]]) -> list[tuple[str, datetime]]:
-    """Back and forth between the same two states, as where a record is read again and again, is told once: the last time."""
-    told: list[tuple[str, datetime]] = []
-    for row in rows:
-        told.append(row)
-        if len(told) >= 4 and [state for state, _ in told[-4:-2]] == [state for state, _ in told[-2:]]:
-            del told[-4:-2]
+def told_once(rows: list[tuple[str, datetime]]) -> list[tuple[str, datetime, bool]]:
+    """Back and forth between the same two states, as where a record is read again and again, is told once: the last time,
+    and that it was not the first."""
+    told: list[tuple[str, datetime, bool]] = []
+    for state, at in rows:
+        told.append((state, at, False))
+        if len(told) >= 4 and [row[0] for row in told[-4:-2]] == [row[0] for row in told[-2:]]:
+            told[-4:] = [(state, at, True) for state, at, _ in told[-2:]]
     return told
+
+
+def _often(word: str, again: bool) -> str:
+    return f"{word} again" if again else word
 
 
 def covered(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:

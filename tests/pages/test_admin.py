@@ -529,6 +529,11 @@ class TestServiceToken:
         assert "f" * 64 not in page
         assert first.get(reverse("admin:orchestrator_servicetoken_add")).status_code == 403
 
+    def test_tells_no_letter_of_its_hash(self, first):
+        listed = reverse("admin:orchestrator_servicetoken_changelist")
+
+        assert first.get(listed, {"secret_hash__startswith": "f"}).status_code == 400
+
 
 class TestDoor:
     def test_tells_somebody_without_the_role_what_it_takes(self, as_grace):

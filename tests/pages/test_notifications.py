@@ -151,6 +151,16 @@ class TestAWebhookEndpoint:
 
         assert "desk" not in text(root.get(reverse("admin:approvals_webhookendpoint_changelist")))
 
+    def test_tells_no_letter_of_what_its_secret_is_made_of(self, root):
+        listed = reverse("admin:approvals_webhookendpoint_changelist")
+
+        assert root.get(listed, {"salt__startswith": "a"}).status_code == 400
+
+    def test_narrows_by_what_has_not_arrived(self, root):
+        listed = reverse("admin:approvals_delivery_changelist")
+
+        assert root.get(listed, {"sent_at__isempty": "1"}).status_code == 200
+
     def test_shows_what_has_not_arrived(self, root, unit):
         self.add(root, unit)
         make.request()

@@ -12,17 +12,17 @@ from orchestrator.queries.execution import covered, told_once
     [
         ("QRD", "QRD"),
         ("QRWRD", "QRWRD"),
-        ("QRWRWRWRD", "QRWRD"),
-        ("QRWRW", "QRW"),
+        ("QRWRWRWRD", "Qr*w*RD"),
+        ("QRWRW", "Qr*w*"),
         ("QRWBRWD", "QRWBRWD"),
         ("", ""),
     ],
 )
-def test_back_and_forth_is_told_once_with_its_last_times(happened, told):
+def test_back_and_forth_is_told_once_with_its_last_times_and_that_they_are_not_the_first(happened, told):
     rows = told_once([(state, at) for at, state in enumerate(happened)])
 
-    assert "".join(state for state, _ in rows) == told
-    assert [at for _, at in rows][-1:] == [len(happened) - 1][: len(rows)]
+    assert "".join(f"{state.lower()}*" if again else state for state, _, again in rows) == told
+    assert [at for _, at, _ in rows][-1:] == [len(happened) - 1][: len(rows)]
 
 
 @pytest.mark.parametrize(
