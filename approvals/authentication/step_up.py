@@ -121,7 +121,8 @@ def _stored(used: Used, binding: Binding, by: Actor) -> Confirmation:
 def refuse_unconfirmed(request: ApprovalRequest, by: Actor, confirmation_id: UUID | None) -> Confirmation | None:
     """The confirmation that goes with this decision; None where none is asked for. The request's row is locked by the caller.
 
-    Raises NoFactor, and NotConfirmed unless it is this person's, made within five minutes for exactly what waits now, and unused.
+    Raises NoFactor, and NotConfirmed unless it is this person's, made within five minutes for exactly what waits now, unused, and
+    with a factor they still have.
     """
     if not request.asks_step_up:
         return None
@@ -135,6 +136,9 @@ def refuse_unconfirmed(request: ApprovalRequest, by: Actor, confirmation_id: UUI
         raise NotConfirmed("You confirmed it more than five minutes ago. Confirm it again.")
     if is_used(found):
         raise NotConfirmed("This confirmation has made a decision already. Confirm again.")
+    # Taken away because it was stolen, perhaps: what it was used for a minute ago is then not its owner's word either.
+    if not any(row.pk == found.factor_id for row in factors.of_person(by).rows):
+        raise NotConfirmed("What you confirmed with was taken away since. Confirm it with another one.")
     return found
 
 

@@ -93,6 +93,12 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     return told - _ids([notice.by])
 
 
+def may_look(person_id: int, notice: Notice, known: Known) -> bool:
+    """Asked once more before they are written to: a digest waits for a day, and a mail server may be away for longer."""
+    units = {notice.unit_id, *_under(notice)} if notice.unit_id else set()
+    return not units or any(person_id in known.people_with("view", unit) for unit in units)
+
+
 def _signers(notice: Notice, known: Known) -> set[int]:
     """By a role of their own, or by one that was lent to them and reaches this request."""
     request = notice.request

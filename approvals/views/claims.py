@@ -14,7 +14,9 @@ from django.views.decorators.http import require_POST
 from approvals import queries
 from approvals.operations import claims
 from approvals.queries import queue as queues
+from approvals.views.review import too_late
 from approvals.views.within import standing_on, suffix
+from audit.refusals import Stale
 from audit.web import actor_of, came_from, is_part, target_of
 
 Verb = Callable[..., Any]
@@ -41,7 +43,10 @@ def release(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _answered(request: HttpRequest, pk: UUID, verb: Verb, done: str) -> HttpResponse:
     by = actor_of(request)
-    verb(request_id=pk, by=by)
+    try:
+        verb(request_id=pk, by=by)
+    except Stale as refusal:
+        return too_late(request, pk, refusal)
     if not is_part(request):
         messages.success(request, done)
         return redirect(came_from(request) or reverse("approval", args=[pk]))

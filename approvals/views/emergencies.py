@@ -14,9 +14,9 @@ from approvals.forms.confirming import voice_of
 from approvals.forms.deciding import BreakGlassForm, DecisionForm, LookForm
 from approvals.models import BreakGlass
 from approvals.operations import emergencies
-from approvals.views.review import review_page
+from approvals.views.review import review_page, too_late
 from audit.queries import Keyset, visible_or_refuse
-from audit.refusals import Invalid
+from audit.refusals import Invalid, Stale
 from audit.web import actor_of, crumbs, neighbours, record_refusal
 
 NEWEST_FIRST = Keyset(("-broken_at", "-id"))
@@ -53,6 +53,8 @@ def break_glass(request: HttpRequest, pk: UUID) -> HttpResponse:
         if not form.blame(refusal):
             form.add_error(None, refusal.message)
         return _as_typed(request, shown, glass_form=form)
+    except Stale as refusal:
+        return too_late(request, pk, refusal)
     messages.warning(
         request, "You signed alone. Everybody who may review is told, and somebody looks at it afterwards."
     )

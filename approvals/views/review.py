@@ -17,15 +17,18 @@ from approvals.forms.by_hand import decision_form
 from approvals.forms.confirming import voice_of
 from approvals.forms.deciding import BreakGlassForm, DecisionForm
 from approvals.forms.exchange import EditForm, QuestionForm, ReplyForm, ResultForm
+from approvals.models import ApprovalRequest
 from approvals.operations import readings, second_looks
 from approvals.operations.questions import reply, send_back
 from approvals.operations.seeding import REVEALED
 from approvals.queries import Review
 from approvals.views import within
-from audit.refusals import Invalid, Refusal
+from audit.refusals import Invalid, Refusal, Stale
 from audit.templatetags._render import short_id
-from audit.web import actor_of, came_from, crumbs, elsewhere, is_part, page, record_refusal, unchanged
+from audit.web import READING, actor_of, came_from, crumbs, elsewhere, is_part, page, record_refusal, unchanged
 
+# Not how: they may be the one who judges it again.
+DECIDED_MEANWHILE = "It was decided meanwhile, so nothing of yours was recorded. You may take the second look at it."
 BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
 
 
@@ -33,8 +36,6 @@ BESIDE = (QuestionForm, ReplyForm, EditForm, ResultForm)
 def review(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One request, read in the fixed order: act, change, evidence, policy, and last the agent's own words."""
     shown = queries.review(actor_of(request), pk, now=timezone.now())
-    if not shown.request.is_open and (look := second_looks.blind_for(shown.request, actor_of(request))):
-        return elsewhere(request, look.get_absolute_url())
     form = decision_form(approval=shown.request)
     return unchanged(request, shown.version) or review_page(request, shown, form)
 
@@ -95,12 +96,35 @@ def replies(request: HttpRequest, pk: UUID) -> HttpResponse:
 def read_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask a worker to read the record again; the page's live region shows what it found."""
     actor = actor_of(request)
-    readings.ask(request_id=pk, by=actor, by_itself="by_itself" in request.POST)
+    try:
+        readings.ask(request_id=pk, by=actor, by_itself="by_itself" in request.POST)
+    except Stale as refusal:
+        return too_late(request, pk, refusal)
     if not is_part(request):
         messages.success(request, "The record is being read again. What it says now will be on this page.")
         return redirect(came_from(request) or reverse("approval", args=[pk]))
     shown = queries.review(actor, pk, now=timezone.now())
     return render(request, "approvals/_reading.html", {"shown": shown, "approval": shown.request})
+
+
+def too_late(request: HttpRequest, pk: UUID, refusal: Stale) -> HttpResponse:
+    """What was decided meanwhile is refused in words that say how, except to whoever could judge it anew: they are led there."""
+    approval = ApprovalRequest.objects.visible_to(actor_of(request)).filter(pk=pk).first()
+    led = _to_look(request, approval) if approval else None
+    if led is None:
+        raise refusal
+    record_refusal(request, refusal)
+    return led
+
+
+def _to_look(request: HttpRequest, approval: ApprovalRequest) -> HttpResponse | None:
+    """Where whoever could judge it anew is led instead of being told how it was decided, wherever they come from."""
+    look = None if approval.is_open else second_looks.blind_for(approval, actor_of(request))
+    if look is None:
+        return None
+    if request.method not in READING:
+        messages.info(request, DECIDED_MEANWHILE)
+    return elsewhere(request, look.get_absolute_url())
 
 
 def beside(request: HttpRequest, pk: UUID, kind: type[Any], act: Callable[[Any], object], done: str) -> HttpResponse:
@@ -171,6 +195,8 @@ def _read_again(form: Any, shown: Review) -> Any:
 def review_page(
     request: HttpRequest, shown: Review, form: DecisionForm, *, status: int = 200, **more: Any
 ) -> HttpResponse:
+    if led := _to_look(request, shown.request):
+        return led
     if shown.may_reject_still:
         form.offer_only_no()
     filters = within.came_through(request)

@@ -95,7 +95,8 @@ class TestWhoIsTold:
 
     def test_by_a_group_counts_as_by_oneself(self, world):
         group = Group.objects.create(name="reviewers")
-        grant(group, "review", world.unit)
+        for permission in ("view", "review"):
+            grant(group, permission, world.unit)
         get_user_model().objects.get(username="eve").groups.add(group)
         make.request(world)
         deliver()
@@ -215,6 +216,24 @@ class TestPreferences:
         assert told() == [("grace", "[Holdpoint] 2 things since the last message")]
         assert requests[0].get_absolute_url() not in mail.outbox[0].body
         assert requests[1].get_absolute_url() in mail.outbox[0].body
+
+    def test_together_tells_of_no_unit_that_one_has_left_meanwhile(self, world):
+        choose(world.grace, pace="daily")
+        branch = people.unit("branch", "Branch", parent=world.unit)
+        grace = people.person("grace", "view", "review", of=branch)
+        make.request(world)
+        stops.engage(target=stops.Target(scope=StopScope.UNIT, unit_id=world.unit.pk), by=world.ada, reason="a doubt")
+        deliver()
+        for permission in ("view", "review"):
+            remove_perm(f"budgets.{permission}_businessunit", grace, world.unit)
+        time_passes()
+        deliver()
+
+        # The stop covers the unit below, which she still sees.
+        assert [subject for name, subject in told() if name == "grace"] == [
+            "[Holdpoint] Was stopped: Finance and every unit below it"
+        ]
+        assert Delivery.objects.filter(person=grace).exclude(dropped_at=None).count() == 1
 
     @pytest.mark.parametrize(
         ("chosen", "now", "then"),

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import DatabaseError, connection, transaction
 
 from approvals import operations
-from approvals.authentication import guessing, step_up
+from approvals.authentication import guessing, own_factors, step_up
 from approvals.authentication.factors import Binding, Given
 from approvals.authentication.step_up import NoFactor, NotConfirmed
 from approvals.models import ApprovalRequest, BreakGlass, Confirmation, Decision
@@ -194,6 +195,26 @@ class TestAStolenSession:
 
         with pytest.raises(NotConfirmed, match="five minutes"):
             approve(wire, world.grace, made)
+
+    @pytest.mark.parametrize("act", [operations.approve, operations.reject])
+    def test_cannot_use_one_of_a_factor_that_was_reset_since(self, world, wire, app, act):
+        confirmation = confirm(wire, world.grace, Given(app.code()))
+        root = make.person("root", staff=True)
+        root.user_permissions.add(Permission.objects.get(codename="change_approvalpolicy"))
+        own_factors.reset(
+            user_id=world.grace.user_id, by=make.actor(root), why="Her phone was stolen; she came in person."
+        )
+        given_to(get_user_model().objects.get(pk=world.grace.user_id))
+
+        with pytest.raises(NotConfirmed, match="was taken away since"):
+            approve(
+                wire,
+                world.grace,
+                confirmation,
+                act,
+                "evidence_checked" if act is operations.approve else "wrong_amount",
+            )
+        assert not Decision.objects.exists()
 
     def test_cannot_use_an_old_challenge(self, world, wire, monkeypatch):
         given = passkey.of(world.grace).sign(world.grace, bound(wire))

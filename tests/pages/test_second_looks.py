@@ -8,6 +8,11 @@ from tests import make
 from tests.pages.asking import PART, browser_of
 
 TOLD = "Because the invoice was paid already"
+REASON = "The bank closes in ten minutes and nobody else answers"
+ACTS = [
+    "approval_decisions", "approval_questions", "approval_replies", "approval_edits", "approval_results", "approval_by_hand",
+    "approval_readings", "approval_claim", "break_glass",
+]  # fmt: skip
 
 
 def text(answer):
@@ -76,6 +81,24 @@ class TestBeforeOnesOwnVerdict:
 
         assert (answer.status_code, answer["Location"]) == (302, look.get_absolute_url())
         assert (part.status_code, part["HX-Redirect"]) == (204, look.get_absolute_url())
+
+    @pytest.mark.parametrize("headers", [{}, PART])
+    @pytest.mark.parametrize("act", ACTS)
+    def test_whatever_is_done_to_the_request_leads_there_instead_of_telling(self, look, as_linus, act, headers):
+        typed = {"verdict": "approve", "question": "Why?", "reply": "So.", "reason": REASON,
+                 "digest": look.request.digest, "revision": look.request.revision}  # fmt: skip
+        answer = as_linus.post(reverse(act, args=[look.request_id]), typed, headers=headers)
+
+        assert answer["HX-Redirect" if headers else "Location"] == look.get_absolute_url()
+        assert answer.content == b""
+        page = text(as_linus.get(look.get_absolute_url()))
+        assert "It was decided meanwhile" in page
+        assert "rejected" not in page.casefold()
+
+    def test_whoever_decided_it_or_may_not_decide_is_told(self, look, as_grace, as_vera):
+        for browser in (as_grace, as_vera):
+            page = text(browser.post(reverse("approval_decisions", args=[look.request_id]), {"verdict": "approve"}))
+            assert TOLD in page
 
     def test_no_list_tells(self, look, as_linus, as_vera):
         lists = [f"{reverse('approvals')}?state=rejected", f"{reverse('approvals')}?state=any", reverse("work")]
