@@ -18,14 +18,22 @@ def main() -> None:
 
     from config import database, postgres, starting
 
+    # Closed (`>&-`), Python has none, and every command that says something would end with an AttributeError.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         if not NEEDS_NO_DATABASE & set(sys.argv[1:2]):
             postgres.ensure_running()
         starting.load()
         execute_from_command_line(sys.argv)
+        sys.stdout.flush()
     except ImproperlyConfigured as problem:
         # The sentence says all there is to know; where it was raised helps nobody.
         sys.exit(str(problem))
+    except BrokenPipeError:
+        # Nobody reads on, as behind `| head`. Nor should Python, which tries once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as problem:
         # A disk that is full, read-only or somebody else's is no mistake of ours either.
         if problem.errno not in DISK or "--traceback" in sys.argv:

@@ -20,7 +20,7 @@ from approvals.models.notice import ABOUT_WAITING, Delivery, Notice
 from approvals.notifying import mail, webhooks
 from approvals.notifying.known import Known
 from approvals.notifying.message import body_of, subject_of, text_of
-from approvals.notifying.spread import may_look, spread
+from approvals.notifying.spread import is_still_theirs, spread
 from approvals.statuses import RequestStatus
 from audit import failpoints
 from audit.lifecycle import database_now, run
@@ -103,13 +103,13 @@ def forget() -> int:
     return len(run(_FORGET_SENT, [KEEP_DAYS, 500])) + len(run(_FORGET, [KEEP_DAYS, 500]))
 
 
-def _without_pointless(deliveries: Iterable[Delivery]) -> list[Delivery]:
-    """Whoever gets a digest is not told that something waits which somebody has decided since, nor of a unit they left."""
-    due = list(deliveries)
-    known = Known(delivery.notice for delivery in due)
+def _without_pointless(due: Iterable[Delivery]) -> list[Delivery]:
+    """Whoever gets a digest is not told that something waits which somebody has decided since, nor of what was theirs once."""
+    deliveries = list(due)
+    known = Known(delivery.notice for delivery in deliveries)
     kept: list[Delivery] = []
     pointless: list[Delivery] = []
-    for delivery in due:
+    for delivery in deliveries:
         (pointless if _is_pointless(delivery, known) else kept).append(delivery)
     Delivery.objects.filter(pk__in=[one.pk for one in pointless]).update(dropped_at=Now())
     return kept
@@ -118,10 +118,11 @@ def _without_pointless(deliveries: Iterable[Delivery]) -> list[Delivery]:
 def _is_pointless(delivery: Delivery, known: Known) -> bool:
     if delivery.endpoint is not None:
         return not delivery.endpoint.enabled
-    notice, request = delivery.notice, delivery.notice.request
-    decided = request is not None and request.status != RequestStatus.PENDING
-    there = delivery.person is not None and delivery.person.is_active and may_look(delivery.person.pk, notice, known)
-    return not there or (notice.kind in ABOUT_WAITING and decided)
+    notice, person = delivery.notice, delivery.person
+    decided = notice.request is not None and notice.request.status != RequestStatus.PENDING
+    if person is None or not person.is_active or (notice.kind in ABOUT_WAITING and decided):
+        return True
+    return not is_still_theirs(notice, person.pk, known)
 
 
 def _mail_in_turn(letters: list[list[Delivery]], ends: float) -> None:

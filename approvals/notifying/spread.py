@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -93,10 +93,19 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     return told - _ids([notice.by])
 
 
-def may_look(person_id: int, notice: Notice, known: Known) -> bool:
-    """Asked once more before they are written to: a digest waits for a day, and a mail server may be away for longer."""
-    units = {notice.unit_id, *_under(notice)} if notice.unit_id else set()
-    return not units or any(person_id in known.people_with("view", unit) for unit in units)
+def is_still_theirs(notice: Notice, person_id: int, known: Known) -> bool:
+    """Between what happened and its message lie a night, a digest or a mail server that is down: roles are lost meanwhile.
+
+    Who else would be told by now is not asked: they were told, or somebody who stood in for them was.
+    """
+    if notice.kind in ABOUT_WAITING and person_id in _cannot_sign(notice.request, known):
+        return False
+    if notice.unit_id is None:
+        return True
+    units = [notice.unit_id, *_under(notice)]
+    if any(person_id in known.people_with(role, unit) for role in get_args(Permission) for unit in units):
+        return True
+    return notice.request is not None and person_id in _signers(notice, known)
 
 
 def _signers(notice: Notice, known: Known) -> set[int]:

@@ -1,5 +1,6 @@
 """Finding a workflow's folder by name, and registering what it brings: tools, agents, policies, then its release."""
 
+import os
 from pathlib import Path
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from orchestrator.operations import registry
 from orchestrator.releases.bundle import publish
 from orchestrator.releases.reading import read
 from orchestrator.workflows.errors import WorkflowErrors
+from orchestrator.workflows.parse import source_of
 
 
 def folder_of(workflow: str) -> Path:
@@ -25,6 +27,8 @@ def folder_of(workflow: str) -> Path:
 @transaction.atomic
 def install(folder: Path, *, by: Actor) -> Release:
     """Import the folder's definitions (idempotent) and publish it: all of it, or nothing. Raises Invalid, WorkflowErrors."""
+    if not os.path.isfile(folder / "workflow.yaml"):
+        source_of(folder / "workflow.yaml")  # a wrong path is told by itself, before all that lies there is read
     found = read(folder)
     if found.errors:
         raise WorkflowErrors(found.errors)

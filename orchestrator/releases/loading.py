@@ -128,7 +128,9 @@ class _Code:
             self._load(found)
         elif top not in _GIVEN and not self._is_folder(module):
             remedy = "Besides the folder's own files it holds the standard library and nothing else"
-            if (self._folder / top).is_dir():
+            if (self._folder / top).is_symlink():
+                remedy = f"`{top}` is a link, and links to folders are not followed: put a copy in its place"
+            elif (self._folder / top).is_dir():
                 remedy = f"The folder `{top}` is left out of it: give it another name"
             self._refuse(file, statement, f"A release has no module `{module}`", remedy)
 
@@ -158,7 +160,8 @@ class _Code:
 
     def _refuse(self, file: str, where: ast.stmt | SyntaxError | None, said: str, remedy: str) -> None:
         line = (where.lineno if where else None) or 1
-        column = where.col_offset + 1 if isinstance(where, ast.stmt) else (where.offset if where else None) or 1
+        # Of some mistakes, such as an unknown encoding, Python gives -1.
+        column = where.col_offset + 1 if isinstance(where, ast.stmt) else max((where.offset if where else None) or 1, 1)
         self.errors.append(WorkflowError(str(self._folder / file), line, column, "", said, remedy))
 
 

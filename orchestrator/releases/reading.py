@@ -5,6 +5,7 @@ left to the import: whether owners, units, groups and calendars exist, and what 
 """
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,12 @@ from typing import Any, Final, TypeVar
 
 from audit.canonical import BadJSON
 from orchestrator.operations import registry
-from orchestrator.releases.code import code_of
+from orchestrator.releases.code import readable
 from orchestrator.releases.files import json_of, text_of
 from orchestrator.releases.loading import unloadable
 from orchestrator.workflows.catalogue import exactly, items_in
 from orchestrator.workflows.errors import Position, Report, WorkflowError, WorkflowErrors
-from orchestrator.workflows.parse import load
+from orchestrator.workflows.parse import load, source_of
 from orchestrator.workflows.spec import WorkflowSpec
 
 DEFINITIONS: Final = ("tools.json", "agents.json", "policies.json")
@@ -38,20 +39,23 @@ class Folder:
     """What its files say besides workflow.yaml, and all that is wrong with them."""
 
     definitions: dict[str, Definitions]
-    env: list[str]
     code: dict[str, str]
+    code_is_whole: bool
     errors: list[WorkflowError]
 
 
 def check(path: Path) -> WorkflowSpec:
     """A workflow file, or a folder's workflow.yaml, with everything beside it. Raises WorkflowErrors with all mistakes."""
-    file = path / "workflow.yaml" if path.is_dir() else path
+    file = path / "workflow.yaml" if os.path.isdir(path) else path
+    if not os.path.isfile(file):
+        source_of(file)  # a wrong path is told by itself, before all that lies there is read
     folder, spec = read(file.parent), None
     # Without the contracts every name in the workflow would be told as unknown.
     if not any(error.file == str(file.parent / name) for error in folder.errors for name in _CONTRACTS):
         spec = _or(folder.errors, lambda: load(file), None)
     tools, agents = ({} if spec is None else _contracts(folder.definitions[name].items) for name in _CONTRACTS)
-    folder.errors += unloadable(file.parent, folder.code, spec, tools, agents)
+    # What a file that cannot be read defines is not missing.
+    folder.errors += unloadable(file.parent, folder.code, spec if folder.code_is_whole else None, tools, agents)
     if spec is None or folder.errors:
         raise WorkflowErrors(folder.errors)
     return spec
@@ -68,8 +72,9 @@ def read(path: Path) -> Folder:
             said = f"{f'{where}: ' if where else ''}{message}"
             report.add(found.places[index], where, f"Item {registry.label(index, found.items[index])}: {said}", remedy)
         errors += report.errors
-    env = _or(errors, lambda: env_of(path), list[str]())
-    return Folder(definitions, env, _or(errors, lambda: code_of(path), dict[str, str]()), errors)
+    _or(errors, lambda: env_of(path), list[str]())
+    code, unreadable = readable(path)
+    return Folder(definitions, code, not unreadable, errors + unreadable)
 
 
 def env_of(folder: Path) -> list[str]:

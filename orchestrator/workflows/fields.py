@@ -9,7 +9,7 @@ from audit.conditions import LONGEST
 from orchestrator.workflows.durations import LONGEST_SECONDS, seconds_of
 from orchestrator.workflows.errors import At
 from orchestrator.workflows.schemas import schema_problems
-from orchestrator.workflows.tree import Entries, Items, Node, Text, describe, to_json
+from orchestrator.workflows.tree import Entries, Items, Node, Text, describe, inexact, to_json
 from orchestrator.workflows.words import suggest
 
 Reader = Callable[[Node, At], Any]
@@ -19,9 +19,9 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 # What undoes an execution is called undo:WORKFLOW: no figure counts it, and it cannot be undone itself.
 WORKFLOW: Final = re.compile(rf"(?!undo:){NAME.pattern}")
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-_WHOLE = re.compile(r"[0-9]{1,15}")
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,14}")
 _OTHER_FLAGS: Final = frozenset({"yes", "no", "on", "off"})
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
+_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,8})?")
 
 
 def text(
@@ -64,7 +64,7 @@ def number(smallest: float, largest: float) -> Reader:
     """A number."""
 
     def read(node: Node, at: At) -> float | None:
-        value = node.value if isinstance(node, Text) else None
+        value = node.value if isinstance(node, Text) and not inexact(node) else None
         if isinstance(value, int | float) and not isinstance(value, bool) and smallest <= value <= largest:
             return value
         at.refuse(node, f"{_called(at)} must be a number from {smallest:g} to {largest:g}, not {describe(node)}")

@@ -127,7 +127,7 @@ def to_json(node: Node, at: At) -> Any:
         return {name: to_json(value, at.inside(name)) for name, (_, value) in node.entries.items()}
     if isinstance(node, Items):
         return [to_json(item, at.inside(index)) for index, item in enumerate(node.items)]
-    if isinstance(node, Text) and (problem := _inexact(node)):
+    if isinstance(node, Text) and (problem := inexact(node)):
         at.refuse(node, f"{node.text[:60]} {problem}", "Put it in quotes, as a text")
     return node.value if isinstance(node, Text) else None
 
@@ -250,7 +250,7 @@ def _number(text: str) -> Any:
     return math.inf if _NO_NUMBER.fullmatch(text) else text
 
 
-def _inexact(node: Text) -> str:
+def inexact(node: Text) -> str:
     """Why a number would not be kept as it is written, or ""."""
     value = node.value
     if isinstance(value, bool) or not isinstance(value, int | float):

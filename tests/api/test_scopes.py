@@ -1,10 +1,14 @@
 """Who comes through which door: every address, every method, every scope, people and strangers."""
 
+import errno
+import io
+import os
 import re
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from audit.actors import system
@@ -148,6 +152,16 @@ class TestToken:
 
         assert "no active agent 'triage' in the unit 'elsewhere'" in str(no.value)
         assert not ServiceToken.objects.exists()
+
+    def test_that_could_not_be_shown_is_taken_back(self, world):
+        class Full(io.StringIO):
+            def write(self, text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with pytest.raises(OSError, match="No space left"):
+            call_command("token", agent="triage", unit="support", scope=["actions:propose"], stdout=Full())
+
+        assert ServiceToken.objects.get().revoked_at is not None
 
     def test_stops_when_it_expires(self, api, token):
         ServiceToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))

@@ -72,6 +72,54 @@ def test_a_file_that_cannot_be_read_is_named(folder, name, content, says):
     assert says in refusal(folder)
 
 
+def test_a_file_that_cannot_be_read_is_all_that_is_told_of_what_it_defines(folder):
+    (folder / "notes.txt").write_bytes("caf\xe9".encode("latin-1"))
+
+    assert validated(folder) == [
+        f"{folder}/notes.txt:1:4: Byte 4 is no UTF-8. Save it as UTF-8, or keep it out of the folder."
+    ]
+
+
+def test_a_file_that_is_far_too_large_is_not_read(folder):
+    with (folder / "export.csv").open("wb") as export:
+        export.truncate(40 * 1024**3)
+
+    assert "export.csv:1:1: It has 42,949,672,960 bytes, and the limit of all the folder's files" in refusal(folder)
+
+
+def test_links_lead_to_nothing_outside_of_the_folder(folder, tmp_path_factory):
+    secrets = tmp_path_factory.mktemp("etc") / "holdpoint.env"
+    secrets.write_text("SECRET_KEY=of the site")
+    (folder / "more.py").symlink_to("handlers.py")
+    assert validated(folder) == [f"{folder}: ok, fresh 1.0.0 with 1 step"]
+
+    (folder / "rules.txt").symlink_to(secrets)
+
+    assert (
+        "rules.txt:1:1: It is a link to a file outside of the folder. Put a copy of the file in its place."
+        in refusal(folder)
+    )
+
+
+def test_a_folder_that_is_a_link_is_not_followed_and_says_so(folder, tmp_path_factory):
+    (folder / "lib").symlink_to(tmp_path_factory.mktemp("lib"))
+    (folder / "handlers.py").write_text("import lib.rows\n" + make.HANDLERS)
+
+    assert "`lib` is a link, and links to folders are not followed: put a copy in its place." in refusal(folder)
+
+
+def test_a_wrong_path_is_told_by_itself(tmp_path):
+    (tmp_path / "broken.py").write_text("def")
+
+    for path in (tmp_path, tmp_path / "typo.yaml"):
+        missing = tmp_path / "workflow.yaml" if path == tmp_path else path
+        assert validated(path) == [
+            f"{missing}:1:1: The file cannot be read: No such file or directory. Check the path."
+        ]
+    with pytest.raises(CommandError, match=r"workflow\.yaml:1:1: The file cannot be read: No such file or directory"):
+        call_command("publish", str(tmp_path))
+
+
 def refusal(folder):
     """What publishing the folder is refused with, in the words of `validate`; nothing of it is in force."""
     with pytest.raises(CommandError) as refused:
@@ -171,6 +219,7 @@ class TestCode:
             ),
             ("handlers.py", "from data import X\n" + make.HANDLERS, "handlers.py:1:1: A release has no module `data`"),
             ("handlers.py", "from more import lok\n" + make.HANDLERS, "more.py defines no `lok`. Did you mean `look`?"),
+            ("handlers.py", "# coding: klingon\n" + make.HANDLERS, "handlers.py:1:1: This is not Python: unknown encoding"),
             ("notes.txt", "a\n\0", "notes.txt:2:1: The character U+0000 cannot be stored"),
         ],
     )  # fmt: skip

@@ -191,6 +191,45 @@ class TestWhoIsTold:
         assert told() == []
 
 
+class TestAMessageThatWaits:
+    """For a digest, the end of the night, or a mail server that is down."""
+
+    @pytest.fixture(params=["a digest", "a mail server"])
+    def waiting(self, world, request, settings):
+        """A request that linus and grace were to be told of."""
+        if request.param == "a digest":
+            choose(world.grace, pace="daily")
+            choose(world.linus, pace="daily")
+        else:
+            settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = (
+                "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1", 9,
+            )  # fmt: skip
+        made = make.request(world, tool="wire")
+        deliver()
+        assert Delivery.objects.open().count() == 2
+        settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+        mail.outbox.clear()
+        return made
+
+    def test_does_not_go_to_whoever_may_not_look_there_any_more(self, world, waiting):
+        for role in ("review", "view"):
+            remove_perm(f"budgets.{role}_businessunit", get_user_model().objects.get(username="linus"), world.unit)
+
+        time_passes()
+        deliver()
+
+        assert [name for name, _ in told()] == ["grace"]
+        assert Delivery.objects.get(person__username="linus").dropped_at is not None
+
+    def test_does_not_ask_whoever_has_signed_since(self, world, waiting):
+        approvals.approve(request_id=waiting.pk, by=world.grace, voice=voice(waiting, by=world.grace))
+
+        time_passes()
+        deliver()
+
+        assert [name for name, _ in told()] == ["linus"]
+
+
 class TestPreferences:
     def test_off_leaves_the_role_and_tells_nothing(self, world):
         choose(world.grace, pace="off")

@@ -78,6 +78,23 @@ class TestAnswersInASentence:
         assert done.stderr.count("\n") == 1
 
     @pytest.mark.parametrize(
+        ("line", "status"),
+        [
+            ("validate examples >&-", 0),
+            ("validate /nowhere >&- 2>&-", 1),
+            ("validate examples | true; exit ${PIPESTATUS[0]}", 1),
+        ],
+    )
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_by_a_command_whose_output_nobody_takes(self, line: str, status: int, unbuffered: str) -> None:
+        done = subprocess.run(
+            ["bash", "-c", f"{sys.executable} manage.py {line}"], cwd=ROOT, check=False, capture_output=True, text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, timeout=60,
+        )  # fmt: skip
+
+        assert (done.returncode, done.stderr) == (status, "")
+
+    @pytest.mark.parametrize(
         ("environment", "said"),
         [
             ({"HOST": "203.0.113.7"}, "Nothing can listen at 203.0.113.7, port 8000: Cannot assign requested address."),

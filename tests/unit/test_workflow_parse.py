@@ -132,6 +132,8 @@ class TestHeader:
             (HEAD + "max_cost: -1\n", "3:11: `max_cost` must be an amount such as 2.50, not `-1`."),
             (HEAD + "max_cost: 0.00\n", "3:11: `max_cost` must be an amount such as 2.50, not `0.00`."),
             (HEAD + "max_steps: 1.5\n", "3:12: `max_steps` must be a whole number from 1 to 1000000000, not `1.5`."),
+            (HEAD + "max_steps: 010\n", "3:12: `max_steps` must be a whole number"),
+            (HEAD + "max_cost: 02.50\n", "3:11: `max_cost` must be an amount such as 2.50"),
             (HEAD + "max_steps: '5'\n", "3:12: `max_steps` must be a whole number"),
             (
                 HEAD + "allowed_tools: kb_search\n",

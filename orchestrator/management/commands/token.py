@@ -30,7 +30,13 @@ class Command(BaseCommand):
             raise CommandError("Both --agent and --unit are needed: --agent NAME --unit UNIT --scope SCOPE.")
         text, token = tokens.issue(options["agent"], options["unit"], options["scope"], options["days"])
         # The secret alone on stdout, so that a script can take it; everything else on stderr.
-        self.stdout.write(text)
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except OSError:
+            # Nobody will ever know it.
+            tokens.revoke(token.prefix, why="it could not be shown")
+            raise
         self.stderr.write(
             f"Shown this once. Expires {token.expires_at:%Y-%m-%d %H:%M} UTC. Revoke: --revoke {token.prefix}"
         )

@@ -1,5 +1,6 @@
 """`manage.py validate PATH...`: every mistake in workflow files and what stands beside them, one per line. Needs no database."""
 
+import os
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,8 @@ class Command(BaseCommand):
 
 def _files(path: Path) -> Iterator[Path]:
     """The file itself; a folder's workflow.yaml, or those of the folders in it."""
-    if not path.is_dir() or (path / "workflow.yaml").exists():
+    # Not `path.is_dir()` and `path.exists()`: they fail where a folder may not be looked into.
+    if not os.path.isdir(path) or os.path.exists(path / "workflow.yaml"):
         yield path
         return
     found = sorted(path.glob("*/workflow.yaml"))
