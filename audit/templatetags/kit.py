@@ -181,6 +181,12 @@ def when(context: Context, moment: datetime | None, style: str = "full") -> Safe
     return format_html(shape, _format.iso(moment), _format.utc(moment), absolute, relative)
 
 
+@register.simple_tag
+def iso_now() -> str:
+    """This moment, to the second, as the `datetime` of a `<time>` and paper say it."""
+    return _format.iso(timezone.now())
+
+
 @register.simple_tag(takes_context=True)
 def due(context: Context, moment: datetime | None, announce: str = "") -> SafeString:
     """A due time that counts down by itself; `announce` names the thing, and is said at 15, 5 and 0 minutes."""
