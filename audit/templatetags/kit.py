@@ -181,10 +181,10 @@ def when(context: Context, moment: datetime | None, style: str = "full") -> Safe
     return format_html(shape, _format.iso(moment), _format.utc(moment), absolute, relative)
 
 
-@register.simple_tag
-def iso_now() -> str:
-    """This moment, to the second, as the `datetime` of a `<time>` and paper say it."""
-    return _format.iso(timezone.now())
+@register.simple_tag(takes_context=True)
+def iso_now(context: Context) -> str:
+    """The moment of this answer, to the second, as the `datetime` of a `<time>` and paper say it."""
+    return _format.iso(_now(context))
 
 
 @register.simple_tag(takes_context=True)
