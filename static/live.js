@@ -87,7 +87,7 @@
     // The numbers of the navigation say nothing about the list beside them: that is as old as it says.
     if (document.getElementById(state.id)?.matches("[data-live-quiet]")) return;
     const time = line?.querySelector("[data-updated]");
-    if (time) { time.textContent = clock(state.at); time.dateTime = new Date(state.at).toISOString(); }
+    if (time) { time.textContent = clock(state.at); time.dateTime = new Date(state.at).toISOString().replace(/\.\d+/, ""); }
   }
 
   function failed(state) {

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from approvals.authentication import factors, guessing, step_up
 from approvals.authentication.factors import NOTHING, OWN_FACTORS, Factors, Given
+from approvals.authentication.step_up import NotConfirmed
 from approvals.models import FactorKind, Guesses
 from approvals.rules.administrators import is_administrator
 from approvals.rules.permissions import person_id
@@ -145,12 +146,16 @@ def reset(*, user_id: int, by: Actor, why: str) -> int:
 def prove(by: Actor, proof: Proof) -> None:
     """That it is they: with one of their factors, or with the password while they have none.
 
-    Raises Invalid, NotConfirmed or TooManyGuesses, with the wrong try counted.
+    Raises Invalid, NotConfirmed or TooManyGuesses, with the wrong try counted. A field that was left empty is no try.
     """
+    has_factors = bool(factors.of_person(by).rows)
+    if has_factors and not proof.given:
+        raise NotConfirmed("Show that it is you, with a code or a passkey.")
+    if not has_factors and not proof.password:
+        words = "Type your password."
+        raise Invalid(words, errors=[("/password", "required", words)])
     judged = (
-        step_up.used_for(OWN_FACTORS, by=by, given=proof.given)
-        if factors.of_person(by).rows
-        else _by_password(by, proof.password)
+        step_up.used_for(OWN_FACTORS, by=by, given=proof.given) if has_factors else _by_password(by, proof.password)
     )
     if isinstance(judged, Refusal):
         raise judged

@@ -131,15 +131,18 @@ class PasskeyForm(FactorForm):
     """What the device made, and what its owner calls it."""
 
     name = forms.CharField(max_length=LONGEST_NAME, required=False, initial="Passkey", help_text="Such as: my laptop")
-    credential = forms.CharField(
-        max_length=20_000, widget=OnceInput(hidden=True),
-        error_messages={"required": "Press “Make a passkey on this device” first."},
-    )  # fmt: skip
+    credential = carried(20_000)
     made_for = carried(500)
 
     @property
     def own_fields(self) -> list[forms.BoundField]:
         return [self["name"]]
+
+    def clean(self) -> dict[str, Any]:
+        if not self.cleaned_data.get("credential"):
+            # Of no field: nobody sees the one it is carried in, so nothing could lead there.
+            self.add_error(None, "Press “Make a passkey on this device” first.")
+        return self.cleaned_data
 
     def made(self) -> dict[str, Any]:
         return _object(self.cleaned_data["credential"]) or {}

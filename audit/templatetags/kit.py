@@ -182,6 +182,12 @@ def when(context: Context, moment: datetime | None, style: str = "full") -> Safe
 
 
 @register.simple_tag(takes_context=True)
+def iso_now(context: Context) -> str:
+    """The moment of this answer, to the second, as the `datetime` of a `<time>` and paper say it."""
+    return _format.iso(_now(context))
+
+
+@register.simple_tag(takes_context=True)
 def due(context: Context, moment: datetime | None, announce: str = "") -> SafeString:
     """A due time that counts down by itself; `announce` names the thing, and is said at 15, 5 and 0 minutes."""
     if moment is None:

@@ -81,6 +81,10 @@ TIMES_ON_PAPER = """() => [...document.querySelectorAll('main time')].filter(one
     getComputedStyle(one).fontSize === '0px' ? getComputedStyle(one, '::after').content.slice(1, -1) : one.innerText)"""
 
 
+# To the second: of a paper that tells microseconds nobody reads the minutes.
+ON_PAPER = re.compile(r"2\d{3}-\d\d-\d\dT[\d:]{8}(Z|[+-]\d\d:\d\d)")
+
+
 class TestEveryPage:
     @pytest.mark.slow
     @pytest.mark.timeout(300)
@@ -156,7 +160,7 @@ class TestOnPaper:
         assert head == f'"{run.pk}"'
         times = page.evaluate(TIMES_ON_PAPER)
         assert len(times) > 3
-        assert all(re.fullmatch(r"2\d{3}-\d\d-\d\dT[\d:]{8}(\.\d+)?(Z|[+-]\d\d:\d\d)", time) for time in times)
+        assert [time for time in times if not ON_PAPER.fullmatch(time)] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.goto(make.request().get_absolute_url())
         assert not page.locator("#decision-form").is_visible()

@@ -87,6 +87,14 @@ class TestTheFirstFactor:
         assert kinds(grace) == []
         assert last("person.factor_refused").why == "password"
 
+    def test_takes_no_password_at_all_for_no_try(self, grace):
+        for _ in range(guessing.IN_A_ROW):
+            with pytest.raises(Invalid, match="Type your password"):
+                add_app(grace, Proof())
+
+        assert last("person.factor_refused") is None
+        assert add_app(grace)
+
     def test_is_refused_to_somebody_who_guesses_on(self, grace):
         for _ in range(guessing.IN_A_ROW):
             with pytest.raises(Invalid):
@@ -340,3 +348,15 @@ class TestTheDemo:
         call_command("demo")
 
         assert not Authenticator.objects.exists()
+
+
+class TestNothingGiven:
+    def test_is_no_try_and_locks_nobody(self, grace):
+        app = add_app(grace)
+
+        for _ in range(guessing.IN_A_ROW):
+            with pytest.raises(NotConfirmed, match="a code or a passkey"):
+                own_factors.make_recovery_codes(by=grace, proof=Proof(given=Given(code=" ")))
+
+        assert last("person.factor_refused") is None
+        assert own_factors.make_recovery_codes(by=grace, proof=Proof(given=Given(code=app.code(later=1))))

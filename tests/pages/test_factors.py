@@ -220,6 +220,13 @@ class TestTheFactorPages:
         assert reply.status_code == 422
         assert "does not fit what it was asked" in text(reply)
 
+    def test_say_to_make_the_passkey_first_and_link_to_no_hidden_field(self, grace, as_grace):
+        page = as_grace.post("/preferences/factors/passkeys/", {"name": "laptop"})
+
+        assert page.status_code == 422
+        assert "<li>Press “Make a passkey on this device” first.</li>" in page.content.decode()
+        assert "#id_credential" not in page.content.decode()
+
     def test_show_recovery_codes_once(self, grace, as_grace):
         app = given_to(grace)
 
