@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.db.models.lookups import IsNull
 
 from audit.ids import new_id
 
@@ -52,6 +53,11 @@ class Delegation(models.Model):
 class AbsenceQuerySet(models.QuerySet["Absence"]):
     def running(self) -> "AbsenceQuerySet":
         return self.filter(revoked_at__isnull=True, away_from__lte=Now(), away_until__gt=Now())
+
+    def in_force(self) -> "AbsenceQuerySet":
+        """For each person the one that counts of those that run: one with a stand-in, else any; the one that lasts longest."""
+        nobody = IsNull(F("stand_in_id"), True)
+        return self.running().order_by("person_id", nobody, "-away_until", "id").distinct("person_id")
 
     def not_over(self) -> "AbsenceQuerySet":
         return self.filter(revoked_at__isnull=True, away_until__gt=Now())

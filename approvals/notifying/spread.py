@@ -124,9 +124,9 @@ def _asked(notice: Notice, known: Known) -> set[int]:
         asked = set(users.filter(groups=notice.asked_group_id).values_list("pk", flat=True))
     if notice.asked_reviewers:
         asked = set(groups.in_force([notice.asked_reviewers]).members.get(notice.asked_reviewers, ()))
-    away = Absence.objects.running().filter(person_id__in=asked, stand_in__isnull=False)
-    stand_ins = dict(away.order_by("away_until").values_list("person_id", "stand_in_id"))
-    return {stand_ins.get(pk, pk) for pk in asked} & known.people_with("view", notice.unit_id)
+    away = Absence.objects.in_force().filter(person_id__in=asked)
+    stand_ins = dict(away.values_list("person_id", "stand_in_id"))
+    return {stand_ins.get(pk) or pk for pk in asked} & known.people_with("view", notice.unit_id)
 
 
 def _cannot_sign(request: ApprovalRequest | None, known: Known) -> set[int]:

@@ -34,7 +34,7 @@ def assign(*, request_id: UUID, to: int, by: Actor) -> Assignment:
     if user is None:
         raise CannotBeAsked("There is no such person, or their account is disabled.")
     asked = actors.person(user.pk, user.get_full_name() or user.get_username())
-    if (away := Absence.objects.running().filter(person=user).first()) and away.stand_in_id is None:
+    if (away := Absence.objects.in_force().filter(person=user).first()) and away.stand_in_id is None:
         raise CannotBeAsked(f"{asked.name} is away, and nobody stands in: choose somebody else.")
     answer = may_sign_at_all(request, asked)
     if not answer.allowed:

@@ -36,7 +36,8 @@ SELECT request_id, 'assigned', coalesce(away.stand_in_id, asked.person_id),
   assigned_by_name, assigned_at
 FROM approvals_assignment AS asked LEFT JOIN LATERAL (
   SELECT * FROM approvals_absence WHERE person_id = asked.person_id
-    AND revoked_at IS NULL AND away_from <= now() AND away_until > now() ORDER BY away_until DESC LIMIT 1
+    AND revoked_at IS NULL AND away_from <= now() AND away_until > now()
+    ORDER BY stand_in_id IS NULL, away_until DESC, id LIMIT 1
 ) AS away ON true
 WHERE request_id = ANY(%(keys)s)
 UNION ALL

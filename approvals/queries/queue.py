@@ -196,7 +196,8 @@ def _held(actor: Actor, by: str) -> Q:
     running = Claim.objects.running()
     if by == HELD_BY_NOBODY:
         return ~Q(pk__in=running.values("request_id"))
-    away = Absence.objects.running().filter(stand_in_id=actor.user_id).values("person_id")
+    in_force = Absence.objects.in_force().values("pk")
+    away = Absence.objects.filter(pk__in=in_force, stand_in_id=actor.user_id).values("person_id")
     asked = Assignment.objects.filter(Q(person_id=actor.user_id) | Q(person_id__in=away))
     named = groups.names_of(actor.user_id)
     shared = Group.objects.filter(user=actor.user_id).values("pk")

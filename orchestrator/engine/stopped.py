@@ -32,9 +32,14 @@ def why_stopped(segment: Segment) -> str:
     if not stopped.anything_is_stopped():
         return ""
     spec, execution = segment.spec, segment.execution
-    agents = [spec.agent or "", f"{WORKFLOW}{execution.workflow}"]
+    agents = named_in(spec.agent, execution.workflow)
     stops = stopped.covering(unit_id=execution.unit_id, agents=agents, tool=spec.tool or "")
     return stops[0].sentence if stops else ""
+
+
+def named_in(agent: str | None, workflow: str) -> tuple[str, str]:
+    """Whom a stop may name to keep a step from starting: the agent of the step, and its workflow."""
+    return agent or "", f"{WORKFLOW}{workflow}"
 
 
 def going_on() -> Any:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django import forms
 
+from approvals.rules.policies import TIERS
 from audit.filter_forms import search
 from orchestrator.forms.base import LATEST, SINCE, BehindForm, day_field, midnight, words
 from orchestrator.models.action import UNREPORTED
@@ -15,14 +16,13 @@ from orchestrator.queries.executions import WAITING_FOR, ExecutionFilters
 from orchestrator.queries.trace_conditions import ANY
 from orchestrator.queries.trace_search import TraceFilters
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, ExecutionStatus
+from orchestrator.workflows.retry_fields import NEVER_RETRIED, RETRIABLE
 
 WAITS = [("", "Any"), *((status.value, word.capitalize()) for status, word in WAITING_FOR.items())]
-TIERS = ["informational", "customer_facing", "financial"]
 VERDICTS = ["allow", "hold", "deny"]
-FAILURES = [
-    "system", "timeout", "unknown_outcome", "lost", "empty_result", "output_schema", "budget", "policy", "determinism",
-    "bug",
-]  # fmt: skip
+FAILURES = [*RETRIABLE, *NEVER_RETRIED]
+# A business error ends its execution and leaves no letter.
+IN_LETTERS = [name for name in FAILURES if name != "business"]
 
 
 class ExecutionForm(BehindForm):
@@ -40,7 +40,7 @@ class ExecutionForm(BehindForm):
 
 SLOWER = [("", "Any"), ("1", "1 s"), ("10", "10 s"), ("60", "1 min"), ("3600", "1 h")]
 COSTS = [("", "Any"), *((amount, amount) for amount in ("0.01", "0.10", "1", "10", "100"))]
-ERRORS = [*words("failure", ["business", *FAILURES])]
+ERRORS = [*words("failure", FAILURES)]
 ERRORS.insert(1, (ANY, "Any error"))
 
 
@@ -78,7 +78,7 @@ class ActionForm(BehindForm):
     tool = forms.ChoiceField(required=False)
     verdict = forms.ChoiceField(choices=words("verdict", VERDICTS), required=False)
     status = forms.ChoiceField(choices=words("action", [*ActionStatus.values, UNREPORTED]), required=False)
-    tier = forms.ChoiceField(choices=words("tier", TIERS), required=False)
+    tier = forms.ChoiceField(choices=words("tier", [*TIERS]), required=False)
     since = forms.ChoiceField(choices=SINCE, required=False, label="Proposed")
     q = search()
     execution = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -91,7 +91,7 @@ class ActionForm(BehindForm):
 class LetterForm(BehindForm):
     figures = tuple(LETTERS)
     status = forms.ChoiceField(choices=words("dead_letter", DeadLetterStatus.values), required=False)
-    failure = forms.ChoiceField(choices=words("failure", FAILURES), required=False)
+    failure = forms.ChoiceField(choices=words("failure", IN_LETTERS), required=False)
     unit = forms.ChoiceField(required=False)
     owner = forms.ChoiceField(required=False)
     since = forms.ChoiceField(choices=SINCE, required=False, label="Last failed")

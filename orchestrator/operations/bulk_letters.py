@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals.rules.accounts import accounts_of
 from audit import scope
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.ids import new_id
 from audit.lifecycle import born, move
+from audit.people import accounts_behind
 from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
 from orchestrator.engine.drives import REST, stage_of, tally
 from orchestrator.models import DeadLetter, FailureGroup, Operation, OperationAct, OperationItem
@@ -178,7 +178,7 @@ def second(*, operation_id: UUID, by: Actor, count: int | None) -> Operation:
     operation = _locked(operation_id, by)
     if operation.status != OperationStatus.SECOND_PERSON:
         raise Stale(f"This operation is {operation.get_status_display().lower()}; it waits for nobody.")
-    if by.user_id is None or operation.person_id in accounts_of(by.user_id):
+    if operation.person_id in accounts_behind(by):
         raise Forbidden("You asked for it, under this account or another of yours. It takes a second person.")
     _refuse_count(operation, count)
     move(

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from audit import scope
 from audit.actors import Actor
-from audit.refusals import Invalid, NotVisible, Stale
+from audit.refusals import Invalid, NotVisible
 from orchestrator.engine import cancel
 from orchestrator.engine.dead_letters.letters import lock_open, redrive_step
 from orchestrator.models import DeadLetter, DiscardCode
@@ -45,6 +45,3 @@ def _letter(letter_id: UUID, by: Actor) -> DeadLetter:
         raise NotVisible("There is no such dead letter.")
     refuse_unless_operator(by, found.unit_id, found.unit_title)
     return found
-
-
-__all__ = ["Stale", "discard", "refuse_without_reason", "requeue"]

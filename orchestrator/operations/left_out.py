@@ -7,8 +7,8 @@ from approvals.models import Stop
 from approvals.rules import stopped
 from orchestrator.engine.dead_letters.letters import why_not_again
 from orchestrator.engine.released import released
+from orchestrator.engine.stopped import named_in
 from orchestrator.gate.doubt import doubt_of, versions_of
-from orchestrator.gate.propose import WORKFLOW
 from orchestrator.models import Action, DeadLetter, OperationAct, Tool
 from orchestrator.statuses import ActionStatus, DeadLetterStatus, StepStatus
 
@@ -61,13 +61,13 @@ def _waits_for_verdict(action: Action, letter: DeadLetter, versions: list[Tool])
 
 
 def _stopped(letters: list[DeadLetter]) -> dict[UUID, str]:
-    known: dict[tuple[UUID, str, str], str] = {}
+    known: dict[tuple[UUID, str, str, str], str] = {}
     found: dict[UUID, str] = {}
     for letter in letters:
-        agent = letter.step.spec.get("agent") or f"{WORKFLOW}{letter.execution.workflow}"
-        key = (letter.unit_id, agent, letter.component)
+        agents = named_in(letter.step.spec.get("agent"), letter.execution.workflow)
+        key = (letter.unit_id, *agents, letter.component)
         if key not in known:
-            stops = stopped.covering(unit_id=letter.unit_id, agents=[agent], tool=letter.component)
+            stops = stopped.covering(unit_id=letter.unit_id, agents=agents, tool=letter.component)
             known[key] = f"{stops[0].sentence}. Lift the stop first." if stops else ""
         if known[key]:
             found[letter.pk] = known[key]

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.rules.accounts import accounts_of
 from audit import lifecycle, scope
 from audit.actors import Actor
+from audit.people import accounts_behind
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
 from orchestrator.engine.resume import resume_step
 from orchestrator.gate import reconcile
@@ -114,7 +114,7 @@ def _another_found_the_same(action: Action, by: Actor) -> bool:
     """Whether another person's last word since this send is that it did not happen. A second account is no second person."""
     answers = OutcomeAnswer.objects.filter(action=action, at__gte=action.redeemed_at).order_by("at")
     last = {one.person_id: one.verdict for one in answers}
-    mine = accounts_of(by.user_id) if by.user_id is not None else frozenset()
+    mine = accounts_behind(by)
     return any(verdict == OutcomeVerdict.DID_NOT for person, verdict in last.items() if person not in mine)
 
 

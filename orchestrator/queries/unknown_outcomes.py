@@ -18,7 +18,7 @@ from orchestrator.queries.work import units_to_choose
 from orchestrator.statuses import StepStatus
 
 OLDEST_FIRST = Keyset(("created_at", "id"))
-TRIED = {"action.redeemed": "sent", "action.reconciled": "looked up", "action.reminded": "reminded"}
+TRIED = ["action.redeemed", "action.reconciled"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from approvals.queries.queue import FOR_ME
 from approvals.rules import pauses
+from approvals.rules.administrators import is_administrator
 from audit import scope
 from audit.preferences import preferences_of
 from audit.web import actor_of, address, is_part, unchanged
@@ -67,6 +68,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "scope": once(unit_scope, request),
             "stop_band": once(stop_band, request),
             "operates": once(operates, request),
+            "administers": once(administers, request),
             "audits": once(audits, request),
             "sees_nothing": once(sees_nothing, request),
             "pause": once(pause, request),
@@ -197,9 +199,15 @@ def operates(request: HttpRequest) -> frozenset[UUID]:
     return scope.unit_ids(actor_of(request), "operate")
 
 
+def administers(request: HttpRequest) -> bool:
+    """May they write test items? Some of the staff keep budgets or prices only. Others' pages pay no query for the answer."""
+    return request.user.is_staff and is_administrator(actor_of(request))
+
+
 def audits(request: HttpRequest) -> bool:
     """May they look at figures?"""
-    return request.user.is_staff or bool(scope.unit_ids(actor_of(request), "audit"))
+    actor = actor_of(request)
+    return bool(scope.unit_ids(actor, "audit") or (administers(request) and scope.unit_ids(actor, "view")))
 
 
 def pause(request: HttpRequest) -> pauses.Stretch | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from audit.models import AuditEvent
-from audit.refusals import Refusal
+from audit.refusals import Refusal, Stale
 from orchestrator.engine.claims import claim_due
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import settle_failure
@@ -64,7 +64,7 @@ class TestARedrive:
         letter = dead.dead_letters.get()
         dead_letters.requeue(letter_id=letter.pk, by=world.ada)
 
-        with pytest.raises(dead_letters.Stale):
+        with pytest.raises(Stale):
             dead_letters.requeue(letter_id=letter.pk, by=world.ada)
 
     def test_looks_up_a_send_that_may_have_happened(self, world, governed, provider):
@@ -145,7 +145,7 @@ class TestAStepThatHasAFallback:
         letter = replaced.dead_letters.get()
 
         operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
-        with pytest.raises(dead_letters.Stale, match="pay2 stands in for it"):
+        with pytest.raises(Stale, match="pay2 stands in for it"):
             dead_letters.requeue(letter_id=letter.pk, by=world.ada)
 
         assert operation.size == 0
@@ -186,7 +186,7 @@ class TestAnExecutionThatFailed:
 
         chosen = {"act": "redrive", "group_id": letter.group_id, "by": world.ada, "letter_ids": [letter.pk]}
         operation = bulk_letters.preview(**chosen)
-        with pytest.raises(dead_letters.Stale):
+        with pytest.raises(Stale):
             dead_letters.requeue(letter_id=letter.pk, by=world.ada)
 
         drive(failed)
@@ -210,7 +210,7 @@ class TestAnExecutionThatIsLate:
         letter = late.dead_letters.get()
 
         operation = bulk_letters.preview(act="redrive", group_id=letter.group_id, by=world.ada)
-        with pytest.raises(dead_letters.Stale, match="deadline of its execution has passed"):
+        with pytest.raises(Stale, match="deadline of its execution has passed"):
             dead_letters.requeue(letter_id=letter.pk, by=world.ada)
 
         assert (operation.size, operation.items.get().why) == (

@@ -107,9 +107,13 @@ class TestAPreview:
         out = operation.items.get(status="left_out")
         assert (out.letter_id, out.stage, out.why) == (letters[0].pk, 0, "It is being tried again already.")
 
-    def test_leaves_out_what_a_person_has_stopped(self, unit, ada):
+    @pytest.mark.parametrize(
+        "target", [(StopScope.UNIT, ""), (StopScope.AGENT, "poster"), (StopScope.AGENT, "workflow:closing")]
+    )
+    def test_leaves_out_what_a_person_has_stopped(self, unit, ada, target):
         _, group = some(1)
-        stops.engage(target=Target(scope=StopScope.UNIT, unit_id=unit.pk), by=ada, reason="It pays twice")
+        scope, agent = target
+        stops.engage(target=Target(scope=scope, agent=agent, unit_id=unit.pk), by=ada, reason="It pays twice")
 
         operation = bulk.preview(act="redrive", group_id=group.pk, by=ada)
 

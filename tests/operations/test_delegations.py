@@ -8,6 +8,8 @@ from guardian.shortcuts import remove_perm
 
 from approvals import operations as approvals
 from approvals.models import Absence, Delegation
+from approvals.models.notice import Notice, NoticeKind
+from approvals.notifying.spread import concerned
 from approvals.operations import NotUsable, assignments, claims, delegations
 from approvals.operations.assignments import CannotBeAsked
 from approvals.operations.delegations import AlreadySaid, CannotStandIn
@@ -380,6 +382,17 @@ class TestAbsence:
 
         with pytest.raises(CannotBeAsked, match="linus is away"):
             assignments.assign(request_id=worlds.request(world).pk, to=world.linus.user_id, by=world.grace)
+
+    def test_of_several_that_run_is_the_longest_somebody_stands_in_for(self, world, assigned, dora):
+        away(world.linus, ends=9 * DAY)
+        away(world.linus, world.grace)
+        away(world.linus, dora, ends=2 * DAY)
+
+        assert self.asked(assigned, dora) == ("dora (for linus, who is away)", True)
+        assert self.asked(assigned, world.grace) == ("dora (for linus, who is away)", False)
+        again = worlds.request(world)
+        assignments.assign(request_id=again.pk, to=world.linus.user_id, by=world.grace)
+        assert concerned(Notice.objects.get(request=again, kind=NoticeKind.ASSIGNED)) == {dora.user_id}
 
     def test_gives_the_stand_in_no_right_to_sign(self, world, assigned, dora):
         away(world.linus, dora)

@@ -82,6 +82,18 @@ class TestWriting:
         assert as_grace.get(reverse("test_items")).status_code == 403
         assert "Make a test item" not in text(as_grace.get(source.get_absolute_url()))
 
+    def test_is_offered_to_no_other_staff(self, source, unit):
+        """Who keeps budgets only is of the staff, too, and neither writes test items nor looks at figures."""
+        clerk = make.person("clerk", "view", of=unit, staff=True)
+        clerk.user_permissions.add(Permission.objects.get(codename="change_budget"))
+        browser = browser_of(clerk)
+        offered = {"test_items": "Test items</a>", "figures": "Figures</a>"}
+
+        assert "Make a test item" not in text(browser.get(source.get_absolute_url()))
+        for name, link in offered.items():
+            assert browser.get(reverse(name)).status_code == 403
+            assert link not in text(browser.get(reverse("approvals")))
+
     def test_says_how_to_begin_while_there_is_none(self, boss, unit):
         assert "No test item was ever written" in text(browser_of(boss).get(reverse("test_items")))
 
