@@ -59,7 +59,7 @@ def asked_for(need: Requirement, facts: Mapping[str, Any]) -> Requirement:
 
 def _why(condition: str, facts: Mapping[str, Any]) -> str:
     verdict = compile_condition(condition, POLICY_VARIABLES).evaluate(facts)
-    why = f"Whoever started this wants a person asked where {condition}"
+    why = f"Whoever started this wants a person asked where “{condition}”"
     if verdict.error:
         return f"{why} (it could not be evaluated, so the stricter branch applies: {verdict.error})"
     return why if verdict.value else ""

@@ -155,7 +155,9 @@ def _refuse_bad_input(pinned: Released, input: dict[str, Any], envelope: dict[st
     # Conditions and versions are looked at once they are texts.
     errors = errors or list(problems_with(envelope, version=pinned.spec.version))
     if errors:
-        raise Invalid("The input does not fit the workflow.", errors=errors)
+        in_input = any(pointer.startswith("/input") for pointer, *_ in errors)
+        words = "The input does not fit the workflow." if in_input else "The envelope cannot be taken like this."
+        raise Invalid(words, errors=errors)
 
 
 def _missing(needed: tuple[str, ...], input: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -125,7 +125,7 @@ class TestWhoeverStarts:
 
         held = Action.objects.get()
         assert (held.status, held.required, held.tier) == ("held", 1, "customer_facing")
-        assert held.reasons == [f"Whoever started this wants a person asked where {condition}{why}"]
+        assert held.reasons == [f"Whoever started this wants a person asked where “{condition}”{why}"]
         assert held.policy_version == "tier informational, envelope"
         approve(asked(execution), world.grace)
         drive(execution)
@@ -138,7 +138,10 @@ class TestWhoeverStarts:
 
         with_it, as_ever = Action.objects.order_by("created_at")
         assert with_it.required == as_ever.required == 1
-        assert with_it.reasons == [*as_ever.reasons, "Whoever started this wants a person asked where args.amount == 1"]
+        assert with_it.reasons == [
+            *as_ever.reasons,
+            "Whoever started this wants a person asked where “args.amount == 1”",
+        ]
         assert as_ever.execution_id == without.pk
 
     def test_may_want_people_asked_about_what_a_reviewer_makes_of_the_call(self, world, publish):
