@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpResponse
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -133,12 +133,12 @@ class ResultBody(Body):
 
 
 def visible_to(actor: Actor) -> QuerySet[ApprovalRequest]:
-    """People see their units' requests; an agent sees those about its own actions, and no test item."""
+    """People see their units' requests; an agent sees those about its own actions and what it asked for, and no test item."""
     held = Prefetch("claims", Claim.objects.running().order_by("claimed_at"))
     rows = ApprovalRequest.objects.visible_to(actor).prefetch_related(
         "decisions__confirmation", "emergencies", "remarks", "edits", held
     )
-    return rows if actor.is_person else rows.real().filter(agent=actor.name)
+    return rows if actor.is_person else rows.real().filter(Q(agent=actor.name) | Q(requester=actor.key))
 
 
 class Approvals(ApiView):

@@ -3,7 +3,10 @@
 import pytest
 
 from approvals.models import ApprovalRequest, Edit
-from orchestrator.models import Action
+from approvals.operations.questions import send_back
+from orchestrator.models import Action, Execution
+from orchestrator.operations import tokens
+from tests import make as made
 from tests.api.conftest import Caller, cancel_order, make_person, make_token, signed_in, voice
 from tests.authenticator import given_to
 from tests.pages.asking import person_of
@@ -290,3 +293,41 @@ class TestTheSecondReviewer:
     def test_hostile_reading_records_are_refused_not_crashed_on(self, browser, refund):
         for viewed in ({"sections": "act"}, {"view": ["x"]}, {"sections": [{}]}, {"sections": {"act": 1}}):
             assert self.sign(browser, refund, viewed=viewed)[0] in {409, 422}
+
+
+class TestTheAgentThatStartedTheExecution:
+    """Whose step calls the tool is another agent, whose act it is; it asked for all of it."""
+
+    @pytest.fixture
+    def asker(self, db):
+        made.published()
+        return Caller(tokens.issue("looker", "finance", list(tokens.SCOPES), 1)[0])
+
+    @pytest.fixture
+    def held(self, asker):
+        run = asker.post("executions/", {"workflow": "closing", "input": {"month": "2026-10"}})[1]
+        started = Execution.objects.get(pk=run["id"])
+        made.at_second_step(started)
+        return made.held_in(started)
+
+    def test_reads_what_waits_and_answers_the_question_it_is_asked(self, asker, held):
+        grace = made.person("grace", "view", "review")
+        waiting = ApprovalRequest.objects.get(pk=held.approval_id)
+        send_back(
+            request_id=waiting.pk, by=made.actor(grace), digest=waiting.digest, revision=1, question="For which month?"
+        )
+        address = f"approvals/{held.approval_id}/"
+
+        assert asker.get(f"actions/{held.pk}/")[1]["approval"]["question"] == "For which month?"
+        assert asker.get(address)[0] == 200
+        status, approval, _ = asker.post(f"{address}replies/", {"reply": "October."})
+        assert (status, approval["status"]) == (201, "pending")
+
+    def test_has_whole_evidence_of_it(self, asker, held):
+        pack = asker.get(f"executions/{held.execution_id}/evidence/")[1]
+
+        assert ([one["id"] for one in pack["approvals"]], pack["complete"]) == ([str(held.approval_id)], True)
+
+    def test_carries_nothing_out_for_the_other(self, asker, held):
+        for act, body in (("redemptions", {}), ("withdrawals", {"reason": "mine"}), ("undo", {"reason": "mine"})):
+            assert asker.post(f"actions/{held.pk}/{act}/", body)[0] == 404

@@ -1,5 +1,5 @@
-"""Every address of the site that is about one thing, straight from the URL table: strangers find nothing there, whoever only
-looks changes nothing, no GET changes anything, and no form is taken without the token of its sign-in.
+"""Every address of the site and the API that is about one thing, straight from the URL tables: strangers find nothing there,
+whoever only looks changes nothing, no GET changes anything, and no form is taken without the token of its sign-in.
 """
 
 import re
@@ -18,19 +18,23 @@ from django.utils import timezone
 from approvals.models import BreakGlass, BulkAct, EvaluationCase, SecondLook, StopScope
 from approvals.operations import bulk, delegations, emergencies, saved_views, stops
 from approvals.operations.stops import Target
+from audit.ids import new_id
 from audit.models import AuditEvent
 from budgets.models import Budget
 from budgets.operations import Place, charge
 from budgets.pricing import Usage
+from orchestrator.api.base import ApiView
+from orchestrator.api.urls import urlpatterns
 from orchestrator.models import Limit
-from orchestrator.operations import bulk_letters
+from orchestrator.operations import bulk_letters, tokens
 from tests import make
+from tests.api.conftest import Caller, signed_in
 from tests.pages.asking import browser_of
 from tests.routed import routed
 
 pytestmark = pytest.mark.usefixtures("looks_at_once")
 
-# Have addresses of other kinds; their doors are walked in tests/api and tests/pages/test_everywhere_admin.py.
+# The admin's are walked by model in test_everywhere_admin.py; exporters and scrapers name nothing of ours.
 OTHERS = ("admin/", "api/", "v1/")
 # One's own factors: nobody else's can even be named.
 OWN = ("preferences/",)
@@ -161,3 +165,55 @@ class TestEveryAddress:
 
         assert {answer.status_code for answer, _ in answers.values()} == {403}
         assert {name: written for name, (_, written) in answers.items() if written} == {}
+
+
+# What each act of the API takes, by the end of its address; what was read is no longer what waits.
+BODIES = {
+    "redemptions": {}, "outcomes": {"fence": str(new_id()), "outcome": "success"}, "withdrawals": {"reason": WHY},
+    "undo": {"reason": WHY}, "answers": {"verdict": "happened", "code": "in_their_books", "note": WHY},
+    "cancellations": {"reason": WHY}, "undos": {"reason": WHY}, "replies": {"reply": WHY}, "readings": {}, "claims": {},
+    "releases": {}, "revocations": {}, "returns": {}, "retries": {}, "redrives": {"count": 1},
+    "acknowledgements": {"reason": WHY}, "corrections": {"to": "2", "reason": WHY, "read": 0, "confirmed": True},
+    "decisions": {"digest": "d", "revision": 1, "verdict": "approve", "reason_code": "evidence_checked"},
+    "confirmations": {"digest": "d", "revision": 1, "code": "123456"},
+    "edits": {"digest": "d", "revision": 1, "arguments": {}}, "questions": {"digest": "d", "revision": 1, "question": WHY},
+    "results": {"digest": "d", "revision": 1, "result": {}, "reason_code": "done_by_hand"},
+}  # fmt: skip
+# Where the API calls by another name what the site has, too.
+ALSO = {
+    "bulk-operations/": "approvals/bulk/", "delegations/": "approvals/standing-in/delegations/",
+    "absences/": "approvals/standing-in/absences/", "failure-groups/": "dead-letters/groups/",
+}  # fmt: skip
+# Whoever comes through the wrong door is told so before anything is looked up.
+WRONG_DOOR = {"people_only", "machines_only"}
+
+
+def doors(things):
+    for pattern in urlpatterns:
+        view, route = getattr(pattern.callback, "view_class", ApiView), getattr(pattern.pattern, "_route", "")
+        if "<" not in route:
+            continue
+        start = next(one for one in (*ALSO, *things) if route.startswith(one))
+        address = re.sub(r"<uuid:\w+>", str(things[ALSO.get(start, start)]), route)
+        for method in view.doors:
+            yield method, address, BODIES[route.split("/")[-2]] if method == "POST" else None
+
+
+class TestEveryAddressOfTheApi:
+    def test_is_not_there_for_a_token_with_every_scope_nor_for_a_person_of_another_unit(self, things, eve):
+        make.agent("stranger", of=make.unit("elsewhere"), owner=eve)
+        token, _ = tokens.issue("stranger", "elsewhere", tokens.SCOPES)
+        answers, wrote = [], {}
+
+        for caller in (Caller(token), signed_in(eve)):
+            for method, address, body in doors(things):
+                with CaptureQueriesContext(connection) as statements:
+                    status, problem, _ = caller.send(method, address, body, **{"Idempotency-Key": str(new_id())})
+                answers.append((method, address, status, problem))
+                if written := {table for one in statements for table in WRITES.findall(one["sql"])} - TOLD:
+                    wrote[method, address] = written
+
+        assert len(answers) > 60
+        assert [one for one in answers if one[2] != 404 and one[3].get("code") not in WRONG_DOOR] == []
+        assert [one for one in answers if any(word in str(one[3]) for word in ("Finance", "ADJ-", "grace"))] == []
+        assert wrote == {}
