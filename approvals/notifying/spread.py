@@ -79,7 +79,8 @@ def concerned(notice: Notice, known: Known | None = None) -> set[int]:
     elif notice.kind == NoticeKind.EMERGENCY:
         told = known.people_with("review", notice.unit_id) | known.responsible(notice.unit_id)
     elif notice.kind == NoticeKind.DISAGREED:
-        told = _asked(notice, known) if notice.asks_by_name else known.responsible(notice.unit_id)
+        # A group that was retired, or may not look there, is nobody to tell.
+        told = _asked(notice, known) or known.responsible(notice.unit_id)
     elif notice.kind in ABOUT_WAITING:
         told = (_asked(notice, known) if notice.asks_by_name else _signers(notice, known)) - _cannot_sign(
             request, known

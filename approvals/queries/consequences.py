@@ -1,11 +1,20 @@
 """What follows from each way a request can end, in words, with the moment it happens at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.models import ApprovalRequest
 from approvals.rules.signers import Standing, silence_of
 from approvals.statuses import RequestStatus
+
+_Obstacle = Callable[[ApprovalRequest], str]
+_obstacles: list[_Obstacle] = []
+
+
+def answer_with(obstacle: _Obstacle) -> None:
+    """Register who knows why an act could not be carried out although it is approved: (request) -> a sentence, or ""."""
+    _obstacles[:] = [obstacle]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +75,25 @@ def _approved(request: ApprovalRequest, stands: Standing, decides: bool) -> Cons
     if request.required - stands.given <= 1:
         return Consequence(act, _released(request))
     yours = f"Yours is one of {request.required} signatures" if decides else f"It takes {request.required} signatures"
-    return Consequence(act, f"{yours}; still needed: {stands.missing}. Nothing happens until all are in.")
+    says = f"{yours}; still needed: {stands.missing}. Nothing happens until all are in."
+    return Consequence(act, f"{says} {_in_the_way(request)}".strip())
 
 
 def _released(request: ApprovalRequest, missing: str = "") -> str:
     # A request without an agent is about a step of a workflow: no act waits, the execution does.
     if not request.agent:
         return "With that, the execution goes on at once." if missing else "The execution goes on at once."
+    if in_the_way := _in_the_way(request):
+        return in_the_way
     release = "The last signature releases the act" if request.required > 1 else "The act is released"
     window = _span(request.use_within_seconds)
     return f"{release} at once: exactly these bytes, once, if it is carried out within {window} of the signature."
+
+
+def _in_the_way(request: ApprovalRequest) -> str:
+    """What changed since it was asked, so that the gate would refuse the act whoever signs it."""
+    obstacle = _obstacles[0](request) if _obstacles and request.status != RequestStatus.USED else ""
+    return f"As things stand, nothing would be carried out: {obstacle} The approval would be void." if obstacle else ""
 
 
 def _refused(act: str, request: ApprovalRequest) -> Consequence:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
@@ -106,6 +107,22 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
     run(_NOTE_USE, [action.agent])
     announce(action)
     return Ticket(action, json.loads(action.arguments), action.idempotency_key, fence, use_by)
+
+
+def obstacle_of(request: ApprovalRequest) -> str:
+    """Why a grant would be void at the dispatch, as things stand now; "" where nothing says so. Changes nothing."""
+    policies = ApprovalPolicy.objects.active().filter(activated_at__gt=OuterRef("created_at"))
+    waiting = Action.objects.filter(pk=request.subject_id, status__in=[ActionStatus.HELD, ActionStatus.GRANTED])
+    action: Any = waiting.annotate(judged_before=Exists(policies)).first()
+    try:
+        if action is not None:
+            _refuse_changed(action)
+            # A page is read more often than an act is sent: the policies are weighed only where there are new ones.
+            if action.judged_before or action.bypass_id:
+                _refuse_stricter_policy(action)
+    except Void as refusal:
+        return refusal.message
+    return ""
 
 
 def _why_not(action: Action) -> str:

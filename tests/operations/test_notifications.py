@@ -26,6 +26,7 @@ from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
 from approvals.notifying.deliver import BATCH, forget, one_round
 from approvals.notifying.pace import told_at
+from approvals.notifying.spread import concerned
 from approvals.operations import emergencies, stops
 from audit.ids import new_id
 from budgets.permissions import grant, people_with
@@ -160,6 +161,13 @@ class TestWhoIsTold:
         deliver()
 
         assert "boss" not in dict(told())
+
+    def test_of_a_disagreement_is_whoever_is_responsible_where_its_group_is_retired(self, world):
+        user = people.person("boss", "view", of=world.unit, staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="change_approvalpolicy"))
+        gone = Notice(kind="disagreed", unit_id=world.unit.pk, asked_reviewers="retired-group", title="Pay 1", path="/")
+
+        assert concerned(gone) == {user.pk}
 
     def test_of_a_stop_and_its_end_is_whoever_works_in_the_unit(self, world):
         target = stops.Target(scope=StopScope.UNIT, unit_id=world.unit.pk)

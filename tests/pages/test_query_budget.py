@@ -17,7 +17,7 @@ from orchestrator.operations import failure_groups
 from tests import make
 from tests.pages.test_access import LISTS
 
-MOST = {"list": 15, "detail": 25}
+MOST = {"list": 15, "detail": 28}
 
 
 def costs(browser, addresses):

@@ -15,9 +15,10 @@ from approvals.operations import delegations, expire_overdue
 from approvals.queries import reviewing
 from approvals.rules import showing
 from audit.actors import system
+from audit.definitions import retire
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
-from orchestrator.models import Action
+from orchestrator.models import Action, Agent, Tool
 from tests import make
 from tests.pages.asking import PART, browser_of, signed_on_a_device
 
@@ -37,6 +38,43 @@ def answer(request, verdict="approve", **more):
 def decide(browser, request, verdict="approve", headers=None, **more):
     typed = answer(request, verdict, **{**signed_on_a_device(browser, request), **more})
     return browser.post(reverse("approval_decisions", args=[request.pk]), typed, headers=headers)
+
+
+class TestWhatChangedSinceItWasAsked:
+    """The dispatch refuses what is out of force: nobody should sign it believing otherwise."""
+
+    def page(self, browser, request):
+        return unescape(browser.get(request.get_absolute_url()).content.decode())
+
+    @pytest.mark.parametrize("of", ["tool", "agent"])
+    def test_is_said_of_a_tool_or_an_agent_that_was_retired(self, unit, as_grace, of):
+        request = make.request("48.20")
+        action = Action.objects.get(pk=request.subject_id)
+        model, name = {"tool": (Tool, action.tool), "agent": (Agent, action.agent)}[of]
+        assert "The act is released at once" in self.page(as_grace, request)
+
+        retire(model.objects.active().get(name=name), by=system("test"), why="replaced")
+
+        page = self.page(as_grace, request)
+        assert f"As things stand, nothing would be carried out: The {of} {name} " in page
+        assert "The act is released at once" not in page
+
+    def test_is_said_of_a_policy_that_asks_for_more(self, unit, as_grace):
+        request = make.request("48.20")
+
+        make.policy("tighter", condition="", required=2)
+
+        assert (
+            "As things stand, nothing would be carried out: The policies in force now ask for more than was given. "
+            "The approval would be void."
+        ) in self.page(as_grace, request)
+
+    def test_is_not_said_of_a_policy_that_asks_for_no_more(self, unit, as_grace):
+        request = make.request("48.20")
+
+        make.policy("equal", condition="", required=1)
+
+        assert "The act is released at once" in self.page(as_grace, request)
 
 
 class TestReviewPage:
