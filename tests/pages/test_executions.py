@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from approvals.models import ApprovalRequest
 from audit.canonical import digest
+from audit.queries import story
 from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
@@ -20,6 +21,7 @@ from orchestrator.gate.reconcile import Finding
 from orchestrator.models import Action, Alert, Attempt, Execution, Step
 from orchestrator.operations import executions, unknown_outcomes
 from orchestrator.operations.patches import current_input, patch
+from orchestrator.queries import execution as execution_queries
 from orchestrator.releases.bundle import publish
 from tests import make, worlds
 
@@ -131,6 +133,28 @@ class TestTheCallsOfAStep:
 
         assert "grace: reject" in table
         assert "Signed by" not in table
+
+    def test_are_counted_all_where_the_first_are_shown(self, unit, as_ada, monkeypatch):
+        monkeypatch.setattr(execution_queries, "SHOWN_ACTIONS", 2)
+        waiting = make.execution("waiting", calls=5)
+
+        page = page_of(as_ada, waiting, step="post")
+
+        assert 'Actions of this step <span class="count">5</span>' in page
+        assert "3 more" in page
+
+
+class TestTheEvents:
+    def test_say_in_their_head_where_they_are_not_all(self, unit, as_ada, monkeypatch):
+        run = make.execution("waiting")
+        assert "every audit entry" in page_of(as_ada, run, tab="events")
+
+        monkeypatch.setitem(story.__kwdefaults__, "limit", 3)
+        head = page_of(as_ada, run, tab="events").split('id="events"')[1].split("<ol")[0]
+
+        assert "every audit entry" not in head
+        assert '<span class="count">1,000+</span>' in head
+        assert "The audit log has all of them." in head
 
 
 class TestEvidence:
