@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from html import unescape
 
 import pytest
@@ -10,6 +11,8 @@ from django.urls import reverse
 from approvals.models import ApprovalRequest
 from audit.canonical import digest
 from audit.queries import story
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
 from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
@@ -142,6 +145,18 @@ class TestTheCallsOfAStep:
 
         assert 'Actions of this step <span class="count">5</span>' in page
         assert "3 more" in page
+
+
+class TestTheHead:
+    def test_writes_cost_and_tokens_without_a_stray_blank(self, unit, as_ada):
+        run = make.execution("succeeded")
+        charge(
+            Usage(cost=Decimal("2.50"), currency="EUR", input_tokens=1_000), Place(unit_id=unit.pk, execution_id=run.pk)
+        )
+
+        words = " ".join(re.sub(r"<[^>]*>", "", page_of(as_ada, run)).split())
+
+        assert "EUR 2.50 1,000 tokens" in words
 
 
 class TestTheEvents:
