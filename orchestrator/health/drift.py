@@ -123,7 +123,8 @@ SELECT unit_id, kind, name, max(created_at) AS last_at, max(longest) AS longest,
   extract(epoch FROM statement_timestamp() - max(created_at))::float AS silence,
   count(*) FILTER (WHERE gap > longest / 10) AS gaps
 FROM longest GROUP BY 1, 2, 3
-HAVING count(gap) >= %(least)s AND statement_timestamp() - max(created_at) > max(longest) * interval '1 second'
+HAVING count(gap) >= %(least)s AND max(created_at) - min(created_at) >= make_interval(hours => %(hours)s)
+  AND statement_timestamp() - max(created_at) > max(longest) * interval '1 second'
 """
 
 
@@ -162,7 +163,8 @@ class Shares:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A workflow or a foreign agent that is silent for longer than ever in four weeks. Gaps count from a tenth of the longest,
-    so that calls which come in bursts are not taken for many."""
+    so that calls which come in bursts are not taken for many. Of less than a day nobody knows how often it comes: a first batch
+    of calls ends, and that is no silence."""
 
     unit_id: UUID
     kind: str

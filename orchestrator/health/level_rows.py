@@ -53,8 +53,11 @@ FROM ({_RUNS.format(new="(SELECT ids FROM fresh)::uuid[]")}) AS runs WHERE faili
 GROUP BY workflow, failing ORDER BY count(*) DESC, 1 LIMIT 1
 """
 _FACTS = ", ".join(name for name in (*COUNTS, "cost", *TIMES.values()) if name not in ("proposed", "denied"))
+# The stored facts say 0 between the steps of an execution whose stages nobody knows, and nothing of its other stages.
+_KNOWN = {"between": "CASE WHEN staged = 1 THEN between_time END"}
 _PERCENTILES = ", ".join(
-    f"percentile_cont(ARRAY{list(SHARES)}::float[]) WITHIN GROUP (ORDER BY {column}::float) AS {name}_percentiles"
+    f"percentile_cont(ARRAY{list(SHARES)}::float[]) WITHIN GROUP (ORDER BY ({_KNOWN.get(name, column)})::float) "
+    f"AS {name}_percentiles"
     for name, column in TIMES.items()
 )
 _ADDED = ", ".join(f"COALESCE(sum({name}), 0) AS {name}" for name in (*COUNTS, "cost", *STAGE_TIMES))
@@ -181,7 +184,9 @@ def _exact(row: dict[str, Any], is_kept: bool) -> Line:
 
 
 def _summed(row: dict[str, Any], is_kept: bool) -> Line:
-    told = {name: _pair(row[f"{name}_tally"]) for name in TIMES}
+    # Each of those that are not staged is in the first bucket of this tally, once.
+    known = row | {"between_tally": row["between_tally"] - (row["asked"] - row["staged"])}
+    told = {name: _pair(known[f"{name}_tally"]) for name in TIMES}
     return _line(row, told, False, is_kept)
 
 

@@ -207,6 +207,23 @@ class TestAFlow:
 
         assert raised() == []
 
+    def test_after_a_first_batch_of_calls_is_none(self, unit):
+        for minutes in range(30):
+            row = make.action(
+                using=make.tool("see", tier="informational", effect="read", record="", probe="", business_key="")
+            )
+            make.later("orchestrator_action", "created_at", row.pk, 60 * (200 + minutes))
+
+        assert raised() == []
+
+    def test_tells_short_gaps_in_minutes(self, unit):
+        done = make.execution("succeeded")
+        make.later("orchestrator_execution", "created_at", done.pk, 3600 * 5)
+        copy(done, [Run(hours=5 + step / 4) for step in range(1, 120)])
+        (alert,) = raised()
+
+        assert "long gaps was 15.0 minutes" in alert.detail
+
     def test_of_a_foreign_agent_goes_quiet_unless_it_is_out_of_service(self, unit):
         for hours in range(30):
             row = make.action(

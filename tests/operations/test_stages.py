@@ -9,6 +9,7 @@ from approvals.models import ApprovalRequest
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
 from orchestrator.engine.settle import settle_success
+from orchestrator.health import level_rows
 from orchestrator.health.levels import Span, levels
 from orchestrator.health.stages import STAGES
 from orchestrator.models import Action, Execution
@@ -84,6 +85,20 @@ class TestStages:
             "reconciling": 0.0,
             "between": 2.0,
         }
+
+    @pytest.mark.parametrize("exact_up_to", [20_000, -1])
+    def test_know_nothing_of_the_time_between_steps_of_what_has_not_succeeded(self, unit, monkeypatch, exact_up_to):
+        monkeypatch.setattr(level_rows, "EXACT_UP_TO", exact_up_to)
+        done = make.execution("succeeded")
+        shift(done, total=10)
+        attempts_take(done, (9, 7), (4, 0))
+        for status in ("failed", "running", "cancelled"):
+            make.execution(status)
+        line = told(unit)[0]
+
+        assert line.staged == 1
+        assert line.stages["between"].median == pytest.approx(3.0, rel=0.05)
+        assert line.stages["between"].most == pytest.approx(3.0, rel=0.05)
 
     def test_leave_out_what_has_not_succeeded(self, unit):
         for status in ("failed", "running", "cancelled"):

@@ -12,7 +12,7 @@ from audit.ids import new_id
 from audit.lifecycle import database_now
 from audit.templatetags._status import pill
 from budgets.models import LedgerEntry
-from budgets.operations import Place, correct, import_call
+from budgets.operations import Place, charge, correct, import_call
 from budgets.pricing import Usage
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate import redeem
@@ -72,6 +72,12 @@ class TestTotals:
         assert "150</span> out" in totals
         assert "0.0369 USD" in totals
         assert "with the model calls that were reported beside" in totals
+        assert "<dt>State</dt>" in totals  # one of them waits: it has not ended as anything
+
+    def test_count_one_call_as_one(self, unit, as_ada):
+        charge(Usage(model="nobody-knows-it", input_tokens=5), Place(unit_id=unit.pk, agent="poster"))
+
+        assert "and 1 call of unknown cost" in as_ada.get(reverse("actions"), {"agent": "poster"}).content.decode()
 
     def test_follow_the_filters(self, as_ada):
         page = as_ada.get(reverse("actions"), {"status": "failed"}).content.decode()

@@ -68,6 +68,17 @@ class TestTheSums:
         lines = dict(as_vera.get(reverse("cost_lines")).context["cost"].amounts)
         assert on_page == in_file == over_api == lines == {"EUR": Decimal("0.009"), "USD": Decimal("0.019")}
 
+    def test_count_many_lines_in_thousands(self, unit, as_vera):
+        one = spend(unit)
+        columns = [field.attname for field in LedgerEntry._meta.concrete_fields if not field.primary_key]
+        same = {name: getattr(LedgerEntry.objects.get(pk=one.pk), name) for name in columns}
+        LedgerEntry.objects.bulk_create(LedgerEntry(**same) for _ in range(1_233))
+
+        page = text(as_vera.get(reverse("costs")))
+
+        assert page.count('<span class="num">1,234</span>') == 2
+        assert ">1234<" not in page
+
     def test_know_the_workflow_the_release_and_who_asked(self, unit, as_vera):
         run = make.execution()
         spend(unit, "0.10", execution=run)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from html import unescape
 
 import pytest
@@ -9,6 +10,9 @@ from django.urls import reverse
 
 from approvals.models import ApprovalRequest
 from audit.canonical import digest
+from audit.queries import story
+from budgets.operations import Place, charge
+from budgets.pricing import Usage
 from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
@@ -20,6 +24,7 @@ from orchestrator.gate.reconcile import Finding
 from orchestrator.models import Action, Alert, Attempt, Execution, Step
 from orchestrator.operations import executions, unknown_outcomes
 from orchestrator.operations.patches import current_input, patch
+from orchestrator.queries import execution as execution_queries
 from orchestrator.releases.bundle import publish
 from tests import make, worlds
 
@@ -131,6 +136,40 @@ class TestTheCallsOfAStep:
 
         assert "grace: reject" in table
         assert "Signed by" not in table
+
+    def test_are_counted_all_where_the_first_are_shown(self, unit, as_ada, monkeypatch):
+        monkeypatch.setattr(execution_queries, "SHOWN_ACTIONS", 2)
+        waiting = make.execution("waiting", calls=5)
+
+        page = page_of(as_ada, waiting, step="post")
+
+        assert 'Actions of this step <span class="count">5</span>' in page
+        assert "3 more" in page
+
+
+class TestTheHead:
+    def test_writes_cost_and_tokens_without_a_stray_blank(self, unit, as_ada):
+        run = make.execution("succeeded")
+        charge(
+            Usage(cost=Decimal("2.50"), currency="EUR", input_tokens=1_000), Place(unit_id=unit.pk, execution_id=run.pk)
+        )
+
+        words = " ".join(re.sub(r"<[^>]*>", "", page_of(as_ada, run)).split())
+
+        assert "EUR 2.50 1,000 tokens" in words
+
+
+class TestTheEvents:
+    def test_say_in_their_head_where_they_are_not_all(self, unit, as_ada, monkeypatch):
+        run = make.execution("waiting")
+        assert "every audit entry" in page_of(as_ada, run, tab="events")
+
+        monkeypatch.setitem(story.__kwdefaults__, "limit", 3)
+        head = page_of(as_ada, run, tab="events").split('id="events"')[1].split("<ol")[0]
+
+        assert "every audit entry" not in head
+        assert '<span class="count">1,000+</span>' in head
+        assert "The audit log has all of them." in head
 
 
 class TestEvidence:

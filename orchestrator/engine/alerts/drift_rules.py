@@ -143,9 +143,13 @@ def _of_flow(one: Flow, agent: Agent | None) -> Seen:
         severity=Severity.WARNING, count=1, first_at=one.last_at, last_at=one.last_at,
         # Nothing that grows with the silence: an alert is written only when something changes.
         detail=f"Nothing since {one.last_at:%Y-%m-%d %H:%M} UTC. In the four weeks before, the longest of {one.gaps} long gaps "
-        f"was {one.longest / 3600:.1f} hours.",
+        f"was {_spelled(one.longest)}.",
         evidence=f"{page}?{urlencode({one.kind: one.name, 'unit': one.unit_id})}", looks_up=lambda: whose,
     )  # fmt: skip
+
+
+def _spelled(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
 
 
 def _owner_of(release_id: UUID, step: str) -> Registered:
