@@ -145,6 +145,14 @@ class TestPolicy:
         assert 'data-verb="activate"' not in told, "what would be activated is not what this page shows"
         assert (draft.required, draft.reason) == (1, "A refund")
 
+    @pytest.mark.parametrize("name", ["decide_within_seconds", "use_within_seconds"])
+    @pytest.mark.parametrize("seconds", ["0", "31622401"])
+    def test_gives_no_other_times_than_a_file_may(self, first, name, seconds):
+        reply = first.post(reverse(ADD), {**RULE, name: seconds})
+
+        assert reply.context["adminform"].form.errors.keys() == {name}
+        assert not ApprovalPolicy.objects.exists()
+
     def test_with_a_condition_that_does_not_compile_is_refused_with_its_place(self, first):
         reply = first.post(reverse(ADD), {**RULE, "condition": "double(args.amount > 5"})
 
