@@ -377,6 +377,14 @@ class TestTool:
         versions = Tool.objects.filter(name=tool.name).order_by("version").values_list("version", flat=True)
         assert list(versions) == ["1.0.0", "1.0.1", "1.0.2"]
 
+    @pytest.mark.parametrize("version", ["b7e23ec29af22b0b4e41da31e868d57226121c84", "2.1²"])
+    def test_of_a_new_version_has_one_that_can_be_stored(self, first, version):
+        tool = make.tool(version=version)
+
+        verb(first, tool, "version")
+
+        assert Tool.objects.filter(name=tool.name, status="draft").exclude(version=version).count() == 1
+
     def test_is_retired_for_a_reason_that_can_be_stored(self, first):
         tool = make.tool()
 
