@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MIDNIGHT = 24 * 60
-# Longer than any time to decide (a year) spread over a single open hour a week would take.
+# Nobody waits longer. A year of open time is there by then where a calendar is open for more than two hours a week.
 FURTHEST = 80 * 366
 _LINE = re.compile(r"([a-z]{3})(?:\s*-\s*([a-z]{3}))?\s+(\d\d):(\d\d)\s*-\s*(\d\d):(\d\d)")
 

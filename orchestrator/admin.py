@@ -89,14 +89,15 @@ class ToolAdmin(Stoppable, DefinitionAdmin):
         return _rests(resting_on(tool=row.name), "publish them with another tool, or with a new version of this one")
 
     def next_version(self, row: Tool) -> str:
-        """The last number of the version, counted up until it is free."""
+        """The last number of the version, counted up until it is free. A commit's hash fills the column already."""
         taken = set(Tool.objects.filter(name=row.name).values_list("version", flat=True))
         head, _, last = row.version.rpartition(".")
-        number = int(last) if last.isdigit() else 0
-        stem = f"{head}." if head else "" if last.isdigit() else f"{row.version}."
-        while f"{stem}{number}" in taken:
+        number = int(last) if last.isdecimal() else 0
+        stem = f"{head}." if head else "" if last.isdecimal() else f"{row.version}."
+        room = Tool._meta.get_field("version").max_length or 0
+        while (version := f"{stem[: room - len(str(number))]}{number}") in taken:
             number += 1
-        return f"{stem}{number}"
+        return version
 
 
 @admin.register(Agent)

@@ -15,6 +15,7 @@ from approvals.admin.trial import trial_page
 from approvals.models import ApprovalPolicy, BusinessCalendar, ReasonCode, ReviewerGroup
 from approvals.quorum import Need
 from approvals.rules import references
+from approvals.rules.policies import LONGEST_SECONDS
 from audit import scope
 from audit.conditions import BadCondition
 from audit.refusals import NotVisible
@@ -25,6 +26,7 @@ REFERS_TO: dict[str, tuple[Any, str]] = {
     "calendar": (BusinessCalendar, "Round the clock"),
     "escalate_to": (ReviewerGroup, "Nobody"),
 }
+TIMES = {"decide_within_seconds", "use_within_seconds"}
 TRIAL = "admin:approvals_approvalpolicy_trial"
 
 
@@ -101,6 +103,8 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """What a policy refers to by name is chosen among what is in force; whether it fits the unit is asked on saving."""
+        if db_field.name in TIMES:
+            kwargs |= {"min_value": 1, "max_value": LONGEST_SECONDS}
         if db_field.name not in REFERS_TO:
             return super().formfield_for_dbfield(db_field, request, **kwargs)
         model, nothing = REFERS_TO[db_field.name]

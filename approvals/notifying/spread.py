@@ -118,7 +118,7 @@ def _signers(notice: Notice, known: Known) -> set[int]:
 
 
 def _asked(notice: Notice, known: Known) -> set[int]:
-    """Who was asked by name, as far as they may look into the unit; for whoever is away, their stand-in."""
+    """Who was asked by name; for whoever is away, their stand-in: as far as these may look into the unit."""
     asked = {notice.asked_person_id} if notice.asked_person_id else set()
     if notice.asked_group_id:
         users: Any = get_user_model().objects
@@ -127,7 +127,8 @@ def _asked(notice: Notice, known: Known) -> set[int]:
         asked = set(groups.in_force([notice.asked_reviewers]).members.get(notice.asked_reviewers, ()))
     away = Absence.objects.in_force().filter(person_id__in=asked)
     stand_ins = dict(away.values_list("person_id", "stand_in_id"))
-    return {stand_ins.get(pk) or pk for pk in asked} & known.people_with("view", notice.unit_id)
+    able = known.people_with("view", notice.unit_id)
+    return {stand_ins[pk] if stand_ins.get(pk) in able else pk for pk in asked} & able
 
 
 def _cannot_sign(request: ApprovalRequest | None, known: Known) -> set[int]:

@@ -13,6 +13,7 @@ from approvals.rules.permissions import refuse_unless_reviewer, told
 from audit import actors, lifecycle
 from audit.actors import Actor
 from audit.refusals import Refusal, Stale
+from budgets.permissions import people_with
 
 
 class CannotBeAsked(Refusal):
@@ -34,8 +35,9 @@ def assign(*, request_id: UUID, to: int, by: Actor) -> Assignment:
     if user is None:
         raise CannotBeAsked("There is no such person, or their account is disabled.")
     asked = actors.person(user.pk, user.get_full_name() or user.get_username())
-    if (away := Absence.objects.in_force().filter(person=user).first()) and away.stand_in_id is None:
-        raise CannotBeAsked(f"{asked.name} is away, and nobody stands in: choose somebody else.")
+    away = Absence.objects.in_force().filter(person=user).first()
+    if away and away.stand_in_id not in people_with("view", request.unit_id):
+        raise CannotBeAsked(f"{asked.name} is away, and nobody stands in here: choose somebody else.")
     answer = may_sign_at_all(request, asked)
     if not answer.allowed:
         # Who signed first is not told to whoever may sign second: every reason has the same words then.

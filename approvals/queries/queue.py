@@ -192,16 +192,17 @@ def queue(actor: Actor, filters: QueueFilters) -> ApprovalRequestQuerySet:
 
 
 def _held(actor: Actor, by: str) -> Q:
-    """Held by the reader, given to them to look at, or escalated to them; or held by nobody."""
+    """Held by the reader, or asked of them or of somebody they stand in for, assigned or escalated; or held by nobody."""
     running = Claim.objects.running()
     if by == HELD_BY_NOBODY:
         return ~Q(pk__in=running.values("request_id"))
     in_force = Absence.objects.in_force().values("pk")
     away = Absence.objects.filter(pk__in=in_force, stand_in_id=actor.user_id).values("person_id")
-    asked = Assignment.objects.filter(Q(person_id=actor.user_id) | Q(person_id__in=away))
+    by_name = Q(person_id=actor.user_id) | Q(person_id__in=away)
+    asked = Assignment.objects.filter(by_name)
     named = groups.names_of(actor.user_id)
     shared = Group.objects.filter(user=actor.user_id).values("pk")
-    escalated = Escalation.objects.filter(Q(person_id=actor.user_id) | Q(group_id__in=shared) | Q(reviewers__in=named))
+    escalated = Escalation.objects.filter(by_name | Q(group_id__in=shared) | Q(reviewers__in=named))
     mine = running.filter(person_id=actor.user_id)
     return Q(pk__in=mine.values("request_id").union(asked.values("request_id"), escalated.values("request_id")))
 

@@ -1,11 +1,12 @@
 """How long people have: the earliest of the policies' deadlines, each counted in the hours of its calendar."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from approvals.models import BusinessCalendar
-from approvals.open_hours import after
+from approvals.open_hours import BadHours, after
 
 
 class Clock(NamedTuple):
@@ -28,7 +29,7 @@ class Deadline(NamedTuple):
 
 
 def deadline(now: datetime, clocks: Iterable[Clock]) -> Deadline:
-    """The earliest. A calendar that is not in force any more counts round the clock: the shorter time is the stricter."""
+    """The earliest. Where a calendar is not in force any more, the time is counted round the clock: the shorter is stricter."""
     clocks = list(clocks)
     named = {clock.calendar for clock in clocks if clock.calendar}
     calendars = {row.name: row for row in BusinessCalendar.objects.active().filter(name__in=named)} if named else {}
@@ -37,6 +38,8 @@ def deadline(now: datetime, clocks: Iterable[Clock]) -> Deadline:
 
 
 def deadline_in(now: datetime, clock: Clock, calendar: BusinessCalendar | None) -> Deadline:
-    if calendar is None:
-        return Deadline(now + timedelta(seconds=clock.seconds), clock.seconds)
-    return Deadline(after(now, clock.seconds, calendar.hours), clock.seconds, calendar)
+    if calendar is not None:
+        # One that is hardly ever open has no such time in it, and keeps nobody from asking.
+        with suppress(BadHours):
+            return Deadline(after(now, clock.seconds, calendar.hours), clock.seconds, calendar)
+    return Deadline(now + timedelta(seconds=clock.seconds), clock.seconds)

@@ -12,6 +12,7 @@ from audit.conditions import POLICY_VARIABLES, compile_condition
 # Risk tiers and the people they need at least, whatever the policies say.
 TIERS = {"informational": 0, "customer_facing": 1, "financial": 2}
 DAY, HOUR = 24 * 3600, 3600
+LONGEST_SECONDS = 366 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

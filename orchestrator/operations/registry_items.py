@@ -17,6 +17,7 @@ from approvals import vocabulary
 from approvals.models import ApprovalPolicy, ReasonCode, StepUp
 from approvals.quorum import Need
 from approvals.rules import references
+from approvals.rules.policies import LONGEST_SECONDS
 from audit.conditions import POLICY_VARIABLES, BadCondition, compile_expression
 from audit.definitions import DefinitionStatus
 from budgets.models import BusinessUnit
@@ -29,7 +30,6 @@ from orchestrator.workflows.schemas import argument_names, check_schema, schema_
 JSON = dict[str, Any]
 # Called with (field, message, remedy) for every error of one item.
 Say = Callable[[str, str, str], None]
-MAX_SECONDS = 366 * 24 * 3600
 
 
 def _text(length: int, **more: Any) -> JSON:
@@ -56,7 +56,7 @@ SCHEMA = {"type": "object"}
 # null in a file is the empty text of the model.
 ENTRY = {"type": ["string", "null"], "maxLength": 200, "pattern": r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?\Z"}
 OPTIONAL_NAME = {"type": ["string", "null"], "maxLength": 200}
-SECONDS = {"type": "integer", "minimum": 1, "maximum": MAX_SECONDS}
+SECONDS = {"type": "integer", "minimum": 1, "maximum": LONGEST_SECONDS}
 
 TOOL = _item(
     ["name", "version", "effect", "tier"],

@@ -180,6 +180,15 @@ class TestACalendar:
         assert abs(asked.decide_by - asked.created_at - timedelta(hours=20)) < timedelta(seconds=5)
         assert asked.calendar == ""
 
+    def test_that_is_hardly_ever_open_keeps_nobody_from_asking_and_counts_round_the_clock(self):
+        make.calendar(weekly_hours="Mon 09:00-09:01")
+        make.policy("slow", required=1, condition="", decide_within_seconds=10 * 24 * 3600, calendar="office")
+
+        asked = make.request()
+
+        assert abs(asked.decide_by - asked.created_at - timedelta(days=10)) < timedelta(seconds=5)
+        assert asked.calendar == ""
+
     def test_that_is_no_longer_in_force_counts_round_the_clock(self):
         make.policy("slow", required=1, condition="", decide_within_seconds=10 * 3600, calendar="gone")
 

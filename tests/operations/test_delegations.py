@@ -394,6 +394,13 @@ class TestAbsence:
         assignments.assign(request_id=again.pk, to=world.linus.user_id, by=world.grace)
         assert concerned(Notice.objects.get(request=again, kind=NoticeKind.ASSIGNED)) == {dora.user_id}
 
+    def test_keeps_new_assignments_away_and_the_mail_here_where_the_stand_in_may_not_look(self, world, assigned):
+        away(world.linus, make.actor(make.person("sam", "view", of=make.unit("elsewhere"))))
+
+        with pytest.raises(CannotBeAsked, match="nobody stands in here"):
+            assignments.assign(request_id=worlds.request(world).pk, to=world.linus.user_id, by=world.grace)
+        assert concerned(Notice.objects.get(request=assigned, kind=NoticeKind.ASSIGNED)) == {world.linus.user_id}
+
     def test_gives_the_stand_in_no_right_to_sign(self, world, assigned, dora):
         away(world.linus, dora)
 

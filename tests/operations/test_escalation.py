@@ -1,5 +1,7 @@
 """When nobody decides: reminders, levels and the mark "overdue", each once, by the database's clock, across restarts."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -8,8 +10,12 @@ from django.db.models.functions import Now
 
 from approvals import operations as approvals
 from approvals.models import ApprovalRequest, Escalation, EscalationLevel
+from approvals.models.notice import Notice, NoticeKind
+from approvals.notifying.spread import concerned
+from approvals.operations import delegations
 from approvals.operations.escalation import escalate_due
-from audit import actors
+from approvals.queries.queue import QueueFilters, queue
+from audit import actors, lifecycle
 from audit.definitions import activate, draft, retire
 from audit.models import AuditEvent
 from orchestrator.engine.sweep import sweep
@@ -131,6 +137,19 @@ class TestLevels:
         asked = Escalation.objects.filter(kind="level").order_by("due_at").values_list("asked_name", flat=True)
         assert list(asked) == ["Risk desk", "linus"]
         assert AuditEvent.objects.filter(event="approval_request.escalated").count() == 2
+
+    def test_tell_the_stand_in_of_who_is_away_and_are_in_the_queue_of_both(self, world, waiting):
+        now = lifecycle.database_now()
+        delegations.go_away(
+            away_from=now, away_until=now + timedelta(days=1), stand_in=world.grace.user_id, by=world.linus
+        )
+        level("head", 10, person=user(world.linus))
+        age(waiting, 20)
+        escalate_due(by=CLOCK)
+
+        assert concerned(Notice.objects.get(kind=NoticeKind.ESCALATED)) == {world.grace.user_id}
+        for one in (world.linus, world.grace):
+            assert queue(one, QueueFilters(held="me")).get() == waiting
 
     def test_of_a_unit_stand_before_those_of_its_parents_and_of_every_unit(self, world):
         level("anywhere", 10, person=user(world.linus))

@@ -145,6 +145,14 @@ class TestPolicy:
         assert 'data-verb="activate"' not in told, "what would be activated is not what this page shows"
         assert (draft.required, draft.reason) == (1, "A refund")
 
+    @pytest.mark.parametrize("name", ["decide_within_seconds", "use_within_seconds"])
+    @pytest.mark.parametrize("seconds", ["0", "31622401"])
+    def test_gives_no_other_times_than_a_file_may(self, first, name, seconds):
+        reply = first.post(reverse(ADD), {**RULE, name: seconds})
+
+        assert reply.context["adminform"].form.errors.keys() == {name}
+        assert not ApprovalPolicy.objects.exists()
+
     def test_with_a_condition_that_does_not_compile_is_refused_with_its_place(self, first):
         reply = first.post(reverse(ADD), {**RULE, "condition": "double(args.amount > 5"})
 
@@ -390,6 +398,14 @@ class TestTool:
 
         versions = Tool.objects.filter(name=tool.name).order_by("version").values_list("version", flat=True)
         assert list(versions) == ["1.0.0", "1.0.1", "1.0.2"]
+
+    @pytest.mark.parametrize("version", ["b7e23ec29af22b0b4e41da31e868d57226121c84", "2.1²"])
+    def test_of_a_new_version_has_one_that_can_be_stored(self, first, version):
+        tool = make.tool(version=version)
+
+        verb(first, tool, "version")
+
+        assert Tool.objects.filter(name=tool.name, status="draft").exclude(version=version).count() == 1
 
     def test_is_retired_for_a_reason_that_can_be_stored(self, first):
         tool = make.tool()
