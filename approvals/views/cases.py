@@ -38,7 +38,7 @@ class CaseFilters(forms.Form):
         given = {name: self.cleaned_data.get(name) or "" for name in self.fields}
         wanted = {"status": given["state"], "kind": given["kind"]}
         rows = rows.filter(**{name: value for name, value in wanted.items() if value})
-        q = given["q"].replace("\0", "")
+        q = given["q"]
         said = Q(title__icontains=q) | Q(tool=q) | Q(agent=q) | Q(note__icontains=q) | Q(policy_version__icontains=q)
         return rows.filter(said) if q else rows
 

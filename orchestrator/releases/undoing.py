@@ -14,13 +14,13 @@ from audit import lifecycle, scope
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.ids import new_id
-from audit.refusals import Forbidden, NotVisible, Refusal, refuse_blank
+from audit.refusals import NotVisible, Refusal, refuse_blank
 from orchestrator.engine.released import released
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone
 from orchestrator.models import Execution
 from orchestrator.models.execution import UNDO
-from orchestrator.operations.executions import insert, refuse_unless_operator
+from orchestrator.operations.executions import insert, refuse_unless_a_person_operates
 from orchestrator.operations.undo_plan import Effect, UndoPlan, plan_of
 from orchestrator.releases.bundle import TOOL_FIELDS, stored
 from orchestrator.workflows.spec import StepSpec, WorkflowSpec
@@ -41,9 +41,7 @@ def undo_execution(*, execution_id: UUID, by: Actor, why: str, only: Collection[
     found = Execution.objects.filter(pk=execution_id).first()
     if found is None or found.unit_id not in scope.unit_ids(by, "view"):
         raise NotVisible("There is no such execution.")
-    if not by.is_person:
-        raise Forbidden("Only people undo an execution.", code="people_only")
-    refuse_unless_operator(by, found.unit_id, found.unit_title)
+    refuse_unless_a_person_operates(by, found.unit_id, found.unit_title, else_say="Only people undo an execution.")
     refuse_blank(why, "Say why it is undone.")
     execution = lock_execution(execution_id)
     refuse_unless_ended(execution)
