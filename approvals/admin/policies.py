@@ -21,6 +21,7 @@ from audit.conditions import BadCondition
 from audit.refusals import NotVisible
 from audit.web import actor_of
 from budgets.admin import OptionalUnitAdmin
+from budgets.units import above
 
 REFERS_TO: dict[str, tuple[Any, str]] = {
     "calendar": (BusinessCalendar, "Round the clock"),
@@ -108,8 +109,10 @@ class ApprovalPolicyAdmin(OptionalUnitAdmin):
         if db_field.name not in REFERS_TO:
             return super().formfield_for_dbfield(db_field, request, **kwargs)
         model, nothing = REFERS_TO[db_field.name]
-        seen = Q(unit_id=None) | Q(unit_id__in=scope.unit_ids(actor_of(request), "view"))
-        named = model.objects.active().filter(seen).order_by("title").values_list("name", "title")
+        units = scope.unit_ids(actor_of(request), "view")
+        # Of the units above as well: a policy may name their groups, and whoever sees only its own unit activates it, too.
+        reached = Q(unit_id=None) | Q(unit_id__in=units | above(units))
+        named = model.objects.active().filter(reached).order_by("title").values_list("name", "title")
         options = [("", nothing), *((name, f"{title} ({name})") for name, title in named)]
         return forms.ChoiceField(choices=options, required=False, help_text=db_field.help_text)
 

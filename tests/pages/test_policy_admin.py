@@ -127,6 +127,20 @@ class TestAPolicy:
         assert not ApprovalPolicy.objects.exists()
 
 
+class TestAPolicyOfAUnitBelowAnother:
+    def test_asks_a_group_of_the_one_above_and_is_activated_by_whoever_sees_only_its_own(self, unit, grace):
+        desk = make.unit("desk", "Desk", parent=unit)
+        above, below = administrator("ann", unit), administrator("bob", desk)
+        make.group("risk", grace, of=unit)
+        above.post(reverse(ADD), {**RULE, "unit_id": desk.pk, "on_timeout": "escalate", "escalate_to": "risk"})
+        draft = ApprovalPolicy.objects.get()
+
+        verb(below, draft, "activate")
+
+        draft.refresh_from_db()
+        assert draft.status == "active"
+
+
 class TestADraftWhoseReferencesAreGone:
     @pytest.mark.parametrize(
         ("named", "says"),
