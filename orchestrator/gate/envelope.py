@@ -58,8 +58,12 @@ def asked_for(need: Requirement, facts: Mapping[str, Any]) -> Requirement:
 
 
 def _why(condition: str, facts: Mapping[str, Any]) -> str:
-    verdict = compile_condition(condition, POLICY_VARIABLES).evaluate(facts)
     why = f"Whoever started this wants a person asked where “{condition}”"
-    if verdict.error:
-        return f"{why} (it could not be evaluated, so the stricter branch applies: {verdict.error})"
-    return why if verdict.value else ""
+    try:
+        verdict = compile_condition(condition, POLICY_VARIABLES).evaluate(facts)
+        holds, error = verdict.value, verdict.error
+    except BadCondition as refusal:  # of a start that nobody checked yet, or a name that conditions have no more
+        holds, error = False, str(refusal)
+    if error:
+        return f"{why} (it could not be evaluated, so the stricter branch applies: {error})"
+    return why if holds else ""

@@ -131,6 +131,17 @@ class TestWhoeverStarts:
         drive(execution)
         assert Execution.objects.get().status == "succeeded"
 
+    def test_has_a_person_asked_where_it_was_stored_with_a_condition_that_is_none(self, world, publish):
+        publish("workflow: capped\nversion: 1.0.0\nsteps:\n  - run: {agent: clerk}\n", HANDLERS, agents=FREE)
+        execution = make.start(world, "capped", tools=["look"])
+        Execution.objects.filter(pk=execution.pk).update(envelope={"approval_conditions": ["amount >"]})
+
+        drive(execution)
+
+        held = Action.objects.get()
+        assert (held.status, held.required) == ("held", 1)
+        assert "it could not be evaluated, so the stricter branch applies" in held.reasons[0]
+
     def test_may_want_nobody_asked_less(self, world, publish):
         self.begun(world, publish, {"approval_conditions": ["args.amount == 1"]}, tools=["pay"])
 
