@@ -221,22 +221,6 @@ class TestTheTree:
         browser.post(reverse("admin:budgets_businessunit_add"), {**self.UNIT, **fields})
         return BusinessUnit.objects.filter(name=fields.get("name", "below")).first()
 
-    def test_offers_as_parents_what_the_administrator_sees_and_drafts(self, unit, first):
-        theirs = make.unit("elsewhere", "Another tenant")
-        page = first.get(reverse("admin:budgets_businessunit_add")).content.decode()
-
-        assert "Finance" in page
-        assert "Another tenant" not in page
-        assert self.draft(first, parent=theirs.pk) is None
-        assert self.draft(first, parent=self.draft(first, name="middle").pk) is not None
-
-    def test_of_others_is_not_there_as_a_draft_either(self, unit, first):
-        theirs = BusinessUnit(name="theirs", title="Theirs", parent=make.unit("elsewhere"))
-        definitions.draft(theirs, by=make.actor(make.person("eve")))
-
-        assert "Theirs" not in first.get(reverse("admin:budgets_businessunit_changelist")).content.decode()
-        assert first.get(address(theirs, "change")).status_code == 302
-
     def test_comes_into_force_from_the_top_down(self, unit, first, second):
         middle = self.draft(first, name="middle", title="Middle", parent=unit.pk)
         low = self.draft(first, parent=middle.pk)
