@@ -5,9 +5,9 @@ from typing import Any, Final
 from jsonschema.exceptions import SchemaError, ValidationError
 
 from audit.canonical import canonical
+from audit.headlines import LONGEST, cut
 from orchestrator.workflows.judges import UNJUDGED
 
-LONGEST: Final = 200
 _KINDS: Final = {
     "string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false", "object": "an object",
     "array": "a list", "null": "null",
@@ -39,7 +39,7 @@ def broken_rule(problem: ValidationError | SchemaError) -> str:
     said = _words(str(problem.validator), problem)
     described = problem.schema.get("description") if isinstance(problem.schema, dict) else None
     aside = f" ({described})" if described and isinstance(described, str) and problem.validator != "required" else ""
-    return f"{said}{aside}"[:LONGEST]
+    return cut(f"{said}{aside}")
 
 
 def _words(rule: str, problem: ValidationError | SchemaError) -> str:
