@@ -13,6 +13,7 @@ from audit.conditions import POLICY_VARIABLES, compile_condition
 TIERS = {"informational": 0, "customer_facing": 1, "financial": 2}
 DAY, HOUR = 24 * 3600, 3600
 LONGEST_SECONDS = 366 * DAY
+NOBODY_ASKS = "No policy asks for a person."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def match(*, tier: str, facts: Mapping[str, Any], policies: Iterable[ApprovalPol
         reasons += (f"The tool's risk tier is {tier.replace('_', ' ')}: at least {floor} must sign.",)
     return Requirement(
         denied=any(policy.verdict == PolicyVerdict.DENY for policy, _ in hits),
-        reasons=reasons or ("No policy asks for a person.",),
+        reasons=reasons or (NOBODY_ASKS,),
         policy_version=", ".join(str(policy) for policy, _ in hits) or f"tier {tier}",
         editors=tuple((pk, str(policy)) for policy, _ in hits for pk in policy.editors),
         **_together(floor, [policy for policy, _ in hits if policy.verdict == PolicyVerdict.HOLD]),

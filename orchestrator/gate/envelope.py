@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from approvals.rules.policies import Requirement
+from approvals.rules.policies import NOBODY_ASKS, Requirement
 from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition
 
 ENVELOPE_SCHEMA = {
@@ -52,7 +52,7 @@ def asked_for(need: Requirement, facts: Mapping[str, Any]) -> Requirement:
     return replace(
         need,
         required=max(need.required, 1),
-        reasons=(*(need.reasons if need.required or need.denied else ()), *reasons),
+        reasons=(*(why for why in need.reasons if why != NOBODY_ASKS), *reasons),
         policy_version=f"{need.policy_version}, envelope",
     )
 

@@ -18,7 +18,7 @@ from audit.actors import agent, person, system
 from audit.definitions import SamePerson, activate, draft
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
-from orchestrator.gate.propose import propose
+from orchestrator.gate.propose import judge, propose
 from orchestrator.gate.redeem import Void, redeem
 from tests import worlds as make
 from tests.signing import voice
@@ -245,6 +245,19 @@ class TestABypass:
         assert action.policy_version.endswith("bypass quarter-end")
         born = AuditEvent.objects.get(object_id=action.pk, event="action.proposed")
         assert str(row.pk) in born.data
+
+    def test_is_told_to_the_person_whom_only_the_start_of_the_execution_wants_asked(self, world, two):
+        bypass(world, *two, tier="informational")
+
+        judged = judge(
+            tool="wire", arguments={"amount": 1}, agent="clerk", unit_id=world.unit.pk,
+            facts={"envelope": {"approval_conditions": ["args.amount == 1"]}},
+        )  # fmt: skip
+
+        assert judged.requirement.required == 1
+        lowered, wanted = judged.reasons
+        assert "Bypass quarter-end: the tier is lowered to informational" in lowered
+        assert wanted.startswith("Whoever started this wants a person asked")
 
     def test_takes_two_administrators(self, world, two):
         with pytest.raises(SamePerson):
