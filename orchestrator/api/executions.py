@@ -42,7 +42,6 @@ from orchestrator.statuses import ExecutionStatus
 from orchestrator.telemetry.traceparent import trace_of
 
 READ = either("executions:read")
-
 NEWEST_FIRST = Cursors(("-created_at", "-id"))
 FILTERS = {
     "status": Filter("status", choice(*ExecutionStatus.values)),

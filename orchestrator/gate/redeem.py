@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from approvals import operations as approvals
@@ -90,7 +90,8 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
     refuse_stopped(action)
     refuse_without_lease(action.step_id, fence)
     _refuse_changed(action)
-    _refuse_stricter_policy(action)
+    if action.bypass_id or _in_force_since(action.created_at - JUDGING_TAKES, action.tool).exists():
+        _refuse_stricter_policy(action)
     admit(action)
     use_by = _consume_approval(action, by)
     action.fence = fence = fence or new_id()
@@ -111,14 +112,14 @@ def _redeem(action_id: UUID, by: Actor, fence: UUID | None) -> Ticket:
 
 def obstacle_of(request: ApprovalRequest) -> str:
     """Why a grant would be void at the dispatch, as things stand now; "" where nothing says so. Changes nothing."""
-    policies = ApprovalPolicy.objects.active().filter(activated_at__gt=OuterRef("created_at"))
+    newer = Exists(_in_force_since(OuterRef("created_at"), OuterRef("tool")))
     waiting = Action.objects.filter(pk=request.subject_id, status__in=[ActionStatus.HELD, ActionStatus.GRANTED])
-    action: Any = waiting.annotate(judged_before=Exists(policies)).first()
+    action: Any = waiting.annotate(has_newer_policies=newer).first()
     try:
         if action is not None:
             _refuse_changed(action)
             # A page is read more often than an act is sent: the policies are weighed only where there are new ones.
-            if action.judged_before or action.bypass_id:
+            if action.bypass_id or action.has_newer_policies:
                 _refuse_stricter_policy(action)
     except Void as refusal:
         return refusal.message
@@ -157,17 +158,19 @@ def _refuse_changed_agent(action: Action) -> None:
         raise Void(f"The agent {action.agent} may no longer call {action.tool} here.", code="agent_changed")
 
 
+def _in_force_since(moment: Any, tool: Any) -> QuerySet[ApprovalPolicy]:
+    """Policies that cover the tool and came into force after this moment; both may be columns of a row around it."""
+    newer: QuerySet[ApprovalPolicy] = ApprovalPolicy.objects.active().filter(
+        tool__in=[tool, "*"], activated_at__gt=moment
+    )
+    return newer
+
+
 def _refuse_stricter_policy(action: Action) -> None:
     """A policy put in force since the action was judged is asked as well. One that was taken back gives nothing away.
 
-    What a bypass let through is judged again in any case: a bypass that has ended lets nothing through.
+    Asked where there is one, and of what a bypass let through in any case: a bypass that has ended lets nothing through.
     """
-    since = action.created_at - JUDGING_TAKES
-    if (
-        not action.bypass_id
-        and not ApprovalPolicy.objects.active().filter(tool__in=[action.tool, "*"], activated_at__gt=since).exists()
-    ):
-        return
     execution = Execution.objects.get(pk=action.execution_id) if action.step_id and action.execution_id else None
     judged = judge(
         tool=action.tool,
