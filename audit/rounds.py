@@ -6,16 +6,35 @@ would fail as well.
 
 import logging
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.db import Error, connection
+from django.db.models import QuerySet
 
 from audit import failpoints
 from audit.away import takes_nothing, told
+from audit.lifecycle import run
 from audit.refusals import Refusal
 
 logger = logging.getLogger(__name__)
+
+
+def due(rows: Callable[[], QuerySet[Any]], limit: int) -> list[Any]:
+    """The first so many primary keys of the rows a duty has to see to. `rows` must compose the same query set each time:
+    what differs from now to then is the database's clock.
+    """
+    return [key for (key,) in run(_question(rows, limit), [])]
+
+
+@cache
+def _question(rows: Callable[[], QuerySet[Any]], limit: int) -> str:
+    """Composed once, because Django takes longer to compose it than PostgreSQL to answer "none", every second. Its values
+    stand in the text: the plan is kept as well, and one made for any value would pass by the indexes of a single status.
+    """
+    text, values = rows().values_list("pk", flat=True)[:limit].query.sql_with_params()
+    operations: Any = connection.ops
+    return str(operations.compose_sql(text, values)).replace("%", "%%")
 
 
 def each(keys: Iterable[Any], heal: Callable[[Any], int]) -> int:

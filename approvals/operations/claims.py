@@ -1,10 +1,12 @@
 """Taking a request in hand, keeping it, giving it back, taking over what lapsed. Under the request's lock, one at a time."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from approvals.models import ApprovalRequest, Claim
@@ -75,14 +77,17 @@ def release(*, request_id: UUID, by: Actor) -> ApprovalRequest:
 
 def note_lapsed(*, by: Actor, limit: int = 500) -> int:
     """Leave a line in the history of every request whose claim has run out, once. The place was free already."""
-    lapsed = list(Claim.objects.newly_lapsed().order_by("held_until").values_list("request_id", "pk")[:limit])
-    return rounds.each(lapsed, lambda one: _note_lapse(one[0], one[1], by))
+    return rounds.each(rounds.due(_lapsed, limit), partial(_note_lapse, by))
+
+
+def _lapsed() -> QuerySet[Claim]:
+    return Claim.objects.newly_lapsed().order_by("held_until")
 
 
 @transaction.atomic
-def _note_lapse(request_id: UUID, claim_id: UUID, by: Actor) -> bool:
+def _note_lapse(by: Actor, claim_id: UUID) -> bool:
     """In the order of every verb: the request first. Whoever holds it at this moment keeps nobody waiting."""
-    request = ApprovalRequest.objects.select_for_update(skip_locked=True).filter(pk=request_id).first()
+    request = ApprovalRequest.objects.select_for_update(skip_locked=True, of=("self",)).filter(claims=claim_id).first()
     if request is None or not Claim.objects.newly_lapsed().filter(pk=claim_id).update(lapsed_at=Now()):
         return False
     if request.is_open:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from approvals.models import ApprovalRequest, Escalation, EscalationLevel, Kind, NoticeKind, OnTimeout
@@ -90,10 +90,13 @@ class Ladders:
 
 def escalate_due(*, by: Actor, limit: int = 500) -> int:
     """Take every step that is due, each request in its own transaction. Returns how many steps were taken."""
-    due = ApprovalRequest.objects.undecided().running().filter(_notice_is_due())
-    keys = [*due.order_by("next_notice_at").values_list("pk", flat=True)[:limit]]
+    keys = rounds.due(_noticed_next, limit)
     ladders = Ladders() if keys else None
     return rounds.each(keys, lambda key: _escalate(key, ladders, by)) if ladders else 0
+
+
+def _noticed_next() -> QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.undecided().running().filter(_notice_is_due()).order_by("next_notice_at")
 
 
 def _notice_is_due() -> Q:

@@ -15,8 +15,8 @@ from audit.actors import Actor
 
 def expire_overdue(*, by: Actor, limit: int = 500) -> int:
     """End what nobody decided or used in time. Each row in its own transaction, so one bad row delays no other."""
-    overdue = [*ApprovalRequest.objects.overdue().values_list("pk", flat=True)[:limit]]
-    lapsed = [*ApprovalRequest.objects.lapsed().values_list("pk", flat=True)[:limit]]
+    overdue = rounds.due(ApprovalRequest.objects.overdue, limit)
+    lapsed = rounds.due(ApprovalRequest.objects.lapsed, limit)
     return rounds.each([*overdue, *lapsed], partial(_expire, by))
 
 

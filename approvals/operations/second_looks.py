@@ -5,7 +5,6 @@ Which ones is drawn in `draws`. Here: opening a look in the deciding transaction
 
 from datetime import UTC, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -205,8 +204,7 @@ def _expire(by: Actor, look_id: UUID) -> bool:
 
 def expire_overdue(*, by: Actor, limit: int = 500) -> int:
     """End the looks nobody took in time; nobody is blamed for it. Each in its own transaction."""
-    overdue: list[Any] = list(SecondLook.objects.overdue().values_list("pk", flat=True)[:limit])
-    return rounds.each(overdue, partial(_expire, by))
+    return rounds.each(rounds.due(SecondLook.objects.overdue, limit), partial(_expire, by))
 
 
 def _locked(look_id: UUID, by: Actor) -> SecondLook:

@@ -54,7 +54,7 @@ def sentence(bypass: Bypass) -> str:
 
 def end_overdue(*, by: Actor) -> int:
     """Record the end of those whose time is over. They have let nothing through since then, recorded or not."""
-    return rounds.each(list(Bypass.objects.over().values_list("pk", flat=True)[:100]), partial(_end, by))
+    return rounds.each(rounds.due(Bypass.objects.over, 100), partial(_end, by))
 
 
 @transaction.atomic

@@ -4,8 +4,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
+from audit import rounds
 from audit.definitions import DefinitionStatus
 from budgets import reserving
 from budgets.models import Block, BudgetException, BusinessUnit
@@ -53,9 +54,12 @@ def _worst(segment: Segment) -> Worst:
 
 def forget_ended() -> int:
     """A step that waits for room no longer, cancelled for instance, keeps nobody's turn and needs no exception."""
-    held = Step.objects.filter(pk=OuterRef("pk"), status=StepStatus.BUDGET_HOLD)
-    found: int = Block.objects.filter(~Exists(held)).delete()[0]
-    return found
+    found = rounds.due(_ended, 500)
+    return _ended().filter(pk__in=found).delete()[0] if found else 0
+
+
+def _ended() -> QuerySet[Block]:
+    return Block.objects.filter(~Exists(Step.objects.filter(pk=OuterRef("pk"), status=StepStatus.BUDGET_HOLD)))
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from audit import rounds, scope
@@ -68,8 +68,11 @@ def tally(operation_id: UUID) -> Tally:
 
 def drive() -> int:
     """One round of every operation. Returns how many items moved."""
-    unfinished = Operation.objects.unfinished().order_by("created_at").values_list("pk", flat=True)[:50]
-    return rounds.each(list(unfinished), one_round)
+    return rounds.each(rounds.due(_unfinished, 50), one_round)
+
+
+def _unfinished() -> QuerySet[Operation]:
+    return Operation.objects.unfinished().order_by("created_at")
 
 
 def one_round(operation_id: UUID) -> int:

@@ -100,7 +100,7 @@ def _duties() -> list[Callable[[], int]]:
 
 
 def _each(rows: Callable[[], Any], heal: Callable[[Any], int]) -> int:
-    return rounds.each(rows().values_list("pk", flat=True)[:BATCH], heal)
+    return rounds.each(rounds.due(rows, BATCH), heal)
 
 
 @transaction.atomic
