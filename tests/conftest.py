@@ -31,6 +31,12 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(10_000)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test without the database finds no connection that another one left open: Django would look after it."""
+    if item.get_closest_marker("django_db") is None:
+        connection.close()
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, migrated: str) -> None:
     """Have the server up before pytest-django makes the test database, as a copy of one that is migrated. Only a
@@ -88,9 +94,10 @@ def empty_tables(_: TransactionTestCase) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_flush() -> Iterator[None]:
-    """Between tests that commit."""
+    """Between tests that commit. The connection stays: a new one has read no catalogue and planned nothing yet."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        patch.setattr(TransactionTestCase, "_should_reload_connections", lambda self: False)
         yield
 
 

@@ -37,17 +37,18 @@ OTHERS = """
 SELECT 1 FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
-# Whom and what a workflow's folder may name.
-STANDING = """
-SELECT md5(string_agg(row, ' ' ORDER BY row)) FROM (
-  SELECT id || username FROM auth_user
-  UNION ALL SELECT id || status FROM budgets_businessunit
-  UNION ALL SELECT id || status FROM orchestrator_tool
-  UNION ALL SELECT id || status FROM orchestrator_agent
-  UNION ALL SELECT id || status FROM approvals_approvalpolicy
-  UNION ALL SELECT id::text FROM orchestrator_release
-) AS standing (row)
+# What a release is made of, beside its folder; and then whom and what a folder may name.
+DEFINED = """
+SELECT id || status FROM budgets_businessunit
+UNION ALL SELECT id || status FROM orchestrator_tool
+UNION ALL SELECT id || status FROM orchestrator_agent
+UNION ALL SELECT id || status FROM approvals_approvalpolicy
 """
+NAMED = f"""{DEFINED}
+UNION ALL SELECT id || username FROM auth_user
+UNION ALL SELECT id::text FROM orchestrator_release
+"""
+STANDING = "SELECT md5(string_agg(row, ' ' ORDER BY row)) FROM ({}) AS standing (row)"
 ID = re.compile(r"\(([0-9a-f]{8}-[0-9a-f-]{27}),")
 # Definitions are born as drafts, and people are told of by triggers: neither is wanted of rows that have been through it.
 TRIGGERS = "SELECT set_config('session_replication_role', '{}', true)"
@@ -102,10 +103,10 @@ def once(key: Hashable, build: Callable[[], Any], *, anew: bool = False) -> Any:
     return build() if kept is None else kept.lay_down()
 
 
-def standing() -> str:
+def standing(of: str = NAMED) -> str:
     """Part of the key where something depends on all people and definitions there are."""
     connection.ensure_connection()
-    return _asked(STANDING)[0][0]
+    return _asked(STANDING.format(of))[0][0]
 
 
 def _remembered(key: Hashable, build: Callable[[], Any], *, anew: bool) -> Any:
