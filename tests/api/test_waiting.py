@@ -154,6 +154,7 @@ def web(postgres_server, tmp_path):
         server.kill()
 
 
+@pytest.mark.slow
 def test_answers_before_its_process_ends(api, token, web):
     server, url = web
     action, answers = api.post("actions/", cancel_order())[1], []

@@ -156,6 +156,7 @@ class TestBesideOthers:
         told.set()
         thread.join()
 
+    @pytest.mark.slow
     def test_nobody_waits_for_long_and_it_is_done_in_the_end(self, one_to_do, reader, capfd):
         raised = []
 

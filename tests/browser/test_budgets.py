@@ -68,6 +68,7 @@ def test_a_budget_says_how_it_burns_and_a_line_behind_it_is_corrected(euros, ope
     assert LedgerEntry.objects.get(kind="correction").amount == Decimal("-1.5")
 
 
+@pytest.mark.slow
 def test_the_pages_fit_a_phone(euros, opened, tmp_path):
     page = opened("ada", viewport={"width": 390, "height": 800}).page
     for address in ("/budgets/models/", f"/costs/lines/{euros.pk}/", f"/costs/lines/{euros.pk}/corrections/"):

@@ -121,6 +121,7 @@ class TestByKeyboard:
 
         page.wait_for_selector("#nav .count:has-text('1')", timeout=5_000)
 
+    @pytest.mark.slow
     def test_leaves_the_keyboard_where_one_goes_on(self, unit, people, opened):
         request, other = make.request(by=make.actor(people)), make.request(by=make.actor(people))
         page = opened("grace", viewport={"width": 390, "height": 800}).page
@@ -135,6 +136,7 @@ class TestByKeyboard:
         page.keyboard.press("Enter")
         page.wait_for_url(f"**{other.get_absolute_url()}")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("height", [500, 800])
     def test_comes_from_the_end_of_the_page_to_a_form_in_sight(self, request_of_two, opened, height):
         page = opened("grace", viewport={"width": 1280, "height": height}).page
@@ -161,6 +163,7 @@ class TestByKeyboard:
         assert not Decision.objects.exists()
 
 
+@pytest.mark.slow
 class TestCtrlEnter:
     """It records the form one is in. What is filled in elsewhere on the page is not meant."""
 

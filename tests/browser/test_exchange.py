@@ -104,6 +104,7 @@ class TestAQuestion:
         writer.wait_for_selector("#status:has-text('What you had typed is back.')", state="attached")
         assert writer.input_value("#decision_note") == "the invoice is another one"
 
+    @pytest.mark.slow
     def test_stays_where_it_is_when_the_connection_is_lost(self, request_of_one, opened):
         person = opened("grace")
         asking(person.page, request_of_one, "kept")

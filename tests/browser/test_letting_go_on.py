@@ -32,6 +32,7 @@ class TestLettingGoOn:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert person.axe() == []
 
+    @pytest.mark.slow
     def test_closes_nothing_where_two_people_sign(self, unit, people, opened):
         request = letting_go_on(required=2)
         page = opened("grace").page

@@ -19,6 +19,7 @@ class TestExecution:
 
         assert Execution.objects.get(pk=started.pk).status == "succeeded"
 
+    @pytest.mark.slow
     def test_keeps_an_open_disclosure_open(self, unit, people, opened):
         started = make.execution("running", by=people)
         page = opened("ada").page
@@ -31,6 +32,7 @@ class TestExecution:
 
         assert page.locator("details:has(summary:has-text('Output'))").first.evaluate("one => one.open")
 
+    @pytest.mark.slow
     def test_leaves_the_keyboard_at_the_chosen_step(self, unit, people, opened):
         started = make.execution("running", by=people)
         page = opened("ada").page
@@ -55,6 +57,7 @@ class TestExecution:
         assert 0 < page.evaluate("document.activeElement.getBoundingClientRect().top") < 600
 
 
+@pytest.mark.slow
 class TestAPageThatDoesNotFollow:
     def test_says_how_old_it_is_while_the_numbers_beside_it_are_new(self, unit, people, opened):
         page = opened("grace").page

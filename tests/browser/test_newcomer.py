@@ -69,6 +69,7 @@ class TestWhatWasViewed:
         page.wait_for_selector("#decision-form input[value=policy]:checked")
 
 
+@pytest.mark.slow
 class TestOnAPhone:
     @pytest.fixture
     def phone(self, asked, opened):

@@ -143,6 +143,7 @@ class TestALongName:
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+@pytest.mark.slow
 class TestOnPaper:
     def test_stand_the_data_in_the_folds_and_digests_in_full(self, unit, people, opened):
         make.policy()
@@ -308,6 +309,7 @@ class TestAListOfMoreCallsThanAreAddedUp:
             assert person.axe() == []
 
 
+@pytest.mark.slow
 class TestTheTrail:
     def test_has_the_same_columns_after_its_first_row_as_after_its_last(self, unit, people, opened):
         """Rows come in one after another: columns as wide as what stands in them would move with each."""

@@ -162,6 +162,7 @@ class TestLive:
         moved = page.locator(f"#request-{four[2].pk}").bounding_box()
         assert abs(moved["y"] - where["y"]) <= 1
 
+    @pytest.mark.slow
     def test_a_claim_of_somebody_else_reaches_the_open_review_and_locks_it(self, four, opened):
         page = opened("grace").page
         page.goto(four[0].get_absolute_url())

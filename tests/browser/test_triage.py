@@ -97,6 +97,7 @@ class TestAnOperator:
             == "Pausing…"
         )
 
+    @pytest.mark.slow
     def test_the_second_half_of_a_double_click_presses_nothing_on_the_page_that_comes(self, opened, group):
         ada = opened("ada")
         operation = begun(ada)

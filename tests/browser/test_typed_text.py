@@ -130,6 +130,7 @@ class TestAFormThatWasNotTaken:
         page.wait_for_selector("#absence-form")
         return page.url.rpartition("/approvals/")[2], page.input_value("#absence_away_until")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("script", [True, False])
     def test_opens_at_what_is_to_be_put_right_however_far_down_it_stands(self, people, opened, script):
         person = opened("grace", viewport={"width": 390, "height": 600}, java_script_enabled=script)
@@ -143,6 +144,7 @@ class TestAFormThatWasNotTaken:
         person.problems.clear()
         assert 0 < page.locator("#absence-form [data-errors]").bounding_box()["y"] < 600
 
+    @pytest.mark.slow
     def test_stays_there_when_the_scripts_come_after_the_page_was_drawn(self, people, opened):
         person = opened("grace", viewport={"width": 390, "height": 600})
         page = self.refused(person)

@@ -72,6 +72,7 @@ class TestTwoHundredCallers:
         assert BudgetWindow.objects.get(budget="above").spent == 3
         assert not Reservation.objects.exists()
 
+    @pytest.mark.slow
     def test_of_one_release_share_its_budget_and_leave_the_others_theirs(self):
         world = make.world()
         ours, theirs = "a" * 64, "b" * 64
@@ -83,6 +84,7 @@ class TestTwoHundredCallers:
         pay(world.unit.pk, Decimal(1), release=theirs)
         assert BudgetWindow.objects.get().spent == 3
 
+    @pytest.mark.slow
     def test_who_keep_what_they_reserved_have_exactly_the_limit(self):
         world = make.world()
         put_in_force("euros", limit=7)
@@ -94,6 +96,7 @@ class TestTwoHundredCallers:
             for holder in Reservation.objects.values_list("holder", flat=True):
                 release(holder, ran=False)
 
+    @pytest.mark.slow
     def test_of_a_provider_that_overcharges_are_over_by_no_more_than_that(self):
         world = make.world()
         put_in_force("euros", limit=5)
@@ -101,6 +104,7 @@ class TestTwoHundredCallers:
 
         assert BudgetWindow.objects.get().spent <= 5 + 5 * Decimal("0.1")
 
+    @pytest.mark.slow
     def test_that_look_first_and_charge_afterwards_are_caught(self):
         """The planted defect: without the reservation the same callers overspend, so the tests above can fail."""
         world = make.world()

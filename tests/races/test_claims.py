@@ -116,6 +116,7 @@ class TestConfirmAgainstConfirm:
             assert operation.status == "done"
             assert AuditEvent.objects.filter(object_id=operation.pk, event="bulk_operation.done").count() == 1
 
+    @pytest.mark.slow
     def test_against_a_decision_of_somebody_else_ends_one_way_and_says_so(self):
         world = make.world()
         for _ in races(30):
