@@ -203,7 +203,6 @@ BREAK_GLASS = env.flag("BREAK_GLASS", True)
 SECOND_LOOK_PERCENT = env.integer("SECOND_LOOK_PERCENT", 5, at_least=0, at_most=100)
 # A review page opened on a record that was read longer ago than this, in seconds, asks for it to be read again.
 RECORD_READ_AGAIN_AFTER = env.integer("RECORD_READ_AGAIN_AFTER", 60, at_least=0)
-RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]
 # The only environment a handler ever sees, and only the names its release lists.
 HANDLER_ENV = {name: env.text(name, "") for name in env.names("HANDLER_ENV", "ERP_URL,LEDGER_URL,CRM_URL")}

@@ -7,7 +7,6 @@ of reuse means, stands in docs/runner.md.
 
 import atexit
 import os
-import tempfile
 import threading
 import weakref
 from dataclasses import replace
@@ -56,9 +55,7 @@ class RunnerPool:
 
     def isolation(self) -> tuple[int, list[str]]:
         """The sandbox level on this system and its walls, found by binding a child. Raises StartFailed."""
-        with tempfile.TemporaryDirectory() as empty:
-            job = Job(empty, "no:handler", "tool", {}, trust_key="isolation", timeout_seconds=1)
-            runner = self._take(job)
+        runner = self._take(Job({}, "no:handler", "tool", {}, trust_key="isolation", timeout_seconds=1))
         runner.clean = False  # nobody will ask for it again
         self._give_back(runner)
         return runner.process.level, runner.process.walls

@@ -35,7 +35,7 @@ def close_pool() -> None:
 def job(segment: Segment, kind: Kind, contract: dict[str, Any], input: dict[str, Any], context: dict[str, Any]) -> Job:
     """Only code of the same release, for the same unit, ever shares a child process."""
     return Job(
-        code_dir=segment.released.code_dir,
+        code=segment.released.code,
         entry=contract[_ENTRIES[kind]],
         kind=kind,
         input=input,
