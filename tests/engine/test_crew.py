@@ -1,5 +1,6 @@
 """The threads of one worker process: many claims at a time, settled together, none of them in the others' way."""
 
+import tempfile
 import threading
 from contextlib import contextmanager
 from socket import gethostname
@@ -14,11 +15,12 @@ from orchestrator.engine import successes
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
 from orchestrator.engine.released import released
+from orchestrator.engine.runners import workshop
 from orchestrator.engine.segment import begin_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.engine.workers import crew
 from orchestrator.engine.workers.crew import Crew
-from orchestrator.models import Attempt, Execution, Release
+from orchestrator.models import Action, Attempt, Execution, Release
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import lapse, timers_come_due
@@ -127,6 +129,31 @@ class TestTheHands:
         told = AuditEvent.objects.get(event="alert.cannot_start")
         assert (told.object_id, told.unit_id) == (step.pk, other.unit_id)
         assert gethostname() in told.why
+
+
+class TestAHostThatCanStartNoRunner:
+    def test_puts_its_steps_off_and_uses_up_none_of_their_tries(self, world, hands, monkeypatch, tmp_path):
+        """A full disk: everything the host claimed was a dead letter within seconds."""
+        execution = make.start(world, "three_looks")
+        workshop.close_pool()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+        hands.take(claims(1))
+
+        wait_until(lambda: Attempt.objects.get().status == "released")
+        step = execution.steps.get(key="first")
+        assert (step.status, step.tries) == ("pending", 0)
+        assert 50 < (step.due_at - database_now()).total_seconds() <= 60
+        told = AuditEvent.objects.get(event="alert.cannot_start")
+        assert told.why.startswith(f"the host {gethostname()} can start no runner: ")
+        assert not Action.objects.exists()
+
+        monkeypatch.undo()
+        run("UPDATE orchestrator_step SET due_at = clock_timestamp() WHERE id = %s RETURNING id", [step.pk])
+        hands.take(claims(1))
+
+        wait_until(lambda: Execution.objects.get().status == "succeeded")
+        workshop.close_pool()
 
 
 def written_by_a_newer_version(release_id):

@@ -53,6 +53,14 @@ class RunnerPool:
             self._give_back(runner)
             self._replenish()
 
+    def make_ready(self, job: Job) -> str:
+        """Have a child wait for this job. Why none can be started here, or ""."""
+        try:
+            self._give_back(self._take(job))
+        except (StartFailed, OSError) as error:
+            return str(error)
+        return ""
+
     def isolation(self) -> tuple[int, list[str]]:
         """The sandbox level on this system and its walls, found by binding a child. Raises StartFailed."""
         runner = self._take(Job({}, "no:handler", "tool", {}, trust_key="isolation", timeout_seconds=1))
