@@ -150,13 +150,13 @@ def _import(items: Any, kind: _Kind, *, by: Actor, findings: "_Findings") -> Imp
     if by.is_person or kind is _TOOLS:
         met = {}
     else:
-        met = {row.name: _in_force_beside(row) for row in rows if row._state.adding}
-        rows = [beside if (beside := met.get(row.name)) and _brings_nothing(row) else row for row in rows]
+        met = {row.name: other for row in rows if row._state.adding and (other := _last_in_force(row))}
+        rows = [other if (other := met.get(row.name)) and _brings_nothing(row, other) else row for row in rows]
     stored = [(row, _store(row, by)) for row in rows]
     return Imported(
         created=tuple(str(row) for row, changed in stored if changed),
         unchanged=tuple(str(row) for row, changed in stored if not changed),
-        told=tuple(_told(row, other) for row, _ in stored if (other := met.get(row.name)) and other.activated_by_id),
+        told=tuple(line for row, _ in stored if row.name in met and (line := _told(row, met[row.name]))),
     )
 
 
@@ -261,20 +261,28 @@ def _next_version(kind: _Kind, columns: JSON, _: Say) -> Definition:
     return cast(Definition, kind.model(**columns, version=newest.version + 1))
 
 
-def _in_force_beside(row: Definition) -> Definition | None:
+def _last_in_force(row: Definition) -> Definition | None:
+    """The version of this name that is in force; else the last one that was."""
     rows: Any = type(row)._default_manager
-    found: Definition | None = rows.filter(name=row.name, status=DefinitionStatus.ACTIVE).first()
+    found: Definition | None = rows.filter(name=row.name).exclude(activated_at=None).order_by("-activated_at").first()
     return found
 
 
-def _brings_nothing(row: Definition) -> bool:
+def _brings_nothing(row: Definition, other: Definition) -> bool:
     """Whether the last file put in force said the same: what people made of it since is not undone by saying it again."""
+    if other.status == DefinitionStatus.RETIRED:
+        return False
     rows: Any = type(row)._default_manager
     last = rows.filter(name=row.name, edited_by=None, editors=[]).order_by("-version").first()
     return last is not None and content(last) | {"version": 0} == content(row) | {"version": 0}
 
 
 def _told(row: Definition, other: Definition) -> str:
+    """What whoever imports it has to know of the version that people had made; "" where it was no person's."""
+    if other.status == DefinitionStatus.RETIRED:
+        return f"{row} is in force again: {other} had been retired."
+    if other.activated_by_id is None:
+        return ""
     if row is other:
         return f"{row} stays in force: people activated it since, and the file says what it said before."
     return f"{row} is in force in the place of {other}, which people had activated."
