@@ -124,7 +124,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
     ) -> HttpResponse:
         row = kwargs.get("obj")
         if row is not None and self.may_configure(request):
-            rests = self.what_rests_on(row) if row.status == DefinitionStatus.ACTIVE else ""
+            rests = self.what_rests_on(row) if row.status != DefinitionStatus.RETIRED else ""
             context |= self._what_may_be_done(request, row) | {"pages": self.further_pages(row), "rests": rests}
         if row is not None and row.status == DefinitionStatus.DRAFT:
             context |= self._against_the_one_in_force(request, row) | {"deceptive": self._deceptive(row)}
@@ -151,7 +151,7 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
         return []
 
     def what_rests_on(self, row: Definition) -> str:
-        """What would be refused once this is out of force, in a sentence; "" where nothing would."""
+        """What would be refused once this is out of force, or a draft in force, in a sentence; "" where nothing would."""
         return ""
 
     def _against_the_one_in_force(self, request: HttpRequest, row: Definition) -> dict[str, Any]:

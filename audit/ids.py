@@ -30,5 +30,5 @@ def id_of(text: str) -> UUID | None:
 
 
 def earliest_id(moment: datetime) -> UUID:
-    """Every id made before that moment is smaller, and none made since is: an id begins with its millisecond."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    """Every id made before that moment is smaller, and none made since is: an id begins with its millisecond since 1970."""
+    return UUID(int=max(int(moment.timestamp() * 1000), 0) << 80)

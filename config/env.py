@@ -16,6 +16,8 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 # Of random letters and digits that is 190 bits.
 SHORTEST_KEY = 32
+# As seconds 68 years: a moment so far from now is still one.
+MOST = 2**31 - 1
 
 
 def text(name: str, default: str) -> str:
@@ -33,8 +35,8 @@ def flag(name: str, default: bool) -> bool:
     raise _wrong(name, "is neither yes nor no", f"{name}=1 to switch it on or {name}=0 to switch it off")
 
 
-def integer(name: str, default: int, *, at_least: int | None = None, at_most: int | None = None) -> int:
-    """A whole number."""
+def integer(name: str, default: int, *, at_least: int | None = None, at_most: int = MOST) -> int:
+    """A whole number that clocks and columns can hold."""
     value = os.environ.get(name, "").strip()
     if not value:
         return default
@@ -44,7 +46,7 @@ def integer(name: str, default: int, *, at_least: int | None = None, at_most: in
         raise _wrong(name, "is not a whole number", f"{name}={default}") from None
     if at_least is not None and number < at_least:
         raise _wrong(name, f"is below {at_least}, the least that makes sense", f"{name}={default}")
-    if at_most is not None and number > at_most:
+    if number > at_most:
         raise _wrong(name, f"is above {at_most}, the most that makes sense", f"{name}={default}")
     return number
 
@@ -80,7 +82,7 @@ def noted(name: str, default: str) -> str:
 
 
 def seconds(name: str, default: float) -> float:
-    """A duration in seconds; more than zero, fractions allowed."""
+    """A duration in seconds; more than zero and less than a lifetime, fractions allowed."""
     value = os.environ.get(name, "").strip()
     if not value:
         return default
@@ -89,7 +91,7 @@ def seconds(name: str, default: float) -> float:
     except ValueError:
         duration = -1.0
     # Written this way round so that "nan", which compares false with everything, is refused too.
-    if not 0 < duration < float("inf"):
+    if not 0 < duration <= MOST:
         raise _wrong(name, "is not a duration in seconds", f"{name}={default:g}")
     return duration
 

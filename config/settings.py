@@ -203,7 +203,6 @@ BREAK_GLASS = env.flag("BREAK_GLASS", True)
 SECOND_LOOK_PERCENT = env.integer("SECOND_LOOK_PERCENT", 5, at_least=0, at_most=100)
 # A review page opened on a record that was read longer ago than this, in seconds, asks for it to be read again.
 RECORD_READ_AGAIN_AFTER = env.integer("RECORD_READ_AGAIN_AFTER", 60, at_least=0)
-RELEASES_DIR = VAR_DIR / "releases"
 WORKFLOW_DIRS = [Path(path) for path in env.text("WORKFLOW_DIRS", str(BASE_DIR / "examples")).split(":")]
 # The only environment a handler ever sees, and only the names its release lists.
 HANDLER_ENV = {name: env.text(name, "") for name in env.names("HANDLER_ENV", "ERP_URL,LEDGER_URL,CRM_URL")}
@@ -307,9 +306,9 @@ LOGGING = {
 # --- Traces in: how much each business unit may send to /v1/traces -----------------------------------------------
 TRACE_SPANS_PER_MINUTE = env.integer("TRACE_SPANS_PER_MINUTE", 60_000, at_least=1)
 TRACE_SPANS_PER_DAY = env.integer("TRACE_SPANS_PER_DAY", 5_000_000, at_least=1)
-TRACE_BYTES_PER_DAY = env.integer("TRACE_BYTES_PER_DAY", 2_147_483_648, at_least=1)
+TRACE_BYTES_PER_DAY = env.integer("TRACE_BYTES_PER_DAY", 2_147_483_648, at_least=1, at_most=2**62)
 # How long they stay where nothing of ours is in their trace. 0: for good.
-TRACE_SPAN_DAYS = env.integer("TRACE_SPAN_DAYS", 0, at_least=0)
+TRACE_SPAN_DAYS = env.integer("TRACE_SPAN_DAYS", 0, at_least=0, at_most=36_500)
 
 # --- Telemetry: on only where an exporter is configured; losing the sink never changes an execution -------------
 OTEL_ENABLED = bool(env.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""))

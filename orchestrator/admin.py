@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from approvals.models import Stop
 from audit import scope
 from audit.admin import DefinitionAdmin, ReadOnlyAdmin
+from audit.definitions import DefinitionStatus
 from audit.web import actor_of
 from budgets.admin import InUnitAdmin, OptionalUnitAdmin
 from budgets.models import BusinessUnit
@@ -86,7 +87,10 @@ class ToolAdmin(Stoppable, DefinitionAdmin):
     ]
 
     def what_rests_on(self, row: Any) -> str:
-        return _rests(resting_on(tool=row.name), "publish them with another tool, or with a new version of this one")
+        workflows = resting_on(tool=row.name)
+        if row.status == DefinitionStatus.DRAFT:
+            return _replaced(workflows)
+        return _rests(workflows, "publish them with another tool, or with a new version of this one")
 
     def next_version(self, row: Tool) -> str:
         """The last number of the version, counted up until it is free. A commit's hash fills the column already."""
@@ -118,12 +122,26 @@ class AgentAdmin(Stoppable, InUnitAdmin):
         return super().get_queryset(request).filter(unit_id__in=scope.unit_ids(actor_of(request), "view"))
 
     def what_rests_on(self, row: Any) -> str:
+        # A new version goes on where the one before stood: calls are asked whether the agent of this name may make them.
+        if row.status == DefinitionStatus.DRAFT:
+            return ""
         return _rests(resting_on(agent=row.name), "publish them with another agent")
 
 
 def _rests(workflows: list[str], first: str) -> str:
-    named = f"In production, {', '.join(workflows)} {'rests' if len(workflows) == 1 else 'rest'} on it."
-    return f"{named} Retired, it makes no call there any more: {first} first." if workflows else ""
+    return f"{_resting(workflows)} on it. Retired, it makes no call there any more: {first} first." if workflows else ""
+
+
+def _replaced(workflows: list[str]) -> str:
+    follows = (
+        "Activated, this one is in force and not theirs: their calls are refused until they are published again, and "
+        "executions under way that still have to make one fail."
+    )
+    return f"{_resting(workflows)} on another version. {follows}" if workflows else ""
+
+
+def _resting(workflows: list[str]) -> str:
+    return f"In production, {', '.join(workflows)} {'rests' if len(workflows) == 1 else 'rest'}"
 
 
 @admin.register(ServiceToken)

@@ -185,7 +185,6 @@ class Plant:
 @contextmanager
 def running_plant(tmp_path: Path, settings: Any, dsn: str, **more: str) -> Iterator[Plant]:
     """The whole example on a test database. `more` are settings of the worker, by environment variable."""
-    settings.RELEASES_DIR = tmp_path / "releases"
     world = make.world()
     people.person("operator", "view", "operate", "review", of=world.unit)
     install(folder_of("reconciliation"), by=make.SETUP)

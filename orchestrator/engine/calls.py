@@ -141,7 +141,8 @@ def _propose(segment: Segment, tool: str, arguments: dict[str, Any], occurrence:
     judged = asked_anew(segment, judged)
     pinned = segment.released.tools[tool]["version"]
     if judged.tool is not None and judged.tool.version != pinned:
-        message = f"{tool} {pinned} of this release was replaced by {judged.tool.version}; publish the workflow again."
+        remedy = "Start the execution anew under a release that was published since."
+        message = f"{tool} {pinned} of this release was replaced by {judged.tool.version}. {remedy}"
         return Failure("policy", message, {"tool": tool})
     record = None
     if judged.needs_record:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from socket import gethostname
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -16,6 +17,7 @@ from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.calls import CallOutcome, Halted, Held, Refused, Returned, call, no_longer_called
 from orchestrator.engine.cancel import time_out
 from orchestrator.engine.doubts import Unknown
+from orchestrator.engine.handback import put_off
 from orchestrator.engine.outputs import misses, problem_with
 from orchestrator.engine.parking import Ask, settle_parked
 from orchestrator.engine.patched import patched_input
@@ -23,7 +25,7 @@ from orchestrator.engine.people import ask_about_step
 from orchestrator.engine.rereading import read_for_reviewers
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners.pool import Done, Parked
-from orchestrator.engine.runners.workshop import Answer, Call, failure_class_of, run_agent
+from orchestrator.engine.runners.workshop import Answer, Call, contract_of, failure_class_of, make_ready, run_agent
 from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import charge, light_success, settle_failure, settle_success
 from orchestrator.engine.stopped import why_stopped
@@ -50,6 +52,10 @@ class _Waits(Exception):
 
 class _Overdue(Exception):
     """The execution's deadline has passed: nothing more begins in it, no retry, person or fallback either."""
+
+
+class _CannotStart(Exception):
+    """This host can start no runner, for a full disk say; another one, or this one later, can. Nothing was begun."""
 
 
 class _Fails(Exception):
@@ -106,10 +112,8 @@ def _run_step(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
             output = _perform(segment, input)
     except _Waits as waits:
         settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, refusal=waits.refusal)
-    except _Overdue:
-        time_out(segment.execution.pk)
-    except _Fails as fails:
-        settle_failure(segment, fails.failure, input=input)
+    except (_Overdue, _CannotStart, _Fails) as ended:
+        _settle(segment, ended, input)
     except (Stale, *LOST_DATABASE):
         # Nobody knows whether the last write landed: the lease decides, and what was sent is looked up before a retry.
         raise
@@ -123,6 +127,17 @@ def _run_step(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
         claim = settle_success(segment, input=input, output=output)
         return begin(claim.fence) if claim else None, None
     return None, None
+
+
+def _settle(segment: Segment, ended: "_Overdue | _CannotStart | _Fails", input: dict[str, Any]) -> None:
+    match ended:
+        case _Fails(failure=failure):
+            settle_failure(segment, failure, input=input)
+        case _Overdue():
+            time_out(segment.execution.pk)
+        case _CannotStart():
+            put_off(segment.fence, why=f"the host {gethostname()} can start no runner: {ended}"[:500])
+            release(segment.fence, ran=False)
 
 
 def _next(one: Unwritten) -> Segment | None:
@@ -153,7 +168,7 @@ def _input_of(segment: Segment) -> dict[str, Any]:
     if segment.key in segment.released.undoes:
         # From the record, to the letter: nothing that an earlier step gave may slip into what is taken back.
         return dict(spec.arguments)
-    contract = _contract(segment)
+    contract = contract_of(segment)
     try:
         patched = patched_input(segment)
         input = bind(spec, _scope(segment), contract.get("input_schema") or {}) if patched is None else patched
@@ -166,11 +181,6 @@ def _input_of(segment: Segment) -> dict[str, Any]:
     return input
 
 
-def _contract(segment: Segment) -> dict[str, Any]:
-    spec = segment.spec
-    return segment.released.tools[spec.tool] if spec.tool else segment.released.agents[spec.agent or ""]
-
-
 def _scope(segment: Segment) -> dict[str, Any]:
     return scope_of(segment.released.spec, segment.key, segment.execution.input, segment.outputs)
 
@@ -178,6 +188,8 @@ def _scope(segment: Segment) -> dict[str, Any]:
 def _perform(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
     if why := why_stopped(segment):
         raise _Waits(StepStatus.STOPPED, why)
+    if segment.spec.kind in {"agent", "tool"} and (why := make_ready(segment)):
+        raise _CannotStart(why)
     if action := read_for_reviewers(segment):
         raise _waits_for_people(action)
     _refuse_over_caps(segment)
@@ -228,7 +240,7 @@ def _run_agent(segment: Segment, input: dict[str, Any]) -> dict[str, Any]:
         stopped.append(outcome)
         return Answer.park()
 
-    contract = _contract(segment)
+    contract = contract_of(segment)
     ran = run_agent(segment, contract, input, on_call)
     # Charged whatever becomes of the run: the bill comes anyway.
     _remember(segment, ran.usage)

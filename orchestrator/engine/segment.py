@@ -11,7 +11,7 @@ from django.conf import settings
 
 from audit import failpoints
 from audit.lifecycle import run
-from orchestrator.engine.released import Released, unpacked
+from orchestrator.engine.released import Released, released
 from orchestrator.models import Execution
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import AttemptStatus, StepStatus
@@ -147,7 +147,7 @@ def _segment(  # noqa: PLR0917 - the columns of one statement
     )
     return Segment(
         execution=execution,
-        released=unpacked(release_id),
+        released=released(release_id),
         steps=_steps(steps_text),
         key=key,
         step_id=step_id,

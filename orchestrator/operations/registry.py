@@ -1,7 +1,8 @@
 """Definitions from files: tools, agents and approval policies, idempotent by content, all or nothing.
 
-An import by the system puts what it reads in force. A person's import only drafts: another administrator
-activates. What an item may hold, and what it becomes, stands in registry_items.py.
+An import by the system puts in force what is new in a file; what people have activated since a file last said something new
+is theirs, and stays. A person's import only drafts: another administrator activates. What an item may hold, and what it
+becomes, stands in registry_items.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from jsonschema.exceptions import ValidationError
 
 from approvals.models import ApprovalPolicy
 from audit.actors import Actor
-from audit.definitions import Definition, DefinitionStatus, activate, draft
+from audit.definitions import Definition, DefinitionStatus, activate, content, draft
 from audit.refusals import Forbidden, Invalid
 from orchestrator.models import Agent, Tool
 from orchestrator.operations import registry_items
@@ -39,10 +40,11 @@ class ImportRefused(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, as `name version`."""
+    """What an import did, as `name version`, and in sentences where it met what people had put in force."""
 
     created: tuple[str, ...]
     unchanged: tuple[str, ...]
+    told: tuple[str, ...]
 
 
 def import_tools(items: Any, *, by: Actor, file: str, places: Sequence[Placed] = ()) -> Imported:
@@ -145,10 +147,16 @@ def _import(items: Any, kind: _Kind, *, by: Actor, findings: "_Findings") -> Imp
     rows = list(_rows(items, kind, findings))
     if findings.lines:
         raise ImportRefused(findings.lines, findings.errors)
-    stored = [(str(row), _store(row, by)) for row in rows]
+    if by.is_person or kind is _TOOLS:
+        met = {}
+    else:
+        met = {row.name: other for row in rows if row._state.adding and (other := _last_in_force(row))}
+        rows = [other if (other := met.get(row.name)) and _brings_nothing(row, other) else row for row in rows]
+    stored = [(row, _store(row, by)) for row in rows]
     return Imported(
-        created=tuple(name for name, changed in stored if changed),
-        unchanged=tuple(name for name, changed in stored if not changed),
+        created=tuple(str(row) for row, changed in stored if changed),
+        unchanged=tuple(str(row) for row, changed in stored if not changed),
+        told=tuple(line for row, _ in stored if row.name in met and (line := _told(row, met[row.name]))),
     )
 
 
@@ -251,6 +259,33 @@ def _next_version(kind: _Kind, columns: JSON, _: Say) -> Definition:
     if same and newest.status != DefinitionStatus.RETIRED:
         return cast(Definition, newest)
     return cast(Definition, kind.model(**columns, version=newest.version + 1))
+
+
+def _last_in_force(row: Definition) -> Definition | None:
+    """The version of this name that is in force; else the last one that was."""
+    rows: Any = type(row)._default_manager
+    found: Definition | None = rows.filter(name=row.name).exclude(activated_at=None).order_by("-activated_at").first()
+    return found
+
+
+def _brings_nothing(row: Definition, other: Definition) -> bool:
+    """Whether the last file put in force said the same: what people made of it since is not undone by saying it again."""
+    if other.status == DefinitionStatus.RETIRED:
+        return False
+    rows: Any = type(row)._default_manager
+    last = rows.filter(name=row.name, edited_by=None, editors=[]).order_by("-version").first()
+    return last is not None and content(last) | {"version": 0} == content(row) | {"version": 0}
+
+
+def _told(row: Definition, other: Definition) -> str:
+    """What whoever imports it has to know of the version that people had made; "" where it was no person's."""
+    if other.status == DefinitionStatus.RETIRED:
+        return f"{row} is in force again: {other} had been retired."
+    if other.activated_by_id is None:
+        return ""
+    if row is other:
+        return f"{row} stays in force: people activated it since, and the file says what it said before."
+    return f"{row} is in force in the place of {other}, which people had activated."
 
 
 def _store(row: Definition, by: Actor) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count
 from django.db.models.functions import Now
 
 from approvals.models import ApprovalPolicy
@@ -13,11 +14,12 @@ from audit.actors import Actor
 from audit.canonical import digest
 from audit.refusals import Invalid
 from budgets import catalogue as price_list
-from orchestrator.models import Agent, Channel, Release, Tool
+from orchestrator.models import Agent, Channel, Execution, Release, Tool
 from orchestrator.operations import registry
 from orchestrator.releases.code import code_of
 from orchestrator.releases.loading import unloadable
 from orchestrator.releases.reading import env_of
+from orchestrator.statuses import EXECUTION
 from orchestrator.workflows.catalogue import AgentContract, Catalogue, ToolContract
 from orchestrator.workflows.errors import WorkflowErrors
 from orchestrator.workflows.parse import parse, source_of
@@ -171,15 +173,41 @@ def doubtful_env(release: Release) -> list[str]:
 
 
 def left_behind() -> list[str]:
-    """What production runs with a version of a tool that is not in force any more: the gate refuses it such calls."""
+    """What production and executions that may go on hold of tools in a version not in force: the gate refuses such calls."""
     in_force = dict(Tool.objects.active().values_list("name", "version"))
-    return [
-        f"{workflow} in production holds {name} {pinned}, and in force is {in_force.get(name, 'none')}: "
-        "its calls are refused until it is published again."
+
+    def told(holder: str, called: list[tuple[str, str]], follows: str) -> list[str]:
+        return [
+            f"{holder} {name} {pinned}, and in force is {in_force.get(name, 'none')}: {follows}"
+            for name, pinned in called
+            if in_force.get(name) != pinned
+        ]
+
+    lines = [
+        told(f"{workflow} in production holds", called, "its calls are refused until it is published again.")
         for workflow, _, called in _in_production()
-        for name, pinned in called
-        if in_force.get(name) != pinned
     ]
+    lines += [
+        told(under_way, called, "those that still have to call it will fail.") for under_way, called in _under_way()
+    ]
+    return [line for several in lines for line in several]
+
+
+def _under_way() -> list[tuple[str, list[tuple[str, str]]]]:
+    """How many executions that go on, or can be redriven, each release has, and the tools it calls with their versions."""
+    rows = Execution.objects.exclude(status__in=EXECUTION.final).order_by()
+    counts = dict(rows.values_list("release_id").annotate(count=Count("pk")))
+    releases = Release.objects.filter(pk__in=counts).order_by("workflow", "created_at")
+    naming = [path.removeprefix("release__") for path in _NAMING]
+    return [
+        (_holding(counts[pk], f"{workflow} {version}"), _called(steps, agents, tools))
+        for pk, workflow, version, steps, agents, tools in releases.values_list("pk", "workflow", "version", *naming)
+    ]
+
+
+def _holding(count: int, workflow: str) -> str:
+    executions, hold = ("execution", "holds") if count == 1 else ("executions", "hold")
+    return f"{count:,} {executions} of {workflow} that may go on {hold}"
 
 
 def resting_on(*, agent: str = "", tool: str = "") -> list[str]:

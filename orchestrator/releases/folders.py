@@ -1,6 +1,7 @@
 """Finding a workflow's folder by name, and registering what it brings: tools, agents, policies, then its release."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -16,6 +17,14 @@ from orchestrator.workflows.errors import WorkflowErrors
 from orchestrator.workflows.parse import source_of
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The release that is in production now, and what each file of definitions brought."""
+
+    release: Release
+    imported: dict[str, registry.Imported]
+
+
 def folder_of(workflow: str) -> Path:
     """The folder called like the workflow in one of WORKFLOW_DIRS. Raises Invalid naming those that exist."""
     found = {path.parent.name: path.parent for home in settings.WORKFLOW_DIRS for path in home.glob("*/workflow.yaml")}
@@ -25,7 +34,7 @@ def folder_of(workflow: str) -> Path:
 
 
 @transaction.atomic
-def install(folder: Path, *, by: Actor) -> Release:
+def install(folder: Path, *, by: Actor) -> Installed:
     """Import the folder's definitions (idempotent) and publish it: all of it, or nothing. Raises Invalid, WorkflowErrors."""
     if not os.path.isfile(folder / "workflow.yaml"):
         source_of(folder / "workflow.yaml")  # a wrong path is told by itself, before all that lies there is read
@@ -37,8 +46,9 @@ def install(folder: Path, *, by: Actor) -> Release:
         "agents.json": registry.import_agents,
         "policies.json": registry.import_policies,
     }
-    for name, importer in importers.items():
-        said = found.definitions[name]
-        if said.items:
-            importer(said.items, by=by, file=str(folder / name), places=said.places)
-    return publish(folder, by=by)
+    imported = {
+        name: importer(said.items, by=by, file=str(folder / name), places=said.places)
+        for name, importer in importers.items()
+        if (said := found.definitions[name]).items
+    }
+    return Installed(publish(folder, by=by), imported)

@@ -42,7 +42,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 class Job:
     """One run of one handler. `trust_key` names whose code it is: only equal keys ever share a process."""
 
-    code_dir: str
+    # The files of its release, by their path: a child is given what the release says, whatever lies on a disk here.
+    code: Mapping[str, str]
     entry: str
     kind: Kind
     input: Mapping[str, Any]
@@ -69,7 +70,6 @@ class Job:
         """What two jobs must have in common to be run by one child after each other."""
         return (
             self.trust_key,
-            self.code_dir,
             self.isolation,
             self.ports,
             self.offline,

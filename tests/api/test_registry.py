@@ -177,9 +177,10 @@ class TestImportAgents:
         import_agents([item], by=IMPORTER, file="f.json")
         retire(Agent.objects.get(), by=IMPORTER)
 
-        import_agents([item], by=IMPORTER, file="f.json")
+        again = import_agents([item], by=IMPORTER, file="f.json")
 
         assert Agent.objects.active().get().version == 2
+        assert again.told == ("triage v2 is in force again: triage v1 had been retired.",)
 
     def test_names_what_it_cannot_find(self, unit):
         tools(READ)

@@ -42,7 +42,6 @@ def ledger(tmp_path):
 @pytest.fixture
 def worker(postgres_server, people, ledger, tmp_path, settings):
     """A real one, on the test's database, and the workflow whose tool it cannot reach."""
-    settings.RELEASES_DIR = tmp_path / "releases"
     make.person("olga", "view", "review")
     worlds.publish(tmp_path / "drained", WORKFLOW, scenarios.HANDLERS, tools=provider.TOOLS, agents=scenarios.AGENTS,
                    release=provider.RELEASE)  # fmt: skip

@@ -24,7 +24,7 @@ def provider():
 @pytest.fixture
 def waiting(unit, people, provider, settings, tmp_path):
     """A call of our own step that waits beside revision 1 of its record."""
-    settings.RELEASES_DIR, settings.HANDLER_ENV = tmp_path / "releases", {"ERP_URL": provider.url}
+    settings.HANDLER_ENV = {"ERP_URL": provider.url}
     worlds.publish(tmp_path / "outside", WORKFLOW, providers.HANDLERS, tools=providers.TOOLS, release=providers.RELEASE)
     execution = executions.start(workflow="outside", input={}, unit=unit.name, by=make.actor(people))
     worlds.work()

@@ -41,8 +41,7 @@ class TestAnUnknownOutcome:
 @pytest.mark.slow
 class TestUndo:
     @pytest.fixture
-    def execution(self, people, unit, settings, tmp_path):
-        settings.RELEASES_DIR = tmp_path / "releases"
+    def execution(self, people, unit, tmp_path):
         worlds.publish(tmp_path / "workflow", WORKFLOW, worlds.HANDLERS, tools=TOOLS)
         started = executions.start(workflow="outside", input={}, unit="finance", by=make.actor(people))
         worlds.work()

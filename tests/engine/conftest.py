@@ -8,9 +8,8 @@ from tests.engine import provider as providers
 
 
 @pytest.fixture(autouse=True)
-def world(transactional_db, settings, tmp_path):
+def world(transactional_db):
     """People, a unit, tools and an agent. Whatever the test does to it, trail and rows agree in the end."""
-    settings.RELEASES_DIR = tmp_path / "releases"
     trail.install()
     yield make.world()
     trail.assert_whole()

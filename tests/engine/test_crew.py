@@ -1,5 +1,6 @@
 """The threads of one worker process: many claims at a time, settled together, none of them in the others' way."""
 
+import tempfile
 import threading
 from contextlib import contextmanager
 from socket import gethostname
@@ -13,12 +14,13 @@ from audit.models import AuditEvent
 from orchestrator.engine import successes
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
-from orchestrator.engine.released import released, unpacked
+from orchestrator.engine.released import released
+from orchestrator.engine.runners import workshop
 from orchestrator.engine.segment import begin_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.engine.workers import crew
 from orchestrator.engine.workers.crew import Crew
-from orchestrator.models import Attempt, Execution
+from orchestrator.models import Action, Attempt, Execution, Release
 from tests import trail
 from tests import worlds as make
 from tests.engine.driving import lapse, timers_come_due
@@ -107,15 +109,14 @@ class TestTheHands:
         wait_until(lambda: Attempt.objects.filter(status="succeeded").count() == 4 * 3)
         wait_until(lambda: hands._free == 4)
 
-    def test_go_on_with_the_others_when_one_release_cannot_be_loaded(self, world, hands, publish, settings, tmp_path):
-        """A full disk, or a workflow written by a newer version than this worker's."""
+    def test_go_on_with_the_others_when_one_release_cannot_be_loaded(self, world, hands, publish):
+        """A workflow written by a newer version than this worker's."""
         known = make.start(world, "three_looks")
         publish(CHAIN.replace("three_looks", "three_more"))
         other = make.start(world, "three_more")
         released.cache_clear()
-        unpacked(known.release_id)
-        settings.RELEASES_DIR = tmp_path / "full"
-        settings.RELEASES_DIR.write_text("no folder")
+        released(known.release_id)
+        written_by_a_newer_version(other.release_id)
 
         hands.take(claims(2))
 
@@ -128,6 +129,42 @@ class TestTheHands:
         told = AuditEvent.objects.get(event="alert.cannot_start")
         assert (told.object_id, told.unit_id) == (step.pk, other.unit_id)
         assert gethostname() in told.why
+
+
+class TestAHostThatCanStartNoRunner:
+    def test_puts_its_steps_off_and_uses_up_none_of_their_tries(self, world, hands, monkeypatch, tmp_path):
+        """A full disk: everything the host claimed was a dead letter within seconds."""
+        execution = make.start(world, "three_looks")
+        workshop.close_pool()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+        hands.take(claims(1))
+
+        wait_until(lambda: Attempt.objects.get().status == "released")
+        step = execution.steps.get(key="first")
+        assert (step.status, step.tries) == ("pending", 0)
+        assert 50 < (step.due_at - database_now()).total_seconds() <= 60
+        told = AuditEvent.objects.get(event="alert.cannot_start")
+        assert told.why.startswith(f"the host {gethostname()} can start no runner: ")
+        assert not Action.objects.exists()
+
+        monkeypatch.undo()
+        run("UPDATE orchestrator_step SET due_at = clock_timestamp() WHERE id = %s RETURNING id", [step.pk])
+        hands.take(claims(1))
+
+        wait_until(lambda: Execution.objects.get().status == "succeeded")
+        workshop.close_pool()
+
+
+def written_by_a_newer_version(release_id):
+    """Its spec says what this version has no word for. Releases never change, so the trigger that keeps them is off for it."""
+    table = Release._meta.db_table
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        bundle = Release.objects.get(pk=release_id).bundle
+        bundle["spec"]["steps"][0]["colour"] = "green"
+        Release.objects.filter(pk=release_id).update(bundle=bundle)
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 class TestAHost:

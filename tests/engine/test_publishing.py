@@ -9,8 +9,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from approvals.models import ApprovalPolicy
+from audit.definitions import activate, draft
 from orchestrator.models import Release, Tool
+from orchestrator.operations import executions
 from tests import worlds as make
+from tests.engine.driving import drive
 
 WORKFLOW = "workflow: fresh\nversion: 1.0.0\nsteps:\n  - look: {tool: glance}\n"
 TOOL = {"name": "glance", "version": "1", "effect": "read", "tier": "informational", "entry": "handlers:look"}
@@ -310,6 +314,80 @@ class TestAToolOfSeveralWorkflows:
         assert told == f"{holds}its calls are refused until it is published again."
         call_command("publish", str(folder), str(other))
         assert capsys.readouterr().err == ""
+
+    def test_that_is_replaced_strands_what_is_under_way_and_says_how_much(self, world, folder, capsys):
+        call_command("publish", str(folder))
+        under_way, over = (make.start(world, "fresh") for _ in range(2))
+        executions.cancel(execution_id=over.pk, by=world.ada, why="not needed")
+        capsys.readouterr()
+
+        (folder / "tools.json").write_text(json.dumps([{**TOOL, "version": "2"}]))
+        call_command("publish", str(folder))
+
+        (told,) = capsys.readouterr().err.splitlines()
+        holds = "1 execution of fresh 1.0.0 that may go on holds glance 1, and in force is 2: "
+        assert told == f"{holds}those that still have to call it will fail."
+        drive(under_way)
+        assert under_way.status == "failed"
+        assert "Start the execution anew under a release that was published since." in under_way.why
+        call_command("publish", str(folder))
+        assert capsys.readouterr().err == ""
+
+
+class TestWhatPeopleActivatedSince:
+    """A folder is published for its code again and again; its policies are said again each time."""
+
+    @pytest.fixture
+    def tightened(self, world, folder):
+        """Published with a policy that asks one person; two administrators have made it two, and anything above ten."""
+        (folder / "policies.json").write_text(json.dumps([POLICY | {"required": 1}]))
+        call_command("publish", str(folder))
+        row = ApprovalPolicy(**POLICY, required=2, version=2)
+        draft(row, by=world.ada)
+        activate(row, by=world.grace)
+        return row
+
+    def in_force(self):
+        row = ApprovalPolicy.objects.active().get(name="big")
+        return row.version, row.required
+
+    def test_stays_where_the_folder_says_what_it_said_before(self, tightened, folder, capsys):
+        (folder / "handlers.py").write_text(make.HANDLERS + "\nLIMIT = 7\n")
+        capsys.readouterr()
+
+        call_command("publish", str(folder))
+
+        assert self.in_force() == (2, 2)
+        said = capsys.readouterr()
+        assert "policies.json: big v2 stays in force: people activated it since" in said.err
+        assert "+" not in said.out
+
+    def test_is_replaced_where_the_folder_says_something_new_and_that_is_told(self, tightened, folder, capsys):
+        (folder / "policies.json").write_text(json.dumps([POLICY | {"required": 1, "reason": "Very much"}]))
+        capsys.readouterr()
+
+        call_command("publish", str(folder))
+
+        assert self.in_force() == (3, 1)
+        said = capsys.readouterr()
+        assert "  + big v3 of policies.json" in said.out
+        assert "policies.json: big v3 is in force in the place of big v2, which people had activated." in said.err
+
+    def test_stays_beside_a_draft_that_nobody_has_activated_yet(self, world, folder):
+        (folder / "policies.json").write_text(json.dumps([POLICY | {"required": 1}]))
+        call_command("publish", str(folder))
+        draft(ApprovalPolicy(**POLICY, required=2, version=2), by=world.ada)
+
+        call_command("publish", str(folder))
+
+        assert self.in_force() == (1, 1)
+
+    def test_comes_back_from_a_file_that_went_elsewhere_meanwhile(self, tightened, folder):
+        for reason in ("Very much", POLICY["reason"]):
+            (folder / "policies.json").write_text(json.dumps([POLICY | {"required": 1, "reason": reason}]))
+            call_command("publish", str(folder))
+
+        assert self.in_force() == (4, 1)
 
 
 class TestEnv:

@@ -81,6 +81,13 @@ class TestASpan:
         assert Forgetting()() == 0
         assert len(left()) == 2
 
+    def test_stays_where_so_many_days_reach_back_to_before_there_were_ids(self, report, settings):
+        report(uuid4(), "a")
+        settings.TRACE_SPAN_DAYS = 36_500
+
+        assert Forgetting()() == 0
+        assert Span.objects.count() == 1
+
     def test_goes_with_its_whole_trace_and_the_trail_says_how_much_went(self, report, settings, unit):
         old, young = uuid4(), uuid4()
         report(old, "a", "b")

@@ -170,7 +170,7 @@ def _approve_whatever_waits_now() -> None:
 
 def _read_on_from_the_last_id() -> None:
     """An outbox read by `id > last`: whoever commits later with an earlier id is never seen."""
-    cursor = Path(settings.RELEASES_DIR).parent / "cursor"
+    cursor = Path(settings.VAR_DIR) / "cursor"
 
     def spread_on() -> int:
         with transaction.atomic():

@@ -32,7 +32,7 @@ from budgets.models import Budget
 from budgets.reserving import anything_is_budgeted
 from config.postgres import Server
 from orchestrator.engine import execute, sweep
-from orchestrator.engine.released import unpacked
+from orchestrator.engine.released import released
 from orchestrator.engine.runners import workshop
 from orchestrator.engine.successes import close_line
 from orchestrator.models import Release
@@ -80,8 +80,7 @@ class World:
 @contextmanager
 def world(folder: Path, server: Server) -> Iterator[World]:
     """A unit with its people, every scenario published, and the system outside as a process of its own."""
-    settings.RELEASES_DIR = folder / "releases"
-    settings.WEBHOOK_PRIVATE_TARGETS = True
+    settings.VAR_DIR, settings.WEBHOOK_PRIVATE_TARGETS = folder, True
     ledger = Ledger(folder / "books.jsonl")
     settings.HANDLER_ENV = {"ERP_URL": ledger.url}
     made = make.world()
@@ -122,7 +121,7 @@ def _budget(trial: Trial) -> Iterator[None]:
 def _warm(on: World) -> None:
     """What every child would load, parse and compile anew: releases, the API's addresses and serializers, queries, rules."""
     for key in Release.objects.values_list("pk", flat=True):
-        unpacked(key)
+        released(key)
     get_resolver()._populate()
     for scenario in ("signed", "class_b"):
         Player(_new_trial(on, scenario), lambda _: None).play()

@@ -285,7 +285,7 @@ class TestTheKeys:
         add_app(grace)
         settings.FACTOR_KEYS = ["another"]
 
-        with pytest.raises(CommandError, match="No key opens"):
+        with pytest.raises(CommandError, match=r"No key of FACTOR_KEYS opens the app of grace\. Add the key"):
             call_command("rotate_factor_keys")
 
     def test_that_are_lost_are_no_mistake_of_who_types_their_code(self, grace, settings):

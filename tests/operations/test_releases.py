@@ -12,9 +12,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def two_releases(settings, tmp_path):
+def two_releases(tmp_path):
     """A world, the digest that production left behind, and the one it runs."""
-    settings.RELEASES_DIR = tmp_path / "releases"
     world = make.world()
     make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
     old = Channel.objects.get(workflow="paying").release.digest

@@ -93,8 +93,7 @@ class TestWriting:
 
         assert (item.request.required, item.status) == (1, "waiting")
 
-    def test_keeps_to_what_its_execution_was(self, world, boss, tmp_path, settings):
-        settings.RELEASES_DIR = tmp_path / "releases"
+    def test_keeps_to_what_its_execution_was(self, world, boss, tmp_path):
         places.policy("paying", tool="pay", condition="execution.workflow == 'paying'", required=2, test_items=True)
         make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
         _, request = make.held_execution(world)

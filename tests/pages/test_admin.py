@@ -388,6 +388,18 @@ steps:
         verb(first, used, "version")
         assert says not in text_of(first, model.objects.get(name=name, status="draft"))
 
+    def test_is_said_before_a_new_version_of_a_tool_takes_its_place(self, first, tmp_path):
+        make.agent("looker", entry="handlers:post")
+        for tool in ("crm.look", "crm.idle"):
+            make.tool(tool, entry="handlers:post", input_schema={}, probe="", record="", business_key="", title="")
+        publish(make.folder(tmp_path / "closing", self.WORKFLOW), by=make.MAKER)
+        says = "In production, closing 1.0.0 rests on another version. Activated, this one is in force and not theirs"
+        for name in ("crm.look", "crm.idle"):
+            verb(first, Tool.objects.get(name=name), "version")
+
+        assert says in text_of(first, Tool.objects.get(name="crm.look", status="draft"))
+        assert says not in text_of(first, Tool.objects.get(name="crm.idle", status="draft"))
+
 
 class TestTool:
     def test_of_a_new_version_counts_its_last_number_up(self, first):

@@ -190,8 +190,7 @@ class TestEvidence:
         page = page_of(browser, execution, tab="evidence")
         return " ".join(page.split('id="checks-table"')[1].split("</table>")[0].split())
 
-    def test_names_who_let_a_step_go_on(self, grace, as_ada, settings, tmp_path):
-        settings.RELEASES_DIR = tmp_path / "releases"
+    def test_names_who_let_a_step_go_on(self, grace, as_ada, tmp_path):
         make.agent("looker")
         text = "workflow: asking\nversion: 1.0.0\nsteps:\n"
         text += "  - ask: {required: 1, ask: Shall it go on?}\n  - look: {agent: looker}\n"

@@ -39,8 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def world(settings, tmp_path):
-    settings.RELEASES_DIR = tmp_path / "releases"
+def world(tmp_path):
     world = worlds.world()
     worlds.publish(tmp_path / "workflow", WORKFLOW, worlds.HANDLERS, tools=TOOLS)
     return world

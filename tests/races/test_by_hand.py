@@ -15,9 +15,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.
 
 
 @pytest.fixture
-def routed(settings, tmp_path):
+def routed(tmp_path):
     """Executions whose first step failed and waits for a person."""
-    settings.RELEASES_DIR = tmp_path / "releases"
     world = make.world()
     workflow = f"workflow: reading\nversion: 1.0.0\nsteps:{STEPS % ''}"
     make.publish(tmp_path / "workflow", workflow, HANDLERS, agents=AGENTS)

@@ -92,8 +92,7 @@ class TestRaces:
             make.wait_until(lambda request=request: approvals.expire_overdue(by=system("test")) or endings_of(request))
             assert_one_outcome(request, outcomes)
 
-    def test_approve_against_cancel_ends_one_way_and_sends_nothing_after_the_cancel(self, tmp_path, settings):
-        settings.RELEASES_DIR = tmp_path / "releases"
+    def test_approve_against_cancel_ends_one_way_and_sends_nothing_after_the_cancel(self, tmp_path):
         world = make.world()
         make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
         for _ in races(RACES):
@@ -114,8 +113,7 @@ class TestWhatIsAskedWhileItsExecutionEnds:
     """The cancellation has withdrawn all requests there were, and waits for the execution, in which another one is opened."""
 
     @pytest.fixture
-    def in_between(self, tmp_path, settings):
-        settings.RELEASES_DIR = tmp_path / "releases"
+    def in_between(self, tmp_path):
         world = make.world()
         make.publish(tmp_path / "paying", make.PAY_WORKFLOW, make.HANDLERS)
 

@@ -103,8 +103,7 @@ def test_kept_in_steps_they_say_what_stored_rows_say(seed, monkeypatch):
     assert told(asked) == by_stored_rows(asked)
 
 
-def test_an_execution_that_is_undone_counts_as_undone_whenever_the_sweep_ran(settings, tmp_path):
-    settings.RELEASES_DIR = tmp_path / "releases"
+def test_an_execution_that_is_undone_counts_as_undone_whenever_the_sweep_ran(tmp_path):
     world = worlds.world()
     worlds.publish(tmp_path / "workflow", WORKFLOW, worlds.HANDLERS, tools=TOOLS)
     execution = worlds.start(world, "outside")

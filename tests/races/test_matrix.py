@@ -113,8 +113,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.
 
 
 @pytest.fixture
-def world(tmp_path, settings):
-    settings.RELEASES_DIR = tmp_path / "releases"
+def world(tmp_path):
     made = make.world()
     made.mary = make._person("mary", ("view", "review"), made.unit)
     make.publish(tmp_path / "wiring", WIRING, make.HANDLERS)

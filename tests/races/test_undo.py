@@ -17,8 +17,7 @@ TOOLS = [BACK, {**BACK, "name": "book", "compensate_with": "unbook"}]
 
 
 class TestAskingAtOnce:
-    def test_starts_one_undo(self, settings, tmp_path):
-        settings.RELEASES_DIR = tmp_path / "releases"
+    def test_starts_one_undo(self, tmp_path):
         world = make.world()
         make.publish(tmp_path / "workflow", WORKFLOW, make.HANDLERS, tools=TOOLS)
         for _ in range(RACES):

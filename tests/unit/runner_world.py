@@ -13,7 +13,7 @@ import psutil
 
 from orchestrator.engine.runners.pool import Done, Failure, Job, Outcome
 
-CODE = Path(__file__).parent / "runner_code"
+CODE = {path.name: path.read_text() for path in Path(__file__).parent.glob("runner_code/*.py")}
 # The most this machine allows, the middle, and the least that always holds.
 LADDER = (("namespaces", "landlock", "seccomp"), ("landlock", "seccomp"), ())
 _marks = itertools.count(100_000 + os.getpid() * 1000)
@@ -22,8 +22,8 @@ _marks = itertools.count(100_000 + os.getpid() * 1000)
 def job(entry: str, given: dict[str, Any] | None = None, **changes: Any) -> Job:
     """A job for a handler of `runner_code`: "module:function", or the bare function of handlers.py."""
     entry = entry if ":" in entry else f"handlers:{entry}"
-    fields: dict[str, Any] = {"kind": "tool", "trust_key": "release-1", "timeout_seconds": 10.0}
-    return Job(str(CODE), entry, input=given or {}, **(fields | changes))
+    fields: dict[str, Any] = {"code": CODE, "kind": "tool", "trust_key": "release-1", "timeout_seconds": 10.0}
+    return Job(entry=entry, input=given or {}, **(fields | changes))
 
 
 def result(outcome: Outcome) -> dict[str, Any]:

@@ -206,7 +206,13 @@ class TestNumbers:
         with pytest.raises(ImproperlyConfigured, match="below 1"):
             env.integer("WORKERS", 4, at_least=1)
 
-    @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "10s"])
+    def test_refuses_a_number_that_no_clock_holds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RECORD_READ_AGAIN_AFTER", "99999999999")
+
+        with pytest.raises(ImproperlyConfigured, match="above 2147483647"):
+            env.integer("RECORD_READ_AGAIN_AFTER", 60)
+
+    @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e10", "10s"])
     def test_refuses_what_is_no_duration(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         monkeypatch.setenv("LEASE_SECONDS", text)
 

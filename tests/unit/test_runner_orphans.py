@@ -18,7 +18,7 @@ import pytest
 
 from orchestrator.engine.runners.pool import Limits, RunnerPool
 from orchestrator.engine.runners.process import RunnerProcess
-from tests.unit.runner_world import LADDER, descendants, failure, is_alive, job, mark, result, sleeping, until
+from tests.unit.runner_world import CODE, LADDER, descendants, failure, is_alive, job, mark, result, sleeping, until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = """
@@ -40,9 +40,7 @@ threading.Event().wait()
 def engine(request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Another process with busy children: one deaf, one spinning, one that made a daemon."""
     strays = mark()
-    code = ENGINE.format(
-        root=str(ROOT), walls=request.param, code=str(Path(__file__).parent / "runner_code"), mark=strays
-    )
+    code = ENGINE.format(root=str(ROOT), walls=request.param, code=CODE, mark=strays)
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"

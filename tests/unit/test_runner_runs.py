@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.engine.runners.pool import Answer, Call, Done, Failure, Limits, Parked, RunnerPool
-from tests.unit.runner_world import CODE, descendants, failure, job, result
+from tests.unit.runner_world import descendants, failure, job, result
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +95,31 @@ class TestABug:
 
         assert failure(pool.run(job(f"{entry}", **changes))).failure_class == "bug"
 
-    def test_is_a_folder_without_code_a_system_fault_before_anything_ran(self, pool: RunnerPool) -> None:
-        missing = job("echo", trust_key="missing")
-        object.__setattr__(missing, "code_dir", str(CODE / "missing"))
+    def test_is_not_what_a_disk_is_that_takes_no_code(self, pool: RunnerPool) -> None:
+        outcome = failure(pool.run(job("echo", code={"x" * 300: ""}, trust_key="no room")))
 
-        assert failure(pool.run(missing)).failure_class == "system"
+        assert outcome.failure_class == "system"
+        assert outcome.message.startswith("No runner: OSError")
+
+
+class TestTheCodeOfAJob:
+    def test_is_its_files_to_the_letter_and_nothing_else(self, pool: RunnerPool) -> None:
+        code = {
+            "here.py": "import os\nfrom inner import said\n\n"
+            "def files(given, context):\n"
+            "    home = os.path.dirname(__file__)\n"
+            "    found = [os.path.relpath(os.path.join(at, name), home) for at, _, names in os.walk(home) for name in names]\n"
+            "    with open(os.path.join(home, 'rules.txt'), 'rb') as rules:\n"
+            "        return {'files': sorted(found), 'rules': rules.read().decode(), 'said': said.WORDS}\n",
+            "inner/said.py": "WORDS = 'grün'\n",
+            "rules.txt": "one\r\ntwo\n",
+        }
+
+        assert result(pool.run(job("here:files", code=code, trust_key="to the letter"))) == {
+            "files": ["here.py", "inner/said.py", "rules.txt"],
+            "rules": "one\r\ntwo\n",
+            "said": "grün",
+        }
 
 
 class TestTheEnvironmentOfAJob:

@@ -7,7 +7,6 @@ of reuse means, stands in docs/runner.md.
 
 import atexit
 import os
-import tempfile
 import threading
 import weakref
 from dataclasses import replace
@@ -54,11 +53,17 @@ class RunnerPool:
             self._give_back(runner)
             self._replenish()
 
+    def make_ready(self, job: Job) -> str:
+        """Have a child wait for this job. Why none can be started here, or ""."""
+        try:
+            self._give_back(self._take(job))
+        except (StartFailed, OSError) as error:
+            return str(error)
+        return ""
+
     def isolation(self) -> tuple[int, list[str]]:
         """The sandbox level on this system and its walls, found by binding a child. Raises StartFailed."""
-        with tempfile.TemporaryDirectory() as empty:
-            job = Job(empty, "no:handler", "tool", {}, trust_key="isolation", timeout_seconds=1)
-            runner = self._take(job)
+        runner = self._take(Job({}, "no:handler", "tool", {}, trust_key="isolation", timeout_seconds=1))
         runner.clean = False  # nobody will ask for it again
         self._give_back(runner)
         return runner.process.level, runner.process.walls

@@ -10,13 +10,12 @@ import json
 import logging
 import os
 import select
-import shutil
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ LOG_CHARACTERS = 65_536
 _SCRIPT = Path(__file__).resolve().parents[2] / "runner" / "child.py"
 _START_SECONDS = 20.0
 _END_SECONDS = 30.0
-_CODE_BYTES = 50_000_000
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -73,7 +71,7 @@ class RunnerProcess:
         deadline = time.monotonic() + _START_SECONDS
         try:
             self.pid = self._expect("hello", deadline)["pid"]
-            code = _copy_code(job.code_dir, f"{self._directory}/code")
+            code = _write_code(job.code, f"{self._directory}/code")
             bind = {"type": "bind", "code": code, "env": dict(job.env), "ports": job.granted_ports()}
             bind["egress"] = places_of(job.egress)
             self.channel.send(bind, deadline=deadline)
@@ -221,29 +219,18 @@ def _clear_up_after_the_keeper(directory: str) -> None:
         folders.remove(directory)
 
 
-def _copy_code(source: str, target: str) -> str:
-    """Copy the regular files of a release to where the child's user can read them. Links are left behind."""
-    left = _CODE_BYTES
-    os.mkdir(target)
-    for folder, names, files in os.walk(source, onerror=_refuse):
-        names[:] = [name for name in names if name != "__pycache__"]
-        place = os.path.join(target, os.path.relpath(folder, source))
-        os.makedirs(place, exist_ok=True)
-        os.chmod(place, 0o755)
-        for name in files:
-            left -= _copy_file(os.path.join(folder, name), os.path.join(place, name))
-            if left < 0:
-                raise OSError(f"the code is larger than {_CODE_BYTES:,} bytes")
+def _write_code(files: Mapping[str, str], target: str) -> str:
+    """The files of a release where the child's user can read them, and nothing else."""
+    os.mkdir(target, 0o755)
+    for name, text in files.items():
+        path = os.path.join(target, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # As it was read: no system's own encoding, and no other line ends.
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    for folder, _, inside in os.walk(target):
+        # Whatever the umask of the worker.
+        os.chmod(folder, 0o755)
+        for name in inside:
+            os.chmod(os.path.join(folder, name), 0o644)
     return target
-
-
-def _copy_file(source: str, target: str) -> int:
-    if not stat.S_ISREG(os.lstat(source).st_mode):
-        return 0
-    shutil.copyfile(source, target, follow_symlinks=False)
-    os.chmod(target, 0o644)
-    return os.path.getsize(target)
-
-
-def _refuse(error: OSError) -> None:
-    raise error

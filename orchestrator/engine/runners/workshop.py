@@ -35,7 +35,7 @@ def close_pool() -> None:
 def job(segment: Segment, kind: Kind, contract: dict[str, Any], input: dict[str, Any], context: dict[str, Any]) -> Job:
     """Only code of the same release, for the same unit, ever shares a child process."""
     return Job(
-        code_dir=segment.released.code_dir,
+        code=segment.released.code,
         entry=contract[_ENTRIES[kind]],
         kind=kind,
         input=input,
@@ -47,6 +47,18 @@ def job(segment: Segment, kind: Kind, contract: dict[str, Any], input: dict[str,
         timeout_seconds=segment.spec.timeout_seconds,
         trust_key=f"{segment.released.digest}:{segment.execution.unit_id}",
     )
+
+
+def make_ready(segment: Segment) -> str:
+    """Have a runner wait for the step's own code. Why this host can start none, or "": then nothing of it has happened yet."""
+    kind: Kind = "agent" if segment.spec.agent else "tool"
+    return pool().make_ready(job(segment, kind, contract_of(segment), {}, {}))
+
+
+def contract_of(segment: Segment) -> dict[str, Any]:
+    """Of the agent or the tool that the step names."""
+    spec = segment.spec
+    return segment.released.tools[spec.tool] if spec.tool else segment.released.agents[spec.agent or ""]
 
 
 def run_tool(segment: Segment, contract: dict[str, Any], ticket: Ticket) -> Done | Failure:
@@ -85,4 +97,15 @@ def _without_calls(outcome: Outcome) -> Done | Failure:
     return outcome if isinstance(outcome, (Done, Failure)) else Failure("protocol", "a tool cannot call tools")
 
 
-__all__ = ["Answer", "Call", "close_pool", "failure_class_of", "pool", "run_agent", "run_helper", "run_tool"]
+__all__ = [
+    "Answer",
+    "Call",
+    "close_pool",
+    "contract_of",
+    "failure_class_of",
+    "make_ready",
+    "pool",
+    "run_agent",
+    "run_helper",
+    "run_tool",
+]

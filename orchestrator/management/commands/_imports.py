@@ -38,4 +38,6 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"{refusal} {refusal.remedy}".strip()) from None
         for name in done.created:
             self.stdout.write(f"  + {name}")
+        for line in done.told:
+            self.stderr.write(f"{file}: {line}")
         self.stdout.write(f"{file}: {len(done.created)} {self.noun} imported, {len(done.unchanged)} unchanged.")

@@ -9,7 +9,7 @@ from audit.actors import system
 from audit.refusals import Refusal
 from orchestrator.operations.registry import idle_policies
 from orchestrator.releases.bundle import doubtful_env, left_behind
-from orchestrator.releases.folders import install
+from orchestrator.releases.folders import Installed, install
 from orchestrator.workflows.parse import WorkflowErrors
 
 
@@ -22,13 +22,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for folder in options["folder"]:
             try:
-                release = install(folder, by=system("publish"))
+                self._tell(folder, install(folder, by=system("publish")))
             except Refusal as refusal:
                 raise CommandError(f"{refusal} {refusal.remedy}".strip()) from None
             except WorkflowErrors as errors:
                 raise CommandError(str(errors)) from None
-            for doubt in doubtful_env(release):
-                self.stderr.write(f"{folder / 'release.json'}: {doubt}")
-            self.stdout.write(f"{release} is in production ({release.digest}).")
         for line in [*idle_policies(), *left_behind()]:
             self.stderr.write(line)
+
+    def _tell(self, folder: Path, done: Installed) -> None:
+        for name, imported in done.imported.items():
+            for row in imported.created:
+                self.stdout.write(f"  + {row} of {name}")
+            for line in imported.told:
+                self.stderr.write(f"{folder / name}: {line}")
+        for doubt in doubtful_env(done.release):
+            self.stderr.write(f"{folder / 'release.json'}: {doubt}")
+        self.stdout.write(f"{done.release} is in production ({done.release.digest}).")

@@ -14,6 +14,7 @@ COMMAND_LINE = actors.system("command line")
 
 # Where each kind keeps its secret; a passkey's private half never leaves its device.
 SECRETS = {"totp": "secret", "recovery_codes": "seed"}
+KINDS = {"totp": "app", "recovery_codes": "recovery codes"}
 
 
 class Command(BaseCommand):
@@ -30,7 +31,12 @@ class Command(BaseCommand):
         events.record("person.factors_encrypted", by=COMMAND_LINE, data={"count": done, "unreadable": lost})
         self.stdout.write(f"{done} secrets are encrypted under the first key.")
         if lost:
-            raise CommandError(f"No key opens {', '.join(lost)}: their owners have to add them again.")
+            rows = Authenticator.objects.filter(pk__in=lost).order_by("user__username", "type").select_related("user")
+            whose = ", ".join(f"the {KINDS[row.type]} of {row.user.get_username()}" for row in rows)
+            raise CommandError(
+                f"No key of FACTOR_KEYS opens {whose}. Add the key they were encrypted under to the list; where it is lost, "
+                "an administrator resets these people's factors, and they add new ones."
+            )
 
 
 @transaction.atomic
