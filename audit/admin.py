@@ -22,7 +22,7 @@ from audit.account_choice import AccountField, called
 from audit.actors import Actor
 from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
 from audit.ids import new_id
-from audit.opened_admin import OverWhatWasOpenedAdmin, posted
+from audit.opened_admin import HistoryInTheTrail, OverWhatWasOpenedAdmin, posted
 from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
 from audit.templatetags._visible import pieces
@@ -44,7 +44,7 @@ class OwnFiltersOnly(ModelAdmin):  # type: ignore[type-arg]
         return lookup.split("__", maxsplit=1)[0] in offered and super().lookup_allowed(lookup, value, request)
 
 
-class ReadOnlyAdmin(OwnFiltersOnly):
+class ReadOnlyAdmin(OwnFiltersOnly, HistoryInTheTrail):
     """What other verbs write: shown here, and neither added, changed nor deleted."""
 
     actions = None
@@ -190,14 +190,6 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
     def _is_taken(self, row: Any) -> bool:
         rows = type(row)._default_manager.exclude(pk=row.pk)
         return hasattr(row, "version") and bool(rows.filter(name=row.name, version=row.version).exists())
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The audit trail records it; the admin's own log would be a second book."""
-
-    log_change = log_addition
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return redirect(f"{reverse('audit')}?object={object_id}")
 
     def get_urls(self) -> list[URLPattern]:
         verbs: dict[str, Verb] = {

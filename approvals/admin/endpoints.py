@@ -17,6 +17,8 @@ from audit.opened_admin import OverWhatWasOpenedAdmin
 from audit.web import actor_of
 from budgets.admin import unit_or_all
 
+STORED = ["name", "unit_id", "url", "slack", "enabled"]
+
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     """An address that is called, judged before it is stored and again at every call."""
@@ -28,7 +30,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = WebhookEndpoint
-        fields = ["name", "unit_id", "url", "slack", "enabled"]
+        fields = STORED
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
@@ -45,7 +47,7 @@ class WebhookEndpointAdmin(OwnFiltersOnly, OverWhatWasOpenedAdmin):
 
     form = EndpointForm
     list_display = ["name", "url", "slack", "enabled", "waiting"]
-    fields = ["name", "unit_id", "url", "slack", "enabled", "new_secret"]
+    fields = [*STORED, "new_secret"]
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -77,19 +79,31 @@ class WebhookEndpointAdmin(OwnFiltersOnly, OverWhatWasOpenedAdmin):
         if fresh:
             obj.salt = webhooks.new_salt()
         obj.save()
-        data = {"name": obj.name, "changed": sorted(form.changed_data), "enabled": obj.enabled, "to": _place(obj.url)}
-        if change and "url" in form.changed_data:
-            data["before"] = _place(form.initial["url"])
+        now = _told({name: getattr(obj, name) for name in STORED})
+        data = {"name": obj.name, "changed": sorted(form.changed_data), "after": now}
+        units = {obj.unit_id}
+        if change:
+            data["before"] = _told(form.initial)
+            # Whoever audits the unit it was taken from reads that, too.
+            units.add(form.initial["unit_id"])
         event = "webhook_endpoint.changed" if change else "webhook_endpoint.added"
-        events.record(event, by=actor_of(request), object_id=obj.pk, unit_id=obj.unit_id, data=data)
+        for unit_id in units:
+            events.record(event, by=actor_of(request), object_id=obj.pk, unit_id=unit_id, data=data)
         if fresh:
             secret = webhooks.secret_of(obj.salt)
             messages.warning(request, f"The secret of {obj.name}, shown this once: {secret}")
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The audit trail records it; the admin's own log would be a second book."""
 
-    log_change = log_addition
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """What the trail says of an endpoint."""
+    unit_id, to = row["unit_id"], _place(row["url"])
+    return {
+        "name": row["name"],
+        "unit": unit_id and str(unit_id),
+        "to": to,
+        "slack": row["slack"],
+        "enabled": row["enabled"],
+    }
 
 
 def _place(url: str) -> str:

@@ -545,6 +545,15 @@ class TestServiceToken:
         assert "f" * 64 not in page
         assert first.get(reverse("admin:orchestrator_servicetoken_add")).status_code == 403
 
+    def test_has_its_history_in_the_audit_log(self, first, unit):
+        token = ServiceToken.objects.create(
+            prefix="hp_abc", secret_hash="f" * 64, agent="a", unit_id=unit.pk, scopes=[], expires_at="2030-01-01T00:00Z"
+        )
+
+        history = first.get(reverse("admin:orchestrator_servicetoken_history", args=[token.pk]))
+
+        assert history["Location"] == f"/audit/?object={token.pk}"
+
     def test_tells_no_letter_of_its_hash(self, first):
         listed = reverse("admin:orchestrator_servicetoken_changelist")
 
@@ -571,6 +580,11 @@ class TestDoor:
         ]
         for reply, entry in zip(replies, entries, strict=True):
             assert f"The attempt was recorded as <code>{entry.pk}</code>" in reply.content.decode()
+
+    def test_says_nothing_of_recent_actions_which_it_does_not_know(self, first):
+        first.post(reverse(ADD), RULE)
+
+        assert "Recent actions" not in first.get("/admin/").content.decode()
 
     def test_sends_whoever_is_not_signed_in_to_the_one_sign_in_page(self, db, client):
         assert client.get("/admin/")["Location"].startswith("/login/?next=%2Fadmin%2F")
