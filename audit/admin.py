@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -20,7 +21,7 @@ from django.utils.html import format_html
 from audit import definitions, people
 from audit.account_choice import AccountField, called
 from audit.actors import Actor
-from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
+from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference, DraftNoMore
 from audit.ids import new_id
 from audit.opened_admin import HistoryInTheTrail, OverWhatWasOpenedAdmin, posted
 from audit.refusals import Forbidden, Refusal
@@ -177,6 +178,20 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     # --- What is done -------------------------------------------------------------------------------------------
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Django would tell whoever saves a draft that is none any more that their account may not."""
+        saves = request.method not in READING and object_id and "_saveasnew" not in request.POST
+        row = self.get_object(request, unquote(object_id)) if saves and object_id else None
+        try:
+            if row is not None and self.may_configure(request):
+                definitions.refuse_draft_no_more(row)
+                definitions.refuse_out_of_reach(row, actor_of(request))
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DraftNoMore as refusal:
+            return self._not_saved(request, row, refusal)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Under a name that is there already it is the next version of it."""
         if "name" in form.changed_data and "version" not in form.fields and self._is_taken(obj):
@@ -261,18 +276,36 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
         """What the activating person read beside what the draft is now. They read it anew before they activate it."""
         read, now = posted(request), definitions.content(row)
         context = {
+            "difference": self._differences(read, now) if read else [],
+            # Then it is what it would replace that has changed.
+            "same": read == now,
+        }
+        return self._refused(request, row, refusal, "admin/definition_changed.html", context)
+
+    def _not_saved(self, request: HttpRequest, row: Any, refusal: Refusal) -> HttpResponse:
+        """What was typed stands beside what is there: it has a place in another draft only."""
+        form: Any = self.get_form(request)(request.POST)
+        form.is_valid()
+        # A field that could not be read says nothing.
+        read = {name: value for name, value in definitions.content(form.instance).items() if name in form.cleaned_data}
+        now = {name: value for name, value in definitions.content(row).items() if name in read}
+        context = {"difference": self._differences(now, read)}
+        return self._refused(request, row, refusal, "admin/definition_not_saved.html", context)
+
+    def _refused(
+        self, request: HttpRequest, row: Definition, refusal: Refusal, template: str, more: dict[str, Any]
+    ) -> HttpResponse:
+        context = {
             **self.admin_site.each_context(request),
             "title": str(row),
             "opts": self.opts,
             "original": row,
             "refusal": refusal,
             "reference": record_refusal(request, refusal),
-            "difference": self._differences(read, now) if read else [],
-            # Then it is what it would replace that has changed.
-            "same": read == now,
             "again": self._url("change", row.pk),
+            **more,
         }
-        return render(request, "admin/definition_changed.html", context, status=refusal.status_code)
+        return render(request, template, context, status=refusal.status_code)
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         """A definition's content with what only a program can read put into words: a person's name for their id."""

@@ -199,6 +199,27 @@ class TestPolicy:
         assert "900.0" in page
         assert AuditEvent.objects.get(event="request.refused").why == "changed_since_read"
 
+    @pytest.mark.parametrize("name", ["activate", "retire"])
+    def test_that_is_no_draft_any_more_is_not_saved_and_what_was_typed_is_told(self, first, second, name):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+        opened = as_opened(first, draft)
+        second.post(address(draft, name), {**reading(second, draft), "why": "Not needed"})
+
+        reply = first.post(
+            address(draft, "change"), {**RULE, **opened, "reason": "A <b>large</b> one", "required": "zwei"}
+        )
+
+        page = unescape(re.sub("<[^>]+>", "", reply.content.decode()))
+        draft.refresh_from_db()
+        assert (reply.status_code, draft.reason) == (409, "A large refund")
+        assert f"This approval policy is {draft.status} by now: only a draft can be edited. Nothing was saved." in page
+        assert "Make a new version of it, and type there what you had typed here." in page
+        assert "A <b>large</b> one" in page
+        assert "zwei" not in page, "what could not be read is not told as typed"
+        assert "Your account may not" not in page
+        assert AuditEvent.objects.get(event="request.refused").why == "draft_no_more"
+
     def test_over_another_version_than_the_one_read_is_not_activated_until_it_is_read_again(self, first, second):
         first.post(reverse(ADD), {**RULE, "required": "1"})
         verb(second, ApprovalPolicy.objects.get(), "activate")
@@ -252,7 +273,7 @@ class TestPolicy:
         policy.refresh_from_db()
         copy = ApprovalPolicy.objects.get(name=policy.name, version=2)
         assert 'name="_save"' not in page
-        assert posted.status_code == 403
+        assert posted.status_code == 409
         assert (policy.required, policy.status) == (2, "active")
         assert (copy.status, copy.condition, copy.activated_by) == ("draft", policy.condition, None)
 
