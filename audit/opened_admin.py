@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.text import capfirst
+from django.utils.timezone import get_current_timezone_name
 
 from audit import definitions
 from audit.canonical import BadJSON, canonical, digest, digest_text, read_strict
@@ -69,6 +70,7 @@ class OverWhatWasOpenedAdmin(HistoryInTheTrail):
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, DateTimeField) and field:
             field.validators.append(refuse_other_years)
+            field.help_text = f"{field.help_text}. In {get_current_timezone_name()}, as your preferences say"
             _name_both_halves(field)
         return field
 
