@@ -60,7 +60,7 @@ class ReadOnlyAdmin(OwnFiltersOnly, HistoryInTheTrail):
         return False
 
 
-class DefinitionAdmin(OverWhatWasOpenedAdmin):
+class DefinitionAdmin(HistoryInTheTrail, OverWhatWasOpenedAdmin):
     """Drafts can be edited; what is active or retired can only be read, copied into a new version, or retired."""
 
     change_form_template = "admin/definition_form.html"

@@ -13,7 +13,7 @@ from approvals.notifying import webhooks
 from audit import events, scope
 from audit.account_choice import called
 from audit.admin import OwnFiltersOnly, ReadOnlyAdmin
-from audit.opened_admin import OverWhatWasOpenedAdmin
+from audit.opened_admin import HistoryInTheTrail, OverWhatWasOpenedAdmin
 from audit.web import actor_of
 from budgets.admin import unit_or_all
 
@@ -42,7 +42,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(OwnFiltersOnly, OverWhatWasOpenedAdmin):
+class WebhookEndpointAdmin(OwnFiltersOnly, HistoryInTheTrail, OverWhatWasOpenedAdmin):
     """Nothing here is deleted: what is no longer called is switched off."""
 
     form = EndpointForm
