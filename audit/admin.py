@@ -32,6 +32,7 @@ from audit.web import READING, actor_of, record_refusal
 Verb = Callable[[HttpRequest, Any, Actor], Any]
 # Beside Django's own "was added successfully", which sounds as if it counted.
 NOT_YET = "This is a draft and changes nothing yet: another administrator has to activate it."
+AS_BEFORE = "You saved what was there before, which is no edit: the same people as before may activate it."
 WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire", "retire": "Retire"}
 NEED_A_REASON = {"ask", "retire"}
 
@@ -196,10 +197,10 @@ class DefinitionAdmin(HistoryInTheTrail, OverWhatWasOpenedAdmin):
         """Under a name that is there already it is the next version of it."""
         if "name" in form.changed_data and "version" not in form.fields and self._is_taken(obj):
             obj.version = self.next_version(obj)
-        if change:
-            definitions.edit(obj, by=actor_of(request), changed=form.changed_data)
-        else:
+        if not change:
             definitions.draft(obj, by=actor_of(request))
+        elif not definitions.edit(obj, by=actor_of(request), changed=form.changed_data):
+            messages.info(request, AS_BEFORE)
         messages.info(request, NOT_YET)
 
     def _is_taken(self, row: Any) -> bool:

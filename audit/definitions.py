@@ -253,17 +253,23 @@ def draft(row: Definition, *, by: Actor, why: str = "") -> None:
 
 
 @transaction.atomic
-def edit(row: Definition, *, by: Actor, changed: list[str]) -> None:
-    """Store changes to a draft. Nobody who ever edited it can be the one who activates it."""
+def edit(row: Definition, *, by: Actor, changed: list[str]) -> bool:
+    """Store changes to a draft. Nobody who ever edited it can be the one who activates it.
+
+    False where it says what it said before: whoever saves what they have only read has edited nothing.
+    """
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
     refuse_draft_no_more(stored)
     # Neither is what holds everywhere made one unit's, nor the other way round.
     for version in (stored, row):
         refuse_out_of_reach(version, by)
+    if digest_of(row) == digest_of(stored):
+        return False
     row.edited_by_id, row.editors = by.user_id, _with_editor(stored.editors, by)
     row.save()
     event = f"{row.lifecycle.noun.replace(' ', '_')}.edited"
     lifecycle.note(row, event, by=by, data={"changed": sorted(changed), "digest": digest_of(row)})
+    return True
 
 
 def _with_editor(editors: list[int], by: Actor) -> list[int]:

@@ -75,6 +75,8 @@ class WebhookEndpointAdmin(OwnFiltersOnly, HistoryInTheTrail, OverWhatWasOpenedA
         return False
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
+        if change and not form.changed_data:
+            return
         fresh = not change or form.cleaned_data["new_secret"]
         if fresh:
             obj.salt = webhooks.new_salt()

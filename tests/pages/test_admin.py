@@ -170,6 +170,18 @@ class TestPolicy:
         assert (draft.status, draft.required, draft.edited_by.username) == ("draft", 1, "bob")
         assert '"changed":["required"]' in AuditEvent.objects.get(event="approval_policy.edited").data
 
+    def test_saved_as_it_was_by_the_second_may_still_be_activated_by_the_second(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+
+        page = second.post(address(draft, "change"), {**RULE, **as_opened(second, draft)}, follow=True).content.decode()
+        verb(second, draft, "activate")
+
+        draft.refresh_from_db()
+        assert "You saved what was there before, which is no edit" in page
+        assert (draft.status, draft.edited_by.username, len(draft.editors)) == ("active", "ann", 1)
+        assert not AuditEvent.objects.filter(event="approval_policy.edited").exists()
+
     def test_edited_by_anybody_on_the_way_is_not_activated_by_them(self, first, second):
         first.post(reverse(ADD), RULE)
         draft = ApprovalPolicy.objects.get(name="refunds")
