@@ -98,10 +98,13 @@ def neighbours(request: HttpRequest, *, newer: str, older: str) -> dict[str, str
     }
 
 
-def chips(request: HttpRequest, form: BaseForm) -> list[dict[str, Any]]:
-    """The filters of the address, each with the address that takes it away; also those that cannot be applied."""
+def chips(request: HttpRequest, form: BaseForm, *, hidden: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The filters of the address, each with the address that takes it away; also those that cannot be applied.
+
+    `hidden` names those that only a link sets, and that a reader would not know of otherwise.
+    """
     found = []
-    for field in form.visible_fields():
+    for field in (*form.visible_fields(), *(form[name] for name in hidden)):
         value = request.GET.get(field.name, "")
         if value:
             options = dict(getattr(field.field, "choices", []))
