@@ -224,6 +224,23 @@ def _page_above(path: str) -> str:
     return path
 
 
+class SamePersonMiddleware:
+    """A page speaks for whoever it was made for, also after somebody else has signed in in another tab of the browser.
+
+    What it asks for on its own would otherwise be theirs, down to the token of its forms: the next signature typed under
+    the one name would count as the other's.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        meant = request.headers.get("X-Person", "")
+        if meant and request.user.is_authenticated and meant != str(request.user.pk):
+            return render(request, "403_csrf.html", {"back": "", "of_another": True}, status=403)
+        return self.get_response(request)
+
+
 class PrivatePagesMiddleware:
     """What a signed-in person sees is not kept by the browser, nor by anything between us and it."""
 
