@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -20,9 +21,9 @@ from django.utils.html import format_html
 from audit import definitions, people
 from audit.account_choice import AccountField, called
 from audit.actors import Actor
-from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference
+from audit.definitions import ChangedSinceRead, Definition, DefinitionStatus, Difference, DraftNoMore
 from audit.ids import new_id
-from audit.opened_admin import OverWhatWasOpenedAdmin, posted
+from audit.opened_admin import HistoryInTheTrail, OverWhatWasOpenedAdmin, posted
 from audit.refusals import Forbidden, Refusal
 from audit.templatetags._status import pill
 from audit.templatetags._visible import pieces
@@ -31,6 +32,7 @@ from audit.web import READING, actor_of, record_refusal
 Verb = Callable[[HttpRequest, Any, Actor], Any]
 # Beside Django's own "was added successfully", which sounds as if it counted.
 NOT_YET = "This is a draft and changes nothing yet: another administrator has to activate it."
+AS_BEFORE = "You saved what was there before, which is no edit: the same people as before may activate it."
 WORDS = {"activate": "Activate", "version": "New version", "ask": "Ask to retire", "retire": "Retire"}
 NEED_A_REASON = {"ask", "retire"}
 
@@ -44,7 +46,7 @@ class OwnFiltersOnly(ModelAdmin):  # type: ignore[type-arg]
         return lookup.split("__", maxsplit=1)[0] in offered and super().lookup_allowed(lookup, value, request)
 
 
-class ReadOnlyAdmin(OwnFiltersOnly):
+class ReadOnlyAdmin(OwnFiltersOnly, HistoryInTheTrail):
     """What other verbs write: shown here, and neither added, changed nor deleted."""
 
     actions = None
@@ -59,7 +61,7 @@ class ReadOnlyAdmin(OwnFiltersOnly):
         return False
 
 
-class DefinitionAdmin(OverWhatWasOpenedAdmin):
+class DefinitionAdmin(HistoryInTheTrail, OverWhatWasOpenedAdmin):
     """Drafts can be edited; what is active or retired can only be read, copied into a new version, or retired."""
 
     change_form_template = "admin/definition_form.html"
@@ -177,27 +179,33 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
 
     # --- What is done -------------------------------------------------------------------------------------------
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Django would tell whoever saves a draft that is none any more that their account may not."""
+        saves = request.method not in READING and object_id and "_saveasnew" not in request.POST
+        row = self.get_object(request, unquote(object_id)) if saves and object_id else None
+        try:
+            if row is not None and self.may_configure(request):
+                definitions.refuse_draft_no_more(row)
+                definitions.refuse_out_of_reach(row, actor_of(request))
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DraftNoMore as refusal:
+            return self._not_saved(request, row, refusal)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Under a name that is there already it is the next version of it."""
         if "name" in form.changed_data and "version" not in form.fields and self._is_taken(obj):
             obj.version = self.next_version(obj)
-        if change:
-            definitions.edit(obj, by=actor_of(request), changed=form.changed_data)
-        else:
+        if not change:
             definitions.draft(obj, by=actor_of(request))
+        elif not definitions.edit(obj, by=actor_of(request), changed=form.changed_data):
+            messages.info(request, AS_BEFORE)
         messages.info(request, NOT_YET)
 
     def _is_taken(self, row: Any) -> bool:
         rows = type(row)._default_manager.exclude(pk=row.pk)
         return hasattr(row, "version") and bool(rows.filter(name=row.name, version=row.version).exists())
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The audit trail records it; the admin's own log would be a second book."""
-
-    log_change = log_addition
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return redirect(f"{reverse('audit')}?object={object_id}")
 
     def get_urls(self) -> list[URLPattern]:
         verbs: dict[str, Verb] = {
@@ -269,18 +277,36 @@ class DefinitionAdmin(OverWhatWasOpenedAdmin):
         """What the activating person read beside what the draft is now. They read it anew before they activate it."""
         read, now = posted(request), definitions.content(row)
         context = {
+            "difference": self._differences(read, now) if read else [],
+            # Then it is what it would replace that has changed.
+            "same": read == now,
+        }
+        return self._refused(request, row, refusal, "admin/definition_changed.html", context)
+
+    def _not_saved(self, request: HttpRequest, row: Any, refusal: Refusal) -> HttpResponse:
+        """What was typed stands beside what is there: it has a place in another draft only."""
+        form: Any = self.get_form(request)(request.POST)
+        form.is_valid()
+        # A field that could not be read says nothing.
+        read = {name: value for name, value in definitions.content(form.instance).items() if name in form.cleaned_data}
+        now = {name: value for name, value in definitions.content(row).items() if name in read}
+        context = {"difference": self._differences(now, read)}
+        return self._refused(request, row, refusal, "admin/definition_not_saved.html", context)
+
+    def _refused(
+        self, request: HttpRequest, row: Definition, refusal: Refusal, template: str, more: dict[str, Any]
+    ) -> HttpResponse:
+        context = {
             **self.admin_site.each_context(request),
             "title": str(row),
             "opts": self.opts,
             "original": row,
             "refusal": refusal,
             "reference": record_refusal(request, refusal),
-            "difference": self._differences(read, now) if read else [],
-            # Then it is what it would replace that has changed.
-            "same": read == now,
             "again": self._url("change", row.pk),
+            **more,
         }
-        return render(request, "admin/definition_changed.html", context, status=refusal.status_code)
+        return render(request, template, context, status=refusal.status_code)
 
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         """A definition's content with what only a program can read put into words: a person's name for their id."""

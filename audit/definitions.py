@@ -106,6 +106,12 @@ class ChangedSinceRead(Stale):
     code = "changed_since_read"
 
 
+class DraftNoMore(Stale):
+    """It was activated or retired while somebody had the draft open."""
+
+    code = "draft_no_more"
+
+
 class NeedsTwo(Forbidden):
     """Four eyes: what protects is loosened by a draft and its activation, never by one person."""
 
@@ -206,6 +212,16 @@ def _refuse_overtaken(row: Definition, replaced: list[Any], over: str) -> None:
     )
 
 
+def refuse_draft_no_more(row: Definition) -> None:
+    """Raises DraftNoMore: what came into force, or was retired, stays as it is."""
+    if row.status != DefinitionStatus.DRAFT:
+        again = "Make a new version of it" if hasattr(row, "version") else "Draft another one"
+        raise DraftNoMore(
+            f"This {row.lifecycle.noun} is {row.status} by now: only a draft can be edited. Nothing was saved.",
+            remedy=f"{again}, and type there what you had typed here.",
+        )
+
+
 def refuse_editor(row: Definition, by: Actor) -> None:
     """Raises SamePerson. Another account of the same person is the same person."""
     if by.user_id is None:
@@ -237,18 +253,23 @@ def draft(row: Definition, *, by: Actor, why: str = "") -> None:
 
 
 @transaction.atomic
-def edit(row: Definition, *, by: Actor, changed: list[str]) -> None:
-    """Store changes to a draft. Nobody who ever edited it can be the one who activates it."""
+def edit(row: Definition, *, by: Actor, changed: list[str]) -> bool:
+    """Store changes to a draft. Nobody who ever edited it can be the one who activates it.
+
+    False where it says what it said before: whoever saves what they have only read has edited nothing.
+    """
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
-    if stored.status != DefinitionStatus.DRAFT:
-        raise Refusal(f"This {row.lifecycle.noun} is {stored.status}: only a draft can be edited.")
+    refuse_draft_no_more(stored)
     # Neither is what holds everywhere made one unit's, nor the other way round.
     for version in (stored, row):
         refuse_out_of_reach(version, by)
+    if digest_of(row) == digest_of(stored):
+        return False
     row.edited_by_id, row.editors = by.user_id, _with_editor(stored.editors, by)
     row.save()
     event = f"{row.lifecycle.noun.replace(' ', '_')}.edited"
     lifecycle.note(row, event, by=by, data={"changed": sorted(changed), "digest": digest_of(row)})
+    return True
 
 
 def _with_editor(editors: list[int], by: Actor) -> list[int]:

@@ -9,11 +9,14 @@ from django.contrib.admin.options import ModelAdmin
 from django.db.models import DateTimeField, JSONField
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.text import capfirst
+from django.utils.timezone import get_current_timezone_name
 
 from audit import definitions
 from audit.canonical import BadJSON, canonical, digest, digest_text, read_strict
-from audit.definitions import Definition, Difference
+from audit.definitions import Difference
 from audit.moments import refuse_other_years
 from audit.web import READING
 
@@ -44,6 +47,18 @@ def _not_exact(text: str) -> str:
     return ""
 
 
+class HistoryInTheTrail(ModelAdmin):  # type: ignore[type-arg]
+    """The audit trail records what becomes of these rows; the admin's own log would be a second book, and an empty one."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Recorded by the verb."""
+
+    log_change = log_addition
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return redirect(f"{reverse('audit')}?object={object_id}")
+
+
 class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
     """A row is saved only over what its editor had opened: of two who edit it, the later one is told."""
 
@@ -55,6 +70,7 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, DateTimeField) and field:
             field.validators.append(refuse_other_years)
+            field.help_text = f"{field.help_text}. In {get_current_timezone_name()}, as your preferences say"
             _name_both_halves(field)
         return field
 
@@ -62,7 +78,11 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         if obj is None:
             return form
-        told = {"opened": staticmethod(lambda: posted(request)), "differences": staticmethod(self._differences)}
+        told = {
+            "opened": staticmethod(lambda: posted(request)),
+            "content": staticmethod(self.content),
+            "differences": staticmethod(self._differences),
+        }
         return type(form)(form.__name__, (_OverWhatWasOpened, form), told)
 
     def render_change_form(
@@ -70,7 +90,7 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         row = kwargs.get("obj")
         if row is not None:
-            context |= _as_read(row if request.method in READING else _stored(row))
+            context |= _as_read(self.content(row if request.method in READING else _stored(row)))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _differences(self, read: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
@@ -91,6 +111,10 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
             for fault in faults
         )
 
+    def content(self, row: Any) -> dict[str, Any]:
+        """What its form saves, as plain JSON."""
+        return definitions.content(row)
+
     def readable(self, content: dict[str, Any]) -> dict[str, Any]:
         """A row's content with what only a program can read put into words."""
         return content
@@ -103,6 +127,7 @@ class _OverWhatWasOpened:
     fields: dict[str, forms.Field]
     initial: dict[str, Any]
     opened: Callable[[], dict[str, Any]]
+    content: Callable[[Any], dict[str, Any]]
     differences: Callable[[dict[str, Any], dict[str, Any]], list[Difference]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -112,9 +137,9 @@ class _OverWhatWasOpened:
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc,attr-defined]
-        opened, stored = self.opened(), _stored(self.instance)  # type: ignore[attr-defined]
-        if opened and digest(opened) != definitions.digest_of(stored):
-            self.meanwhile = self.differences(opened, definitions.content(stored))
+        opened, now = self.opened(), self.content(_stored(self.instance))  # type: ignore[attr-defined]
+        if opened and digest(opened) != digest(now):
+            self.meanwhile = self.differences(opened, now)
             self.add_error(None, MEANWHILE)  # type: ignore[attr-defined]
         return data
 
@@ -122,7 +147,7 @@ class _OverWhatWasOpened:
 def _keep_in_sight(field: Any, value: Any) -> None:
     """What was chosen and is offered no more still stands in the list: the page would show another choice in its place."""
     if isinstance(field, forms.ModelChoiceField):
-        chosen = value if isinstance(value, list) else [value]
+        chosen = [getattr(one, "pk", one) for one in (value if isinstance(value, list) else [value])]
         field.queryset |= field.queryset.model._default_manager.filter(pk__in=chosen)  # type: ignore[union-attr]
     elif isinstance(field, forms.ChoiceField) and _is_offered_no_more(field, value):
         field.widget.choices = [*field.widget.choices, (value, f"{value} (cannot be chosen any more)")]
@@ -138,9 +163,9 @@ def _stored(row: Any) -> Any:
     return type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
 
 
-def _as_read(row: Definition) -> dict[str, str]:
+def _as_read(content: dict[str, Any]) -> dict[str, str]:
     """What the Activate form carries: the digest that binds, and the text it was taken over, to show what differs."""
-    text = canonical(definitions.content(row))
+    text = canonical(content)
     return {"read": text, "read_digest": digest_text(text)}
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from audit import queries
+from audit import queries, scope
 from audit.filter_forms import search
 from audit.gallery import gallery_context
 from audit.models import AuditEvent
@@ -78,7 +78,8 @@ def trail(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "listing": found,
-        "chips": chips(request, form),
+        "chips": chips(request, form, hidden=["object"]),
+        "reads": site or bool(scope.unit_ids(reader, "audit")),
         "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
     }
     return page(request, "audit/event_list.html", "audit/_event_rows.html", context)

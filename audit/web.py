@@ -98,10 +98,13 @@ def neighbours(request: HttpRequest, *, newer: str, older: str) -> dict[str, str
     }
 
 
-def chips(request: HttpRequest, form: BaseForm) -> list[dict[str, Any]]:
-    """The filters of the address, each with the address that takes it away; also those that cannot be applied."""
+def chips(request: HttpRequest, form: BaseForm, *, hidden: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The filters of the address, each with the address that takes it away; also those that cannot be applied.
+
+    `hidden` names those that only a link sets, and that a reader would not know of otherwise.
+    """
     found = []
-    for field in form.visible_fields():
+    for field in (*form.visible_fields(), *(form[name] for name in hidden)):
         value = request.GET.get(field.name, "")
         if value:
             options = dict(getattr(field.field, "choices", []))
@@ -219,6 +222,23 @@ def _page_above(path: str) -> str:
             continue
         break
     return path
+
+
+class SamePersonMiddleware:
+    """A page speaks for whoever it was made for, also after somebody else has signed in in another tab of the browser.
+
+    What it asks for on its own would otherwise be theirs, down to the token of its forms: the next signature typed under
+    the one name would count as the other's.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        meant = request.headers.get("X-Person", "")
+        if meant and request.user.is_authenticated and meant != str(request.user.pk):
+            return render(request, "403_csrf.html", {"back": "", "of_another": True}, status=403)
+        return self.get_response(request)
 
 
 class PrivatePagesMiddleware:

@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "audit.preferences.TimeZoneMiddleware",
     "audit.web.PrivatePagesMiddleware",
+    "audit.web.SamePersonMiddleware",
     "audit.web.FormAddressMiddleware",
     "audit.web.SignInMiddleware",
     "audit.web.RefusalMiddleware",

@@ -17,16 +17,24 @@
   // --- Typed text: in this tab, for the same person. The page of the sign-in, or of a refusal, keeps it (keepSent in app.js). --
   const person = document.querySelector("#user-tools strong")?.textContent ?? "";
   const draftOf = (form) => `draft ${person} ${location.pathname} ${form.id} ${form.getAttribute("action") ?? ""}`;
-  const fields = (form) => [...form.elements].filter((field) => field.matches("textarea, select, input:not([type=hidden], [type=password], [type=file], [type=submit])") && field.name);
+  // Not the left one of the two lists that Django makes of a list of groups or permissions: it is named after the other.
+  const fields = (form) => [...form.elements].filter((field) => field.matches("textarea, select, input:not([type=hidden], [type=password], [type=file], [type=submit])") && field.name && !field.matches("select.filtered[name$=_old]"));
   const ticks = (field) => field.matches("[type=checkbox], [type=radio]");
-  const options = (list, which) => [...list.options].filter((option) => option[which]).map((option) => [option.value, option.text]);
+  const options = (list, which) => [...list.options].filter((option) => option[which]).map((option) => [option.value, option.text]).sort();
+  // What was chosen when the page came: the two lists do not know it any more.
+  const lists = new Map([...document.querySelectorAll("select.selectfilter, select.selectfilterstacked")].map((list) => [list.name, options(list, "defaultSelected")]));
   const said = (field) => ticks(field) ? field.checked : field.matches("select") ? options(field, "selected") : field.value;
-  const given = (field) => ticks(field) ? field.defaultChecked : field.matches("select") ? options(field, "defaultSelected") : field.defaultValue;
+  const given = (field) => ticks(field) ? field.defaultChecked : field.matches("select") ? lists.get(field.name) ?? options(field, "defaultSelected") : field.defaultValue;
   // What the page filled in is not theirs: brought back, it would undo what somebody else has saved meanwhile.
-  const theirs = (field) => JSON.stringify(said(field)) !== JSON.stringify(given(field)) || field.form.matches(":has(.errorlist)");
+  const refused = (field) => field.form.matches(":has(.errorlist)");
+  const theirs = (field) => JSON.stringify(said(field)) !== JSON.stringify(given(field)) || refused(field);
+  const holds = (pairs, value) => pairs.some((pair) => pair[0] === value);
+  const without = (pairs, others) => pairs.filter(([value]) => !holds(others, value));
+  // Of a list, what they chose and what they took out of it; of one that was not taken nobody knows against what.
+  const changed = (field) => refused(field) ? { chosen: said(field) } : { added: without(said(field), given(field)), removed: without(given(field), said(field)) };
 
   function saveSent(form) {
-    const typed = fields(form).map((field) => (theirs(field) ? said(field) : null));
+    const typed = fields(form).map((field) => (!theirs(field) ? null : field.matches("select") ? changed(field) : said(field)));
     sessionStorage.setItem("sent", JSON.stringify([[draftOf(form), JSON.stringify(typed)]]));
   }
 
@@ -45,9 +53,9 @@
   }
 
   // A person is looked up while one types: the list holds only whoever is chosen.
-  function choose(list, chosen) {
-    for (const [value, text] of chosen) if (![...list.options].some((option) => option.value === value)) list.add(new Option(text, value));
-    for (const option of list.options) option.selected = chosen.some(([value]) => value === option.value);
+  function choose(list, { chosen, added = chosen, removed }) {
+    for (const [value, text] of added) if (![...list.options].some((option) => option.value === value)) list.add(new Option(text, value));
+    for (const option of list.options) option.selected = holds(added, option.value) || (!chosen && option.selected && !holds(removed, option.value));
   }
 
   sessionStorage.removeItem("sent");

@@ -285,15 +285,19 @@
 
   const wants = (ctx) => ctx.response && [409, 422].includes(ctx.response.status);
   document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
-    if (isPoll(ctx) || wants(ctx)) return;
+    const answer = new DOMParser().parseFromString(ctx.text, "text/html");
+    const reason = answer.querySelector("[data-refusal]");
+    const tooOld = Boolean(reason?.matches("[data-too-old]"));
+    const told = tooOld && document.querySelector("#alert [data-keep-reload]");
+    if (wants(ctx) || (isPoll(ctx) && (!tooOld || told))) return;
     const status = ctx.response.status;
-    const reason = new DOMParser().parseFromString(ctx.text, "text/html").querySelector("[data-refusal]");
+    const remedy = answer.querySelector("[data-remedy]")?.textContent.trim() ?? "";
     const reference = ctx.response.headers.get("X-Request-ID");
     if (status === 502 || status === 504) return answerLost(ctx); // from what stands between us: it knows no more than the browser
     const text = status >= 500 ? "Something went wrong on our side. Nothing was half done." : PLAIN[status] || "That did not work.";
-    const detail = `Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`;
-    alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, detail, ...(reason?.matches("[data-too-old]") ? [reload()] : []));
-    document.querySelector("#alert [data-keep-reload]")?.focus();
+    const detail = `${remedy} Your page is unchanged.${reference ? ` Reference ${reference}.` : ""}`;
+    alarm((reason?.querySelector(".strong") || reason)?.textContent.trim() || text, detail, ...(tooOld ? [reload()] : []));
+    if (!isPoll(ctx)) document.querySelector("#alert [data-keep-reload]")?.focus();
     endsWith = () => true;
   });
   function reload() {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 
 from approvals.authentication import sign_ins
 from audit.acting import acting
+from audit.opened_admin import OverWhatWasOpenedAdmin
 from audit.web import READING, actor_of
 
 View = Callable[..., HttpResponse]
@@ -33,8 +34,20 @@ def _told(view: View) -> View:
     return told
 
 
+class WithRolesAdmin(OverWhatWasOpenedAdmin):
+    """An older page gives nobody back the role, or the account, that was taken from them after it was opened."""
+
+    kept: ClassVar[tuple[str, ...]] = ()
+
+    def content(self, row: Any) -> dict[str, Any]:
+        roles = {name: sorted(map(str, getattr(row, name).select_related())) for name in self.filter_horizontal}
+        return {name: getattr(row, name) for name in self.kept} | roles
+
+
 @admin.register(User)
-class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+class AccountAdmin(WithRolesAdmin, UserAdmin):  # type: ignore[type-arg]
+    # Not the password: the content of an account stands on its page.
+    kept = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser")
     # What happened is not typed; and a year that cannot be read would close the account, and each page that lists it.
     readonly_fields = ("last_login", "date_joined")
     changeform_view = _told(UserAdmin.changeform_view)
@@ -55,7 +68,8 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class AccountGroupAdmin(GroupAdmin):
+class AccountGroupAdmin(WithRolesAdmin, GroupAdmin):
+    kept = ("name",)
     changeform_view = _told(GroupAdmin.changeform_view)
     changelist_view = _told(GroupAdmin.changelist_view)
     delete_view = _told(GroupAdmin.delete_view)

@@ -13,9 +13,11 @@ from approvals.notifying import webhooks
 from audit import events, scope
 from audit.account_choice import called
 from audit.admin import OwnFiltersOnly, ReadOnlyAdmin
-from audit.opened_admin import OverWhatWasOpenedAdmin
+from audit.opened_admin import HistoryInTheTrail, OverWhatWasOpenedAdmin
 from audit.web import actor_of
 from budgets.admin import unit_or_all
+
+STORED = ["name", "unit_id", "url", "slack", "enabled"]
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -28,7 +30,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = WebhookEndpoint
-        fields = ["name", "unit_id", "url", "slack", "enabled"]
+        fields = STORED
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
@@ -40,12 +42,12 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(OwnFiltersOnly, OverWhatWasOpenedAdmin):
+class WebhookEndpointAdmin(OwnFiltersOnly, HistoryInTheTrail, OverWhatWasOpenedAdmin):
     """Nothing here is deleted: what is no longer called is switched off."""
 
     form = EndpointForm
     list_display = ["name", "url", "slack", "enabled", "waiting"]
-    fields = ["name", "unit_id", "url", "slack", "enabled", "new_secret"]
+    fields = [*STORED, "new_secret"]
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -73,23 +75,37 @@ class WebhookEndpointAdmin(OwnFiltersOnly, OverWhatWasOpenedAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
+        if change and not form.changed_data:
+            return
         fresh = not change or form.cleaned_data["new_secret"]
         if fresh:
             obj.salt = webhooks.new_salt()
         obj.save()
-        data = {"name": obj.name, "changed": sorted(form.changed_data), "enabled": obj.enabled, "to": _place(obj.url)}
-        if change and "url" in form.changed_data:
-            data["before"] = _place(form.initial["url"])
+        now = _told({name: getattr(obj, name) for name in STORED})
+        data = {"name": obj.name, "changed": sorted(form.changed_data), "after": now}
+        units = {obj.unit_id}
+        if change:
+            data["before"] = _told(form.initial)
+            # Whoever audits the unit it was taken from reads that, too.
+            units.add(form.initial["unit_id"])
         event = "webhook_endpoint.changed" if change else "webhook_endpoint.added"
-        events.record(event, by=actor_of(request), object_id=obj.pk, unit_id=obj.unit_id, data=data)
+        for unit_id in units:
+            events.record(event, by=actor_of(request), object_id=obj.pk, unit_id=unit_id, data=data)
         if fresh:
             secret = webhooks.secret_of(obj.salt)
             messages.warning(request, f"The secret of {obj.name}, shown this once: {secret}")
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The audit trail records it; the admin's own log would be a second book."""
 
-    log_change = log_addition
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """What the trail says of an endpoint."""
+    unit_id, to = row["unit_id"], _place(row["url"])
+    return {
+        "name": row["name"],
+        "unit": unit_id and str(unit_id),
+        "to": to,
+        "slack": row["slack"],
+        "enabled": row["enabled"],
+    }
 
 
 def _place(url: str) -> str:

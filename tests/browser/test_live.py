@@ -2,6 +2,7 @@
 
 import pytest
 
+from approvals.models import Decision
 from orchestrator.models import Attempt, Execution
 from tests import make
 
@@ -128,3 +129,32 @@ class TestExpiredSession:
         person.page.click("button[type=submit]")
 
         person.page.wait_for_url(f"**{started.get_absolute_url()}")
+
+
+class TestSomebodyElseWhoSignsInInAnotherTab:
+    """A page that follows what happens got the other's form, under the name of the first."""
+
+    @pytest.fixture
+    def person(self, people, opened):
+        request = make.request("48.20", by=make.actor(people))
+        person = opened("grace")
+        person.page.goto(request.get_absolute_url())
+        person.sign_in("linus")
+        return person
+
+    def test_signs_nothing_on_a_page_that_says_it_is_the_first_ones(self, person):
+        page = person.page
+        page.check("#decision_verdict_reject")
+        page.select_option("#decision_reason_code", "other")
+        page.fill("#decision_note", "typed by grace")
+        with page.expect_response(lambda answer: answer.request.method == "POST") as told:
+            page.click("#decision-form button[type=submit]")
+
+        assert (told.value.status, list(Decision.objects.all())) == (403, [])
+        page.click("#alert:has-text('Somebody else has signed in in this browser') button:has-text('Reload')")
+        page.wait_for_selector("header.bar:has-text('linus')")
+        person.problems.clear()  # the browser itself logs a 403 as a failed load
+
+    def test_is_told_to_whoever_comes_back_to_it(self, person):
+        person.page.wait_for_selector("#alert:has-text('Somebody else has signed in in this browser')")
+        person.problems.clear()

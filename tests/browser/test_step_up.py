@@ -1,6 +1,7 @@
 """A second factor in a real browser: a passkey of Chromium's virtual authenticator, added on the way to a decision."""
 
 import pytest
+from allauth.mfa.models import Authenticator
 
 from approvals.models import Decision
 from tests import make
@@ -158,3 +159,23 @@ class TestAnApp:
 
         assert person.axe() == []
         assert person.page.evaluate("document.querySelector('img.qr').naturalWidth") > 50
+
+
+class TestAFactorThatIsTakenAwayMeanwhile:
+    def test_is_told_with_what_to_do_and_what_was_typed_stays(self, request_of_two, opened):
+        person = opened("grace")
+        page = person.page
+        page.goto(request_of_two.get_absolute_url())
+        page.check("#decision_verdict_reject")
+        page.select_option("#decision_reason_code", "other")
+        page.fill("#decision_note", "No such invoice")
+        page.fill("#decision_code", "123456")
+        Authenticator.objects.filter(user__username="grace").delete()
+
+        page.click("text=Record decision")
+        page.wait_for_selector("#alert:has-text('This decision takes a second factor')")
+        person.problems.clear()  # the browser itself logs a 403 as a failed load
+
+        assert "Add one under Preferences, Second factors, and come back." in page.inner_text("#alert")
+        assert page.input_value("#decision_note") == "No such invoice"
+        assert not Decision.objects.exists()

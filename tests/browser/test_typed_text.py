@@ -4,7 +4,10 @@ import time
 from functools import partial
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.template.loader import get_template
+from django.urls import reverse
 from playwright.sync_api import Route
 
 from approvals.models import Stop
@@ -235,6 +238,41 @@ def test_a_sign_in_page_says_who_is_signed_in_already_and_leads_on(people, opene
     page.click("text=Go on")
 
     page.wait_for_url("**/stops/")
+
+
+@pytest.mark.slow
+class TestAnAccountInTheAdmin:
+    def test_keeps_what_was_typed_and_which_groups_were_chosen_and_gives_none_back_that_was_taken(self, people, opened):
+        kept, taken, _ = (Group.objects.create(name=name) for name in ("kept", "taken", "given"))
+        people.groups.set([kept, taken])
+        root = make.person("root", staff=True)
+        get_user_model().objects.filter(pk=root.pk).update(is_superuser=True)
+        pages = []
+        for chooses in (True, False):
+            person = opened("root")
+            page = person.page
+            page.goto(reverse("admin:auth_user_change", args=[people.pk]))
+            page.fill("[name=last_name]", WHY)
+            if chooses:
+                page.select_option("#id_groups_from", label="given")
+                page.click("#id_groups_add, #id_groups_add_link")
+            pages.append(page)
+            person.context.clear_cookies(name="sessionid")
+            page.click("[name=_continue]")
+            page.wait_for_selector("text=Text you had typed is kept.")
+        people.groups.remove(taken)
+        for page in pages:
+            page.fill("[name=username]", "root")
+            page.fill("[name=password]", make.PASSWORD)
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=What you had typed is back.")
+            page.wait_for_selector("#id_groups_to")
+
+        assert [page.input_value("[name=last_name]") for page in pages] == [WHY, WHY]
+        chosen = [
+            page.eval_on_selector_all("#id_groups_to option", "all => all.map(one => one.text)") for page in pages
+        ]
+        assert [set(one) for one in chosen] == [{"kept", "given"}, {"kept"}]
 
 
 @pytest.mark.slow

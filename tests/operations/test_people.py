@@ -21,6 +21,7 @@ from budgets.models import UnitUserPermission
 from budgets.permissions import grant
 from tests import make
 from tests.pages.asking import browser_of
+from tests.pages.test_admin import as_opened, hidden
 
 PASSWORD = "chosen by ann 12"
 
@@ -128,6 +129,51 @@ class TestTheAccountsPage:
 
         told = [(event, actor, facts["name"]) for event, actor, facts in since() if event == "person.account_removed"]
         assert sorted(told) == [("person.account_removed", "ann", "x"), ("person.account_removed", "ann", "y")]
+
+
+class TestAnOlderPageOfAnAccount:
+    """Two have it open; the later one would put back, unseen, what the first has taken away."""
+
+    def test_does_not_enable_it_again_nor_give_back_its_roles(self, ann, grace):
+        group = Group.objects.create(name="controllers")
+        grace.groups.add(group)
+        browser, colleague = browser_of(ann), browser_of(ann)
+        address = reverse("admin:auth_user_change", args=[grace.pk])
+        opened = {**typed(browser, grace), **as_opened(browser, grace)}
+
+        colleague.post(address, {"username": "grace", **as_opened(colleague, grace)})
+        told = browser.post(address, {**opened, "email": "grace@example.com"}).content.decode()
+
+        grace.refresh_from_db()
+        assert (grace.is_active, list(grace.groups.all()), grace.email) == (False, [], "")
+        assert "This was saved elsewhere after you had opened it" in told
+        assert "controllers" in told
+        assert "grace@example.com" in told
+        again = {name: hidden(told, name) for name in ("digest", "read")}
+        browser.post(address, {**again, "username": "grace", "email": "grace@example.com"})
+        grace.refresh_from_db()
+        assert (grace.is_active, grace.email) == (False, "grace@example.com")
+
+    def test_does_not_show_its_password(self, ann, grace):
+        assert (
+            grace.password[-20:]
+            not in browser_of(ann).get(reverse("admin:auth_user_change", args=[grace.pk])).content.decode()
+        )
+
+    def test_of_a_group_does_not_give_it_back_a_permission(self, ann):
+        group = Group.objects.create(name="auditors")
+        group.permissions.add(Permission.objects.get(codename="view_auditevent"))
+        browser = browser_of(ann)
+        address = reverse("admin:auth_group_change", args=[group.pk])
+        opened = as_opened(browser, group)
+        held = [permission.pk for permission in group.permissions.all()]
+
+        browser.post(address, {**opened, "name": "auditors"})
+        told = browser.post(address, {**opened, "name": "auditors of the site", "permissions": held}).content.decode()
+
+        group.refresh_from_db()
+        assert (group.name, group.permissions.count()) == ("auditors", 0)
+        assert "This was saved elsewhere after you had opened it" in told
 
 
 class TestSQL:

@@ -170,6 +170,18 @@ class TestPolicy:
         assert (draft.status, draft.required, draft.edited_by.username) == ("draft", 1, "bob")
         assert '"changed":["required"]' in AuditEvent.objects.get(event="approval_policy.edited").data
 
+    def test_saved_as_it_was_by_the_second_may_still_be_activated_by_the_second(self, first, second):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+
+        page = second.post(address(draft, "change"), {**RULE, **as_opened(second, draft)}, follow=True).content.decode()
+        verb(second, draft, "activate")
+
+        draft.refresh_from_db()
+        assert "You saved what was there before, which is no edit" in page
+        assert (draft.status, draft.edited_by.username, len(draft.editors)) == ("active", "ann", 1)
+        assert not AuditEvent.objects.filter(event="approval_policy.edited").exists()
+
     def test_edited_by_anybody_on_the_way_is_not_activated_by_them(self, first, second):
         first.post(reverse(ADD), RULE)
         draft = ApprovalPolicy.objects.get(name="refunds")
@@ -198,6 +210,27 @@ class TestPolicy:
         assert "500.0" in page
         assert "900.0" in page
         assert AuditEvent.objects.get(event="request.refused").why == "changed_since_read"
+
+    @pytest.mark.parametrize("name", ["activate", "retire"])
+    def test_that_is_no_draft_any_more_is_not_saved_and_what_was_typed_is_told(self, first, second, name):
+        first.post(reverse(ADD), RULE)
+        draft = ApprovalPolicy.objects.get(name="refunds")
+        opened = as_opened(first, draft)
+        second.post(address(draft, name), {**reading(second, draft), "why": "Not needed"})
+
+        reply = first.post(
+            address(draft, "change"), {**RULE, **opened, "reason": "A <b>large</b> one", "required": "zwei"}
+        )
+
+        page = unescape(re.sub("<[^>]+>", "", reply.content.decode()))
+        draft.refresh_from_db()
+        assert (reply.status_code, draft.reason) == (409, "A large refund")
+        assert f"This approval policy is {draft.status} by now: only a draft can be edited. Nothing was saved." in page
+        assert "Make a new version of it, and type there what you had typed here." in page
+        assert "A <b>large</b> one" in page
+        assert "zwei" not in page, "what could not be read is not told as typed"
+        assert "Your account may not" not in page
+        assert AuditEvent.objects.get(event="request.refused").why == "draft_no_more"
 
     def test_over_another_version_than_the_one_read_is_not_activated_until_it_is_read_again(self, first, second):
         first.post(reverse(ADD), {**RULE, "required": "1"})
@@ -252,7 +285,7 @@ class TestPolicy:
         policy.refresh_from_db()
         copy = ApprovalPolicy.objects.get(name=policy.name, version=2)
         assert 'name="_save"' not in page
-        assert posted.status_code == 403
+        assert posted.status_code == 409
         assert (policy.required, policy.status) == (2, "active")
         assert (copy.status, copy.condition, copy.activated_by) == ("draft", policy.condition, None)
 
@@ -557,6 +590,15 @@ class TestServiceToken:
         assert "f" * 64 not in page
         assert first.get(reverse("admin:orchestrator_servicetoken_add")).status_code == 403
 
+    def test_has_its_history_in_the_audit_log(self, first, unit):
+        token = ServiceToken.objects.create(
+            prefix="hp_abc", secret_hash="f" * 64, agent="a", unit_id=unit.pk, scopes=[], expires_at="2030-01-01T00:00Z"
+        )
+
+        history = first.get(reverse("admin:orchestrator_servicetoken_history", args=[token.pk]))
+
+        assert history["Location"] == f"/audit/?object={token.pk}"
+
     def test_tells_no_letter_of_its_hash(self, first):
         listed = reverse("admin:orchestrator_servicetoken_changelist")
 
@@ -583,6 +625,11 @@ class TestDoor:
         ]
         for reply, entry in zip(replies, entries, strict=True):
             assert f"The attempt was recorded as <code>{entry.pk}</code>" in reply.content.decode()
+
+    def test_says_nothing_of_recent_actions_which_it_does_not_know(self, first):
+        first.post(reverse(ADD), RULE)
+
+        assert "Recent actions" not in first.get("/admin/").content.decode()
 
     def test_sends_whoever_is_not_signed_in_to_the_one_sign_in_page(self, db, client):
         assert client.get("/admin/")["Location"].startswith("/login/?next=%2Fadmin%2F")

@@ -1,5 +1,6 @@
 """How a person is told, and which systems are, on the pages."""
 
+import json
 import re
 from datetime import time
 
@@ -140,10 +141,32 @@ class TestAWebhookEndpoint:
 
         root.post(reverse("admin:approvals_webhookendpoint_change", args=[row.pk]), typed)
 
-        told = AuditEvent.objects.get(event="webhook_endpoint.changed").data
-        assert '"before":"https://1.1.1.1"' in told
-        assert '"to":"https://1.0.0.1"' in told
+        told = json.loads(AuditEvent.objects.get(event="webhook_endpoint.changed").data)
+        assert (told["before"]["to"], told["after"]["to"]) == ("https://1.1.1.1", "https://1.0.0.1")
         assert "secret" not in "".join(AuditEvent.objects.values_list("data", flat=True))
+
+    def test_leaves_what_it_was_to_the_auditors_of_both_units_when_it_is_moved(self, root, unit):
+        self.add(root, unit)
+        row = WebhookEndpoint.objects.get()
+        home = make.unit("elsewhere", "Elsewhere")
+        make.person("root", "view", of=home)
+        typed = {"name": "renamed", "unit_id": str(home.pk), "url": row.url}
+
+        root.post(reverse("admin:approvals_webhookendpoint_change", args=[row.pk]), typed)
+
+        entries = AuditEvent.objects.filter(event="webhook_endpoint.changed")
+        assert {entry.unit_id for entry in entries} == {unit.pk, home.pk}
+        told = json.loads(entries[0].data)
+        changed = {name: (told["before"][name], told["after"][name]) for name in ("name", "unit", "enabled")}
+        assert changed == {"name": ("desk", "renamed"), "unit": (str(unit.pk), str(home.pk)), "enabled": (True, False)}
+
+    def test_has_its_history_in_the_audit_log(self, root, unit):
+        self.add(root, unit)
+        row = WebhookEndpoint.objects.get()
+
+        history = root.get(reverse("admin:approvals_webhookendpoint_history", args=[row.pk]))
+
+        assert history["Location"] == f"/audit/?object={row.pk}"
 
     def test_of_another_unit_is_not_there(self, root, unit):
         self.add(root, unit)

@@ -52,6 +52,14 @@ class TestAPrice:
         assert Price.objects.get().valid_from == datetime(2025, 12, 31, 23, tzinfo=UTC)
         assert len({json.loads(event.data)["digest"] for event in told}) == 1, "what was drafted is what was activated"
 
+    @pytest.mark.parametrize(("chosen", "named"), [("", "UTC"), ("Europe/Oslo", "Europe/Oslo")])
+    def test_says_in_which_zone_its_times_are_typed(self, first, chosen, named):
+        first.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": chosen})
+
+        page = first.get(reverse(ADD)).content.decode()
+
+        assert f"What was used before is priced otherwise. In {named}, as your preferences say" in page
+
     @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
     def test_ends_at_no_time_that_another_zone_cannot_show(self, first, second, zone):
         first.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": zone})

@@ -1,5 +1,7 @@
 """The audit log as a page: whom an auditor asks for."""
 
+from uuid import UUID
+
 import pytest
 from django.urls import reverse
 
@@ -31,6 +33,31 @@ class TestWho:
 
         assert {told.event.actor for told in rows[f"user:{renamed.pk}"]} == {f"user:{renamed.pk}"}
         assert len({told.event.actor for told in rows["grace"]}) == 2
+
+
+class TestTheHistoryOfOneThing:
+    """Where *History* in the admin and *all its entries* lead to."""
+
+    def test_says_that_it_is_no_more_than_that_and_how_one_sees_the_rest(self, kay):
+        request = make.request()
+        page = browser_of(kay).get(reverse("audit"), {"object": str(request.pk)})
+
+        (chip,) = page.context["chips"]
+        assert (chip["label"], chip["value"], chip["url"]) == ("Object", str(request.pk), "/audit/")
+
+    def test_of_nothing_that_is_known_is_not_taken_for_the_whole_log(self, kay):
+        make.request()
+
+        assert "not known, not applied" in browser_of(kay).get("/audit/?object=None").content.decode()
+
+    def test_of_which_there_is_nothing_does_not_ask_an_auditor_for_the_role(self, kay, grace):
+        pages = [
+            browser_of(person).get(reverse("audit"), {"object": str(UUID(int=7))}).content.decode()
+            for person in (kay, grace)
+        ]
+
+        assert "Nothing you may read matches these filters" in pages[0]
+        assert "Reading the trail takes the audit role" in pages[1]
 
 
 class TestAnEntryWhoseTimeCannotBeRead:
