@@ -51,7 +51,7 @@ TRANSACTIONS = (
     "escalation._escalate",
     "handback.release_unstarted",
     "idempotency._once",
-    "parking._park",
+    "parking.settle_parked",
     "propose.propose",
     "reconcile.apply_finding",
     "reconcile.look_again_later",

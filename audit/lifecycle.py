@@ -5,11 +5,12 @@ saw, and recorded in the audit stream in the same transaction, or nothing happen
 same table as a trigger (see `guard_sql`), so that SQL typed by hand cannot skip it either.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
@@ -20,6 +21,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
+from django.utils.duration import duration_iso_string
 from psycopg.pq import ExecStatus
 from psycopg.types.json import Jsonb
 
@@ -136,23 +138,26 @@ def _update_and_record(
 
 def born(row: Governed, *, by: Actor, why: str = "", data: Mapping[str, Any] | None = None) -> None:
     """Insert a row in one of its initial statuses, with the audit event that says so."""
-    if row.status not in row.lifecycle.initial:
-        raise IllegalMove(f"{row.lifecycle.noun}: no row is born {row.status}")
+    birth = birth_of(row, by=by, why=why, data=data)
     # Both or nothing. No savepoint inside a caller's transaction: whoever survives a refused birth holds one of their own.
     with transaction.atomic(savepoint=False):
         row.save(force_insert=True)
-        events.append(
-            row.stream,
-            events.fact(
-                f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}",
-                by=by,
-                object_id=row.pk,
-                unit_id=row.stream_unit,
-                after=row.status,
-                why=why,
-                data=data,
-            ),
-        )
+        events.append(row.stream, birth)
+
+
+def birth_of(row: Governed, *, by: Actor, why: str = "", data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The audit event of a row that is inserted in one of its initial statuses."""
+    if row.status not in row.lifecycle.initial:
+        raise IllegalMove(f"{row.lifecycle.noun}: no row is born {row.status}")
+    return events.fact(
+        f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}",
+        by=by,
+        object_id=row.pk,
+        unit_id=row.stream_unit,
+        after=row.status,
+        why=why,
+        data=data,
+    )
 
 
 def note(row: Governed, event: str, *, by: Actor, why: str = "", data: Mapping[str, Any] | None = None) -> None:
@@ -161,9 +166,7 @@ def note(row: Governed, event: str, *, by: Actor, why: str = "", data: Mapping[s
 
 
 class Moves:
-    """Several guarded moves, other writes and their audit events as ONE statement; all or nothing.
-
-    Events go to one stream, those of a row born here with a stream of its own to that.
+    """Several guarded moves, other writes and their audit events (one stream) as ONE statement; all or nothing.
 
     The text depends only on the shape of the work, so PostgreSQL prepares each shape once per connection.
     """
@@ -181,24 +184,16 @@ class Moves:
             self._params.append(lock.pk)
             self._after_lock = " AND EXISTS (SELECT 1 FROM locked)"
         self._moved: list[str] = []
-        self._events: dict[str, list[dict[str, Any]]] = {stream: []}
+        self._events: list[dict[str, Any]] = []
         self._calls: list[str] = []
         self._call_params: list[Any] = []
 
     def born(
-        self,
-        row: Governed,
-        *,
-        sql: Mapping[str, str] | None = None,
-        data: Mapping[str, Any] | None = None,
-        stream: str = "",
+        self, row: Governed, *, sql: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None
     ) -> None:
-        """Insert a row in an initial status. `sql` gives columns the database computes (its clock); `stream` is the row's own."""
-        if row.status not in row.lifecycle.initial:
-            raise IllegalMove(f"{row.lifecycle.noun}: no row is born {row.status}")
+        """Insert a row in an initial status. `sql` gives columns the database computes (its clock)."""
+        self._events.append(birth_of(row, by=self._by, data=data))
         self.also(*insert_of(row, sql=sql))
-        name = f"{row.lifecycle.noun.replace(' ', '_')}.{row.status}"
-        self.event(name, row.pk, after=row.status, data=data, stream=stream)
 
     def notify(self, channel: str, payload: str = "") -> None:
         """Ring a doorbell when this commits. A hint only: every listener also polls."""
@@ -241,10 +236,9 @@ class Moves:
         after: str = "",
         why: str = "",
         data: Mapping[str, Any] | None = None,
-        stream: str = "",
     ) -> None:
         """Record a fact beside the moves, e.g. the birth of a row that `also` inserts."""
-        self._events.setdefault(stream or self._stream, []).append(
+        self._events.append(
             events.fact(
                 name,
                 by=self._by,
@@ -265,11 +259,9 @@ class Moves:
     def execute(self) -> None:
         """Run it. Raises Stale, with nothing changed, when any guard no longer holds."""
         counted = " + ".join(f"(SELECT count(*) FROM {name})" for name in self._moved) or "0"
-        appended = ["audit_append(%s, %s)"] * len(self._events)
-        calls = ", ".join([f"audit_expect(%s, {counted})", *appended, *self._calls])
+        calls = ", ".join([f"audit_expect(%s, {counted})", "audit_append(%s, %s)", *self._calls])
         text = f"WITH {', '.join(self._parts)} SELECT {calls}" if self._parts else f"SELECT {calls}"
-        recorded = [value for stream, facts in self._events.items() for value in (stream, Jsonb(facts))]
-        params = [*self._params, len(self._moved), *recorded, *self._call_params]
+        params = [*self._params, len(self._moved), self._stream, Jsonb(self._events), *self._call_params]
         with stale_where_a_guard_failed():
             run(text, params)
 
@@ -307,6 +299,36 @@ def insert_values(row: models.Model, *, skip: frozenset[str] = frozenset()) -> t
     return columns, values
 
 
+def insert_of_all(rows: Sequence[models.Model], *, place: str) -> tuple[str, str]:
+    """The INSERT of new rows of one model, all with the same columns left to the database, and their values as JSON.
+
+    `place` is the name of the parameter that takes the JSON.
+    """
+    columns = [
+        column
+        for column in rows[0]._meta.concrete_fields
+        if not isinstance(getattr(rows[0], column.attname), DatabaseDefault)
+    ]
+    values = [{column.column: getattr(row, column.attname) for column in columns} for row in rows]
+    table, names = rows[0]._meta.db_table, ", ".join(str(column.column) for column in columns)
+    text = (
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{table}, %({place})s::json)"
+    )
+    return text, json.dumps(values, default=_in_json)
+
+
+def _in_json(value: object) -> str:
+    """What JSON has no type for, as PostgreSQL reads it."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return duration_iso_string(value)
+        case UUID():
+            return str(value)
+    raise TypeError(f"{type(value).__name__} is not written as JSON here")
+
+
 def move_picked(
     *,
     lifecycle: Lifecycle,
@@ -314,8 +336,8 @@ def move_picked(
     before: str,
     to: str,
     pick: str,
-    set_sql: str,
     returning: str,
+    set_sql: str = "",
     guard: str = "true",
     name: str = "moved",
 ) -> str:
@@ -329,7 +351,7 @@ def move_picked(
     # of that status, whose entries are nearly all dead on a busy table.
     return (
         f"{name}_pick AS MATERIALIZED (SELECT k.*, '{before}'::text AS was FROM ({pick}) AS k), "
-        f"{name} AS (UPDATE {table} AS t SET status = '{to}', {set_sql} "
+        f"{name} AS (UPDATE {table} AS t SET status = '{to}'{', ' + set_sql if set_sql else ''} "
         f"FROM {name}_pick AS p WHERE t.id = p.id AND t.status = p.was AND {guard} RETURNING {returning})"
     )
 

@@ -1,7 +1,8 @@
 """Putting a frozen thing in front of people, and taking it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.db.models.functions import Now
 
 from approvals.models import ApprovalRequest, NoticeKind, OnTimeout
 from approvals.models.escalation import REMINDERS
+from approvals.models.notice import Notice
 from approvals.notifying import notices
 from approvals.quorum import Need, open_at_first, people_of
 from approvals.rules.deadlines import Clock, deadline
@@ -72,29 +74,59 @@ class Asked:
     clocks: tuple[Clock, ...] = ()
 
 
-# The clock, whether a stop covers it, and when the first step on any ladder is due, in percent of the time to decide.
+# The clock, when the first step on any ladder is due, in percent of the time to decide, and of each whether a stop covers it.
 _CIRCUMSTANCES = f"""
-SELECT clock_timestamp(), EXISTS (SELECT 1 FROM approvals_stop_reach AS s WHERE {COVERS.format(row="r")}),
-  LEAST(%s, (SELECT min(after_percent) FROM approvals_escalationlevel WHERE status = 'active'))
-FROM (SELECT %s::uuid AS unit_id, %s::text AS agent, %s::text AS tool) AS r
+SELECT clock_timestamp(),
+  LEAST(%s, (SELECT min(after_percent) FROM approvals_escalationlevel WHERE status = 'active')),
+  EXISTS (SELECT 1 FROM approvals_stop_reach AS s WHERE {COVERS.format(row="r")})
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) WITH ORDINALITY AS r (unit_id, agent, tool, n) ORDER BY n
 """
 
 
-def open_request(*, subject: Subject, asked: Asked, by: Actor, within: Moves | None = None) -> ApprovalRequest:
+def open_request(*, subject: Subject, asked: Asked, by: Actor) -> ApprovalRequest:
     """Put a frozen subject in front of people. What is asked of them is frozen with it; who they are is not.
 
-    Written in one statement with its event and the notice of it: of its own, or `within` the caller's.
+    Written in one statement with its event and the notice of it.
     """
-    now, is_stopped, first_step = lifecycle.run(
-        _CIRCUMSTANCES, [REMINDERS[0], subject.unit_id, subject.agent, subject.tool]
-    )[0]
+    request = requests_of([(subject, asked)])[0]
+    moves = Moves(stream=request.stream, unit_id=request.unit_id, by=by)
+    moves.born(request, data=facts_of(request))
+    moves.also(*insert_of(notice_of(request, by=by)))
+    moves.execute()
+    return request
+
+
+def requests_of(asks: Sequence[tuple[Subject, Asked]]) -> list[ApprovalRequest]:
+    """The requests of these, in order, for whoever writes them in a statement of their own: each with the event of its birth,
+    which holds `facts_of` it, and with `notice_of` it."""
+    subjects = [subject for subject, _ in asks]
+    places = [[one.unit_id for one in subjects], [one.agent for one in subjects], [one.tool for one in subjects]]
+    rows = lifecycle.run(_CIRCUMSTANCES, [REMINDERS[0], *places])
+    return [
+        _request(subject, asked, now, first_step, is_stopped=is_stopped)
+        for (subject, asked), (now, first_step, is_stopped) in zip(asks, rows, strict=True)
+    ]
+
+
+def facts_of(request: ApprovalRequest) -> dict[str, Any]:
+    """What the trail says of its birth."""
+    facts = {"digest": request.digest, "required": request.required, "subject": str(request.subject_id)}
+    return {**facts, "needs": request.needs} if request.needs else facts
+
+
+def notice_of(request: ApprovalRequest, *, by: Actor) -> Notice:
+    """It waits."""
+    return notices.of_request(NoticeKind.WAITING, request, by=by)
+
+
+def _request(subject: Subject, asked: Asked, now: datetime, first_step: int, *, is_stopped: bool) -> ApprovalRequest:
     due = deadline(now, asked.clocks or (Clock(asked.decide_within_seconds),))
     columns = {name: getattr(subject, name) for name in subject.__slots__ if name not in {"id", "duties"}}
-    required, needs = people_of(asked.required, asked.needs), [need.to_json() for need in asked.needs]
+    required = people_of(asked.required, asked.needs)
     request = ApprovalRequest(
         subject_id=subject.id,
         required=required,
-        needs=needs,
+        needs=[need.to_json() for need in asked.needs],
         open_to=open_at_first(required, asked.needs),
         reason_codes=list(asked.reason_codes),
         checks=list(asked.checks),
@@ -115,12 +147,6 @@ def open_request(*, subject: Subject, asked: Asked, by: Actor, within: Moves | N
         **columns,
     )
     request.next_notice_at = request.after(first_step)
-    facts = {"digest": subject.digest, "required": required, "subject": str(subject.id)}
-    moves = within or Moves(stream=request.stream, unit_id=request.unit_id, by=by)
-    moves.born(request, stream=request.stream, data={**facts, "needs": needs} if needs else facts)
-    moves.also(*insert_of(notices.of_request(NoticeKind.WAITING, request, by=by)))
-    if within is None:
-        moves.execute()
     return request
 
 

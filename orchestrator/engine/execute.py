@@ -1,7 +1,7 @@
 """Run one execution as far as it goes: check the fence, run the handler with no transaction open, settle, take the next step."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import gethostname
 from typing import Any
@@ -9,19 +9,19 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from audit.conditions import compile_condition
-from audit.lifecycle import Moves, database_now
+from audit.lifecycle import database_now
 from audit.refusals import Stale
 from budgets.reserving import OverBudget, release
-from orchestrator.engine import caps, heartbeat
+from orchestrator.engine import caps, heartbeat, successes, waits
 from orchestrator.engine.budgeting import reserve_for
 from orchestrator.engine.calls import CallOutcome, Halted, Held, Refused, Returned, call, no_longer_called
 from orchestrator.engine.cancel import time_out
 from orchestrator.engine.doubts import Unknown
 from orchestrator.engine.handback import put_off
 from orchestrator.engine.outputs import misses, problem_with
-from orchestrator.engine.parking import Ask, settle_parked
+from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.patched import patched_input
-from orchestrator.engine.people import ask_about_step
+from orchestrator.engine.people import Question
 from orchestrator.engine.rereading import read_for_reviewers
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.runners.pool import Done, Parked
@@ -29,10 +29,12 @@ from orchestrator.engine.runners.workshop import Answer, Call, contract_of, fail
 from orchestrator.engine.segment import Segment, StepState, begin
 from orchestrator.engine.settle import charge, light_success, settle_failure, settle_success
 from orchestrator.engine.stopped import why_stopped
-from orchestrator.engine.successes import Success, write_together
+from orchestrator.engine.successes import Success
+from orchestrator.engine.together import write_together
 from orchestrator.engine.usages import usages_of
+from orchestrator.engine.waits import Wait
 from orchestrator.gate.limits import Limited
-from orchestrator.models import Action, Execution, Step
+from orchestrator.models import Action, Step
 from orchestrator.runner.jobs import Used
 from orchestrator.statuses import StepStatus
 from orchestrator.workflows.binding import BindingError, bind, scope_of
@@ -43,11 +45,13 @@ LOST_DATABASE = (OperationalError, InterfaceError)
 
 
 class _Waits(Exception):
-    """The step is waiting for people: park it. `ask` opens their request in the transaction that parks."""
+    """The step is waiting for people: park it. Their `question` is asked in the transaction that parks."""
 
-    def __init__(self, to: str, why: str, ask: Ask | None = None, refusal: Limited | OverBudget | None = None) -> None:
+    def __init__(
+        self, to: str, why: str, question: Question | None = None, refusal: Limited | OverBudget | None = None
+    ) -> None:
         super().__init__(why)
-        self.to, self.why, self.ask, self.refusal = to, why, ask, refusal
+        self.to, self.why, self.question, self.refusal = to, why, question, refusal
 
 
 class _Overdue(Exception):
@@ -66,10 +70,10 @@ class _Fails(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unwritten:
-    """A step that succeeded, and whose success nobody has written yet."""
+    """A step that came to its end, or to people, and nobody has written that yet."""
 
     segment: Segment
-    success: Success
+    outcome: Success | Wait
 
 
 def run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
@@ -86,18 +90,30 @@ def run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
         return None, None
 
 
+# How each kind is written, many at once.
+_WRITE: dict[type, Callable[[Sequence[Any]], None]] = {Success: successes.write, Wait: waits.write}
+
+
+def by_kind(unwritten: list[Unwritten]) -> list[list[Unwritten]]:
+    """Those that are written in one statement."""
+    parts = ([one for one in unwritten if isinstance(one.outcome, kind)] for kind in _WRITE)
+    return [part for part in parts if part]
+
+
 def write(unwritten: list[Unwritten]) -> list[Segment | None]:
-    """Write these successes in one statement. What follows each, or None."""
-    outcomes = write_together([one.success for one in unwritten])
-    return [_after(one, outcome) for one, outcome in zip(unwritten, outcomes, strict=True)]
+    """Write these, all of one kind, in one statement. What follows each, or None."""
+    errors = write_together([one.outcome for one in unwritten], _WRITE[type(unwritten[0].outcome)])
+    return [_after(one, error) for one, error in zip(unwritten, errors, strict=True)]
 
 
-def _after(one: Unwritten, outcome: Exception | None) -> Segment | None:
-    if isinstance(outcome, Stale):
+def _after(one: Unwritten, error: Exception | None) -> Segment | None:
+    if isinstance(error, Stale):
         _lost(one.segment)
-    elif outcome is not None:
-        logger.warning("attempt %s could not be settled (%s)", one.segment.fence, type(outcome).__name__)
-    return _next(one) if outcome is None else None
+    elif error is not None:
+        logger.warning("attempt %s could not be settled (%s)", one.segment.fence, type(error).__name__)
+    elif isinstance(one.outcome, Success):
+        return _next(one.segment, one.outcome)
+    return None
 
 
 def _lost(segment: Segment) -> None:
@@ -110,8 +126,8 @@ def _run_step(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
         with heartbeat.held(segment.fence):
             input = _input_of(segment)
             output = _perform(segment, input)
-    except _Waits as waits:
-        settle_parked(segment, to=waits.to, why=waits.why, input=input, ask=waits.ask, refusal=waits.refusal)
+    except _Waits as waiting:
+        return None, _park(segment, waiting, input)
     except (_Overdue, _CannotStart, _Fails) as ended:
         _settle(segment, ended, input)
     except (Stale, *LOST_DATABASE):
@@ -140,9 +156,18 @@ def _settle(segment: Segment, ended: "_Overdue | _CannotStart | _Fails", input: 
             release(segment.fence, ran=False)
 
 
-def _next(one: Unwritten) -> Segment | None:
+def _park(segment: Segment, waiting: _Waits, input: dict[str, Any]) -> Unwritten | None:
+    """At once; a question of a chain together with others."""
+    if waiting.question is not None and segment.is_light:
+        return Unwritten(segment, Wait(fence=segment.fence, question=waiting.question, why=waiting.why))
+    settle_parked(
+        segment, to=waiting.to, why=waiting.why, input=input, question=waiting.question, refusal=waiting.refusal
+    )
+    return None
+
+
+def _next(segment: Segment, success: Success) -> Segment | None:
     """The next step of a chain: everything about it is known, and its attempt was born begun."""
-    segment, success = one.segment, one.success
     segment.steps[segment.key].status = StepStatus.SUCCESS
     following = segment.released.spec.after(segment.key)
     if following is None or success.next_step is None or success.next_fence is None:
@@ -310,8 +335,6 @@ def _ask_people(segment: Segment) -> dict[str, Any]:
     if segment.spec.human_if and not reasons and segment.spec.stands_in_for is None:
         return {"approved_by": [], "why": "no condition asked for a person"}
     why = reasons or ["The workflow asks a person here."]
-
-    def ask(execution: Execution, step: Step, within: Moves | None) -> None:
-        ask_about_step(execution, step, segment.spec, scope=scope, reasons=why, within=within)
-
-    raise _Waits(StepStatus.AWAITING_APPROVAL, "; ".join(why)[:500], ask)
+    step = Step(id=segment.step_id, key=segment.key, attempt_count=segment.attempt_number)
+    question = Question(execution=segment.execution, step=step, spec=segment.spec, scope=scope, reasons=why)
+    raise _Waits(StepStatus.AWAITING_APPROVAL, "; ".join(why)[:500], question)

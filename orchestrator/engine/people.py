@@ -2,42 +2,64 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from uuid import UUID
 
 from approvals import operations as approvals
+from approvals.models import ApprovalRequest
 from approvals.rules.policies import DAY, HOUR
 from audit.canonical import canonical, digest_text
 from audit.headlines import cut
-from audit.lifecycle import Moves
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.outputs import promised
 from orchestrator.engine.released import Released, released
 from orchestrator.engine.retries import Failure
-from orchestrator.gate.duties import Duties, Given, Hands, duties_of_step, hands_in
+from orchestrator.gate.duties import Duties, Given, Hands, duties_of_agents, duties_of_step, hands_in, hands_in_all
 from orchestrator.models import Action, Execution, Step
 from orchestrator.workflows.binding import ROOTS, BindingError, bind
 from orchestrator.workflows.spec import StepSpec
 from orchestrator.workflows.templates import NoValue, say
 
+# Asked for a release and a requester.
+Owned = Callable[[UUID, str], Duties]
 
-def ask_about_step(
-    execution: Execution,
-    step: Step,
-    spec: StepSpec,
-    *,
-    scope: dict[str, Any],
-    reasons: list[str],
-    within: Moves | None = None,
-) -> None:
-    """Open the request of an `approve` step: people see what comes next, and every value the conditions looked at once."""
-    next_steps, hands = _next_steps(execution, step, scope), hands_in(execution.pk)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What an `approve` step asks people once it waits."""
+
+    execution: Execution
+    step: Step
+    spec: StepSpec
+    scope: dict[str, Any]
+    reasons: list[str]
+
+
+def ask(question: Question) -> None:
+    """Open its request, in the transaction that parks the step."""
+    subject, asked = _put(question, hands_in(question.execution.pk), _owned)
+    approvals.open_request(subject=subject, asked=asked, by=ENGINE)
+
+
+def requests_of(questions: Sequence[Question]) -> list[ApprovalRequest]:
+    """The requests of these, in order, for whoever writes them together. What they have in common is looked up once."""
+    hands, owned = hands_in_all([one.execution.pk for one in questions]), cache(_owned)
+    return approvals.requests_of([_put(one, hands[one.execution.pk], owned) for one in questions])
+
+
+def _put(question: Question, hands: Hands, owned: Owned) -> tuple[approvals.Subject, approvals.Asked]:
+    """People see what comes next, and every value the conditions looked at once."""
+    execution, step, spec, scope = question.execution, question.step, question.spec, question.scope
+    next_steps = _next_steps(execution, step, scope)
     does = " and ".join(_in_words(**one) for one in next_steps) or "its end"
-    _open(
+    return _framed(
         execution,
         step,
         required=max(spec.required, 1),  # releases of old could say 0, which no request may
-        reasons=[*_stands_in(execution, spec), *reasons],
+        reasons=[*_stands_in(execution, spec), *question.reasons],
         checks=spec.checks,
         title=_said(spec.ask, spec.variables, scope)
         or cut(f"Let {execution.workflow} go on to {does}{_about(execution)}"),
@@ -50,8 +72,7 @@ def ask_about_step(
             "input": scope["input"],
             "steps": scope["steps"],
         },
-        hands=hands,
-        within=within,
+        duties=_duties(execution, hands, owned),
     )
 
 
@@ -138,7 +159,7 @@ def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Fa
     """Put a failed step in front of a person, who does it and gives its result; rejecting fails the step."""
     done = _took_effect(step)
     tools = " and ".join(sorted({one["tool"] for one in done}))
-    _open(
+    subject, asked = _framed(
         execution,
         step,
         required=1,
@@ -158,8 +179,9 @@ def route_to_human(execution: Execution, step: Step, spec: StepSpec, failure: Fa
             "input": execution.input if step.input is None else step.input,
             **_follows(execution, spec),
         },
-        hands=hands_in(execution.pk),
+        duties=_duties(execution, hands_in(execution.pk), _owned),
     )
+    approvals.open_request(subject=subject, asked=asked, by=ENGINE)
 
 
 def _took_effect(step: Step) -> list[dict[str, Any]]:
@@ -168,19 +190,26 @@ def _took_effect(step: Step) -> list[dict[str, Any]]:
     return [{"tool": one.tool, "with": json.loads(one.arguments), "gave": one.result} for one in done]
 
 
-def _duties(execution: Execution, hands: Hands) -> Duties:
+def _duties(execution: Execution, hands: Hands, owned: Owned) -> Duties:
     """The agents whose work is decided on, and the workflow's publisher."""
     one = released(execution.release_id)
     return duties_of_step(
-        execution=execution,
-        agents={step.agent: one.agents[step.agent]["version"] for step in one.spec.steps if step.agent},
+        owned=owned(execution.release_id, execution.requester),
         workflow=f"{one.spec.workflow} {one.spec.version}",
         published_by=one.created_by,
         hands=hands,
     )
 
 
-def _open(
+def _owned(release_id: UUID, requester: str) -> Duties:
+    """In the versions that did the work, and as they are now; and of the agent that asks for it."""
+    one = released(release_id)
+    agents = {step.agent: one.agents[step.agent]["version"] for step in one.spec.steps if step.agent}
+    asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
+    return duties_of_agents([*agents, *asking], pinned=agents)
+
+
+def _framed(
     execution: Execution,
     step: Step,
     *,
@@ -190,11 +219,11 @@ def _open(
     effect: str,
     reversible: str,
     facts: dict[str, Any],
-    hands: Hands,
+    duties: Duties,
     checks: tuple[str, ...] = (),
     result_schema: Mapping[str, Any] | None = None,
-    within: Moves | None = None,
-) -> None:
+) -> tuple[approvals.Subject, approvals.Asked]:
+    """The step as people see it, frozen, and what is asked of them."""
     snapshot = canonical(
         {
             "tool": f"step:{step.key}",
@@ -209,35 +238,32 @@ def _open(
             "execution": str(execution.pk),
         }
     )
-    approvals.open_request(
-        by=ENGINE,
-        within=within,
-        subject=approvals.Subject(
-            id=step.pk,
-            unit_id=execution.unit_id,
-            unit_title=execution.unit_title,
-            execution_id=execution.pk,
-            title=title,
-            tool=f"step:{step.key}",
-            tool_version="",
-            agent="",
-            effect=effect,
-            reversible=reversible,
-            snapshot=snapshot,
-            digest=digest_text(snapshot),
-            revision=step.attempt_count,
-            tier="financial" if required > 1 else "customer_facing",
-            requester=execution.requester,
-            requester_name=execution.requester_name,
-            duties=_duties(execution, hands),
-            result_schema=result_schema,
-        ),
-        asked=approvals.Asked(
-            required=required,
-            policy_version=f"workflow {execution.workflow}",
-            reasons=tuple(reasons),
-            checks=checks,
-            decide_within_seconds=DAY,
-            use_within_seconds=HOUR,
-        ),
+    subject = approvals.Subject(
+        id=step.pk,
+        unit_id=execution.unit_id,
+        unit_title=execution.unit_title,
+        execution_id=execution.pk,
+        title=title,
+        tool=f"step:{step.key}",
+        tool_version="",
+        agent="",
+        effect=effect,
+        reversible=reversible,
+        snapshot=snapshot,
+        digest=digest_text(snapshot),
+        revision=step.attempt_count,
+        tier="financial" if required > 1 else "customer_facing",
+        requester=execution.requester,
+        requester_name=execution.requester_name,
+        duties=duties,
+        result_schema=result_schema,
     )
+    asked = approvals.Asked(
+        required=required,
+        policy_version=f"workflow {execution.workflow}",
+        reasons=tuple(reasons),
+        checks=checks,
+        decide_within_seconds=DAY,
+        use_within_seconds=HOUR,
+    )
+    return subject, asked

@@ -1,29 +1,25 @@
 """The hot path: steps of chains that succeeded, settled many at once, in one statement.
 
 For each: attempt and step end, and the next step's first attempt is born, or the execution ends.
-All of it under the fence and the execution's lock, with its audit events. A success whose fence no longer holds takes
-nobody with it: then each is written by itself, and only that one raises Stale.
+All of it under the fence and the execution's lock, with its audit events.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import events, failpoints
 from audit.deadlocks import again
 from audit.lifecycle import move_picked, run, stale_where_a_guard_failed
-from audit.refusals import Stale
 from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS
+from orchestrator.engine.together import the_line
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
-
-MOST_AT_ONCE = 32
 
 # The executions are locked first, in one order, like by every other writer of theirs. The limit is what the planner needs
 # to know: that these are few, so that every row is found by its index.
@@ -155,7 +151,7 @@ class Success:
 
 
 @again
-def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) -> None:
+def write(successes: Sequence[Success]) -> None:
     """Settle them all, or none. Raises Stale when a guard of any of them no longer holds."""
     failpoints.hit("settle.before")
     with stale_where_a_guard_failed():
@@ -167,45 +163,6 @@ def write(successes: list[Success], *, on: BaseDatabaseWrapper | None = None) ->
                 "lease": float(settings.LEASE_SECONDS),
                 "number": len(successes),
             },
-            on=on,
+            on=the_line(),
         )
     failpoints.hit("settle.committed")
-
-
-_line: list[BaseDatabaseWrapper] = []
-
-
-def open_line() -> None:
-    """From now on this process settles over one connection of its own, whichever thread writes: one session of the server
-    has the statement's plan and the tables at hand, not one for every hand."""
-    line = connections.create_connection("default")
-    line.inc_thread_sharing()
-    _line[:] = [line]
-
-
-def close_line() -> None:
-    while _line:
-        _line.pop().close()
-
-
-def write_together(successes: list[Success]) -> list[Exception | None]:
-    """Settle them all at once, or else one by one; what became of each. Raises when the database is lost."""
-    line = _line[0] if _line else None
-    try:
-        write(successes, on=line)
-    except (OperationalError, InterfaceError):
-        # The next write makes the connection anew.
-        if line is not None:
-            line.close()
-        raise
-    except (Stale, DatabaseError) as error:
-        return [error] if len(successes) == 1 else [_alone(one) for one in successes]
-    return [None] * len(successes)
-
-
-def _alone(success: Success) -> Exception | None:
-    try:
-        write([success], on=_line[0] if _line else None)
-    except (Stale, DatabaseError) as error:
-        return error
-    return None

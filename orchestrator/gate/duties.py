@@ -1,6 +1,6 @@
 """Separation of duties: everybody who had a hand in what is decided on, with the words for how. None of them signs for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,7 +12,7 @@ from approvals.models import Bypass, Verdict
 from approvals.models.request import step_of
 from approvals.rules.policies import Requirement
 from audit.lifecycle import run
-from orchestrator.models import Action, Execution, Release, Tool
+from orchestrator.models import Action, Release, Tool
 
 Duties = dict[str, str]
 
@@ -35,15 +35,10 @@ def duties_of(action: Action, *, tool: Tool, requirement: Requirement) -> Duties
     return _acted_for(action.context) | duties
 
 
-def duties_of_step(
-    *, execution: Execution, agents: Mapping[str, int], workflow: str, published_by: str, hands: "Hands"
-) -> Duties:
-    """For a decision about a step: the agents whose work is decided on, in the versions that did it and as they are now;
-    whoever published the workflow, did a step of it or shaped one."""
-    requester = execution.requester
-    asking = [requester.removeprefix("agent:")] if requester.startswith("agent:") else []
-    own = duties_of_agents([*agents, *asking], pinned=agents)
-    return _published(published_by, workflow) | _of_hands(hands) | own
+def duties_of_step(*, owned: Duties, workflow: str, published_by: str, hands: "Hands") -> Duties:
+    """For a decision about a step: `owned` are the duties of the agents whose work is decided on, and of the one that asks;
+    then whoever published the workflow, did a step of it or shaped one."""
+    return _published(published_by, workflow) | _of_hands(hands) | owned
 
 
 class _Released(NamedTuple):
@@ -82,30 +77,36 @@ class Hands(NamedTuple):
     shaped: Duties
 
 
-# By hand: it is asked by every step that parks for a person, and Django would put the statement together each time.
+# Of each execution by itself, so that however many are asked for, each is found by its indexes.
 _HANDS = """
-SELECT true, d.person_id, d.for_person_id, d.person_name, d.note, r.tool, d.at, d.id
-FROM approvals_approvalrequest AS r JOIN approvals_decision AS d ON d.request_id = r.id
-WHERE r.execution_id = %(execution)s AND d.verdict = %(answer)s
-UNION ALL SELECT false, p.person_id, NULL, '', '', 'corrected the input of the step ' || s.key, p.at, p.id
-FROM orchestrator_step AS s JOIN orchestrator_steppatch AS p ON p.step_id = s.id WHERE s.execution_id = %(execution)s
-UNION ALL SELECT false, o.person_id, NULL, '', '', 'said what ' || a.tool || ' had done', o.at, o.id
-FROM orchestrator_action AS a JOIN orchestrator_outcomeanswer AS o ON o.action_id = a.id
-WHERE a.execution_id = %(execution)s AND o.verdict = 'happened'
-ORDER BY at, id
+SELECT e.id, h.* FROM unnest(%(executions)s::uuid[]) AS e (id) CROSS JOIN LATERAL (
+  SELECT true, d.person_id, d.for_person_id, d.person_name, d.note, r.tool, d.at, d.id
+  FROM approvals_approvalrequest AS r JOIN approvals_decision AS d ON d.request_id = r.id
+  WHERE r.execution_id = e.id AND d.verdict = %(answer)s
+  UNION ALL SELECT false, p.person_id, NULL, '', '', 'corrected the input of the step ' || s.key, p.at, p.id
+  FROM orchestrator_step AS s JOIN orchestrator_steppatch AS p ON p.step_id = s.id WHERE s.execution_id = e.id
+  UNION ALL SELECT false, o.person_id, NULL, '', '', 'said what ' || a.tool || ' had done', o.at, o.id
+  FROM orchestrator_action AS a JOIN orchestrator_outcomeanswer AS o ON o.action_id = a.id
+  WHERE a.execution_id = e.id AND o.verdict = 'happened'
+) AS h (gave, person, for_person, name, note, what, at, id) ORDER BY h.at, h.id
 """
 
 
 def hands_in(execution_id: UUID) -> Hands:
     """Whoever gave a result, corrected an input, or said of a send without an answer that it happened, and with what
     result: it is in all that follows from there."""
-    hands = Hands([], {})
-    rows = run(_HANDS, {"execution": execution_id, "answer": Verdict.ANSWER})
-    for gave, person, for_person, name, note, what, *_ in rows:
+    return hands_in_all([execution_id])[execution_id]
+
+
+def hands_in_all(execution_ids: Sequence[UUID]) -> dict[UUID, Hands]:
+    """The same of each of these executions."""
+    hands = {execution_id: Hands([], {}) for execution_id in execution_ids}
+    rows = run(_HANDS, {"executions": list(execution_ids), "answer": Verdict.ANSWER})
+    for execution_id, gave, person, for_person, name, note, what, *_ in rows:
         if gave:
-            hands.results.append(Given(person, for_person, name, note, what))
+            hands[execution_id].results.append(Given(person, for_person, name, note, what))
         else:
-            hands.shaped[f"user:{person}"] = what
+            hands[execution_id].shaped[f"user:{person}"] = what
     return hands
 
 

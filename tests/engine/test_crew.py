@@ -11,7 +11,8 @@ from django.db import OperationalError, connection, connections, transaction
 from audit.ids import new_id
 from audit.lifecycle import database_now, run
 from audit.models import AuditEvent
-from orchestrator.engine import successes
+from audit.refusals import Stale
+from orchestrator.engine import successes, together
 from orchestrator.engine.broker import HOST, StepBroker
 from orchestrator.engine.claims import claim_due, held_by
 from orchestrator.engine.released import released
@@ -48,11 +49,11 @@ def hands(world, publish):
     """A worker's hands; its threads and their connections are gone when the test is over."""
     trail.install()
     publish(CHAIN)
-    successes.open_line()
+    together.open_line()
     made = Crew(4)
     yield made
     made.close()
-    successes.close_line()
+    together.close_line()
     trail.assert_whole()
 
 
@@ -220,7 +221,7 @@ class TestSettlingTogether:
         lapse(lost.fence)
         sweep()
 
-        outcomes = successes.write_together([_success(segment) for segment in segments])
+        outcomes = together.write_together([_success(segment) for segment in segments], successes.write)
 
         assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Stale", "NoneType"]
         by_execution = {segment.execution.pk: segment for segment in segments}
@@ -235,7 +236,7 @@ class TestSettlingTogether:
         lapse(segments[0].fence)
         sweep()
 
-        with pytest.raises(successes.Stale):
+        with pytest.raises(Stale):
             successes.write([_success(segment) for segment in segments])
 
         assert Attempt.objects.get(pk=segments[1].fence).status == "running"

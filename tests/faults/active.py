@@ -26,7 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 
 from audit import failpoints
-from orchestrator.engine import successes
+from orchestrator.engine import together
 from orchestrator.engine.runners import workshop
 
 OURS = ("orchestrator.", "approvals.", "budgets.", "audit.")
@@ -128,7 +128,7 @@ PAST_EVERY_LEASE = (
 
 def _lines() -> list[psycopg.Connection[Any]]:
     """The sessions of this thread and the one that settles."""
-    wrappers: list[BaseDatabaseWrapper] = [connection, *successes._line]
+    wrappers: list[BaseDatabaseWrapper] = [connection, *together._line]
     return [line for wrapper in wrappers if (line := wrapper.connection) is not None and not line.closed]
 
 

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from config.postgres import Server
 from orchestrator.engine import execute, sweep
 from orchestrator.engine.released import released
 from orchestrator.engine.runners import workshop
-from orchestrator.engine.successes import close_line
+from orchestrator.engine.together import close_line
 from orchestrator.models import Release
 from orchestrator.operations import tokens
 from tests import worlds as make
@@ -303,7 +302,7 @@ def _child(trial: Trial, faults: list[Fault], log: Path, recording: bool) -> Non
     defects.switch_on()
     logging.getLogger().addHandler(_Bugs(tell))
     execute.settle_success = _telling(execute.settle_success, "", "settled", tell)
-    execute._next = _telling(execute._next, "settled", "", tell, fence=attrgetter("segment.fence"))
+    execute._next = _telling(execute._next, "settled", "", tell)
     execute._run_step = _telling(execute._run_step, "began", "", tell)
     try:
         Player(trial, tell).play()
@@ -329,16 +328,15 @@ def _telling(
     before: str,
     after: str,
     tell: Callable[[str], None],
-    fence: Callable[[Any], Any] = attrgetter("fence"),
 ) -> Callable[..., Any]:
     """What a worker began, and what it was told of its result: the history keeps its own list."""
 
     def do_and_tell(one: Any, *rest: Any, **more: Any) -> Any:
         if before:
-            tell(f"{before} {fence(one)}")
+            tell(f"{before} {one.fence}")
         done = does(one, *rest, **more)
         if after:
-            tell(f"{after} {fence(one)}")
+            tell(f"{after} {one.fence}")
         return done
 
     return do_and_tell

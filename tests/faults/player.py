@@ -25,8 +25,8 @@ from orchestrator.engine.claims import claim_due
 from orchestrator.engine.runners import workshop
 from orchestrator.engine.runners.pool import RunnerPool
 from orchestrator.engine.segment import begin_all
-from orchestrator.engine.successes import close_line
 from orchestrator.engine.sweep import sweep
+from orchestrator.engine.together import close_line
 from orchestrator.engine.workers import crew as crews
 from orchestrator.gate.doubt import LOOKS
 from orchestrator.gate.edit import edit

@@ -7,7 +7,8 @@ all claims of a package are in somebody's hands; from there on only their attemp
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.util import Finalize
 from socket import gethostname
@@ -17,10 +18,10 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
 from audit import failpoints, rounds
-from orchestrator.engine.execute import Unwritten, run, write
+from orchestrator.engine.execute import Unwritten, by_kind, run, write
 from orchestrator.engine.handback import put_off, release_unstarted
 from orchestrator.engine.segment import Segment, begin_all
-from orchestrator.engine.successes import MOST_AT_ONCE, open_line
+from orchestrator.engine.together import MOST_AT_ONCE, open_line
 from orchestrator.engine.workers.desk import Desk
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Crew:
         self._free = hands
         self._freed = threading.Condition()
         self._hand = threading.local()
-        self._desk = Desk(self._run, _write, most=MOST_AT_ONCE, over=self._lay_down)
+        self._desk = Desk(self._run, self._write, most=MOST_AT_ONCE, over=self._lay_down)
         # They end with the process, whose end waits for `close`.
         self._hands = [threading.Thread(target=self._serve, name=f"hand-{n}", daemon=True) for n in range(hands)]
         for hand in self._hands:
@@ -79,9 +80,20 @@ class Crew:
         connection.close()
 
     def _run(self, segment: Segment) -> tuple[Segment | None, Unwritten | None]:
-        has_rested = time.monotonic() - getattr(self._hand, "worked_at", -RESTED_SECONDS) >= RESTED_SECONDS
+        with self._at_work():
+            return _run(segment)
+
+    def _write(self, unwritten: list[Unwritten]) -> list[Segment | None]:
+        with self._at_work():
+            return _write(unwritten)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        if time.monotonic() - getattr(self._hand, "worked_at", -RESTED_SECONDS) >= RESTED_SECONDS:
+            with suppress(Error):
+                close_old_connections()
         try:
-            return _run(segment, has_rested=has_rested)
+            yield
         finally:
             self._hand.worked_at = time.monotonic()
 
@@ -111,11 +123,9 @@ def run_to_its_end(segment: Segment) -> None:
     desk.serve()
 
 
-def _run(segment: Segment, *, has_rested: bool = False) -> tuple[Segment | None, Unwritten | None]:
+def _run(segment: Segment) -> tuple[Segment | None, Unwritten | None]:
     """A lost database ends it: the lease decides what follows."""
     try:
-        if has_rested:
-            close_old_connections()
         return run(segment)
     except Error as error:
         # Whether the last write landed is unknown here; the sweep finds the attempt when its lease lapses.
@@ -127,12 +137,17 @@ def _run(segment: Segment, *, has_rested: bool = False) -> tuple[Segment | None,
 
 
 def _write(unwritten: list[Unwritten]) -> list[Segment | None]:
+    return [following for part in by_kind(unwritten) for following in _write_part(part)]
+
+
+def _write_part(unwritten: list[Unwritten]) -> list[Segment | None]:
     try:
         return write(unwritten)
     except Error as error:
-        logger.warning("%d successes lost the database (%s)", len(unwritten), type(error).__name__)
+        logger.warning("%d attempts lost the database (%s)", len(unwritten), type(error).__name__)
+        connection.close()
     except Exception:
-        logger.exception("%d successes were dropped", len(unwritten))
+        logger.exception("%d attempts were dropped", len(unwritten))
     return [None] * len(unwritten)
 
 

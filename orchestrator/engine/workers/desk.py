@@ -2,7 +2,7 @@
 
 A quick step costs less than what surrounds it: eight threads with one step each switch all the time, keep as many runners
 half awake, and find no cache warm. So the hand at the desk runs what lies ready, one after the other, with the runner that
-is warm, and when nothing lies ready any more, all that was done is written in one statement. A hand that is kept, because a
+is warm, and when nothing lies ready any more, all that was done is written together. A hand that is kept, because a
 handler waits for a model, no longer holds the desk: the next one takes it.
 """
 
@@ -21,7 +21,7 @@ KEPT_SECONDS = 0.003
 
 
 class Desk(Generic[Job, Done]):
-    """Safe for threads. `do` answers what follows a job and what is to be written of it; `write` what follows each.
+    """Safe for threads. `do` answers what follows a job and what is to be written of it; `write` what follows each, in any order.
 
     A job that nothing follows, and of which nothing is to be written, is over. Neither of the two may raise.
     """

@@ -1,0 +1,56 @@
+"""What a worker process writes together: all at once, over one connection, or else each by itself, so that what can no
+longer be written takes nobody with it."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from audit.refusals import Stale
+
+MOST_AT_ONCE = 32
+
+Outcome = TypeVar("Outcome")
+
+_line: list[BaseDatabaseWrapper] = []
+
+
+def open_line() -> None:
+    """From now on this process settles over one connection of its own, whichever thread writes: one session of the server
+    has the statements' plans and the tables at hand, not one for every hand."""
+    line = connections.create_connection("default")
+    line.inc_thread_sharing()
+    _line[:] = [line]
+
+
+def close_line() -> None:
+    while _line:
+        _line.pop().close()
+
+
+def the_line() -> BaseDatabaseWrapper | None:
+    """None where this thread's own connection is used."""
+    return _line[0] if _line else None
+
+
+def write_together(outcomes: Sequence[Outcome], write: Callable[[Sequence[Outcome]], None]) -> list[Exception | None]:
+    """Write them all at once, or else one by one; what became of each. Raises when the database is lost."""
+    try:
+        write(outcomes)
+    except (OperationalError, InterfaceError):
+        # The next write makes the connection anew.
+        if (line := the_line()) is not None:
+            line.close()
+        raise
+    except (Stale, DatabaseError) as error:
+        return [error] if len(outcomes) == 1 else [_alone(one, write) for one in outcomes]
+    return [None] * len(outcomes)
+
+
+def _alone(outcome: Outcome, write: Callable[[Sequence[Outcome]], None]) -> Exception | None:
+    try:
+        write([outcome])
+    except (Stale, DatabaseError) as error:
+        return error
+    return None
