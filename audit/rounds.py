@@ -85,5 +85,6 @@ def _is_lost() -> bool:
 
 def _name(work: Any) -> str:
     """The functions it is made of."""
-    parts = [getattr(work, "func", work), *getattr(work, "args", ())]
-    return " ".join(getattr(part, "__qualname__", type(part).__name__) for part in parts if callable(part))
+    if (inner := getattr(work, "func", None)) is None:
+        return str(getattr(work, "__qualname__", type(work).__name__))
+    return " ".join(_name(part) for part in (inner, *getattr(work, "args", ())) if callable(part))

@@ -16,6 +16,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from audit import strangers
 from budgets.reserving import anything_is_budgeted
 from config.postgres import Server
+from orchestrator.engine import every
 from orchestrator.gate import limits
 from orchestrator.health import exposition
 
@@ -65,6 +66,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any, postgres_serv
 def no_draws_by_chance() -> None:
     """A test that wants a second look says so; none happens to others by the luck of the draw."""
     settings.SECOND_LOOK_PERCENT = 0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sweeps_leave_nothing_for_later() -> None:
+    """Rounds follow each other within milliseconds here, and each is to see everything."""
+    every.SHARE = float("inf")
 
 
 # Empties every table that has pages, without the triggers: what was recorded is never taken away, except here.

@@ -29,7 +29,7 @@ from orchestrator.engine.alerts import alerting
 from orchestrator.engine.cancel import take_back, time_out
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.dead_letters import letters, triage
-from orchestrator.engine.every import Every
+from orchestrator.engine.every import Every, Sparing
 from orchestrator.engine.handback import release_unstarted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.settle import settle_lost
@@ -80,10 +80,10 @@ def _duties() -> list[Callable[[], int]]:
         _go_on_in_turn,
         partial(_each, _idle_reservations, _release),
         partial(_each, _overdue, _time_out),
-        partial(_each, _decided_but_parked, _resume),
+        resume_missed,
         partial(_each, _unread, _read_again),
-        partial(_each, _stalled, _advance),
-        partial(_each, _orphaned_requests, _withdraw),
+        advance_stalled,
+        withdraw_orphaned,
         partial(_each, _unsent, _take_back),
         partial(_each, _forgotten_sends, _doubt),
         partial(_each, reminders.due, reminders.act),
@@ -254,3 +254,9 @@ def _doubt(action_id: Any) -> int:
     fence, step_id = Action.objects.values_list("fence", "step_id").get(pk=action_id)
     why = "its execution was ended, and no report came" if step_id else NOT_REPORTED
     return mark_unknown(fence=fence, by=ENGINE, why=why) if fence else 0
+
+
+# A second late after a crash is no harm; a second of the database's time in every second would be.
+resume_missed = Sparing(partial(_each, _decided_but_parked, _resume))
+advance_stalled = Sparing(partial(_each, _stalled, _advance))
+withdraw_orphaned = Sparing(partial(_each, _orphaned_requests, _withdraw))

@@ -91,6 +91,7 @@ class TestWhoCannotSign:
 
         row = ApprovalPolicy(name="always", tool="*", required=1, reason="always")
         draft(row, by=make.actor(grace))
+        row.reason = "whatever it is"
         edit(row, by=make.actor(linus), changed=["reason"])
         activate(row, by=make.MAKER)
         request = make.request()
