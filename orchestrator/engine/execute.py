@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from socket import gethostname
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import Error, InterfaceError, OperationalError
 
 from audit.conditions import compile_condition
 from audit.lifecycle import database_now
@@ -110,7 +110,9 @@ def _after(one: Unwritten, error: Exception | None) -> Segment | None:
     if isinstance(error, Stale):
         _lost(one.segment)
     elif error is not None:
-        logger.warning("attempt %s could not be settled (%s)", one.segment.fence, type(error).__name__)
+        # What a database says may quote a row; a bug of ours is seen by its traceback.
+        bug = None if isinstance(error, Error) else error
+        logger.warning("attempt %s could not be settled (%s)", one.segment.fence, type(error).__name__, exc_info=bug)
     elif isinstance(one.outcome, Success):
         return _next(one.segment, one.outcome)
     return None

@@ -4,10 +4,8 @@ longer be written takes nobody with it."""
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import Error, InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-
-from audit.refusals import Stale
 
 MOST_AT_ONCE = 32
 
@@ -43,14 +41,15 @@ def write_together(outcomes: Sequence[Outcome], write: Callable[[Sequence[Outcom
         if (line := the_line()) is not None:
             line.close()
         raise
-    except (Stale, DatabaseError) as error:
+    except Exception as error:
+        # Whatever it is, a bug of ours among it: the others are not to blame.
         return [error] if len(outcomes) == 1 else [_alone(one, write) for one in outcomes]
     return [None] * len(outcomes)
 
 
 def _alone(outcome: Outcome, write: Callable[[Sequence[Outcome]], None]) -> Exception | None:
+    """A database that is lost meanwhile takes nobody's outcome who was written before."""
     try:
-        write([outcome])
-    except (Stale, DatabaseError) as error:
+        return write_together([outcome], write)[0]
+    except Error as error:
         return error
-    return None
