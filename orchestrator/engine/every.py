@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 # What a duty may take of the time of a process in which it finds nothing.
 SHARE = 0.02
+# But the time it took may have been a wait for somebody's lock, or for a database that stood still: then above all
+# something may have gone wrong.
+LONGEST_SECONDS = 300.0
 
 
 class Every:
@@ -40,5 +43,5 @@ class Sparing:
             return 0
         found = self.func()
         ended = time.monotonic()
-        self._at = ended if found else ended + (ended - began) / SHARE
+        self._at = ended if found else ended + min((ended - began) / SHARE, LONGEST_SECONDS)
         return found

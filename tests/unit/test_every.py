@@ -22,6 +22,17 @@ class TestADutyThatLooksThroughEverything:
 
         assert len(done) == 1
 
+    def test_is_not_left_for_long_because_it_once_had_to_wait(self, monkeypatch):
+        monkeypatch.setattr(every, "LONGEST_SECONDS", 0.1)
+        done = []
+        look = Sparing(lambda: done.append(time.sleep(0.05)) or 0)
+
+        look()
+        time.sleep(0.15)
+        look()
+
+        assert len(done) == 2
+
     def test_goes_on_at_once_where_it_finds_something(self):
         found = iter([200, 200, 7, 0, 0])
         look = Sparing(lambda: time.sleep(0.05) or next(found))
