@@ -150,7 +150,9 @@ def _import(items: Any, kind: _Kind, *, by: Actor, findings: "_Findings") -> Imp
     if by.is_person or kind is _TOOLS:
         met = {}
     else:
-        met = {row.name: other for row in rows if row._state.adding and (other := _last_in_force(row))}
+        # A draft of somebody's is stored, and as new to what is in force as a row that is not.
+        new = [row for row in rows if row._state.adding or row.status == DefinitionStatus.DRAFT]
+        met = {row.name: other for row in new if (other := _last_in_force(row))}
         rows = [other if (other := met.get(row.name)) and _brings_nothing(row, other) else row for row in rows]
     stored = [(row, _store(row, by)) for row in rows]
     return Imported(

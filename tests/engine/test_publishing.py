@@ -382,6 +382,17 @@ class TestWhatPeopleActivatedSince:
 
         assert self.in_force() == (1, 1)
 
+    def test_stays_beside_a_draft_that_says_what_the_folder_says(self, tightened, world, folder, capsys):
+        """One administrator would take it back; that the file is published again is no second one's word."""
+        loosened = ApprovalPolicy(**POLICY, required=1, version=3)
+        draft(loosened, by=world.ada)
+
+        call_command("publish", str(folder))
+
+        assert self.in_force() == (2, 2)
+        assert ApprovalPolicy.objects.get(pk=loosened.pk).status == "draft"
+        assert "big v2 stays in force" in capsys.readouterr().err
+
     def test_comes_back_from_a_file_that_went_elsewhere_meanwhile(self, tightened, folder):
         for reason in ("Very much", POLICY["reason"]):
             (folder / "policies.json").write_text(json.dumps([POLICY | {"required": 1, "reason": reason}]))
