@@ -190,6 +190,7 @@ class Policies:
         self.ann, self.bob = (make.person(name, "view") for name in ("ann", "bob"))
         self.row = ApprovalPolicy(name="old", reason="old")
         draft(self.row, by=make.actor(self.ann))
+        self.row.reason = "older"
         edit(self.row, by=make.actor(self.bob), changed=["reason"])
         self.in_force = make.policy()
 
