@@ -31,6 +31,7 @@ SLOT = pytest.StashKey[IO[str]]()
 # says that wants to stay small.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+SUPERUSERS_OWN = ["session_replication_role", "deadlock_timeout"]
 # Transactions of the server that migrated mean nothing on another.
 NOW = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 FOLLOWED_FROM_HERE_ON = (
@@ -69,20 +70,23 @@ def postgres_server(pytestconfig: pytest.Config) -> Server:
     durability = postgres.DURABLE if pytestconfig.option.durable else postgres.FORGETFUL
     server = Server(env.var_dir(), durability)
     server.ensure_running()
-    _let_us_lay_rows_down(server)
+    _let_us_set_what_superusers_do(server)
     return server
 
 
-def _let_us_lay_rows_down(server: Server) -> None:
-    """Let our role leave triggers out for a transaction, which only a superuser may, and ours cannot sign in.
+def _let_us_set_what_superusers_do(server: Server) -> None:
+    """Let our role leave triggers out for a transaction, and say when a deadlock is looked for, which only a superuser may,
+    and ours cannot sign in.
 
     Nothing of the product asks for it: tests empty tables that refuse it, and put rows back (tests/kept.py).
     """
     with psycopg.connect(server.dsn("postgres")) as door:
-        asked = door.execute("SELECT has_parameter_privilege('session_replication_role', 'SET')").fetchone()
+        asked = door.execute(
+            "SELECT bool_and(has_parameter_privilege(name, 'SET')) FROM unnest(%s::text[]) AS name", [SUPERUSERS_OWN]
+        ).fetchone()
     if asked != (True,):
         server.stop()
-        grant = f"GRANT SET ON PARAMETER session_replication_role TO {postgres.NAME};\n\n"
+        grant = f"GRANT SET ON PARAMETER {', '.join(SUPERUSERS_OWN)} TO {postgres.NAME};\n\n"
         server._run("postgres", "--single", "-j", "-D", str(server.data), "template1", script=grant)
         server.ensure_running()
 

@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
+from audit.lifecycle import run
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.settle import light_success, settle_failure, settle_success
@@ -31,6 +32,7 @@ def beside_a_migration():
         def migrate():
             try:
                 with transaction.atomic(), connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL deadlock_timeout = '1min'")
                     cursor.execute(f"LOCK TABLE {TRAIL} IN ACCESS EXCLUSIVE MODE")
                     has_trail.set()
                     once_the_act_waits(cursor)
@@ -43,9 +45,12 @@ def beside_a_migration():
         migration.start()
         has_trail.wait()
         try:
+            # Whoever waits looks once: by then the migration has to wait, too, also on a busy machine.
+            run("SET deadlock_timeout = '3s'", [])
             found = act()
         finally:
             migration.join()
+            run("RESET deadlock_timeout", [])
         # Had the migration been ended in its stead, nothing would be shown.
         assert raised == []
         return found
