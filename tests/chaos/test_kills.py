@@ -17,7 +17,7 @@ from django.db.models import Min
 
 from orchestrator.models import Attempt, DeadLetter, Execution
 from orchestrator.operations import dead_letters
-from orchestrator.statuses import EXECUTION
+from orchestrator.statuses import EXECUTION, ExecutionStatus
 from tests import plant as plants
 from tests import trail
 from tests.plant import Plant, running_plant, signing
@@ -125,7 +125,7 @@ def run(plant: Plant, deaths: list[Death], *, executions: int, kills: int, every
     orders = threading.Thread(target=_order_all, args=(plant, figures, every))
     with signing(plant):
         orders.start()
-        while len(figures.deaths) < kills and (orders.is_alive() or _live().exists()):
+        while len(figures.deaths) < kills and (orders.is_alive() or _at_work().exists()):
             _die(plant, deaths[len(figures.deaths) % len(deaths)], figures)
         orders.join()
         _wait_for_the_end(plant, figures)
@@ -163,6 +163,11 @@ def _order(plant: Plant, number: int, figures: Figures) -> None:
 def _live():
     plants.database_clock()
     return Execution.objects.exclude(status__in=EXECUTION.final)
+
+
+def _at_work():
+    """A dead letter waits for a person: beside it alone there may be nothing left to kill."""
+    return _live().exclude(status=ExecutionStatus.DEAD_LETTERED)
 
 
 def _wait_for_the_end(plant: Plant, figures: Figures) -> None:
