@@ -5,12 +5,11 @@ saw, and recorded in the audit stream in the same transaction, or nothing happen
 same table as a trigger (see `guard_sql`), so that SQL typed by hand cannot skip it either.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
@@ -18,16 +17,15 @@ from uuid import UUID
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
-from django.utils.duration import duration_iso_string
 from psycopg.pq import ExecStatus
 from psycopg.types.json import Jsonb
 
 from audit import events
 from audit.actors import Actor
 from audit.ids import new_id
+from audit.inserting import insert_of
 from audit.refusals import Stale
 
 # Raised by the SQL function audit_expect when a guarded move found fewer rows than it should have.
@@ -275,58 +273,6 @@ def stale_where_a_guard_failed() -> Iterator[None]:
         if getattr(error.__cause__, "sqlstate", "") == STALE_SQLSTATE:
             raise Stale(TAKEN_OVER) from None
         raise
-
-
-def insert_of(row: models.Model, *, sql: Mapping[str, str] | None = None) -> tuple[Any, ...]:
-    """The INSERT of a new row and its values, as `Moves.also` takes them. `sql` gives columns the database computes."""
-    columns, values = insert_values(row, skip=frozenset(sql or {}))
-    places = ", ".join([*["%s"] * len(values), *(sql or {}).values()])
-    names = ", ".join([*columns, *(sql or {})])
-    return f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places})", *values
-
-
-def insert_values(row: models.Model, *, skip: frozenset[str] = frozenset()) -> tuple[list[str], list[Any]]:
-    """Column names and adapted values of a new row; columns with a database default are left to the database."""
-    columns: list[str] = []
-    values: list[Any] = []
-    # Found once: the proxy looks for this thread's connection at each use.
-    line = connections[DEFAULT_DB_ALIAS]
-    for column in row._meta.concrete_fields:
-        value = getattr(row, column.attname)
-        if column.column not in skip and not isinstance(value, DatabaseDefault):
-            columns.append(str(column.column))
-            values.append(column.get_db_prep_save(value, line))
-    return columns, values
-
-
-def insert_of_all(rows: Sequence[models.Model], *, place: str) -> tuple[str, str]:
-    """The INSERT of new rows of one model, all with the same columns left to the database, and their values as JSON.
-
-    `place` is the name of the parameter that takes the JSON.
-    """
-    columns = [
-        column
-        for column in rows[0]._meta.concrete_fields
-        if not isinstance(getattr(rows[0], column.attname), DatabaseDefault)
-    ]
-    values = [{column.column: getattr(row, column.attname) for column in columns} for row in rows]
-    table, names = rows[0]._meta.db_table, ", ".join(str(column.column) for column in columns)
-    text = (
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{table}, %({place})s::json)"
-    )
-    return text, json.dumps(values, default=_in_json)
-
-
-def _in_json(value: object) -> str:
-    """What JSON has no type for, as PostgreSQL reads it."""
-    match value:
-        case datetime():
-            return value.isoformat()
-        case timedelta():
-            return duration_iso_string(value)
-        case UUID():
-            return str(value)
-    raise TypeError(f"{type(value).__name__} is not written as JSON here")
 
 
 def move_picked(

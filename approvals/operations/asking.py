@@ -19,7 +19,8 @@ from approvals.rules.stopped import COVERS
 from approvals.statuses import UNDECIDED, RequestStatus
 from audit import lifecycle
 from audit.actors import Actor
-from audit.lifecycle import Moves, insert_of, move
+from audit.inserting import insert_of
+from audit.lifecycle import Moves, move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

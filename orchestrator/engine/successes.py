@@ -17,21 +17,11 @@ from audit import events, failpoints
 from audit.deadlocks import again
 from audit.lifecycle import move_picked, run, stale_where_a_guard_failed
 from orchestrator.engine.claims import ENGINE, NEW_ATTEMPT_COLUMNS
-from orchestrator.engine.together import the_line
+from orchestrator.engine.together import counted, locked, the_line
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
 
-# The executions are locked first, in one order, like by every other writer of theirs. The limit is what the planner needs
-# to know: that these are few, so that every row is found by its index.
-_GIVEN = """
-given AS MATERIALIZED (
-  SELECT g.* FROM json_to_recordset(%(given)s::json) AS g (fence uuid, step uuid, execution uuid, input jsonb, output jsonb,
-    next_step uuid, next_fence uuid, result jsonb, stream text, events jsonb)
-  ORDER BY execution LIMIT %(number)s
-), locked AS MATERIALIZED (
-  SELECT g.*, e.unit_id FROM given AS g CROSS JOIN LATERAL
-    (SELECT unit_id FROM orchestrator_execution WHERE id = g.execution FOR NO KEY UPDATE) AS e
-)"""
+_GIVEN = locked("input jsonb, output jsonb, next_step uuid, next_fence uuid, result jsonb")
 _ATTEMPTS = move_picked(
     name="attempts",
     lifecycle=ATTEMPT,
@@ -80,10 +70,10 @@ _BORN = (
     "'', '{}', next_step, execution, unit_id, 1, %(worker)s, clock_timestamp() + make_interval(secs => %(lease)s), "
     "clock_timestamp(), clock_timestamp() FROM locked WHERE next_step IS NOT NULL"
 )
-_MOVED = " + ".join(f"(SELECT count(*) FROM {moved})" for moved in ("attempts", "steps", "nexts", "ends"))
 _SETTLE = (
     f"WITH {_GIVEN}, {_ATTEMPTS}, {_STEPS}, {_NEXT}, {_ENDS}, born AS ({_BORN}) "
-    f"SELECT audit_expect(3 * %(number)s, {_MOVED}), (SELECT count(audit_append(stream, events)) FROM locked)"
+    f"SELECT audit_expect(3 * %(number)s, {counted('attempts', 'steps', 'nexts', 'ends')}), "
+    "(SELECT count(audit_append(stream, events)) FROM locked)"
 )
 
 

@@ -14,6 +14,28 @@ Outcome = TypeVar("Outcome")
 _line: list[BaseDatabaseWrapper] = []
 
 
+def locked(columns: str) -> str:
+    """SQL text of CTEs `given`, the outcomes as JSON with these columns beside their own, and `locked`, with their units.
+
+    The executions are locked first, in one order, like by every other writer of theirs. The limit is what the planner needs
+    to know: that these are few, so that every row is found by its index.
+    """
+    return f"""
+given AS MATERIALIZED (
+  SELECT g.* FROM json_to_recordset(%(given)s::json) AS g (fence uuid, step uuid, execution uuid, stream text, events jsonb,
+    {columns})
+  ORDER BY execution LIMIT %(number)s
+), locked AS MATERIALIZED (
+  SELECT g.*, e.unit_id FROM given AS g CROSS JOIN LATERAL
+    (SELECT unit_id FROM orchestrator_execution WHERE id = g.execution FOR NO KEY UPDATE) AS e
+)"""
+
+
+def counted(*moved: str) -> str:
+    """SQL text of how many rows these CTEs moved."""
+    return " + ".join(f"(SELECT count(*) FROM {one})" for one in moved)
+
+
 def open_line() -> None:
     """From now on this process settles over one connection of its own, whichever thread writes: one session of the server
     has the statements' plans and the tables at hand, not one for every hand."""

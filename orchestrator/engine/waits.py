@@ -15,23 +15,15 @@ from approvals import operations as approvals
 from approvals.models import ApprovalRequest
 from audit import events, failpoints
 from audit.deadlocks import again
-from audit.lifecycle import birth_of, insert_of_all, move_picked, run, stale_where_a_guard_failed
+from audit.inserting import insert_of_all
+from audit.lifecycle import birth_of, move_picked, run, stale_where_a_guard_failed
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.people import Question, requests_of
-from orchestrator.engine.together import the_line
+from orchestrator.engine.together import counted, locked, the_line
 from orchestrator.models.execution import stream_of
 from orchestrator.statuses import ATTEMPT, EXECUTION, STEP, AttemptStatus, ExecutionStatus, StepStatus
 
-# As in `successes`: locked first, in one order, and few, so that every row is found by its index.
-_GIVEN = """
-given AS MATERIALIZED (
-  SELECT g.* FROM json_to_recordset(%(given)s::json) AS g (fence uuid, step uuid, execution uuid, why text,
-    stream text, events jsonb, asked_in text, asked jsonb)
-  ORDER BY execution LIMIT %(number)s
-), locked AS MATERIALIZED (
-  SELECT g.* FROM given AS g CROSS JOIN LATERAL
-    (SELECT 1 FROM orchestrator_execution WHERE id = g.execution FOR NO KEY UPDATE) AS e
-)"""
+_GIVEN = locked("why text, asked_in text, asked jsonb")
 _ATTEMPTS = move_picked(
     name="attempts",
     lifecycle=ATTEMPT,
@@ -63,10 +55,9 @@ _EXECUTIONS = move_picked(
     pick="SELECT execution AS id FROM locked",
     returning="1",
 )
-_MOVED = " + ".join(f"(SELECT count(*) FROM {moved})" for moved in ("attempts", "steps", "executions"))
 _PARK = f"WITH {_GIVEN}, {_ATTEMPTS}, {_STEPS}, {_EXECUTIONS}"
 _RECORD = (
-    f"SELECT audit_expect(3 * %(number)s, {_MOVED}), "
+    f"SELECT audit_expect(3 * %(number)s, {counted('attempts', 'steps', 'executions')}), "
     "(SELECT count(audit_append(stream, events)) + count(audit_append(asked_in, asked)) FROM locked)"
 )
 
