@@ -3,6 +3,7 @@
 A receiver that is down loses nothing: its deliveries wait, a little longer after every try, an hour at most.
 """
 
+import hashlib
 import logging
 import time
 from collections import defaultdict
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 KEEP_DAYS = 30
+# Not tried itself.
+BEHIND = "waits for an earlier one"
 # Either part of a round sends no longer than this, so that it ends before what it claimed is anybody's again.
 SENDING_SECONDS = 60.0
 # Longer than sending takes; whoever dies meanwhile is followed by the next after this time.
@@ -69,7 +72,8 @@ def _mail_people() -> int:
     for delivery in _due(ids):
         if delivery.person_id is not None:
             mails[delivery.person_id].append(delivery)
-    _mail_in_turn(list(mails.values()), time.monotonic() + SENDING_SECONDS)
+    letters = sorted(mails.values(), key=lambda deliveries: any(map(_was_not_taken, deliveries)))
+    _mail_in_turn(letters, time.monotonic() + SENDING_SECONDS)
     return len(ids)
 
 
@@ -83,8 +87,13 @@ def _call_receivers() -> int:
     ends = time.monotonic() + SENDING_SECONDS
     for left, deliveries in zip(range(len(calls), 0, -1), calls.values(), strict=True):
         now = time.monotonic()
-        _call_in_turn(deliveries, min(ends, now + max(ends - now, 0) / left))
+        _call_in_turn(sorted(deliveries, key=_was_not_taken), min(ends, now + max(ends - now, 0) / left))
     return len(ids)
+
+
+def _was_not_taken(delivery: Delivery) -> bool:
+    """Such come last, the others as they happened: one that is never taken keeps those behind it waiting for one pause."""
+    return delivery.last_error not in {"", BEHIND}
 
 
 def _claimed(statement: str, most: list[int]) -> list[UUID]:
@@ -120,7 +129,7 @@ def _is_pointless(delivery: Delivery, known: Known) -> bool:
         return not delivery.endpoint.enabled
     notice, person = delivery.notice, delivery.person
     decided = notice.request is not None and notice.request.status != RequestStatus.PENDING
-    if person is None or not person.is_active or (notice.kind in ABOUT_WAITING and decided):
+    if person is None or not (person.is_active and person.email) or (notice.kind in ABOUT_WAITING and decided):
         return True
     return not is_still_theirs(notice, person.pk, known)
 
@@ -134,7 +143,7 @@ def _mail_in_turn(letters: list[list[Delivery]], ends: float) -> None:
             return
         error = _tried(partial(_mail, deliveries), deliveries)
         if error is not None and mail.is_silent(error):
-            _again(rest, type(error).__name__)
+            _again(rest, BEHIND)
             return
 
 
@@ -145,7 +154,7 @@ def _call_in_turn(deliveries: list[Delivery], ends: float) -> None:
             _not_yet(deliveries[number:])
             return
         if _tried(partial(_call, delivery), [delivery]) is not None:
-            _again(deliveries[number + 1 :], "waits for an earlier one")
+            _again(deliveries[number + 1 :], BEHIND)
             return
 
 
@@ -183,9 +192,16 @@ def _mail(deliveries: list[Delivery]) -> None:
         subject=subject_of(notices),
         body=text_of(notices),
         to=[person.email],
-        headers={"Message-ID": f"<{deliveries[0].pk}@holdpoint>", "Auto-Submitted": "auto-generated"},
+        headers={"Message-ID": f"<{_id_of(deliveries)}@holdpoint>", "Auto-Submitted": "auto-generated"},
     )
     message.send()
+
+
+def _id_of(deliveries: list[Delivery]) -> str:
+    """The same for the same at every try. With more in it it is another message: mailboxes keep one of an id."""
+    if len(deliveries) == 1:
+        return str(deliveries[0].pk)
+    return hashlib.sha256(b"".join(delivery.pk.bytes for delivery in deliveries)).hexdigest()[:32]
 
 
 def _call(delivery: Delivery) -> None:

@@ -26,7 +26,7 @@ from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
 from approvals.notifying.deliver import BATCH, forget, one_round
 from approvals.notifying.pace import told_at
-from approvals.notifying.spread import concerned
+from approvals.notifying.spread import concerned, spread
 from approvals.operations import emergencies, stops
 from audit.ids import new_id
 from budgets.permissions import grant, people_with
@@ -50,6 +50,14 @@ def world(db, settings):
 def receiver(settings):
     settings.WEBHOOK_PRIVATE_TARGETS = True
     with receivers.running() as running:
+        yield running
+
+
+@pytest.fixture
+def mail_server(settings):
+    with receivers.mail_server() as running:
+        settings.EMAIL_BACKEND = "approvals.notifying.mail.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", running.port, False
         yield running
 
 
@@ -363,7 +371,8 @@ class TestAMessage:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
         make.request(world)
         deliver()
-        assert Delivery.objects.open().filter(tries=1, last_error="ConnectionRefusedError").count() == 2
+        waiting = Delivery.objects.open().values_list("tries", "last_error")
+        assert sorted(waiting) == [(1, "ConnectionRefusedError"), (1, sending.BEHIND)]
 
         settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
         time_passes()
@@ -386,8 +395,51 @@ class TestAMessage:
         assert monotonic() - began < 10
         assert len(receiver.arrived) == 1
         waiting = Delivery.objects.open().filter(person__isnull=False)
-        assert set(waiting.values_list("tries", "last_error")) == {(1, "TimeoutError")}
+        assert sorted(waiting.values_list("tries", "last_error")) == [(1, "TimeoutError"), (1, sending.BEHIND)]
         assert len(slow.arrived) == 1
+
+    def test_at_which_the_mail_server_hangs_up_keeps_the_others_waiting_once(self, world, mail_server):
+        """A server that breaks off is down, or has something against this one: the next round begins with another."""
+        make.request(world)
+        spread()
+        first, second = Delivery.objects.order_by("id")
+        mail_server.hangs_up_on = first.person.email
+        deliver()
+        assert mail_server.arrived == []
+        time_passes()
+        deliver()
+
+        assert [message["To"] for message in mail_server.arrived] == [second.person.email]
+
+    def test_that_was_taken_by_a_server_that_died_comes_again_under_its_id_and_under_another_with_more(
+        self, world, mail_server
+    ):
+        """Whoever keeps one message of an id would never see what the second one says beside the first."""
+        mail_server.dies = True
+        make.request(world)
+        deliver()
+        time_passes()
+        deliver()
+        again = {message["Message-ID"] for message in mail_server.arrived if message["To"] == "grace@example.com"}
+        make.request(world)
+        mail_server.dies = False
+        time_passes()
+        deliver()
+
+        both = mail_server.arrived[-1]
+        assert "2 things" in both["Subject"]
+        assert len(again) == 1
+        assert both["Message-ID"] not in {message["Message-ID"] for message in mail_server.arrived[:-1]}
+
+    def test_to_whoever_has_no_address_any_more_was_not_sent(self, world):
+        make.request(world)
+        spread()
+        get_user_model().objects.filter(username="grace").update(email="")
+        deliver()
+
+        assert [name for name, _ in told()] == ["linus"]
+        assert Delivery.objects.get(person__username="grace").sent_at is None
+        assert not Delivery.objects.open().exists()
 
     def test_is_forgotten_a_month_after_it_arrived(self, world):
         make.request(world)
@@ -483,6 +535,23 @@ class TestAWebhook:
         time_passes()
         deliver()
         assert len({headers["webhook-id"] for headers, _ in receiver.arrived}) == 3
+
+    def test_that_is_never_taken_keeps_the_others_for_the_same_receiver_waiting_once(self, world, settings):
+        """The receiver chokes on one message, and takes every other."""
+        settings.WEBHOOK_PRIVATE_TARGETS = True
+        with receivers.running(chokes=True) as receiver:
+            endpoint(receiver)
+            for _ in range(3):
+                make.request(world)
+            deliver()
+            time_passes()
+            deliver()
+
+        ids = [headers["webhook-id"] for headers, _ in receiver.arrived]
+        assert len(ids) == 4
+        assert ids[0] == ids[3] == min(ids), "the others first, in their order"
+        assert ids[1:3] == sorted(ids[1:3])
+        assert Delivery.objects.open().count() == 1
 
     def test_that_has_waited_for_days_keeps_no_mail_and_no_other_receiver_waiting(self, world, receiver):
         """More of it is due than a round takes, and longer."""
