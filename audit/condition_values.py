@@ -1,12 +1,16 @@
 """Values into CEL and out of it. What CEL would take wrongly in silence is refused aloud."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from audit.canonical import MAX_EXACT_INTEGER
+
+# As CEL reads it.
+_NAN = re.compile(r"\s*[+-]?nan(\(\w*\))?\s*", re.IGNORECASE)
 
 
 class NotPlain(Exception):
@@ -54,6 +58,16 @@ def _is_unicode(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def refuse_nan(value: Any, path: str) -> None:
+    """No text in it may be one of which `double()` makes NaN, with which every comparison is false."""
+    if isinstance(value, str) and _NAN.fullmatch(value):
+        raise NotPlain(f"`{path}` is not a number")
+    for name, item in value.items() if isinstance(value, dict) else ():
+        refuse_nan(item, f"{path}.{name}")
+    for item in value if isinstance(value, list) else ():
+        refuse_nan(item, path)
 
 
 def _number_to_cel(value: float | Decimal, path: str) -> float:
