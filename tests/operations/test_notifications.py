@@ -25,6 +25,7 @@ from approvals.notifying import deliver as sending
 from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
 from approvals.notifying.deliver import BATCH, forget, one_round
+from approvals.notifying.loop import FORGET_EVERY_SECONDS, Notifier
 from approvals.notifying.pace import told_at
 from approvals.notifying.spread import concerned, spread
 from approvals.operations import emergencies, stops
@@ -449,6 +450,17 @@ class TestAMessage:
         Delivery.objects.update(sent_at=F("sent_at") - timedelta(days=31))
         Notice.objects.update(created_at=F("created_at") - timedelta(days=31))
         assert forget() == 3
+        assert not Notice.objects.exists()
+
+    def test_is_forgotten_within_the_hour_however_many_have_arrived(self, world):
+        backlog(world.grace, 1_200)
+        Delivery.objects.update(sent_at=datetime.now(UTC) - timedelta(days=31))
+        Notice.objects.update(created_at=F("created_at") - timedelta(days=31))
+        notifier = Notifier()
+        notifier._forgot_at -= FORGET_EVERY_SECONDS + 1
+        for _ in range(5):
+            notifier._round()
+
         assert not Notice.objects.exists()
 
 
