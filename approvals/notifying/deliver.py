@@ -17,7 +17,7 @@ from django.core.mail import EmailMessage
 from django.db.models import F
 from django.db.models.functions import Now
 
-from approvals.models.notice import ABOUT_WAITING, Delivery, Notice
+from approvals.models.notice import ABOUT_WAITING, Delivery, Notice, NotificationChoice, Pace
 from approvals.notifying import mail, webhooks
 from approvals.notifying.known import Known
 from approvals.notifying.message import body_of, subject_of, text_of
@@ -113,13 +113,17 @@ def forget() -> int:
 
 
 def _without_pointless(due: Iterable[Delivery]) -> list[Delivery]:
-    """Whoever gets a digest is not told that something waits which somebody has decided since, nor of what was theirs once."""
+    """Whoever gets a digest is not told that something waits which somebody has decided since, nor of what was theirs once;
+    and nothing at all, once they have said so.
+    """
     deliveries = list(due)
     known = Known(delivery.notice for delivery in deliveries)
+    people = {delivery.person_id for delivery in deliveries} - {None}
+    off = set(NotificationChoice.objects.filter(pk__in=people, pace=Pace.OFF).values_list("pk", flat=True))
     kept: list[Delivery] = []
     pointless: list[Delivery] = []
     for delivery in deliveries:
-        (pointless if _is_pointless(delivery, known) else kept).append(delivery)
+        (pointless if delivery.person_id in off or _is_pointless(delivery, known) else kept).append(delivery)
     Delivery.objects.filter(pk__in=[one.pk for one in pointless]).update(dropped_at=Now())
     return kept
 

@@ -256,6 +256,17 @@ class TestPreferences:
         assert [name for name, _ in told()] == ["linus"]
         approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
 
+    def test_off_counts_for_what_waits_for_the_next_message_too(self, world):
+        choose(world.grace, pace="daily")
+        make.request(world)
+        deliver()
+        NotificationChoice.objects.update(pace="off")
+        time_passes()
+        deliver()
+
+        assert "grace" not in dict(told())
+        assert not Delivery.objects.open().exists()
+
     def test_together_is_one_message_for_all_that_still_waits(self, world):
         choose(world.grace, pace="hourly")
         choose(world.linus, pace="off")
