@@ -9,8 +9,8 @@ from typing import Any
 
 from audit.canonical import MAX_EXACT_INTEGER
 
-# As CEL reads it.
-_NAN = re.compile(r"\s*[+-]?nan(\(\w*\))?\s*", re.IGNORECASE)
+# CEL reads it, and Python does not.
+_NAN = re.compile(r"\s*[+-]?nan\(\w*\)\s*", re.IGNORECASE)
 
 
 class NotPlain(Exception):
@@ -60,14 +60,22 @@ def _is_unicode(value: str) -> bool:
     return True
 
 
-def refuse_nan(value: Any, path: str) -> None:
-    """No text in it may be one of which `double()` makes NaN, with which every comparison is false."""
-    if isinstance(value, str) and _NAN.fullmatch(value):
-        raise NotPlain(f"`{path}` is not a number")
+def refuse_endless(value: Any, path: str) -> None:
+    """No text in it may be one of which `double()` makes what no number may be: with NaN every comparison is false."""
+    if isinstance(value, str) and not _is_finite(value):
+        raise NotPlain(f"`{path}` is not a finite number")
     for name, item in value.items() if isinstance(value, dict) else ():
-        refuse_nan(item, f"{path}.{name}")
+        refuse_endless(item, f"{path}.{name}")
     for item in value if isinstance(value, list) else ():
-        refuse_nan(item, path)
+        refuse_endless(item, path)
+
+
+def _is_finite(text: str) -> bool:
+    """True also of what CEL makes no number of: it says so itself."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return _NAN.fullmatch(text) is None
 
 
 def _number_to_cel(value: float | Decimal, path: str) -> float:

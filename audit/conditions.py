@@ -14,7 +14,7 @@ from typing import Any, Final
 from cel_expr_python import cel
 
 from audit.condition_errors import BadCondition, Problem, problems_in, speak
-from audit.condition_values import NotPlain, kind_of, refuse_nan, time_to_cel, to_cel, to_json
+from audit.condition_values import NotPlain, kind_of, refuse_endless, time_to_cel, to_cel, to_json
 
 __all__ = [
     "POLICY_VARIABLES", "BadCondition", "Condition", "Expression", "Problem", "Result", "Type", "Verdict",
@@ -90,7 +90,7 @@ class Expression:
         try:
             data = {name: _INTO.get(kind, to_cel)(values[name], name) for name, kind in self.names if name in values}
             for path in self.numbers:
-                refuse_nan(_follow(path, data).value, ".".join(path))
+                refuse_endless(_follow(path, data).value, ".".join(path))
             outcome = self.program.eval(data=data)
             value = outcome.plain_value()
         except NotPlain as refusal:
