@@ -11,17 +11,20 @@ from audit.actors import system
 from audit.lifecycle import run
 
 SILENT_HOURS = 24
-_FORGET = """
-DELETE FROM orchestrator_traceexport WHERE held_until < clock_timestamp() - make_interval(hours => %s) RETURNING caught_up_at
-"""
+_SILENT = "FROM orchestrator_traceexport WHERE held_until < clock_timestamp() - make_interval(hours => %s)"
+
+
+def forget() -> int:
+    """How many places."""
+    if settings.TRACE_EXPORT or not run(f"SELECT 1 {_SILENT}", [SILENT_HOURS]):
+        return 0
+    return _forget()
 
 
 @transaction.atomic
-def forget() -> int:
-    """How many places; the trail says up to when traces were sent."""
-    if settings.TRACE_EXPORT:
-        return 0
-    places = run(_FORGET, [SILENT_HOURS])
+def _forget() -> int:
+    """The trail says up to when traces were sent."""
+    places = run(f"DELETE {_SILENT} RETURNING caught_up_at", [SILENT_HOURS])
     for (caught_up_at,) in places:
         events.record(
             "traces.switched_off", by=system("traces"), stream="traces:out", data={"sent_until": caught_up_at.isoformat()}
