@@ -36,7 +36,7 @@ IDLE_SECONDS = 2.0
 HELD_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0
 # The most a sink is given that asks for time.
-LONGEST_ASKED_SECONDS = 3600
+LONGEST_ASKED_SECONDS = 600
 TRACES, STREAM = system("traces"), "traces:out"
 
 _BEGIN = "INSERT INTO orchestrator_traceexport (id, written_in, last_id) VALUES (1, %s, %s) ON CONFLICT (id) DO NOTHING"
