@@ -284,6 +284,19 @@ class TestPreferences:
         assert requests[0].get_absolute_url() not in mail.outbox[0].body
         assert requests[1].get_absolute_url() in mail.outbox[0].body
 
+    def test_together_is_one_message_for_each_however_much_waits_for_them(self, world):
+        """More than a round takes of what has to be told at once, and nobody's lies beside the rest of it."""
+        for person in (world.grace, world.linus):
+            choose(person, pace="daily")
+        for _ in range(BATCH + 10):
+            make.request(world)
+        deliver()
+        time_passes()
+        deliver()
+
+        together = f"[Holdpoint] {BATCH + 10} things since the last message"
+        assert sorted(told()) == [("grace", together), ("linus", together)]
+
     def test_together_tells_of_no_unit_that_one_has_left_meanwhile(self, world):
         choose(world.grace, pace="daily")
         branch = people.unit("branch", "Branch", parent=world.unit)
