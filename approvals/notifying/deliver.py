@@ -21,7 +21,7 @@ from approvals.models.notice import ABOUT_WAITING, Delivery, Notice, Notificatio
 from approvals.notifying import mail, webhooks
 from approvals.notifying.known import Known
 from approvals.notifying.message import body_of, subject_of, text_of
-from approvals.notifying.spread import is_still_theirs, spread
+from approvals.notifying.spread import hears, is_still_theirs, spread
 from approvals.statuses import RequestStatus
 from audit import failpoints
 from audit.lifecycle import database_now, run
@@ -140,7 +140,7 @@ def _without_pointless(due: Iterable[Delivery]) -> list[Delivery]:
 
 def _is_pointless(delivery: Delivery, known: Known) -> bool:
     if delivery.endpoint is not None:
-        return not delivery.endpoint.enabled
+        return not (delivery.endpoint.enabled and hears(delivery.endpoint, delivery.notice, known))
     notice, person = delivery.notice, delivery.person
     decided = notice.request is not None and notice.request.status != RequestStatus.PENDING
     if person is None or not (person.is_active and person.email) or (notice.kind in ABOUT_WAITING and decided):

@@ -668,6 +668,19 @@ class TestAWebhook:
 
         assert len(receiver.arrived) == 1
 
+    def test_is_not_made_where_the_endpoint_is_another_units_by_now(self, world, receiver):
+        """What could not be delivered in one unit is nothing for another one's system."""
+        hook = endpoint(receiver, unit_id=world.unit.pk)
+        receiver.answers = [(503, {})]
+        make.request(world)
+        deliver()
+        WebhookEndpoint.objects.filter(pk=hook.pk).update(unit_id=people.unit("elsewhere").pk)
+        time_passes()
+        deliver()
+
+        assert len(receiver.arrived) == 1
+        assert Delivery.objects.get(endpoint=hook).dropped_at is not None
+
     def test_whose_sender_died_is_sent_by_the_next(self, world, receiver):
         """Claimed, and nothing more was heard: the lease of two minutes is over."""
         endpoint(receiver)
