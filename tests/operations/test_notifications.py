@@ -611,9 +611,9 @@ class TestAWebhook:
         assert len(receiver.arrived) == 1
 
     def test_that_takes_everything_slowly_leaves_time_for_the_others(self, world, receiver, monkeypatch):
-        """A second for two receivers: half of it for the one that takes a third of a second, however much waits for it."""
-        monkeypatch.setattr(sending, "SENDING_SECONDS", 1.0)
-        with receivers.running(seconds=0.3) as slow:
+        """Four seconds for two receivers: half of it for the one that takes a second each, however much waits for it."""
+        monkeypatch.setattr(sending, "SENDING_SECONDS", 4.0)
+        with receivers.running(seconds=1.0) as slow:
             backlog(endpoint(slow), BATCH)
             endpoint(receiver)
             make.request(world)
