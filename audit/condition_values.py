@@ -1,12 +1,16 @@
 """Values into CEL and out of it. What CEL would take wrongly in silence is refused aloud."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from audit.canonical import MAX_EXACT_INTEGER
+
+# CEL reads it, and Python does not.
+_NAN = re.compile(r"\s*[+-]?nan\(\w*\)\s*", re.IGNORECASE)
 
 
 class NotPlain(Exception):
@@ -54,6 +58,24 @@ def _is_unicode(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def refuse_endless(value: Any, path: str) -> None:
+    """No text in it may be one of which `double()` makes what no number may be: with NaN every comparison is false."""
+    if isinstance(value, str) and not _is_finite(value):
+        raise NotPlain(f"`{path}` is not a finite number")
+    for name, item in value.items() if isinstance(value, dict) else ():
+        refuse_endless(item, f"{path}.{name}")
+    for item in value if isinstance(value, list) else ():
+        refuse_endless(item, path)
+
+
+def _is_finite(text: str) -> bool:
+    """True also of what CEL makes no number of: it says so itself."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return _NAN.fullmatch(text) is None
 
 
 def _number_to_cel(value: float | Decimal, path: str) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cel_expr_python import cel
 
 from audit.condition_errors import BadCondition, Problem, problems_in, speak
-from audit.condition_values import NotPlain, kind_of, time_to_cel, to_cel, to_json
+from audit.condition_values import NotPlain, kind_of, refuse_endless, time_to_cel, to_cel, to_json
 
 __all__ = [
     "POLICY_VARIABLES", "BadCondition", "Condition", "Expression", "Problem", "Result", "Type", "Verdict",
@@ -47,6 +47,7 @@ _TYPES: Final = {
 _INTO: Final[dict[Type, Callable[[Any, str], Any]]] = {"timestamp": time_to_cel}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(rf"{_NAME.pattern}(?:\.{_NAME.pattern})*")
+_NUMBER_OF = re.compile(rf"\bdouble\s*\(\s*({_PATH.pattern})\s*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class Expression:
     names: tuple[tuple[str, Type], ...]
     path: tuple[str, ...]
     program: Any
+    # Values whose texts it makes numbers of.
+    numbers: tuple[tuple[str, ...], ...] = ()
 
     def evaluate(self, values: Mapping[str, Any]) -> Result:
         """The value as plain JSON Python."""
@@ -86,6 +89,8 @@ class Expression:
         """CEL's own value, or an error text. Only the names that occur are handed over."""
         try:
             data = {name: _INTO.get(kind, to_cel)(values[name], name) for name, kind in self.names if name in values}
+            for path in self.numbers:
+                refuse_endless(_follow(path, data).value, ".".join(path))
             outcome = self.program.eval(data=data)
             value = outcome.plain_value()
         except NotPlain as refusal:
@@ -153,7 +158,17 @@ def _expression(source: str, variables: frozenset[tuple[str, Type]]) -> Expressi
         names=tuple((name, known[name]) for name in sorted(known.keys() & set(_NAME.findall(source)))),
         path=path if path and path[0] in known else (),
         program=program,
+        numbers=_numbers(source, known),
     )
+
+
+def _numbers(source: str, known: Mapping[str, Type]) -> tuple[tuple[str, ...], ...]:
+    """The paths it takes `double()` of; where one is no path from a variable, every variable whole."""
+    paths = [tuple(path.split(".")) for path in _NUMBER_OF.findall(source)]
+    names = _NAME.findall(source)
+    if len(paths) == names.count("double") and all(path[0] in known for path in paths):
+        return tuple(paths)
+    return tuple((name,) for name in sorted(known.keys() & set(names)))
 
 
 def _refuse_text(source: str) -> None:

@@ -306,6 +306,7 @@ LINES: dict[str, Line] = {
     "release.built": Line("A release was built", "info", "box"),
     "release.promoted": Line("A release went into production", "ok", "arrow"),
     "traces.set_aside": Line("The trace sink refused {spans} spans ({status}); they are set aside", "wait", "gate"),
+    "traces.switched_off": Line("No worker has sent traces for a day; their place is forgotten", "wait", "gate"),
     "traces.resent": Line("The trace sink took {spans} spans that were set aside", "ok", "check"),
     "spans.refused": Line("{count} spans that {actor} sent could not be kept", "wait", "gate"),
     "spans.removed": Line(

@@ -5,6 +5,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 PLACES = 10
 LEDGER_STEP = Decimal(1).scaleb(-PLACES)
+# What a line can hold.
+MOST = Decimal(10**10) - LEDGER_STEP
 
 
 def is_currency(text: str) -> bool:

@@ -14,7 +14,7 @@ from uuid import UUID
 from audit.lifecycle import database_now
 from budgets import catalogue
 from budgets.models import CostBasis, Price, PriceKind
-from budgets.money import to_ledger
+from budgets.money import MOST, to_ledger
 from budgets.units import lineage
 
 MILLION = Decimal(1_000_000)
@@ -70,7 +70,7 @@ class Costed:
 def cost_of_call(usage: Usage, *, unit_id: UUID, at: datetime | None = None) -> Costed:
     """The cost of a model call made at that moment, by default now."""
     if usage.cost is not None:
-        return Costed(to_ledger(usage.cost), usage.currency, CostBasis.REPORTED)
+        return _costed(usage.cost, usage.currency, CostBasis.REPORTED)
     if not usage.model:
         return _unknown("neither a cost nor a model was reported")
     price = _contract(PriceKind.MODEL, usage.model, unit_id=unit_id, at=at, provider=usage.provider)
@@ -91,9 +91,8 @@ def cost_of_call(usage: Usage, *, unit_id: UUID, at: datetime | None = None) -> 
     if found is None:
         return _unknown(f"no price is known for “{usage.model}”: an administrator can enter the contract's")
     doubts = [_doubt(usage), found.doubt]
-    return Costed(
-        to_ledger(found.amount), "USD", CostBasis.ESTIMATED, found.rates, found.source, "; ".join(filter(None, doubts))
-    )
+    why = "; ".join(filter(None, doubts))
+    return _costed(found.amount, "USD", CostBasis.ESTIMATED, found.rates, found.source, why)
 
 
 def cost_of_tool_call(tool: str, *, unit_id: UUID) -> Costed | None:
@@ -131,7 +130,14 @@ def _or(rate: Decimal | None, otherwise: Decimal) -> Decimal:
 
 def _estimate(price: Price, amount: Decimal, why: str = "") -> Costed:
     rates = {name: f"{value:f}" if isinstance(value, Decimal) else str(value) for name, value in price.rates.items()}
-    return Costed(to_ledger(amount), price.currency, CostBasis.ESTIMATED, rates, f"contract price {price}", why)
+    return _costed(amount, price.currency, CostBasis.ESTIMATED, rates, f"contract price {price}", why)
+
+
+def _costed(amount: Decimal, currency: str, basis: CostBasis, *more: Any) -> Costed:
+    """Beyond what the ledger holds is a mistake in what was reported or in a price: nobody's work is lost over it."""
+    if amount > MOST:
+        return _unknown(f"{amount:.0f} {currency} is more than a line can hold")
+    return Costed(to_ledger(amount), currency, basis, *more)
 
 
 def _unknown(why: str) -> Costed:

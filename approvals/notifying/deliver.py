@@ -3,6 +3,7 @@
 A receiver that is down loses nothing: its deliveries wait, a little longer after every try, an hour at most.
 """
 
+import hashlib
 import logging
 import time
 from collections import defaultdict
@@ -16,35 +17,47 @@ from django.core.mail import EmailMessage
 from django.db.models import F
 from django.db.models.functions import Now
 
-from approvals.models.notice import ABOUT_WAITING, Delivery, Notice
+from approvals.models.notice import ABOUT_WAITING, Delivery, Notice, NotificationChoice, Pace
 from approvals.notifying import mail, webhooks
 from approvals.notifying.known import Known
 from approvals.notifying.message import body_of, subject_of, text_of
-from approvals.notifying.spread import is_still_theirs, spread
+from approvals.notifying.spread import hears, is_still_theirs, spread
 from approvals.statuses import RequestStatus
 from audit import failpoints
 from audit.lifecycle import database_now, run
 
 logger = logging.getLogger(__name__)
 BATCH = 50
+# Far more than anybody reads in one mail.
+MOST_TOLD = 500
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 KEEP_DAYS = 30
+# Not tried itself.
+BEHIND = "waits for an earlier one"
 # Either part of a round sends no longer than this, so that it ends before what it claimed is anybody's again.
 SENDING_SECONDS = 60.0
 # Longer than sending takes; whoever dies meanwhile is followed by the next after this time.
 _CLAIM = """
 UPDATE approvals_delivery SET tries = tries + 1, due_at = clock_timestamp() + interval '2 minutes'
 WHERE id IN (SELECT id FROM approvals_delivery WHERE {whose} AND sent_at IS NULL AND dropped_at IS NULL
-             AND due_at <= clock_timestamp() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+             AND due_at <= clock_timestamp() ORDER BY {order} LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 # People and receivers each have their own turn: what one has not taken for days, however much, is in no other's way.
-_CLAIM_MAILS = _CLAIM.format(whose="person_id IS NOT NULL")
+# Whoever is in turn is told of all that is due for them, in one message.
+_CLAIM_MAILS = _CLAIM.format(
+    whose="""person_id IN (SELECT person_id FROM (
+      SELECT person_id FROM approvals_delivery
+      WHERE person_id IS NOT NULL AND sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
+      ORDER BY due_at LIMIT %s) AS in_turn)""",
+    order="person_id, due_at",
+)
 _CLAIM_CALLS = _CLAIM.format(
     whose="""id IN (SELECT id FROM (
       SELECT id, row_number() OVER (PARTITION BY endpoint_id ORDER BY id) AS turn FROM approvals_delivery
       WHERE endpoint_id IS NOT NULL AND sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
-    ) AS waiting ORDER BY turn, id LIMIT %s)"""
+    ) AS waiting ORDER BY turn, id LIMIT %s)""",
+    order="due_at",
 )
 _FORGET = """
 DELETE FROM approvals_notice WHERE id IN (SELECT n.id FROM approvals_notice AS n
@@ -64,12 +77,13 @@ def one_round() -> int:
 
 
 def _mail_people() -> int:
-    ids = _claimed(_CLAIM_MAILS, [BATCH])
+    ids = _claimed(_CLAIM_MAILS, [BATCH, MOST_TOLD])
     mails: dict[int, list[Delivery]] = defaultdict(list)
     for delivery in _due(ids):
         if delivery.person_id is not None:
             mails[delivery.person_id].append(delivery)
-    _mail_in_turn(list(mails.values()), time.monotonic() + SENDING_SECONDS)
+    letters = sorted(mails.values(), key=lambda deliveries: any(map(_was_not_taken, deliveries)))
+    _mail_in_turn(letters, time.monotonic() + SENDING_SECONDS)
     return len(ids)
 
 
@@ -83,8 +97,13 @@ def _call_receivers() -> int:
     ends = time.monotonic() + SENDING_SECONDS
     for left, deliveries in zip(range(len(calls), 0, -1), calls.values(), strict=True):
         now = time.monotonic()
-        _call_in_turn(deliveries, min(ends, now + max(ends - now, 0) / left))
+        _call_in_turn(sorted(deliveries, key=_was_not_taken), min(ends, now + max(ends - now, 0) / left))
     return len(ids)
+
+
+def _was_not_taken(delivery: Delivery) -> bool:
+    """Such come last, the others as they happened: one that is never taken keeps those behind it waiting for one pause."""
+    return delivery.last_error not in {"", BEHIND}
 
 
 def _claimed(statement: str, most: list[int]) -> list[UUID]:
@@ -104,23 +123,27 @@ def forget() -> int:
 
 
 def _without_pointless(due: Iterable[Delivery]) -> list[Delivery]:
-    """Whoever gets a digest is not told that something waits which somebody has decided since, nor of what was theirs once."""
+    """Whoever gets a digest is not told that something waits which somebody has decided since, nor of what was theirs once;
+    and nothing at all, once they have said so.
+    """
     deliveries = list(due)
     known = Known(delivery.notice for delivery in deliveries)
+    people = {delivery.person_id for delivery in deliveries} - {None}
+    off = set(NotificationChoice.objects.filter(pk__in=people, pace=Pace.OFF).values_list("pk", flat=True))
     kept: list[Delivery] = []
     pointless: list[Delivery] = []
     for delivery in deliveries:
-        (pointless if _is_pointless(delivery, known) else kept).append(delivery)
+        (pointless if delivery.person_id in off or _is_pointless(delivery, known) else kept).append(delivery)
     Delivery.objects.filter(pk__in=[one.pk for one in pointless]).update(dropped_at=Now())
     return kept
 
 
 def _is_pointless(delivery: Delivery, known: Known) -> bool:
     if delivery.endpoint is not None:
-        return not delivery.endpoint.enabled
+        return not (delivery.endpoint.enabled and hears(delivery.endpoint, delivery.notice, known))
     notice, person = delivery.notice, delivery.person
     decided = notice.request is not None and notice.request.status != RequestStatus.PENDING
-    if person is None or not person.is_active or (notice.kind in ABOUT_WAITING and decided):
+    if person is None or not (person.is_active and person.email) or (notice.kind in ABOUT_WAITING and decided):
         return True
     return not is_still_theirs(notice, person.pk, known)
 
@@ -134,7 +157,7 @@ def _mail_in_turn(letters: list[list[Delivery]], ends: float) -> None:
             return
         error = _tried(partial(_mail, deliveries), deliveries)
         if error is not None and mail.is_silent(error):
-            _again(rest, type(error).__name__)
+            _again(rest, BEHIND)
             return
 
 
@@ -145,7 +168,7 @@ def _call_in_turn(deliveries: list[Delivery], ends: float) -> None:
             _not_yet(deliveries[number:])
             return
         if _tried(partial(_call, delivery), [delivery]) is not None:
-            _again(deliveries[number + 1 :], "waits for an earlier one")
+            _again(deliveries[number + 1 :], BEHIND)
             return
 
 
@@ -183,9 +206,16 @@ def _mail(deliveries: list[Delivery]) -> None:
         subject=subject_of(notices),
         body=text_of(notices),
         to=[person.email],
-        headers={"Message-ID": f"<{deliveries[0].pk}@holdpoint>", "Auto-Submitted": "auto-generated"},
+        headers={"Message-ID": f"<{_id_of(deliveries)}@holdpoint>", "Auto-Submitted": "auto-generated"},
     )
     message.send()
+
+
+def _id_of(deliveries: list[Delivery]) -> str:
+    """The same for the same at every try. With more in it it is another message: mailboxes keep one of an id."""
+    if len(deliveries) == 1:
+        return str(deliveries[0].pk)
+    return hashlib.sha256(b"".join(delivery.pk.bytes for delivery in deliveries)).hexdigest()[:32]
 
 
 def _call(delivery: Delivery) -> None:

@@ -36,9 +36,9 @@ class Notifier(threading.Thread):
 
     def _round(self) -> int:
         try:
-            if time.monotonic() - self._forgot_at > FORGET_EVERY_SECONDS:
+            # A little in every round until nothing old is left; then not for an hour.
+            if time.monotonic() - self._forgot_at > FORGET_EVERY_SECONDS and not forget():
                 self._forgot_at = time.monotonic()
-                forget()
             return one_round()
         except Error as error:
             logger.warning("%s; trying again", told(error))

@@ -10,7 +10,15 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals.models import Absence, ApprovalRequest
-from approvals.models.notice import ABOUT_WAITING, ALERTS, Delivery, Notice, NoticeKind, NotificationChoice
+from approvals.models.notice import (
+    ABOUT_WAITING,
+    ALERTS,
+    Delivery,
+    Notice,
+    NoticeKind,
+    NotificationChoice,
+    WebhookEndpoint,
+)
 from approvals.notifying.known import Known
 from approvals.notifying.pace import told_at
 from approvals.rules import groups
@@ -56,13 +64,19 @@ def _mails(notices: list[Notice], told: dict[UUID, set[int]], now: datetime) -> 
 def _calls(notice: Notice, known: Known) -> list[Delivery]:
     if notice.request and notice.request.is_test and notice.kind == NoticeKind.DECIDED:
         return []  # no system waits for it
-    here = {None, *(known.lineage(notice.unit_id) if notice.unit_id else []), *_under(notice)}
-    everywhere = notice.kind in STOPS and notice.unit_id is None
     return [
         Delivery(notice=notice, endpoint=endpoint, due_at=Now())
         for endpoint in known.endpoints
-        if everywhere or endpoint.unit_id in here
+        if hears(endpoint, notice, known)
     ]
+
+
+def hears(endpoint: WebhookEndpoint, notice: Notice, known: Known) -> bool:
+    """Of its unit and those below; of a stop also below its own. It may have been given another unit since it happened."""
+    if notice.kind in STOPS and notice.unit_id is None:
+        return True
+    above = known.lineage(notice.unit_id) if notice.unit_id else []
+    return endpoint.unit_id is None or endpoint.unit_id in above or endpoint.unit_id in _under(notice)
 
 
 def _under(notice: Notice) -> frozenset[UUID]:

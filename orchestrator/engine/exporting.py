@@ -27,7 +27,7 @@ from orchestrator.models.trace_export import START
 from orchestrator.telemetry import names
 from orchestrator.telemetry.ended import STEP, Ended, closed, ended
 from orchestrator.telemetry.outgoing import Wanted, span_of
-from orchestrator.telemetry.sink import Refused, Sink
+from orchestrator.telemetry.sink import Later, Refused, Sink
 
 logger = logging.getLogger(__name__)
 BATCH = 512
@@ -35,6 +35,8 @@ IDLE_SECONDS = 2.0
 # Longer than a sink is waited for.
 HELD_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0
+# The most a sink is given that asks for time.
+LONGEST_ASKED_SECONDS = 600
 TRACES, STREAM = system("traces"), "traces:out"
 
 _BEGIN = "INSERT INTO orchestrator_traceexport (id, written_in, last_id) VALUES (1, %s, %s) ON CONFLICT (id) DO NOTHING"
@@ -49,10 +51,10 @@ UPDATE orchestrator_traceexport SET written_in = %(to)s, last_id = %(last)s, sen
 """
 _FAIL = """
 UPDATE orchestrator_traceexport SET failures = failures + 1, next_try_at = clock_timestamp()
-  + make_interval(secs => LEAST(power(2, LEAST(failures, 16)), %(most)s)) WHERE holder = %(me)s
+  + make_interval(secs => GREATEST(LEAST(power(2, LEAST(failures, 16)), %(most)s), %(asked)s)) WHERE holder = %(me)s
 """
 
-Send = Callable[[Sequence[ReadableSpan]], SpanExportResult | Refused]
+Send = Callable[[Sequence[ReadableSpan]], SpanExportResult | Refused | Later]
 
 
 class Exporter:
@@ -77,8 +79,9 @@ class Exporter:
         parts = ended(since, last, until, BATCH)
         spans = self._spans(parts)
         answer = self._send(spans) if spans else SpanExportResult.SUCCESS
-        if answer is SpanExportResult.FAILURE:
-            run(_FAIL, {"me": self._me, "most": LONGEST_PAUSE_SECONDS})
+        if answer is SpanExportResult.FAILURE or isinstance(answer, Later):
+            asked = min(answer.seconds, LONGEST_ASKED_SECONDS) if isinstance(answer, Later) else 0
+            run(_FAIL, {"me": self._me, "most": LONGEST_PAUSE_SECONDS, "asked": asked})
             return False
         if len(parts) == BATCH:
             to = {"to": parts[-1].written_in, "last": parts[-1].id, "at": parts[-1].at}

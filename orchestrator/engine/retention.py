@@ -5,6 +5,7 @@ and not by what it says of itself. It stays for good where an execution or a cal
 with the outcome of a call. Cost lines stay: they are the ledger's.
 """
 
+import json
 from collections import defaultdict
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,7 +16,7 @@ from django.db import transaction
 from audit import events
 from audit.ids import earliest_id
 from audit.lifecycle import database_now, run
-from audit.models import Span, SpanUse
+from audit.models import AuditEvent, Span, SpanUse
 from orchestrator.engine.claims import ENGINE
 from orchestrator.engine.every import Every
 
@@ -23,6 +24,7 @@ LOOK_EVERY_SECONDS = 10
 # Rows that one look reads. What it deletes are the whole traces among them, the last of which may be longer.
 BATCH = 2_000
 NOBODY = UUID(int=0)
+REMOVED = "spans.removed"
 
 # Whoever brings spans of the unit holds its row as we do, so nothing joins a trace between the look and its end. An execution
 # that begins in that moment under an id as old as this finds the spans gone, as it would have a moment later.
@@ -46,6 +48,23 @@ def kept_since() -> datetime | None:
     """What came before may go. None: everything stays."""
     days: int = settings.TRACE_SPAN_DAYS
     return database_now() - timedelta(days=days) if days else None
+
+
+def taken_since(unit_id: UUID) -> datetime | None:
+    """What ended before is refused: it would go at once, or it went already, under a setting of before or of another host,
+    and would be charged once more.
+    """
+    gone = (
+        AuditEvent.objects.filter(stream=_stream(unit_id), event=REMOVED)
+        .order_by("-seq")
+        .values_list("data", flat=True)
+    )
+    before = [datetime.fromisoformat(json.loads(data)["before"]) for data in gone[:1]]
+    return max([*before, *filter(None, [kept_since()])], default=None)
+
+
+def _stream(unit_id: UUID) -> str:
+    return f"traces:unit:{unit_id}"
 
 
 class Forgetting:
@@ -78,7 +97,7 @@ def _forget(unit_id: UUID, traces: set[UUID], since: datetime) -> int:
     ((gone, spans),) = run(_FORGET, given)
     if gone:
         events.record(
-            "spans.removed", by=ENGINE, stream=f"traces:unit:{unit_id}", unit_id=unit_id,
+            REMOVED, by=ENGINE, stream=_stream(unit_id), unit_id=unit_id,
             why=f"received more than {settings.TRACE_SPAN_DAYS} days ago",
             data={"traces": gone, "spans": spans, "before": since.isoformat()},
         )  # fmt: skip

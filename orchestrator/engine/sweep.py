@@ -23,7 +23,7 @@ from audit.lifecycle import move
 from budgets.models import Reservation
 from budgets.reserving import have_room
 from budgets.reserving import release as release_room
-from orchestrator.engine import budgeting, drives, reminders, retention
+from orchestrator.engine import budgeting, drives, reminders, retention, unsent_traces
 from orchestrator.engine.advance import advance, wake
 from orchestrator.engine.alerts import alerting
 from orchestrator.engine.cancel import take_back, time_out
@@ -54,6 +54,7 @@ look_at_groups = Every(triage.LOOK_EVERY_SECONDS, triage.judge_all)
 look_at_alerts = Every(alerting.LOOK_EVERY_SECONDS, alerting.judge_all)
 look_at_levels = Every(alerting.SLOWLY_EVERY_SECONDS, alerting.judge_slowly)
 forget_sign_ins = Every(60, sign_ins.forget_old)
+forget_unsent_traces = Every(60, unsent_traces.forget)
 
 
 def sweep() -> int:
@@ -94,6 +95,7 @@ def _duties() -> list[Callable[[], int]]:
         rollups.fold,
         retention.forget,
         forget_sign_ins,
+        forget_unsent_traces,
         look_at_alerts,
         look_at_levels,
     ]

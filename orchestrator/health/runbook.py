@@ -83,7 +83,7 @@ RUNBOOK = {
         "It is sent within seconds. Nothing waits for it and nothing is lost: after a minute somebody should know, after ten "
         "people miss it.",
         "Does the sink answer (OTEL_EXPORTER_OTLP_ENDPOINT)? The worker's log says what it said. What it refuses for good is set "
-        "aside: mend the sink, then `manage.py resend_traces`. Off is off by intent.",
+        "aside: mend the sink, then `manage.py resend_traces`. Switched off at every worker, it is off a day later.",
         "select caught_up_at, failures, next_try_at, sent from orchestrator_traceexport; "
         "select at, status, spans from orchestrator_tracesetaside order by at",
     ),

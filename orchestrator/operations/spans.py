@@ -13,7 +13,7 @@ from audit.actors import Actor
 from audit.ids import new_id
 from audit.models import Span
 from budgets import operations as budgets
-from orchestrator.engine.retention import kept_since
+from orchestrator.engine.retention import taken_since
 from orchestrator.models import Execution
 from orchestrator.operations import span_quota
 from orchestrator.operations.span_tree import Place, Tree, adopt
@@ -44,7 +44,7 @@ def take(*, reported: list[Reported], refused: Mapping[str, int], size: int, by:
     span_quota.take(unit_id, spans=len(reported) + sum(refused.values()), size=size)
     tree = Tree(unit_id, by.name, ((one.trace_id, one.external_id, one.parent) for one in reported))
     turned_down = Counter(refused)
-    young = _young(reported, turned_down)
+    young = _young(reported, unit_id, turned_down)
     written: dict[UUID, tuple[Place, Reported]] = {}
     for one in young:
         place = _place(tree, one, by.name, turned_down)
@@ -62,8 +62,8 @@ def take(*, reported: list[Reported], refused: Mapping[str, int], size: int, by:
     return Taken(len(young) - turned_down[CIRCLE], turned_down)
 
 
-def _young(reported: list[Reported], turned_down: Counter[str]) -> list[Reported]:
-    since = kept_since()
+def _young(reported: list[Reported], unit_id: UUID, turned_down: Counter[str]) -> list[Reported]:
+    since = taken_since(unit_id)
     young = [one for one in reported if since is None or (one.ended_at or one.started_at) >= since]
     if len(young) < len(reported):
         turned_down[TOO_OLD] += len(reported) - len(young)

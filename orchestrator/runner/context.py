@@ -191,4 +191,7 @@ def _plain(amount: object) -> str:
     """As decimal text, and without importing decimal (a millisecond of every cold start) unless there is a cost."""
     from decimal import Decimal  # noqa: PLC0415
 
-    return f"{Decimal(str(amount)):f}"
+    number = Decimal(str(amount))
+    if not (number.is_finite() and number >= 0):
+        raise ValueError(f"A cost is an amount, and not below nothing: {amount!r} is none")
+    return f"{number.copy_abs():f}"

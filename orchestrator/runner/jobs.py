@@ -34,7 +34,8 @@ _DNS = 53
 _OUTCOMES = {"ok", "refused", "error"}
 _MOST_SETTINGS = 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_MONEY = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?")
+# As many places as a provider or a quotient of floats has: the ledger rounds, once.
+_MONEY = re.compile(r"[0-9]{1,10}(\.[0-9]+)?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 

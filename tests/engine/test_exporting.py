@@ -9,14 +9,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from audit.ids import new_id
 from audit.lifecycle import run
 from audit.models import AuditEvent
 from budgets.pricing import Usage
-from orchestrator.engine import exporting
+from orchestrator.engine import exporting, unsent_traces
 from orchestrator.engine.exporting import Exporter
 from orchestrator.health.judging import FIGURES
 from orchestrator.health.readings import read
@@ -45,13 +49,18 @@ class Collector:
                     collector.requests.append(ExportTraceServiceRequest.FromString(body))
                     collector.bytes += body
                 self.send_response(answer)
+                for name, value in collector.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(collector.says)))
                 self.end_headers()
+                self.wfile.write(collector.says)
 
             def log_message(self, *_):
                 pass
 
         # What it answers to the first requests, and then.
         self.first, self.answer, self.requests, self.bytes = [], 200, [], b""
+        self.headers, self.says = {}, b""
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -96,6 +105,12 @@ def drain(exporter):
 
 def told(span):
     return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes}
+
+
+def pause():
+    """Seconds until the sink is asked again."""
+    left = "SELECT EXTRACT(EPOCH FROM next_try_at - clock_timestamp())::float8 FROM orchestrator_traceexport"
+    return run(left, [])[0][0]
 
 
 def end_of(part):
@@ -316,14 +331,7 @@ class TestADeadSink:
         for _ in range(8):
             exporter.one_round()
             assert not exporter.one_round(), "it is left alone until its time has come"
-            pauses.append(
-                round(
-                    run(
-                        "SELECT EXTRACT(EPOCH FROM next_try_at - clock_timestamp())::float8 FROM orchestrator_traceexport",
-                        [],
-                    )[0][0]
-                )
-            )
+            pauses.append(round(pause()))
             make.later("orchestrator_traceexport", "next_try_at", 1, 3600)
 
         assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -384,7 +392,7 @@ class TestABatchThatTheSinkRefusesForGood:
         assert not TraceSetAside.objects.exists()
         assert AuditEvent.objects.filter(event="traces.resent").count() == 1
 
-    @pytest.mark.parametrize("answer", [401, 403, 404, 408, 500])
+    @pytest.mark.parametrize("answer", [301, 302, 307, 401, 403, 404, 408, 500])
     def test_is_none_where_the_answer_is_not_about_it(self, sink, exporter, answer):
         sink.answer = answer
         make.execution("succeeded")
@@ -396,6 +404,26 @@ class TestABatchThatTheSinkRefusesForGood:
         make.later("orchestrator_traceexport", "next_try_at", 1, 3600)
         drain(exporter)
         assert len(sink.spans) == 3
+
+    @pytest.mark.parametrize(("answer", "asked", "given"), [(429, 300, 300), (503, 300, 300), (429, 86_400, 600)])
+    def test_is_asked_again_when_the_sink_said_so_and_not_much_later(self, sink, exporter, answer, asked, given):
+        sink.answer, sink.headers = answer, {"Retry-After": f"{asked}"}
+        make.execution("succeeded")
+        drain(exporter)
+
+        assert given - 10 < pause() <= given
+
+    def test_that_it_takes_without_some_of_its_spans_is_not_sent_again_and_the_log_says_so(
+        self, sink, exporter, caplog
+    ):
+        left_out = ExportTracePartialSuccess(rejected_spans=1, error_message="S3CRET")
+        sink.says = ExportTraceServiceResponse(partial_success=left_out).SerializeToString()
+        make.execution("succeeded")
+        drain(exporter)
+
+        assert len(sink.spans) == len({span.span_id for span in sink.spans}) == 3
+        assert "without 1 of its spans" in caplog.text
+        assert "S3CRET" not in caplog.text
 
     def test_is_kept_by_who_sends_and_by_nobody_who_was_too_late(self, sink, exporter):
         """Another host took over while the sink thought about it: that one sends the batch, so this one keeps nothing."""
@@ -428,12 +456,43 @@ class TestTheWorker:
             loop.stop()
             loop.join(20)
 
-    def test_forgets_the_place_when_it_is_switched_off(self, exporter, settings):
+
+class TestAWorkerWithoutASink:
+    """Beside those that have one, or after it was switched off: the same to whoever looks at the settings of one host."""
+
+    @pytest.fixture(autouse=True)
+    def off(self, exporter, settings):
         settings.TRACE_EXPORT = False
 
+    def test_leaves_the_place_of_the_others_alone(self, sink, exporter):
+        make.execution("succeeded")
         assert Command()._traces() is None
-        assert not TraceExport.objects.exists()
+        unsent_traces.forget()
+        drain(exporter)
+
+        assert len(sink.spans) == 3
+
+    def test_also_where_the_others_have_been_down_overnight(self, sink, exporter):
+        make.execution("succeeded")
+        make.later("orchestrator_traceexport", "held_until", 1, 12 * 3600)
+        unsent_traces.forget()
+        drain(exporter)
+
+        assert len(sink.spans) == 3
+
+    def test_forgets_the_place_after_a_day_in_which_nobody_tried_and_says_so(self):
+        make.later("orchestrator_traceexport", "held_until", 1, 25 * 3600)
+
+        assert unsent_traces.forget() == 1
         assert read().found["trace_export"] == {}
+        assert AuditEvent.objects.filter(event="traces.switched_off").count() == 1
+        assert unsent_traces.forget() == 0
+
+    def test_is_no_worker_with_one(self, settings):
+        settings.TRACE_EXPORT = True
+        make.later("orchestrator_traceexport", "held_until", 1, 25 * 3600)
+
+        assert unsent_traces.forget() == 0
 
 
 def test_the_index_finds_the_end_of_the_trail():

@@ -1,6 +1,7 @@
 """Every model call is a part of its trace: who asked, which release, prompt, settings, corpus, over which bytes, how it ended."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -119,6 +120,25 @@ class TestACall:
 
         assert attempts(execution, "run") == [("failed", "bug")]
         assert "A cost needs its currency" in execution.dead_letters.get().message
+
+    @pytest.mark.parametrize("cost", [1 / 30_000, "0.0000333333333333333333"])
+    def test_may_cost_as_many_places_as_a_quotient_of_floats_has(self, called, cost):
+        execution = called(CALL | {"cost": cost, "currency": "EUR"})
+
+        assert execution.status == "succeeded"
+        assert line().amount == Decimal("0.0000333333")
+
+    @pytest.mark.parametrize("cost", ["NaN", "-0.02", "Infinity"])
+    def test_with_a_cost_that_is_no_amount_is_said_to_its_author(self, called, cost):
+        execution = called(CALL | {"cost": cost, "currency": "EUR"})
+
+        assert "A cost is an amount" in execution.dead_letters.get().message
+
+    def test_of_more_than_the_ledger_holds_loses_nobodys_work(self, called):
+        execution = called(CALL | {"input_tokens": 2**53 - 1})
+
+        assert execution.status == "succeeded"
+        assert (line().amount, line().basis) == (None, "unknown")
 
     @pytest.mark.slow
     def test_is_told_of_a_thousand_times_in_one_run(self, called):

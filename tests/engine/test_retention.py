@@ -145,6 +145,20 @@ class TestASpan:
         )
         assert (Span.objects.count(), LedgerEntry.objects.count()) == (0, 1)
 
+    @pytest.mark.parametrize("days", [0, 365])
+    def test_that_was_removed_is_charged_once_also_where_the_setting_is_another_by_now(self, report, settings, days):
+        """Or on the web host, which was not told: both is somebody else's setting to this process."""
+        trace, usage = uuid4(), Usage(cost=Decimal("0.1"), currency="USD", model="m")
+        sent_at = database_now() - LONG_AGO
+        report(trace, "a", began=sent_at, usage=usage)
+        forget(settings)
+        settings.TRACE_SPAN_DAYS = days
+        again = report(trace, "a", began=sent_at, ago=timedelta(0), usage=usage)
+        other = report(trace, "b", began=sent_at, ago=timedelta(0), usage=usage, of=make.unit("elsewhere"))
+
+        assert (again.accepted, dict(again.refused), other.accepted) == (0, {"too_old": 1}, 1)
+        assert LedgerEntry.objects.count() == 2
+
 
 class TestWhatIsPartOfOurs:
     def test_stays_under_the_execution_that_began_the_trace(self, report, settings):
@@ -214,7 +228,7 @@ class TestTheWalk:
         assert sum(went) == 9
         assert left() == {(ours.trace_id, "a"), (ours.trace_id, "b")}
         settings.TRACE_SPAN_DAYS = 0
-        report(traces[0], "d", ago=timedelta(days=70))
+        report(uuid4(), "d", ago=timedelta(days=70), of=make.unit("elsewhere"))
         assert forget(settings, walk) + forget(settings, walk) == 1
 
     def test_is_a_duty_of_the_sweep(self, report, settings):

@@ -1,9 +1,14 @@
-"""A system outside that takes webhooks: a real HTTP server on a port of its own. It can be down, slow, redirect, or drip."""
+"""A system outside that takes webhooks: a real HTTP server on a port of its own. It can be down, slow, redirect, or drip.
+
+And one that takes mail.
+"""
 
 import socket
+import socketserver
 import threading
 import time
 from contextlib import contextmanager, suppress
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -17,8 +22,8 @@ class Receiver:
 
 
 @contextmanager
-def running(*, seconds=0.0):
-    """`seconds`: how long it takes over each."""
+def running(*, seconds=0.0, chokes=False):
+    """`seconds`: how long it takes over each. `chokes`: on the first message that ever came, whenever it comes."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -26,6 +31,8 @@ def running(*, seconds=0.0):
             receiver.arrived.append((dict(self.headers), body))
             time.sleep(seconds)
             status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
+            if chokes and body == receiver.arrived[0][1]:
+                status = 500
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -79,3 +86,46 @@ def dripping(beginning, *, every, greets=False):
         door.shutdown(socket.SHUT_RDWR)
         thread.join()
         door.close()
+
+
+class MailServer:
+    """What it took. `hangs_up_on`: an address at which it ends the conversation. `dies`: once it took a message."""
+
+    def __init__(self, port):
+        self.port, self.arrived = port, []
+        self.hangs_up_on, self.dies = "", False
+
+
+@contextmanager
+def mail_server():
+    """Speaks as much SMTP as a client needs to be believed."""
+
+    class Talk(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.say("220 here")
+            for line in self.rfile:
+                said = line.decode().strip()
+                verb = said[:4].upper()
+                if verb == "RCPT" and server.hangs_up_on and server.hangs_up_on in said:
+                    return
+                if verb == "DATA":
+                    self.say("354 go on")
+                    text = b"".join(iter(self.rfile.readline, b".\r\n"))
+                    server.arrived.append(message_from_bytes(text, policy=policy.default))
+                    if server.dies:
+                        return
+                self.say("221 bye" if verb == "QUIT" else "250 fine")
+
+        def say(self, line):
+            with suppress(OSError):
+                self.wfile.write(line.encode() + b"\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk) as listening:
+        server = MailServer(listening.server_address[1])
+        thread = threading.Thread(target=listening.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            listening.shutdown()
+            thread.join()

@@ -25,8 +25,9 @@ from approvals.notifying import deliver as sending
 from approvals.notifying import mail as letters
 from approvals.notifying import webhooks
 from approvals.notifying.deliver import BATCH, forget, one_round
+from approvals.notifying.loop import FORGET_EVERY_SECONDS, Notifier
 from approvals.notifying.pace import told_at
-from approvals.notifying.spread import concerned
+from approvals.notifying.spread import concerned, spread
 from approvals.operations import emergencies, stops
 from audit.ids import new_id
 from budgets.permissions import grant, people_with
@@ -50,6 +51,14 @@ def world(db, settings):
 def receiver(settings):
     settings.WEBHOOK_PRIVATE_TARGETS = True
     with receivers.running() as running:
+        yield running
+
+
+@pytest.fixture
+def mail_server(settings):
+    with receivers.mail_server() as running:
+        settings.EMAIL_BACKEND = "approvals.notifying.mail.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", running.port, False
         yield running
 
 
@@ -247,6 +256,17 @@ class TestPreferences:
         assert [name for name, _ in told()] == ["linus"]
         approvals.approve(request_id=request.pk, by=world.grace, voice=voice(request, by=world.grace))
 
+    def test_off_counts_for_what_waits_for_the_next_message_too(self, world):
+        choose(world.grace, pace="daily")
+        make.request(world)
+        deliver()
+        NotificationChoice.objects.update(pace="off")
+        time_passes()
+        deliver()
+
+        assert "grace" not in dict(told())
+        assert not Delivery.objects.open().exists()
+
     def test_together_is_one_message_for_all_that_still_waits(self, world):
         choose(world.grace, pace="hourly")
         choose(world.linus, pace="off")
@@ -263,6 +283,19 @@ class TestPreferences:
         assert told() == [("grace", "[Holdpoint] 2 things since the last message")]
         assert requests[0].get_absolute_url() not in mail.outbox[0].body
         assert requests[1].get_absolute_url() in mail.outbox[0].body
+
+    def test_together_is_one_message_for_each_however_much_waits_for_them(self, world):
+        """More than a round takes of what has to be told at once, and nobody's lies beside the rest of it."""
+        for person in (world.grace, world.linus):
+            choose(person, pace="daily")
+        for _ in range(BATCH + 10):
+            make.request(world)
+        deliver()
+        time_passes()
+        deliver()
+
+        together = f"[Holdpoint] {BATCH + 10} things since the last message"
+        assert sorted(told()) == [("grace", together), ("linus", together)]
 
     def test_together_tells_of_no_unit_that_one_has_left_meanwhile(self, world):
         choose(world.grace, pace="daily")
@@ -363,7 +396,8 @@ class TestAMessage:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
         make.request(world)
         deliver()
-        assert Delivery.objects.open().filter(tries=1, last_error="ConnectionRefusedError").count() == 2
+        waiting = Delivery.objects.open().values_list("tries", "last_error")
+        assert sorted(waiting) == [(1, "ConnectionRefusedError"), (1, sending.BEHIND)]
 
         settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
         time_passes()
@@ -386,8 +420,51 @@ class TestAMessage:
         assert monotonic() - began < 10
         assert len(receiver.arrived) == 1
         waiting = Delivery.objects.open().filter(person__isnull=False)
-        assert set(waiting.values_list("tries", "last_error")) == {(1, "TimeoutError")}
+        assert sorted(waiting.values_list("tries", "last_error")) == [(1, "TimeoutError"), (1, sending.BEHIND)]
         assert len(slow.arrived) == 1
+
+    def test_at_which_the_mail_server_hangs_up_keeps_the_others_waiting_once(self, world, mail_server):
+        """A server that breaks off is down, or has something against this one: the next round begins with another."""
+        make.request(world)
+        spread()
+        first, second = Delivery.objects.order_by("id")
+        mail_server.hangs_up_on = first.person.email
+        deliver()
+        assert mail_server.arrived == []
+        time_passes()
+        deliver()
+
+        assert [message["To"] for message in mail_server.arrived] == [second.person.email]
+
+    def test_that_was_taken_by_a_server_that_died_comes_again_under_its_id_and_under_another_with_more(
+        self, world, mail_server
+    ):
+        """Whoever keeps one message of an id would never see what the second one says beside the first."""
+        mail_server.dies = True
+        make.request(world)
+        deliver()
+        time_passes()
+        deliver()
+        again = {message["Message-ID"] for message in mail_server.arrived if message["To"] == "grace@example.com"}
+        make.request(world)
+        mail_server.dies = False
+        time_passes()
+        deliver()
+
+        both = mail_server.arrived[-1]
+        assert "2 things" in both["Subject"]
+        assert len(again) == 1
+        assert both["Message-ID"] not in {message["Message-ID"] for message in mail_server.arrived[:-1]}
+
+    def test_to_whoever_has_no_address_any_more_was_not_sent(self, world):
+        make.request(world)
+        spread()
+        get_user_model().objects.filter(username="grace").update(email="")
+        deliver()
+
+        assert [name for name, _ in told()] == ["linus"]
+        assert Delivery.objects.get(person__username="grace").sent_at is None
+        assert not Delivery.objects.open().exists()
 
     def test_is_forgotten_a_month_after_it_arrived(self, world):
         make.request(world)
@@ -397,6 +474,17 @@ class TestAMessage:
         Delivery.objects.update(sent_at=F("sent_at") - timedelta(days=31))
         Notice.objects.update(created_at=F("created_at") - timedelta(days=31))
         assert forget() == 3
+        assert not Notice.objects.exists()
+
+    def test_is_forgotten_within_the_hour_however_many_have_arrived(self, world):
+        backlog(world.grace, 1_200)
+        Delivery.objects.update(sent_at=datetime.now(UTC) - timedelta(days=31))
+        Notice.objects.update(created_at=F("created_at") - timedelta(days=31))
+        notifier = Notifier()
+        notifier._forgot_at -= FORGET_EVERY_SECONDS + 1
+        for _ in range(5):
+            notifier._round()
+
         assert not Notice.objects.exists()
 
 
@@ -484,6 +572,23 @@ class TestAWebhook:
         deliver()
         assert len({headers["webhook-id"] for headers, _ in receiver.arrived}) == 3
 
+    def test_that_is_never_taken_keeps_the_others_for_the_same_receiver_waiting_once(self, world, settings):
+        """The receiver chokes on one message, and takes every other."""
+        settings.WEBHOOK_PRIVATE_TARGETS = True
+        with receivers.running(chokes=True) as receiver:
+            endpoint(receiver)
+            for _ in range(3):
+                make.request(world)
+            deliver()
+            time_passes()
+            deliver()
+
+        ids = [headers["webhook-id"] for headers, _ in receiver.arrived]
+        assert len(ids) == 4
+        assert ids[0] == ids[3] == min(ids), "the others first, in their order"
+        assert ids[1:3] == sorted(ids[1:3])
+        assert Delivery.objects.open().count() == 1
+
     def test_that_has_waited_for_days_keeps_no_mail_and_no_other_receiver_waiting(self, world, receiver):
         """More of it is due than a round takes, and longer."""
         with socket.socket() as unused:
@@ -506,9 +611,9 @@ class TestAWebhook:
         assert len(receiver.arrived) == 1
 
     def test_that_takes_everything_slowly_leaves_time_for_the_others(self, world, receiver, monkeypatch):
-        """A second for two receivers: half of it for the one that takes a third of a second, however much waits for it."""
-        monkeypatch.setattr(sending, "SENDING_SECONDS", 1.0)
-        with receivers.running(seconds=0.3) as slow:
+        """Four seconds for two receivers: half of it for the one that takes a second each, however much waits for it."""
+        monkeypatch.setattr(sending, "SENDING_SECONDS", 4.0)
+        with receivers.running(seconds=1.0) as slow:
             backlog(endpoint(slow), BATCH)
             endpoint(receiver)
             make.request(world)
@@ -562,6 +667,19 @@ class TestAWebhook:
         deliver()
 
         assert len(receiver.arrived) == 1
+
+    def test_is_not_made_where_the_endpoint_is_another_units_by_now(self, world, receiver):
+        """What could not be delivered in one unit is nothing for another one's system."""
+        hook = endpoint(receiver, unit_id=world.unit.pk)
+        receiver.answers = [(503, {})]
+        make.request(world)
+        deliver()
+        WebhookEndpoint.objects.filter(pk=hook.pk).update(unit_id=people.unit("elsewhere").pk)
+        time_passes()
+        deliver()
+
+        assert len(receiver.arrived) == 1
+        assert Delivery.objects.get(endpoint=hook).dropped_at is not None
 
     def test_whose_sender_died_is_sent_by_the_next(self, world, receiver):
         """Claimed, and nothing more was heard: the lease of two minutes is over."""

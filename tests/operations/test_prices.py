@@ -68,6 +68,16 @@ class TestWhatWasReported:
         assert "neither a cost nor a model" in nameless.why
         assert "no price is known for “house-model”" in strange.why
 
+    def test_is_unknown_where_it_is_more_than_the_ledger_holds(self, unit):
+        price("dear", "dear-model", input=9_999_999_999)
+        most = Decimal("9999999999.9999999999")
+
+        assert cost(unit, cost=most, currency="EUR").amount == most
+        for used in ({"cost": most + Decimal("1e-11"), "currency": "EUR"}, {"model": "dear-model"}):
+            found = cost(unit, input_tokens=2**53, **used)
+            assert (found.amount, found.basis) == (None, "unknown")
+            assert "more than a line can hold" in found.why
+
 
 class TestAContractPrice:
     def test_comes_before_the_catalogue_and_its_rates_stay_with_the_line(self, unit):

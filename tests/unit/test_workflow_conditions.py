@@ -103,6 +103,29 @@ class TestUnclear:
     def test_is_an_error_and_neither_true_nor_false(self, source: str, values: dict[str, Any], said: str) -> None:
         assert said in refusal(source, **values)
 
+    @pytest.mark.parametrize("amount", ["NaN", "-nan", "+NAN", " nan\n", "nan(0)", "NAN()", "-Infinity", "-1e999"])
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "double(args.amount) > 1000.0",
+            "!(double( args.amount ) <= 1000.0)",
+            'double(args["amount"]) > 1000.0',
+            "args.lines.exists(line, double(line.amount) > 1000.0)",
+        ],
+    )
+    def test_includes_a_text_of_which_cel_makes_no_number_in_silence(self, source: str, amount: str) -> None:
+        values = {"args": {"amount": amount, "lines": [{"amount": amount}]}}
+        verdict = compile_condition(source, {"args": "map"}).evaluate(values)
+
+        assert verdict.value is None
+        assert "is not a finite number" in verdict.error
+
+    @pytest.mark.parametrize("source", ["double(args.amount) > 1000.0", 'args.name == "x"'])
+    def test_is_not_that_somebody_is_called_nan(self, source: str) -> None:
+        values = {"args": {"amount": "20", "name": "Nan"}}
+
+        assert compile_condition(source, {"args": "map"}).evaluate(values).value is False
+
     def test_includes_work_without_end(self) -> None:
         loops = "sources.all(a, " * 7 + "true" + ")" * 7
 

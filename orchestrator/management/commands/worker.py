@@ -3,16 +3,13 @@
 import os
 import signal
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import Error
 
 from approvals.notifying.loop import Notifier
 from orchestrator.engine.workers.supervisor import Supervisor
-from orchestrator.models import TraceExport
 
 if TYPE_CHECKING:
     from orchestrator.engine.exporting import TraceLoop
@@ -41,13 +38,8 @@ class Command(BaseCommand):
             traces.stop()
 
     def _traces(self) -> "TraceLoop | None":
-        """What sends our traces, where a sink is configured. Imported only there: most workers need not pay for it.
-
-        Switched off, it forgets where it was: nothing is behind, and switched on again it begins with what ends from then on.
-        """
+        """What sends our traces, where a sink is configured. Imported only there: most workers need not pay for it."""
         if not settings.TRACE_EXPORT:
-            with suppress(Error):
-                TraceExport.objects.all().delete()
             return None
         from orchestrator.engine.exporting import TraceLoop  # noqa: PLC0415
 
