@@ -230,15 +230,24 @@
 
   // A form that loads a page is gone before its answer comes. Where that is a sign-in or a refusal, its text waits for it.
   function saveSent(form) {
-    if (form.matches("[data-keep]:not([hx-post])")) sessionStorage.setItem("sent", JSON.stringify(filled()));
+    if (!form.matches("[data-keep]:not([hx-post])")) return;
+    sessionStorage.setItem("sent", JSON.stringify(filled()));
+    sessionStorage.setItem("sent from", location.href.split("#")[0]);
   }
 
   function keepSent() {
     const sent = JSON.parse(sessionStorage.getItem("sent") || "[]");
-    sessionStorage.removeItem("sent");
+    const from = sessionStorage.getItem("sent from");
     const refused = document.querySelector("[data-keeps-text]");
+    // Nobody knows what an address that was typed answers: a later page does.
+    if (!refused && from && !document.referrer) return restoreDrafts();
+    sessionStorage.removeItem("sent");
+    sessionStorage.removeItem("sent from");
+    // An answer comes from the form's page. The browser's own page of a lost connection has no script that would say so.
+    const lost = !refused && from && document.referrer !== from;
+    if (refused || lost) store(sent);
+    if (lost) alarm("No answer came to the form that you sent.", "It may have been recorded all the same: look before you send it again. What you typed is in it when you open it.");
     if (!refused) return restoreDrafts();
-    store(sent);
     const kept = Object.keys(sessionStorage).some((key) => key.startsWith("draft "));
     for (const promise of all("[data-kept]", refused)) promise.hidden = !kept;
   }
