@@ -455,7 +455,7 @@
   for (const change of ["htmx:after:swap", "toggle"]) document.addEventListener(change, edges, true);
   for (const change of ["resize", "load"]) window.addEventListener(change, edges);
 
-  window.holdpoint = { say, alarm, now, all, element, whyLocked };
+  window.holdpoint = { say, alarm, now, all, element, focusOn, heir, whyLocked };
   tick();
   // On a narrow screen the bar is wider than the page: where one is comes first. Only the bar moves: the page may stand at
   // an error, at a part that its address names, or where the browser brought it back to.

@@ -6,7 +6,7 @@
  * and paused pages do not ask; three failures make a region stale. */
 (() => {
   "use strict";
-  const { all, element, say } = window.holdpoint;
+  const { all, element, focusOn, heir, say } = window.holdpoint;
   const root = document.documentElement;
   const line = document.getElementById("live-line");
   const regions = new Map(); // id -> { every, max, wait, failures, timer, stale }
@@ -110,8 +110,12 @@
   }
 
   function fresh(state) {
+    const held = state.stale?.contains(document.activeElement);
+    if (state.stale) say("Up to date again.");
     state.stale?.remove();
     state.stale = undefined;
+    const region = held && document.getElementById(state.id);
+    if (region) focusOn(heir(region.offsetHeight ? region : region.parentElement), { preventScroll: true });
     if (![...regions.values()].some((one) => one.stale)) delete root.dataset.jsStale;
   }
 
