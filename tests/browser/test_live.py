@@ -34,7 +34,9 @@ class TestExecution:
         assert page.locator("details:has(summary:has-text('Output'))").first.evaluate("one => one.open")
 
     @pytest.mark.slow
-    def test_that_could_not_be_asked_says_so_and_leaves_the_keyboard_there_when_it_can_again(self, unit, people, opened):
+    def test_that_could_not_be_asked_says_so_and_leaves_the_keyboard_there_when_it_can_again(
+        self, unit, people, opened
+    ):
         person = opened("ada")
         page = person.page
         page.goto(make.execution("running", by=people).get_absolute_url())
