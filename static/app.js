@@ -40,7 +40,7 @@
   function sayNewMessages() {
     for (const message of all("[data-said]:not([data-js-said])")) {
       message.dataset.jsSaid = "";
-      say(message.textContent.trim());
+      say(message.innerText.trim().replace(/\s+/g, " ")); // textContent runs paragraphs together
     }
   }
   // A list was filtered beside the keyboard: its name and how many are in it, or that nothing is.
