@@ -179,6 +179,17 @@ class TestOnPaper:
         assert page.locator("#figures th").count() > 10
         assert page.evaluate("document.documentElement.scrollWidth / innerWidth") < 1.5
 
+    def test_stands_what_a_screen_cuts_short(self, unit, people, opened):
+        letter = make.dead_letter(by=people)
+        page = opened("max", viewport={"width": 1047, "height": 680}).page
+        page.emulate_media(media="print")
+        cut = "one => [getComputedStyle(one).overflowX, getComputedStyle(one).overflowY].some(way => way !== 'visible')"
+
+        page.goto(reverse("dead_letters"))
+        assert not page.locator("main .clip").first.evaluate(cut)
+        page.goto(letter.get_absolute_url())
+        assert not page.locator("aside").evaluate(cut)
+
     def test_stands_what_is_folded_beside_the_acts(self, unit, people, opened):
         make.policy()
         request = make.request("4860.00")
