@@ -125,11 +125,20 @@
   function refuse(event, why) {
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (why) say(why);
+    if (why === OUTDATED) alarm(why, "It could not be asked for a while whether anything has changed. What you typed stays.", tryNow());
+    else if (why) say(why);
+  }
+
+  // The line that says so may stand far above: who presses a button there would see nothing happen.
+  const OUTDATED = "This page is out of date, so nothing was sent.";
+  function tryNow() {
+    const button = element("button", "Try now", { type: "button", className: "button primary" });
+    button.dataset.tryNow = "";
+    return button;
   }
 
   const whyLocked = (control) =>
-    control?.closest("[data-needs-fresh]") && "jsStale" in root.dataset ? "This page is out of date. Reload it first."
+    control?.closest("[data-needs-fresh]") && "jsStale" in root.dataset ? OUTDATED
     : control?.getAttribute("aria-disabled") === "true" ? control.dataset.why || "Not possible right now." : "";
 
   // The second half of a double click may meet a page that has come meanwhile: nobody has read what it would press there.

@@ -116,7 +116,9 @@
     state.stale = undefined;
     const region = held && document.getElementById(state.id);
     if (region) focusOn(heir(region.offsetHeight ? region : region.parentElement), { preventScroll: true });
-    if (![...regions.values()].some((one) => one.stale)) delete root.dataset.jsStale;
+    if ([...regions.values()].some((one) => one.stale)) return;
+    delete root.dataset.jsStale;
+    document.querySelector("#alert:has([data-try-now]) [data-close]")?.click();
   }
 
   const clock = (moment) => new Date(moment).toLocaleTimeString("en-GB", { timeZone: root.dataset.zone || "UTC" });
@@ -125,6 +127,7 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden && !paused) askAll(); });
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => { if (!ctx.request?.headers?.["X-Live"]) adopt(); });
   document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-try-now]")) askAll();
     const toggle = event.target.closest("[data-live-toggle]");
     if (!toggle) return;
     paused = !paused;
