@@ -61,7 +61,7 @@ class ReadOnlyAdmin(OwnFiltersOnly, HistoryInTheTrail):
         return False
 
 
-class DefinitionAdmin(HistoryInTheTrail, OverWhatWasOpenedAdmin):
+class DefinitionAdmin(OwnFiltersOnly, HistoryInTheTrail, OverWhatWasOpenedAdmin):
     """Drafts can be edited; what is active or retired can only be read, copied into a new version, or retired."""
 
     change_form_template = "admin/definition_form.html"

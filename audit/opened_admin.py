@@ -74,6 +74,13 @@ class OverWhatWasOpenedAdmin(ModelAdmin):  # type: ignore[type-arg]
             _name_both_halves(field)
         return field
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """An address may fill in a form, but no moment: Django takes the text for one, and breaks."""
+        moments = {field.name for field in self.opts.fields if isinstance(field, DateTimeField)}
+        return {
+            name: text for name, text in super().get_changeform_initial_data(request).items() if name not in moments
+        }
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         if obj is None:

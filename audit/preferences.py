@@ -94,3 +94,11 @@ class TimeZoneMiddleware:
         chosen = preferences_of(request).time_zone
         with timezone.override(ZoneInfo(chosen) if chosen else None):
             return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """A page stays in the zone that it names, and so does what is typed in it, whatever was chosen meanwhile."""
+        # Whoever brings no token brings no page either, and reads their body themselves.
+        typed = "" if getattr(view, "csrf_exempt", False) else request.POST.get("zone", "")
+        named = request.headers.get("X-Zone") or typed
+        if zone_of(named).key == named:
+            timezone.activate(ZoneInfo(named))

@@ -1,15 +1,19 @@
 """The Django admin as the place for policies and definitions: same sign-in, same refusals as the rest of the console."""
 
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 
 from audit.refusals import Forbidden
+from audit.web import READING
 
 
 class NotAnAdministrator(Forbidden):
@@ -24,6 +28,21 @@ class HoldpointAdmin(AdminSite):
     site_title = site_header = "Holdpoint"
     index_title = "Policies and definitions"
     enable_nav_sidebar = False
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """What an address looks for goes into the query as it is typed: what no column could hold is that address's fault."""
+        asked = super().admin_view(view, cacheable)
+
+        @wraps(asked)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return asked(request, *args, **kwargs)
+            except DataError as error:
+                if request.method not in READING:
+                    raise
+                raise BadRequest("This address looks for something that cannot be looked for.") from error
+
+        return answer
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

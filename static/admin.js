@@ -36,6 +36,7 @@
   function saveSent(form) {
     const typed = fields(form).map((field) => (!theirs(field) ? null : field.matches("select") ? changed(field) : said(field)));
     sessionStorage.setItem("sent", JSON.stringify([[draftOf(form), JSON.stringify(typed)]]));
+    sessionStorage.setItem("sent from", location.href.split("#")[0]);
   }
 
   function restore(form) {
@@ -58,11 +59,17 @@
     for (const option of list.options) option.selected = holds(added, option.value) || (!chosen && option.selected && !holds(removed, option.value));
   }
 
-  sessionStorage.removeItem("sent");
+  // A page that another one than the form's led to is no answer (keepSent in app.js): what was typed waits for its form.
+  const from = sessionStorage.getItem("sent from");
+  const lost = from && document.referrer && document.referrer !== from;
+  if (lost) for (const [draft, text] of JSON.parse(sessionStorage.getItem("sent") || "[]")) sessionStorage.setItem(draft, text);
+  if (!from || document.referrer) for (const kept of ["sent", "sent from"]) sessionStorage.removeItem(kept);
+  if (lost) note(document.getElementById("content"), "No answer came to the form that you sent. It may have been saved all the same: look before you send it again. What you typed is in it when you open it.");
   const back = [...document.querySelectorAll("#content form[method=post]")].filter(restore);
-  if (back.length) {
-    const note = Object.assign(document.createElement("p"), { className: "why-not", textContent: "What you had typed is back. It is not saved yet." });
-    note.setAttribute("role", "status");
-    back[0].before(note);
+  if (back.length) note(back[0], "What you had typed is back. It is not saved yet.");
+
+  function note(place, textContent) {
+    const said = Object.assign(document.createElement("p"), { className: "why-not", role: "status", textContent });
+    place.before(said);
   }
 })();

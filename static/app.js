@@ -40,7 +40,7 @@
   function sayNewMessages() {
     for (const message of all("[data-said]:not([data-js-said])")) {
       message.dataset.jsSaid = "";
-      say(message.textContent.trim());
+      say(message.innerText.trim().replace(/\s+/g, " ")); // textContent runs paragraphs together
     }
   }
   // A list was filtered beside the keyboard: its name and how many are in it, or that nothing is.
@@ -125,11 +125,20 @@
   function refuse(event, why) {
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (why) say(why);
+    if (why === OUTDATED) alarm(why, "It could not be asked for a while whether anything has changed. What you typed stays.", tryNow());
+    else if (why) say(why);
+  }
+
+  // The line that says so may stand far above: who presses a button there would see nothing happen.
+  const OUTDATED = "This page is out of date, so nothing was sent.";
+  function tryNow() {
+    const button = element("button", "Try now", { type: "button", className: "button primary" });
+    button.dataset.tryNow = "";
+    return button;
   }
 
   const whyLocked = (control) =>
-    control?.closest("[data-needs-fresh]") && "jsStale" in root.dataset ? "This page is out of date. Reload it first."
+    control?.closest("[data-needs-fresh]") && "jsStale" in root.dataset ? OUTDATED
     : control?.getAttribute("aria-disabled") === "true" ? control.dataset.why || "Not possible right now." : "";
 
   // The second half of a double click may meet a page that has come meanwhile: nobody has read what it would press there.
@@ -230,15 +239,24 @@
 
   // A form that loads a page is gone before its answer comes. Where that is a sign-in or a refusal, its text waits for it.
   function saveSent(form) {
-    if (form.matches("[data-keep]:not([hx-post])")) sessionStorage.setItem("sent", JSON.stringify(filled()));
+    if (!form.matches("[data-keep]:not([hx-post])")) return;
+    sessionStorage.setItem("sent", JSON.stringify(filled()));
+    sessionStorage.setItem("sent from", location.href.split("#")[0]);
   }
 
   function keepSent() {
     const sent = JSON.parse(sessionStorage.getItem("sent") || "[]");
-    sessionStorage.removeItem("sent");
+    const from = sessionStorage.getItem("sent from");
     const refused = document.querySelector("[data-keeps-text]");
+    // Nobody knows what an address that was typed answers: a later page does.
+    if (!refused && from && !document.referrer) return restoreDrafts();
+    sessionStorage.removeItem("sent");
+    sessionStorage.removeItem("sent from");
+    // An answer comes from the form's page. The browser's own page of a lost connection has no script that would say so.
+    const lost = !refused && from && document.referrer !== from;
+    if (refused || lost) store(sent);
+    if (lost) alarm("No answer came to the form that you sent.", "It may have been recorded all the same: look before you send it again. What you typed is in it when you open it.");
     if (!refused) return restoreDrafts();
-    store(sent);
     const kept = Object.keys(sessionStorage).some((key) => key.startsWith("draft "));
     for (const promise of all("[data-kept]", refused)) promise.hidden = !kept;
   }
@@ -446,7 +464,7 @@
   for (const change of ["htmx:after:swap", "toggle"]) document.addEventListener(change, edges, true);
   for (const change of ["resize", "load"]) window.addEventListener(change, edges);
 
-  window.holdpoint = { say, alarm, now, all, element, whyLocked };
+  window.holdpoint = { say, alarm, now, all, element, focusOn, heir, whyLocked };
   tick();
   // On a narrow screen the bar is wider than the page: where one is comes first. Only the bar moves: the page may stand at
   // an error, at a part that its address names, or where the browser brought it back to.

@@ -6,7 +6,7 @@
  * and paused pages do not ask; three failures make a region stale. */
 (() => {
   "use strict";
-  const { all, element, say } = window.holdpoint;
+  const { all, element, focusOn, heir, say } = window.holdpoint;
   const root = document.documentElement;
   const line = document.getElementById("live-line");
   const regions = new Map(); // id -> { every, max, wait, failures, timer, stale }
@@ -110,9 +110,15 @@
   }
 
   function fresh(state) {
+    const held = state.stale?.contains(document.activeElement);
+    if (state.stale) say("Up to date again.");
     state.stale?.remove();
     state.stale = undefined;
-    if (![...regions.values()].some((one) => one.stale)) delete root.dataset.jsStale;
+    const region = held && document.getElementById(state.id);
+    if (region) focusOn(heir(region.offsetHeight ? region : region.parentElement), { preventScroll: true });
+    if ([...regions.values()].some((one) => one.stale)) return;
+    delete root.dataset.jsStale;
+    document.querySelector("#alert:has([data-try-now]) [data-close]")?.click();
   }
 
   const clock = (moment) => new Date(moment).toLocaleTimeString("en-GB", { timeZone: root.dataset.zone || "UTC" });
@@ -121,6 +127,7 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden && !paused) askAll(); });
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => { if (!ctx.request?.headers?.["X-Live"]) adopt(); });
   document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-try-now]")) askAll();
     const toggle = event.target.closest("[data-live-toggle]");
     if (!toggle) return;
     paused = !paused;

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 
 from approvals.authentication import sign_ins
 from audit.acting import acting
+from audit.admin import OwnFiltersOnly
 from audit.opened_admin import OverWhatWasOpenedAdmin
 from audit.web import READING, actor_of
 
@@ -34,7 +35,7 @@ def _told(view: View) -> View:
     return told
 
 
-class WithRolesAdmin(OverWhatWasOpenedAdmin):
+class WithRolesAdmin(OwnFiltersOnly, OverWhatWasOpenedAdmin):
     """An older page gives nobody back the role, or the account, that was taken from them after it was opened."""
 
     kept: ClassVar[tuple[str, ...]] = ()

@@ -13,6 +13,7 @@ from approvals.notifying import webhooks
 from audit import events, scope
 from audit.account_choice import called
 from audit.admin import OwnFiltersOnly, ReadOnlyAdmin
+from audit.canonical import digest_text
 from audit.opened_admin import HistoryInTheTrail, OverWhatWasOpenedAdmin
 from audit.web import actor_of
 from budgets.admin import unit_or_all
@@ -66,6 +67,10 @@ class WebhookEndpointAdmin(OwnFiltersOnly, HistoryInTheTrail, OverWhatWasOpenedA
         """What is sent of every unit is pointed elsewhere only by somebody who sees every unit."""
         may = super().has_change_permission(request, obj)
         return may and (obj is None or obj.unit_id is not None or scope.sees_every_unit(actor_of(request)))
+
+    def content(self, row: WebhookEndpoint) -> dict[str, Any]:
+        """With its secret, by a mark: who asks for a new one would end another's that was shown a moment ago."""
+        return {**super().content(row), "secret": f"…{digest_text(row.salt)[-8:]}"}
 
     @admin.display(description="Not yet taken")
     def waiting(self, row: Any) -> int:

@@ -58,7 +58,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": chosen.theme if chosen else "system",
         "density": chosen.density if chosen else "comfortable",
         "shortcuts": chosen.shortcuts if chosen else True,
-        "time_zone": (chosen.time_zone if chosen else "") or "UTC",
+        "time_zone": timezone.get_current_timezone_name(),
     }
     if hasattr(request, "user") and request.user.is_authenticated:
         context |= {

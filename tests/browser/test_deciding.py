@@ -236,6 +236,40 @@ class TestImpatience:
         assert Decision.objects.filter(request=request).count() == 1
 
 
+class TestAPageThatIsOutOfDate:
+    @pytest.mark.slow
+    def test_says_so_beside_the_button_and_goes_on_where_it_was(self, unit, people, opened):
+        make.policy()
+        request = make.request("48.20", by=make.actor(people))
+        person = opened("grace")
+        page = person.page
+        page.clock.install()
+        page.goto(request.get_absolute_url())
+        page.check("#decision_verdict_reject")
+        page.select_option("#decision_reason_code", "other")
+        page.fill("#decision_note", "my careful note")
+        person.context.set_offline(True)
+        for seconds in (10, 20, 40):
+            with page.expect_event("requestfailed", lambda asked: asked.method == "GET"):
+                page.clock.run_for(1_000 * seconds)
+        page.wait_for_selector(".stale", state="attached")
+        person.context.set_offline(False)
+        person.problems.clear()  # the browser's own lines about the connection
+
+        page.click("#decision-form button[type=submit]")
+        told = page.inner_text("#alert")
+        page.click("#alert >> text=Try now")
+        page.wait_for_selector(".stale", state="detached")
+
+        assert "This page is out of date, so nothing was sent." in told
+        assert page.inner_text("#alert") == ""
+        assert page.evaluate("document.activeElement.form?.id") == "decision-form"
+        page.click("#decision-form button[type=submit]")
+        page.clock.run_for(1_000)
+        page.wait_for_selector("#decision >> text=You rejected this")
+        assert Decision.objects.get().note == "my careful note"
+
+
 class TestSomebodyFaster:
     @pytest.mark.slow
     def test_keeps_the_typed_text_and_says_what_happened(self, unit, people, opened):

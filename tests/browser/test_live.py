@@ -34,6 +34,25 @@ class TestExecution:
         assert page.locator("details:has(summary:has-text('Output'))").first.evaluate("one => one.open")
 
     @pytest.mark.slow
+    def test_that_could_not_be_asked_says_so_and_leaves_the_keyboard_there_when_it_can_again(
+        self, unit, people, opened
+    ):
+        person = opened("ada")
+        page = person.page
+        page.goto(make.execution("running", by=people).get_absolute_url())
+        person.context.set_offline(True)
+        page.wait_for_selector(".stale")
+        page.focus("text=Try now")
+        person.context.set_offline(False)
+        person.problems.clear()  # the browser's own lines about the connection
+
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".stale", state="detached")
+
+        assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+        page.wait_for_selector("#status:has-text('Up to date again.')", state="attached")
+
+    @pytest.mark.slow
     def test_leaves_the_keyboard_at_the_chosen_step(self, unit, people, opened):
         started = make.execution("running", by=people)
         page = opened("ada").page

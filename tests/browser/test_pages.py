@@ -164,7 +164,42 @@ class TestOnPaper:
         assert [time for time in times if not ON_PAPER.fullmatch(time)] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.goto(make.request().get_absolute_url())
-        assert not page.locator("#decision-form").is_visible()
+        assert page.locator("#decision-form").count() == 1
+        acts = page.locator("main :is(form, button, .button, .tabs, #decision, #beside)")
+        assert [act for act in acts.all() if act.is_visible()] == []
+
+    def test_stands_every_column_of_a_wide_table(self, unit, people, opened):
+        make.execution("succeeded", by=people)
+        page = opened("max", viewport={"width": 718, "height": 1000}).page
+        page.emulate_media(media="print")
+
+        page.goto(reverse("levels"))
+
+        # What is wider than one and a half pages is cut off: a browser shrinks what it prints by no more.
+        assert page.locator("#figures th").count() > 10
+        assert page.evaluate("document.documentElement.scrollWidth / innerWidth") < 1.5
+
+    def test_stands_what_a_screen_cuts_short(self, unit, people, opened):
+        letter = make.dead_letter(by=people)
+        page = opened("max", viewport={"width": 1047, "height": 680}).page
+        page.emulate_media(media="print")
+        cut = "one => [getComputedStyle(one).overflowX, getComputedStyle(one).overflowY].some(way => way !== 'visible')"
+
+        page.goto(reverse("dead_letters"))
+        assert not page.locator("main .clip").first.evaluate(cut)
+        page.goto(letter.get_absolute_url())
+        assert not page.locator("aside").evaluate(cut)
+
+    def test_stands_what_is_folded_beside_the_acts(self, unit, people, opened):
+        make.policy()
+        request = make.request("4860.00")
+        page = opened("grace").page
+        page.emulate_media(media="print")
+
+        page.goto(request.get_absolute_url())
+
+        steps = page.locator("details.fold:has-text('Reminders and escalation')")
+        assert steps.evaluate("fold => !fold.open && fold.querySelector('.body').checkVisibility()")
 
 
 @pytest.mark.slow

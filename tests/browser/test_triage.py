@@ -130,6 +130,17 @@ class TestAnOperator:
         assert Operation.objects.get().status == "running"
 
     @pytest.mark.slow
+    def test_hears_what_came_of_it_in_sentences(self, unit, people, opened):
+        page = opened("ada").page
+        page.goto(make.dead_letter(by=people).get_absolute_url())
+
+        page.get_by_role("button", name="Redrive this one").click()
+
+        page.wait_for_selector(
+            "#status:has-text('Queued for retry. It counts as fixed')", state="attached", timeout=5_000
+        )
+
+    @pytest.mark.slow
     def test_walks_the_groups_and_letters_by_keyboard(self, opened, group):
         page = opened("ada").page
         page.goto("/dead-letters/")

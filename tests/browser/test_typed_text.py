@@ -33,6 +33,19 @@ def send(page):
     page.click("#stop-form button[type=submit]")
 
 
+def cut_off(page, *, recorded):
+    """The connection is lost on the way to the site, or on the way back."""
+
+    def lost(route):
+        if route.request.method != "POST":
+            return route.continue_()
+        if recorded:
+            route.fetch(max_redirects=0)
+        return route.abort("connectionreset")
+
+    page.route("**/*", lost)
+
+
 def late(route):
     time.sleep(0.6)
     route.continue_()
@@ -78,6 +91,29 @@ class TestAFormThatLoadsAPage:
 
         assert reason_on(person.page) == WHY
         person.problems.clear()  # the browser's own line about the answer
+
+    @pytest.mark.parametrize("recorded", [False, True])
+    def test_is_filled_again_and_says_so_when_no_answer_came(self, people, opened, recorded):
+        page = opened("ada").page
+        page.goto("/stops/")
+        page.click("text=Stop something")
+        filled_in(page)
+        cut_off(page, recorded=recorded)
+
+        send(page)
+        page.wait_for_url("chrome-error://**")
+        page.unroute("**/*")
+        page.goto("/stops/")
+        page.click("text=Stop something")
+
+        assert reason_on(page) == WHY
+        told = page.inner_text("#alert")
+        assert "No answer came to the form that you sent." in told
+        assert "It may have been recorded all the same" in told
+        assert Stop.objects.exists() == recorded
+        page.click("nav >> text=Work")
+        page.wait_for_url("**/")
+        assert page.inner_text("#alert") == "", "it is said once"
 
     def test_is_empty_for_somebody_else_who_signs_in_there(self, people, opened):
         person = opened("ada")
@@ -273,6 +309,24 @@ class TestAnAccountInTheAdmin:
             page.eval_on_selector_all("#id_groups_to option", "all => all.map(one => one.text)") for page in pages
         ]
         assert [set(one) for one in chosen] == [{"kept", "given"}, {"kept"}]
+
+    def test_is_filled_again_and_says_so_when_no_answer_came(self, people, opened):
+        root = make.person("root", staff=True)
+        get_user_model().objects.filter(pk=root.pk).update(is_superuser=True)
+        page = opened("root").page
+        page.goto("/admin/")
+        page.click("#content a[href='/admin/budgets/price/add/']")
+        page.fill("[name=name]", WHY)
+        cut_off(page, recorded=False)
+
+        page.click("[name=_save]")
+        page.wait_for_url("chrome-error://**")
+        page.unroute("**/*")
+        page.goto("/admin/")
+        page.click("#content a[href='/admin/budgets/price/add/']")
+
+        page.wait_for_selector("text=No answer came to the form that you sent.")
+        assert page.input_value("[name=name]") == WHY
 
 
 @pytest.mark.slow

@@ -605,6 +605,28 @@ class TestServiceToken:
         assert first.get(listed, {"secret_hash__startswith": "f"}).status_code == 400
 
 
+class TestAnAddress:
+    """One that was typed or shared may ask for anything."""
+
+    # The database refuses the query: no other one would do in the same transaction.
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("looked_for", [{"status__exact": "\0"}, {"status__regex": "("}])
+    def test_that_looks_for_what_no_column_holds_is_not_understood(self, first, looked_for):
+        assert first.get(reverse(LIST), looked_for).status_code == 400
+
+    def test_narrows_a_list_by_nothing_that_it_does_not_offer(self, first, django_user_model):
+        root = browser_of(django_user_model.objects.create_superuser("root"))
+
+        assert first.get(reverse(LIST), {"activated_at__year": "99999999999"}).status_code == 400
+        assert root.get(reverse("admin:auth_user_changelist"), {"date_joined__year": "99999999999"}).status_code == 400
+        assert root.get(reverse("admin:auth_user_changelist"), {"is_staff__exact": "1"}).status_code == 200
+
+    def test_fills_no_moment_into_a_form(self, first):
+        page = first.get(reverse("admin:budgets_price_add"), {"name": "frame", "valid_from": "2026-01-01"})
+
+        assert 'name="name" value="frame"' in page.content.decode()
+
+
 class TestDoor:
     def test_tells_somebody_without_the_role_what_it_takes(self, as_grace):
         reply = as_grace.get("/admin/", follow=True)

@@ -223,5 +223,18 @@ class TestWhoHasNoRole:
         page = browser_of(django_user_model.objects.create_superuser("root")).get(reverse("work")).content.decode()
 
         assert "There is no business unit yet." in page
-        assert reverse("admin:budgets_businessunit_add") in page
+        assert f'href="{reverse("admin:budgets_businessunit_changelist")}"' in page
+        assert "or activate it where another administrator has drafted it" in page
         assert "You have no role" not in page
+
+    def test_is_led_to_no_page_that_is_refused(self, db):
+        page = browser_of(make.person("ned")).get(reverse("work")).content.decode()
+
+        assert "Everything belongs to one: ask an administrator for the first." in page
+        assert "/admin/" not in page
+
+    def test_is_an_administrator_and_reads_who_gives_one(self, unit, django_user_model):
+        page = browser_of(django_user_model.objects.create_superuser("root")).get(reverse("work")).content.decode()
+
+        assert "<code>manage.py roles</code> gives one." in page
+        assert "Ask an administrator" not in page

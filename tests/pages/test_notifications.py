@@ -13,7 +13,7 @@ from approvals.notifying import webhooks
 from audit.models import AuditEvent
 from tests import make
 from tests.pages.asking import browser_of
-from tests.pages.test_admin import as_opened
+from tests.pages.test_admin import as_opened, hidden
 
 CHOSEN = {"pace": "hourly", "quiet_from": "22:00", "quiet_to": "07:00", "time_zone": "Europe/Berlin"}
 
@@ -173,6 +173,20 @@ class TestAWebhookEndpoint:
         WebhookEndpoint.objects.update(unit_id=make.unit("elsewhere", "Elsewhere").pk)
 
         assert "desk" not in text(root.get(reverse("admin:approvals_webhookendpoint_changelist")))
+
+    def test_gets_a_new_secret_from_one_of_two_who_ask_for_it_at_once(self, root, unit):
+        self.add(root, unit)
+        row = WebhookEndpoint.objects.get()
+        change = reverse("admin:approvals_webhookendpoint_change", args=[row.pk])
+        page = root.get(change).content.decode()
+        asked = {"name": "desk", "unit_id": str(unit.pk), "url": row.url, "enabled": "on", "new_secret": "on"}
+        asked |= {name: hidden(page, name) for name in ("digest", "read")}
+
+        first, second = root.post(change, asked), root.post(change, asked)
+
+        assert (first.status_code, second.status_code) == (302, 200)
+        assert "This was saved elsewhere after you had opened it" in text(second)
+        assert len(AuditEvent.objects.filter(event="webhook_endpoint.changed")) == 1
 
     def test_tells_no_letter_of_what_its_secret_is_made_of(self, root):
         listed = reverse("admin:approvals_webhookendpoint_changelist")

@@ -9,7 +9,7 @@ from django.urls import reverse
 from audit.models import AuditEvent
 from budgets.models import Price
 from tests import make
-from tests.pages.test_admin import address, administrator, verb
+from tests.pages.test_admin import address, administrator, hidden, verb
 
 ADD = "admin:budgets_price_add"
 MODEL = {
@@ -59,6 +59,19 @@ class TestAPrice:
         page = first.get(reverse(ADD)).content.decode()
 
         assert f"What was used before is priced otherwise. In {named}, as your preferences say" in page
+
+    def test_begins_in_the_zone_that_its_form_named_when_another_was_chosen_meanwhile(self, first):
+        first.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "Asia/Tokyo"})
+        page = first.get(reverse(ADD)).content.decode()
+        first.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "America/New_York"})
+        typed = MODEL | {"zone": hidden(page, "zone")}
+
+        again = first.post(reverse(ADD), typed | {"currency": "EURO"}).content.decode()
+        first.post(reverse(ADD), typed)
+
+        assert "In Asia/Tokyo, as your preferences say" in again
+        assert hidden(again, "zone") == "Asia/Tokyo"
+        assert Price.objects.get().valid_from == datetime(2025, 12, 31, 15, tzinfo=UTC)
 
     @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
     def test_ends_at_no_time_that_another_zone_cannot_show(self, first, second, zone):

@@ -1,6 +1,7 @@
 """Signing in and coming back; a "no" in the place where it can be read; preferences."""
 
 import json
+import re
 from uuid import UUID
 
 import pytest
@@ -133,6 +134,10 @@ class TestRefusal:
         assert b"<html" not in answer.content
 
 
+def due_in(page):
+    return re.search(r"data-due=.*?<time[^>]*>([^<]*)<", page, re.DOTALL)[1]
+
+
 class TestPreferences:
     def test_dress_every_page_from_then_on(self, as_grace):
         chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Tokyo", "shortcuts": ""}
@@ -155,6 +160,19 @@ class TestPreferences:
 
         assert 'data-theme="dark"' in page
         assert 'data-zone="Asia/Tokyo"' in page
+
+    def test_leave_a_page_in_the_zone_that_it_was_made_in(self, as_grace):
+        """What it asks for is put beside times of that zone, also once another one was chosen in another tab."""
+        make.request()
+        page = as_grace.get(reverse("approvals")).content.decode()
+        chosen = {"theme": "dark", "density": "compact", "time_zone": "Asia/Kathmandu"}
+        as_grace.post(reverse("preferences"), chosen)
+
+        part = as_grace.get(reverse("approvals"), headers={**PART, "X-Zone": "UTC"}).content.decode()
+
+        assert '"X-Zone": "UTC"' in page
+        assert due_in(part) == due_in(page)
+        assert due_in(as_grace.get(reverse("approvals")).content.decode()) != due_in(page)
 
     def test_of_a_zone_that_this_host_no_longer_knows_are_in_utc(self, as_grace, grace):
         """Systems move old names of zones into a package of their own, and somebody has chosen one of them."""

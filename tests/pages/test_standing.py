@@ -1,6 +1,6 @@
 """The page of delegations and absences, and how the review page names both people."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -9,6 +9,7 @@ from django.utils import timezone
 from approvals.models import Absence, Delegation
 from approvals.operations import delegations
 from tests import make
+from tests.pages.test_admin import hidden
 
 
 @pytest.fixture
@@ -36,6 +37,32 @@ class TestPage:
 
         assert "Times are in UTC" in before
         assert "Times are in Asia/Tokyo" in text(as_grace.get(reverse("standing")))
+
+    def test_reads_times_in_the_zone_that_it_named_when_another_was_chosen_meanwhile(self, as_grace):
+        as_grace.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "Asia/Tokyo"})
+        page = text(as_grace.get(reverse("standing")))
+        as_grace.post(
+            reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "America/New_York"}
+        )
+        away = {"zone": hidden(page, "zone"), "away_from": "2126-01-01T09:00", "away_until": "2126-01-01T08:00"}
+
+        refused = text(as_grace.post(reverse("standing_absences"), away))
+        as_grace.post(reverse("standing_absences"), away | {"away_until": "2126-01-02T09:00"})
+
+        assert "Times are in Asia/Tokyo" in refused
+        assert hidden(refused, "zone") == "Asia/Tokyo"
+        assert Absence.objects.get().away_from == datetime(2126, 1, 1, 0, tzinfo=UTC)
+
+    @pytest.mark.parametrize("zone", ["Mars/Base", "../UTC", "\0", ""])
+    def test_of_no_zone_reads_them_in_ones_own(self, as_grace, zone):
+        as_grace.post(reverse("preferences"), {"theme": "system", "density": "compact", "time_zone": "Asia/Tokyo"})
+
+        as_grace.post(
+            reverse("standing_absences"),
+            {"zone": zone, "away_from": "2126-01-01T09:00", "away_until": "2126-01-02T09:00"},
+        )
+
+        assert Absence.objects.get().away_from == datetime(2126, 1, 1, 0, tzinfo=UTC)
 
     def test_lends_lists_and_takes_back(self, as_grace, as_vera, vera, unit, dates):
         as_grace.post(reverse("standing_delegations"), {"unit": unit.pk, "to": vera.pk, **dates})
