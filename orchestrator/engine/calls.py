@@ -385,6 +385,3 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
         return Failure(kind, ran.message, evidence)
     _report(ticket, "unknown", message=ran.message)
     return Failure("unknown_outcome", ran.message, evidence)
-
-
-__all__ = ["CallOutcome", "Halted", "Held", "Refused", "Returned", "call", "no_longer_called", "usages_of"]

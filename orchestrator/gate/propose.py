@@ -105,6 +105,14 @@ def judge(
     return Judged(tool=found_tool, agent=found_agent, requirement=requirement, denials=denials, bypass=bypass)
 
 
+def judge_again(action: Action, arguments: dict[str, Any]) -> Judged:
+    """The same of a call that was proposed before, perhaps with other arguments by now."""
+    facts = None
+    if action.step_id and action.execution_id:
+        facts = facts_of(Execution.objects.get(pk=action.execution_id), action.context.get("step", ""))
+    return judge(tool=action.tool, arguments=arguments, agent=action.agent, unit_id=action.unit_id, facts=facts)
+
+
 def facts_of(execution: Execution, step_key: str) -> dict[str, Any]:
     """What policies may ask about a call of one of our own steps."""
     about = {"workflow": execution.workflow, "business_key": execution.business_key, "step": step_key}

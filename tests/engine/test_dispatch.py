@@ -1,12 +1,21 @@
 """Between the grant and the send: what changed meanwhile counts, and what may have happened keeps its key."""
 
+from uuid import uuid4
+
 import pytest
 from django.contrib.auth import get_user_model
 
 from approvals.models import ApprovalRequest
 from audit.actors import agent
-from orchestrator.gate.propose import propose
+from audit.definitions import activate, draft, retire
+from audit.refusals import NotVisible
+from budgets.models import BusinessUnit
+from orchestrator.gate.propose import judge, propose
 from orchestrator.gate.redeem import Void, redeem
+from orchestrator.gate.report import report
+from orchestrator.gate.undo import undo
+from orchestrator.gate.withdraw import withdraw
+from orchestrator.models import Action, Agent
 from orchestrator.operations.registry import import_agents, import_policies
 from tests import worlds as make
 from tests.engine.driving import approve, asked, drive, statuses
@@ -17,6 +26,12 @@ UNSAFE = "  - send: {tool: unsafe, ref: R-1, retry: {max_attempts: 3, backoff: 1
 
 def call(world, tool, **arguments):
     return propose(tool=tool, arguments=arguments, agent="clerk", unit_id=world.unit.pk, by=make.SETUP)
+
+
+def elsewhere():
+    draft(unit := BusinessUnit(name="elsewhere", title="Elsewhere"), by=make.SETUP)
+    activate(unit, by=make.SETUP)
+    return unit
 
 
 def redeemed(world, action):
@@ -113,3 +128,64 @@ class TestAGrant:
 
         with pytest.raises(Void, match="may no longer call"):
             redeemed(world, action)
+
+    def test_is_void_when_its_agent_works_in_another_unit_now(self, world):
+        action = call(world, "look")
+        elsewhere()
+        import_agents([{**make.AGENTS[0], "unit": "elsewhere"}], by=make.SETUP, file="agents")
+
+        with pytest.raises(Void, match="may no longer call"):
+            redeemed(world, action)
+
+    def test_is_void_when_its_agent_is_retired(self, world):
+        action = call(world, "look")
+        retire(Agent.objects.active().get(name="clerk"), by=make.SETUP)
+
+        with pytest.raises(Void, match="no longer active"):
+            redeemed(world, action)
+
+    def test_is_void_when_a_policy_for_every_tool_asks_for_people_now(self, world):
+        action = call(world, "look")
+        import_policies([{"name": "all", "tool": "*", "required": 1, "reason": "all"}], by=make.SETUP, file="policies")
+
+        with pytest.raises(Void, match="ask for more"):
+            redeemed(world, action)
+
+    def test_is_void_when_a_policy_came_into_force_while_it_was_judged(self, world):
+        asked = {"tool": "look", "arguments": {}, "agent": "clerk", "unit_id": world.unit.pk}
+        judged = judge(**asked)
+        import_policies(
+            [{"name": "one", "tool": "look", "required": 1, "reason": "one"}], by=make.SETUP, file="policies"
+        )
+        action = propose(**asked, by=make.SETUP, judged=judged)
+
+        with pytest.raises(Void, match="ask for more"):
+            redeemed(world, action)
+
+    def test_is_void_when_the_stored_bytes_are_not_those_that_were_judged(self, world):
+        action = call(world, "pay", amount=5)
+        approve(ApprovalRequest.objects.get(subject_id=action.pk), world.grace)
+        Action.objects.filter(pk=action.pk).update(arguments='{"amount":50}')
+
+        with pytest.raises(Void, match="do not match the digest"):
+            redeemed(world, action)
+
+
+class TestAnotherAgent:
+    """Every door looks for the caller's own calls; whoever reaches the gate some other way is told the same."""
+
+    @pytest.mark.parametrize("stranger", ["another name", "another unit"])
+    def test_finds_no_call_of_this_one(self, world, stranger):
+        action = call(world, "look")
+        name, unit = ("clerk2", world.unit) if stranger == "another name" else ("clerk", elsewhere())
+        by = agent(name, unit_ids=frozenset({unit.pk}), scopes=frozenset())
+        verbs = [
+            lambda: redeem(action_id=action.pk, by=by),
+            lambda: report(action_id=action.pk, fence=uuid4(), outcome="success", by=by),
+            lambda: withdraw(action_id=action.pk, by=by, why="not mine"),
+            lambda: undo(action_id=action.pk, by=by, why="not mine"),
+        ]
+
+        for verb in verbs:
+            with pytest.raises(NotVisible):
+                verb()
