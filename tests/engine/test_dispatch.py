@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db.models.functions import Now
 
 from approvals.models import ApprovalRequest
 from audit.actors import agent
@@ -11,8 +12,10 @@ from audit.definitions import activate, draft, retire
 from audit.refusals import NotVisible
 from budgets.models import BusinessUnit
 from orchestrator.gate.propose import judge, propose
+from orchestrator.gate.reconcile import regrant
 from orchestrator.gate.redeem import Void, redeem
 from orchestrator.gate.report import report
+from orchestrator.gate.snapshot import digest_of
 from orchestrator.gate.undo import undo
 from orchestrator.gate.withdraw import withdraw
 from orchestrator.models import Action, Agent
@@ -93,6 +96,30 @@ class TestARetry:
         assert len(provider.sends) == 1
         assert asked(execution)
 
+    @pytest.fixture
+    def again(self, world):
+        """A call that was sent once, did nothing, and may be sent again."""
+        action = call(world, "pay", amount=5)
+        approve(ApprovalRequest.objects.get(subject_id=action.pk), world.grace)
+        report(action_id=action.pk, fence=redeemed(world, action).fence, outcome="system_error", by=make.SETUP)
+        return regrant(action_id=action.pk, by=make.SETUP, why="the other system answers again")
+
+    def test_goes_out_under_the_approval_of_the_first_send(self, world, again):
+        assert redeemed(world, again).arguments == {"amount": 5}
+
+    def test_does_not_go_out_when_the_time_for_use_is_over(self, world, again):
+        ApprovalRequest.objects.filter(subject_id=again.pk).update(use_by=Now())
+
+        with pytest.raises(Void, match="time for use is over"):
+            redeemed(world, again)
+
+    def test_does_not_go_out_with_other_bytes_than_were_approved(self, world, again):
+        again.arguments = '{"amount":50}'
+        Action.objects.filter(pk=again.pk).update(arguments=again.arguments, digest=digest_of(again))
+
+        with pytest.raises(Void):
+            redeemed(world, again)
+
 
 class TestAGrant:
     def test_is_void_when_a_policy_asks_for_more_signatures_now(self, world):
@@ -104,6 +131,9 @@ class TestAGrant:
 
         with pytest.raises(Void, match="ask for more"):
             redeemed(world, action)
+
+        assert Action.objects.get(pk=action.pk).status == "void"
+        assert ApprovalRequest.objects.get(subject_id=action.pk).status == "void"
 
     def test_is_void_when_a_policy_denies_now_what_was_allowed(self, world):
         action = call(world, "look")
