@@ -15,7 +15,8 @@ from approvals.models import SeededItem
 from approvals.operations import seeding
 from audit.actors import Actor
 from audit.ids import new_id
-from audit.refusals import Invalid, NotVisible
+from audit.queries import visible_or_refuse
+from audit.refusals import Invalid
 from budgets.models import BusinessUnit
 from orchestrator.gate.propose import Judged, asked_of, canonical_arguments, judge_again, subject_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of
@@ -28,9 +29,7 @@ def write(*, action_id: UUID, arguments: dict[str, Any], expected: str, hint: st
 
     Raises NotVisible, Forbidden, NotSwitchedOn, Invalid.
     """
-    source = Action.objects.visible_to(by).filter(pk=action_id).first()
-    if source is None:
-        raise NotVisible("There is no such action.")
+    source: Action = visible_or_refuse(Action.objects.visible_to(by), action_id, "action")
     seeding.refuse_unless_writer(by, source.unit_id)
     judged = judge_again(source, arguments)
     _refuse_undecidable(judged)
