@@ -7,10 +7,12 @@ import pytest
 
 from approvals.models import ApprovalRequest
 from audit.models import Span
+from audit.refusals import Invalid
 from budgets.models import LedgerEntry, Price
 from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.edit import edit
+from orchestrator.gate.propose import canonical_arguments
 from orchestrator.models import Action, Alert, Tool
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_agents, import_tools
@@ -95,6 +97,11 @@ class TestPropose:
                 "message": "There is no such field. Did you mean context?",
             }
         ]
+
+    def test_takes_no_number_that_would_be_read_back_as_another(self):
+        """2.5e18 is written as a whole number, and whole numbers are exact only up to 2^53."""
+        with pytest.raises(Invalid, match="cannot be stored exactly"):
+            canonical_arguments({"amount": 2.5e18})
 
     def test_the_same_hint_is_the_same_action(self, api):
         first = api.post("actions/", cancel_order(idempotency_hint="case-7"))[1]
