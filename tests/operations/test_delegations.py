@@ -247,6 +247,27 @@ class TestDispatch:
 
         assert use(request, world).status == "used"
 
+    def test_stops_it_when_one_person_turns_out_to_have_written_both_signatures(self, world, dora):
+        """One for somebody else, one of their own under another account: nothing linked the two when they signed."""
+        other = make.person("dora2", "view", "review", of=world.unit)
+        lend(world, world.grace, dora)
+        request = worlds.request(world, tool="wire")
+        sign(request, dora)
+        assert sign(request, make.actor(other)).status == "approved"
+        make.linked("dora", get_user_model().objects.get(pk=dora.user_id), other)
+
+        with pytest.raises(NotUsable, match="no longer counts"):
+            use(request, world)
+
+    def test_stops_it_when_the_delegation_did_not_run_at_the_signature(self, world, dora):
+        row = lend(world, world.grace, dora)
+        request = worlds.request(world)
+        sign(request, dora)
+        Delegation.objects.filter(pk=row.pk).update(starts_at=database_now())
+
+        with pytest.raises(NotUsable, match="no longer counts"):
+            use(request, world)
+
     def test_stops_it_when_the_lender_lost_the_role(self, world, dora):
         lend(world, world.grace, dora)
         request = worlds.request(world)
