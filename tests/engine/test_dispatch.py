@@ -201,6 +201,27 @@ class TestAGrant:
             redeemed(world, action)
 
 
+class TestAHint:
+    def hinted(self, unit, name="clerk"):
+        return propose(tool="look", arguments={}, agent=name, unit_id=unit.pk, by=make.SETUP, idempotency_hint="case-7")
+
+    def test_is_another_unit_s_own(self, world):
+        """One agent of a unit above works in two below: what it did in one is not answered in the other."""
+        below = elsewhere()
+        BusinessUnit.objects.filter(pk=below.pk).update(parent=world.unit)
+
+        there, here = self.hinted(below), self.hinted(world.unit)
+
+        assert (there.unit_id, here.unit_id) == (below.pk, world.unit.pk)
+        assert there.idempotency_key != here.idempotency_key
+        assert self.hinted(world.unit).pk == here.pk
+
+    def test_is_another_agent_s_own(self, world):
+        import_agents([{**make.AGENTS[0], "name": "clerk2"}], by=make.SETUP, file="agents")
+
+        assert self.hinted(world.unit, "clerk2").idempotency_key != self.hinted(world.unit).idempotency_key
+
+
 class TestAnotherAgent:
     """Every door looks for the caller's own calls; whoever reaches the gate some other way is told the same."""
 
