@@ -12,7 +12,7 @@ from orchestrator.engine.claims import claim_due, renew
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
-from orchestrator.engine.settle import settle_failure, settle_success
+from orchestrator.engine.settle import settle_failure, settle_lost, settle_success
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
@@ -133,6 +133,15 @@ class TestALease:
         assert attempts(execution, "pay") == [("released", "")]
         step = execution.steps.get()
         assert (step.status, step.tries, step.attempt_count) == ("pending", 0, 1)
+
+    def test_that_was_renewed_since_it_was_found_run_out_is_not_lost(self, world, publish):
+        publish(make.PAY_WORKFLOW)
+        execution = make.start(world, "paying", amount=1)
+        fence = claim().fence
+        begin(fence)
+
+        assert not settle_lost(fence, why="The lease ran out.")
+        assert attempts(execution, "pay") == [("running", "")]
 
     def test_delivered_twice_is_run_once(self, world, publish):
         publish(make.PAY_WORKFLOW)
