@@ -23,10 +23,11 @@ from audit.refusals import Invalid, Refusal, Stale
 from orchestrator.gate.announce import announce
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
+from orchestrator.gate.judge import Judged, judge_again, tier_of
 from orchestrator.gate.keys import business_key_of
 from orchestrator.gate.locks import lock_action
 from orchestrator.gate.mentions import mentions_of
-from orchestrator.gate.propose import Judged, canonical_arguments, judge_again, tier_of
+from orchestrator.gate.propose import canonical_arguments
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of
 from orchestrator.models import Action, Tool
 from orchestrator.statuses import ActionStatus

@@ -24,9 +24,9 @@ from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.budgeting import reserve_for
 from orchestrator.gate.duties import duties_of_agents
+from orchestrator.gate.judge import WORKFLOW, judge_again
 from orchestrator.gate.limits import admit
 from orchestrator.gate.locks import lock_action, lock_held, refuse_foreign, refuse_without_lease
-from orchestrator.gate.propose import WORKFLOW, judge_again
 from orchestrator.gate.reconcile import back_in_doubt
 from orchestrator.gate.snapshot import digest_of
 from orchestrator.gate.stopped import refuse_stopped

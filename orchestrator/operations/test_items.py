@@ -18,7 +18,8 @@ from audit.ids import new_id
 from audit.queries import visible_or_refuse
 from audit.refusals import Invalid
 from budgets.models import BusinessUnit
-from orchestrator.gate.propose import Judged, asked_of, canonical_arguments, judge_again, subject_of
+from orchestrator.gate.judge import Judged, judge_again
+from orchestrator.gate.propose import asked_of, canonical_arguments, subject_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of
 from orchestrator.models import Action
 

@@ -11,7 +11,8 @@ from audit.actors import agent
 from audit.definitions import activate, draft, retire
 from audit.refusals import NotVisible
 from budgets.models import BusinessUnit
-from orchestrator.gate.propose import judge, propose
+from orchestrator.gate.judge import judge
+from orchestrator.gate.propose import propose
 from orchestrator.gate.reconcile import regrant
 from orchestrator.gate.redeem import Void, redeem
 from orchestrator.gate.report import report
