@@ -231,6 +231,19 @@ class TestIndependence:
         assert sign(worlds.request(world), dora).status == "approved"
 
 
+class TestARightLentElsewhere:
+    def test_signs_nothing_here_though_its_lender_could(self, world, dora):
+        other = make.unit("claims", "Claims")
+        for actor in (world.grace, dora):
+            make.person(actor.name, "view", "review", of=other)
+        lend(world, world.grace, dora, unit=other)
+
+        with pytest.raises(Forbidden) as refusal:
+            sign(worlds.request(world), dora)
+
+        assert refusal.value.code == "not_a_reviewer"
+
+
 class TestDispatch:
     def test_lets_it_out_on_a_delegates_signature(self, world, dora):
         lend(world, world.grace, dora)
@@ -258,6 +271,17 @@ class TestDispatch:
 
         with pytest.raises(NotUsable, match="no longer counts"):
             use(request, world)
+
+    def test_stops_it_when_the_lender_took_a_duty_in_it_since(self, world, dora):
+        lend(world, world.grace, dora)
+        request = worlds.request(world)
+        sign(request, dora)
+
+        with pytest.raises(NotUsable, match="no longer counts"):
+            approvals.use(
+                subject_id=request.subject_id, digest=request.digest, by=make.MAKER,
+                duties={world.grace.key: "own the agent clerk"},
+            )  # fmt: skip
 
     def test_stops_it_when_the_delegation_did_not_run_at_the_signature(self, world, dora):
         row = lend(world, world.grace, dora)
