@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from approvals.models import ApprovalRequest
+from audit.actors import agent
 from audit.refusals import Stale
 from orchestrator.engine.calls import call
 from orchestrator.engine.claims import claim_due, renew
@@ -299,6 +300,16 @@ class TestAReport:
             report(action_id=before["id"], fence=old, outcome="system_error", by=make.SETUP, message="late")
 
         assert Action.objects.values().get() == before
+
+    def test_of_a_step_s_call_comes_from_its_worker_and_from_no_agent_outside(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        segment, action = hold(world, make.start(world, "outside"), "send_a")
+        redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        outside = agent(action.agent, unit_ids=frozenset({world.unit.pk}), scopes=frozenset())
+
+        with pytest.raises(Stale, match="its worker reports it"):
+            report(action_id=action.pk, fence=segment.fence, outcome="success", by=outside)
+        assert Action.objects.get(pk=action.pk).status == "redeemed"
 
 
 class TestALongStep:

@@ -231,6 +231,21 @@ class TestIndependence:
         assert sign(worlds.request(world), dora).status == "approved"
 
 
+class TestARightThatEnded:
+    @pytest.mark.parametrize("who", ["lender's role", "delegate's sight"])
+    def test_is_no_place_in_the_queue_any_more(self, world, dora, who):
+        lend(world, world.grace, dora)
+        request = worlds.request(world)
+        assert waiting_for(dora).filter(pk=request.pk).exists()
+
+        if who == "lender's role":
+            take_role(world, world.grace)
+        else:
+            remove_perm("budgets.view_businessunit", get_user_model().objects.get(pk=dora.user_id), world.unit)
+
+        assert not waiting_for(dora).filter(pk=request.pk).exists()
+
+
 class TestARightLentElsewhere:
     def test_signs_nothing_here_though_its_lender_could(self, world, dora):
         other = make.unit("claims", "Claims")
