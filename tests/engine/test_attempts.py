@@ -18,6 +18,7 @@ from orchestrator.engine.sweep import sweep
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Attempt, Step
+from orchestrator.operations import executions
 from orchestrator.operations.by_hand import hand_in
 from tests import signing, trail
 from tests import worlds as make
@@ -134,6 +135,25 @@ class TestALease:
         assert attempts(execution, "pay") == [("released", "")]
         step = execution.steps.get()
         assert (step.status, step.tries, step.attempt_count) == ("pending", 0, 1)
+
+    def test_that_ran_out_sends_and_proposes_nothing_though_nobody_has_noticed_yet(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        segment, action = hold(world, make.start(world, "outside"), "send_a")
+        lapse(segment.fence)
+
+        with pytest.raises(Stale, match="no longer holds the step's lease"):
+            redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        with pytest.raises(Stale, match="no longer holds the step's lease"):
+            call(segment, tool="send_a", arguments={"ref": "R-2"}, occurrence=1)
+
+    def test_that_a_cancellation_ended_proposes_nothing_in_the_time_it_had_left(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        execution = make.start(world, "outside")
+        segment, _ = hold(world, execution, "send_a")
+        executions.cancel(execution_id=execution.pk, by=world.ada, why="started by mistake")
+
+        with pytest.raises(Stale, match="no longer holds the step's lease"):
+            call(segment, tool="send_a", arguments={"ref": "R-2"}, occurrence=1)
 
     def test_that_was_renewed_since_it_was_found_run_out_is_not_lost(self, world, publish):
         publish(make.PAY_WORKFLOW)
