@@ -267,6 +267,15 @@ class TestDispatch:
 
         assert use(request, world).status == "used"
 
+    def test_lets_nothing_else_out_than_what_was_signed(self, world):
+        request = worlds.request(world)
+        sign(request, world.grace)
+
+        with pytest.raises(NotUsable) as refusal:
+            approvals.use(subject_id=request.subject_id, digest="0" * 64, by=make.MAKER)
+
+        assert refusal.value.code == "changed_since_approved"
+
     def test_lets_it_out_when_the_delegation_has_ended_since(self, world, dora):
         row = lend(world, world.grace, dora)
         request = worlds.request(world)
