@@ -19,7 +19,7 @@ from audit.naming import names_of
 from audit.preferences import Preferences, PreferencesForm, keep, preferences_of
 from audit.presenters import spoken, tell
 from audit.queries import TrailFilters
-from audit.web import actor_of, chips, crumbs, neighbours, page
+from audit.web import actor_of, chips, crumbs, cursors, page, pager
 
 LATEST = date(2999, 12, 30)
 
@@ -72,15 +72,13 @@ def trail(request: HttpRequest) -> HttpResponse:
     """What happened, newest first, in the units this person audits."""
     reader, site = actor_of(request), _reads_site(request)
     form = TrailForm(request.GET, kinds=queries.event_kinds())
-    found = queries.trail_page(
-        reader, form.filters(), site=site, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    found = queries.trail_page(reader, form.filters(), site=site, **cursors(request))
     context = {
         "form": form,
         "listing": found,
         "chips": chips(request, form, hidden=["object"]),
         "reads": site or bool(scope.unit_ids(reader, "audit")),
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "pager": pager(request, found.slice),
     }
     return page(request, "audit/event_list.html", "audit/_event_rows.html", context)
 

@@ -5,7 +5,7 @@ Not here: any rule. Whether something is allowed is asked of the verbs, which ra
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from django.utils.cache import patch_vary_headers
 
 from audit import actors, away, events, strangers
 from audit.actors import Actor
+from audit.queries import Slice
 from audit.refusals import Forbidden, Refusal
 from audit.sheets import as_csv
 
@@ -90,11 +91,22 @@ def crumbs(kind: str, name: str, *last: str) -> list[dict[str, str]]:
     return [{"label": kind, "url": reverse(name)}, *({"label": label} for label in last)]
 
 
-def neighbours(request: HttpRequest, *, newer: str, older: str) -> dict[str, str]:
-    """The pager's two addresses."""
+class Cursors(TypedDict):
+    """Where in a list a page stands, as `Keyset.slice` takes it."""
+
+    after: str
+    before: str
+
+
+def cursors(request: HttpRequest) -> Cursors:
+    return {"after": request.GET.get("after", ""), "before": request.GET.get("before", "")}
+
+
+def pager(request: HttpRequest, shown: Slice) -> dict[str, str]:
+    """The addresses of the pages beside this one."""
     return {
-        "newer": address(request, before=newer, after=None) if newer else "",
-        "older": address(request, after=older, before=None) if older else "",
+        "newer": address(request, before=shown.newer, after=None) if shown.newer else "",
+        "older": address(request, after=shown.older, before=None) if shown.older else "",
     }
 
 

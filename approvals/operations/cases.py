@@ -17,7 +17,8 @@ from audit import events, lifecycle, scope
 from audit.actors import Actor
 from audit.canonical import canonical
 from audit.lifecycle import move
-from audit.refusals import Forbidden, Invalid, NotVisible, Stale
+from audit.queries import visible_or_refuse
+from audit.refusals import Forbidden, Invalid, Stale
 
 SHORTEST_REASON = 5
 
@@ -85,9 +86,8 @@ def _arguments(snapshot: str) -> str:
 @transaction.atomic
 def judge(*, case_id: UUID, accept: bool, why: str, by: Actor) -> EvaluationCase:
     """Accept a case, or dismiss it, with a reason. Raises NotVisible, Forbidden, Invalid, Stale."""
-    case: EvaluationCase | None = EvaluationCase.objects.select_for_update().filter(pk=case_id).first()
-    if case is None or case.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such evaluation case.")
+    rows = EvaluationCase.objects.visible_to(by).select_for_update()
+    case: EvaluationCase = visible_or_refuse(rows, case_id, "evaluation case")
     refuse_unless_judge(case, by)
     if len(why.strip()) < SHORTEST_REASON:
         words = f"Say in at least {SHORTEST_REASON} characters why."

@@ -24,10 +24,11 @@ from approvals.rules.signers import Standing, standing
 from approvals.rules.standing import right_of
 from approvals.rules.stopped import refuse_stopped
 from approvals.statuses import BreakGlassStatus
-from audit import lifecycle, people, scope
+from audit import lifecycle, people
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
+from audit.queries import visible_or_refuse
+from audit.refusals import Forbidden, Invalid, Refusal, Stale
 
 SHORTEST_NOTE = 10
 
@@ -142,9 +143,8 @@ def look_afterwards(*, glass_id: UUID, by: Actor, justified: bool, note: str) ->
 
     Raises NotVisible, Forbidden, Invalid, Stale.
     """
-    glass = BreakGlass.objects.select_for_update().select_related("request").filter(pk=glass_id).first()
-    if glass is None or glass.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such emergency.")
+    rows = BreakGlass.objects.visible_to(by).select_for_update().select_related("request")
+    glass: BreakGlass = visible_or_refuse(rows, glass_id, "emergency")
     to = BreakGlassStatus.JUSTIFIED if justified else BreakGlassStatus.OBJECTED
     if (glass.status, glass.reviewed_by_id) == (to, by.user_id):
         return glass

@@ -26,7 +26,8 @@ from approvals.statuses import RequestStatus, SecondLookStatus
 from audit import events, lifecycle, people, rounds, scope
 from audit.actors import Actor
 from audit.lifecycle import move
-from audit.refusals import Forbidden, NotVisible, Stale
+from audit.queries import visible_or_refuse
+from audit.refusals import Forbidden, Stale
 
 DUE_WITHIN = timedelta(days=5)
 # What can be compared. A person's own result in the tool's place is no verdict on the call.
@@ -208,8 +209,5 @@ def expire_overdue(*, by: Actor, limit: int = 500) -> int:
 
 
 def _locked(look_id: UUID, by: Actor) -> SecondLook:
-    rows = SecondLook.objects.select_for_update(of=("self",)).select_related("request")
-    look: SecondLook | None = rows.filter(pk=look_id).first()
-    if look is None or look.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such second look.")
-    return look
+    rows = SecondLook.objects.visible_to(by).select_for_update(of=("self",)).select_related("request")
+    return visible_or_refuse(rows, look_id, "second look")  # type: ignore[no-any-return]

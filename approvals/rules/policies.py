@@ -7,7 +7,7 @@ from typing import Any
 from approvals.models import ApprovalPolicy, OnTimeout, PolicyVerdict, ReasonCode, StepUp
 from approvals.quorum import Need, people_of, union
 from approvals.rules.deadlines import Clock
-from audit.conditions import POLICY_VARIABLES, compile_condition
+from audit.conditions import POLICY_VARIABLES, BadCondition, Verdict, compile_condition
 
 # Risk tiers and the people they need at least, whatever the policies say.
 TIERS = {"informational": 0, "customer_facing": 1, "financial": 2}
@@ -88,12 +88,19 @@ def codes_of(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 def _why(policy: ApprovalPolicy, facts: Mapping[str, Any]) -> str:
     """The reason this policy applies, or "" when it does not."""
-    if not policy.condition:
-        return f"{policy}: {policy.reason}"
-    verdict = compile_condition(policy.condition, POLICY_VARIABLES).evaluate(facts)
+    words = f"{policy}: {policy.reason}"
+    return reason_where(policy.condition, words, facts) if policy.condition else words
+
+
+def reason_where(condition: str, words: str, facts: Mapping[str, Any]) -> str:
+    """`words` where the condition holds; with the error where it cannot be evaluated, as that counts as held; else ""."""
+    try:
+        verdict = compile_condition(condition, POLICY_VARIABLES).evaluate(facts)
+    except BadCondition as refusal:  # it was checked by an earlier release, or by nobody
+        verdict = Verdict(None, str(refusal))
     if verdict.error:
-        return f"{policy}: {policy.reason} (the rule could not be evaluated, so the stricter branch applies: {verdict.error})"
-    return f"{policy}: {policy.reason}" if verdict.value else ""
+        return f"{words} (it could not be evaluated, so the stricter branch applies: {verdict.error})"
+    return words if verdict.value else ""
 
 
 def _silence(policies: list[ApprovalPolicy]) -> tuple[str, str]:

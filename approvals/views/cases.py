@@ -20,7 +20,7 @@ from audit.actors import Actor
 from audit.filter_forms import search
 from audit.queries import Keyset, counted, visible_or_refuse
 from audit.refusals import Invalid
-from audit.web import actor_of, chips, crumbs, neighbours, page
+from audit.web import actor_of, chips, crumbs, cursors, page, pager
 
 NEWEST_FIRST = Keyset(("-kept_at", "-id"))
 MOST_EXPORTED = 10_000
@@ -61,13 +61,13 @@ def case_list(request: HttpRequest) -> HttpResponse:
     """Newest first, of the units this person sees."""
     form = CaseFilters(request.GET)
     rows = form.narrow(_seen_by(actor_of(request))).defer("snapshot", "before", "after")
-    found = NEWEST_FIRST.slice(rows, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = NEWEST_FIRST.slice(rows, **cursors(request))
     return page(request, "approvals/case_list.html", "approvals/_case_rows.html", {
         "form": form,
         "listing": found,
         "total": counted(rows),
         "chips": chips(request, form),
-        "pager": neighbours(request, newer=found.newer, older=found.older),
+        "pager": pager(request, found),
         "clear_url": request.path,
         "query": request.GET.urlencode(),
         "crumbs": crumbs("Approvals", "approvals", "Evaluation cases"),

@@ -17,7 +17,7 @@ from approvals.operations import emergencies
 from approvals.views.review import review_page, too_late
 from audit.queries import Keyset, visible_or_refuse
 from audit.refusals import Invalid, Stale
-from audit.web import actor_of, crumbs, neighbours, record_refusal
+from audit.web import actor_of, crumbs, cursors, pager, record_refusal
 
 NEWEST_FIRST = Keyset(("-broken_at", "-id"))
 
@@ -27,11 +27,11 @@ def glass_list(request: HttpRequest) -> HttpResponse:
     """What waits for a second look, and every emergency there was."""
     actor = actor_of(request)
     rows = BreakGlass.objects.visible_to(actor).select_related("request")
-    found = NEWEST_FIRST.slice(rows, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = NEWEST_FIRST.slice(rows, **cursors(request))
     context = {
         "listing": found,
         "waiting": set(BreakGlass.objects.waiting_for(actor).values_list("pk", flat=True)),
-        "pager": neighbours(request, newer=found.newer, older=found.older),
+        "pager": pager(request, found),
         "crumbs": crumbs("Approvals", "approvals", "Signed alone"),
     }
     return render(request, "approvals/emergency_list.html", context)

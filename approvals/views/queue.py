@@ -18,7 +18,7 @@ from approvals.statuses import RequestStatus
 from approvals.views.saved_views import CLEARED, ViewForm, reviewed
 from approvals.views.within import suffix
 from audit.ids import id_of
-from audit.web import actor_of, address, chips, is_part, neighbours, page, unchanged
+from audit.web import actor_of, address, chips, cursors, is_part, page, pager, unchanged
 
 ARRIVALS = "arrivals"
 NOTHING_YET = "none"
@@ -37,7 +37,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     preferred = next((view for view in views if view.is_default), None)
     if preferred and not request.GET and not is_part(request):
         return redirect(f"{request.path}?{preferred.query or CLEARED}")
-    found = queues.queue_page(actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = queues.queue_page(actor, filters, **cursors(request))
     return page(request, "approvals/request_list.html", "approvals/_request_rows.html", {
         **_saved(request, views, reviewed(offered["unit"], actor)),
         "form": form,
@@ -48,7 +48,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "chips": chips(request, form),
         "folded": [_folded(request, group) for group in found.flood.groups] if found.flood else [],
         "query": request.GET.urlencode(),
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "pager": pager(request, found.slice),
         "news": _news(request, found.newest, f"{found.newest or NOTHING_YET}.0", 0),
         "clear_url": f"{request.path}?{CLEARED}",
         "for_me": address(request, state=queues.FOR_ME, after=None, before=None),

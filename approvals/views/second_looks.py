@@ -17,7 +17,7 @@ from approvals.operations import second_looks
 from approvals.operations.second_looks import look_again, may_look, see_decision
 from audit.queries import Keyset, Story, visible_or_refuse
 from audit.refusals import Invalid, Refusal
-from audit.web import actor_of, crumbs, neighbours, record_refusal
+from audit.web import actor_of, crumbs, cursors, pager, record_refusal
 
 NEWEST_FIRST = Keyset(("-opened_at", "-id"))
 
@@ -36,11 +36,11 @@ def look_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     mine = second_looks.waiting_for(actor).select_related("request").order_by("due_at", "id")[:200]
     rows = SecondLook.objects.visible_to(actor).exclude(status="open").select_related("request")
-    found = NEWEST_FIRST.slice(rows, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = NEWEST_FIRST.slice(rows, **cursors(request))
     context = {
         "mine": list(mine),
         "listing": found,
-        "pager": neighbours(request, newer=found.newer, older=found.older),
+        "pager": pager(request, found),
         "crumbs": crumbs("Approvals", "approvals", "Second looks"),
     }
     return render(request, "approvals/second_look_list.html", context)

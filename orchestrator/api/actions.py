@@ -35,7 +35,8 @@ from orchestrator.api.lists import (
 from orchestrator.api.shapes import ActionShape, TicketShape, show_actions
 from orchestrator.api.units import refuse_foreign_execution, unit_named
 from orchestrator.api.waiting import MAX_SECONDS, until_changed
-from orchestrator.gate.propose import WORKFLOW, propose
+from orchestrator.gate.judge import WORKFLOW
+from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import NotGranted, redeem
 from orchestrator.gate.report import report
 from orchestrator.gate.undo import undo

@@ -14,7 +14,7 @@ from budgets.pricing import cost_of_tool_call
 from budgets.reserving import Spot, Worst, anything_is_budgeted
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.segment import Segment
-from orchestrator.gate.propose import WORKFLOW
+from orchestrator.gate.judge import WORKFLOW
 from orchestrator.models import Step
 from orchestrator.statuses import StepStatus
 

@@ -30,10 +30,11 @@ from orchestrator.engine.segment import Segment
 from orchestrator.engine.usages import usages_of
 from orchestrator.gate import reconcile
 from orchestrator.gate.budgeting import place_of
+from orchestrator.gate.judge import WORKFLOW, facts_of, judge
 from orchestrator.gate.keys import Place
 from orchestrator.gate.limits import Limited
 from orchestrator.gate.locks import lock_execution
-from orchestrator.gate.propose import WORKFLOW, facts_of, judge, propose
+from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import Ticket, Void, redeem, void_granted
 from orchestrator.gate.report import Outcome as Reported
 from orchestrator.gate.report import report
@@ -385,6 +386,3 @@ def _not_done(segment: Segment, ticket: Ticket, ran: Failed) -> CallOutcome:
         return Failure(kind, ran.message, evidence)
     _report(ticket, "unknown", message=ran.message)
     return Failure("unknown_outcome", ran.message, evidence)
-
-
-__all__ = ["CallOutcome", "Halted", "Held", "Refused", "Returned", "call", "no_longer_called", "usages_of"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.engine.segment import Segment
-from orchestrator.gate.propose import Judged
+from orchestrator.gate.judge import Judged
 from orchestrator.models import StepPatch
 from orchestrator.models.definition import Effect
 from orchestrator.workflows.spec import StepSpec

@@ -11,7 +11,7 @@ from approvals.rules.stopped import COVERS
 from orchestrator.engine.resume import resume_step
 from orchestrator.engine.segment import Segment
 from orchestrator.gate import stopped as gate
-from orchestrator.gate.propose import WORKFLOW
+from orchestrator.gate.judge import WORKFLOW
 from orchestrator.gate.stopped import STOPS
 from orchestrator.models import Step
 

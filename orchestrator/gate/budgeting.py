@@ -8,7 +8,7 @@ from budgets.operations import Place
 from budgets.pricing import cost_of_tool_call
 from budgets.queries import is_shown
 from budgets.reserving import NOBODY, OverBudget, Spot, Whose, Worst, anything_is_budgeted
-from orchestrator.gate.propose import WORKFLOW
+from orchestrator.gate.judge import WORKFLOW
 from orchestrator.models import Action, Execution
 
 

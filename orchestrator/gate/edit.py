@@ -23,12 +23,13 @@ from audit.refusals import Invalid, Refusal, Stale
 from orchestrator.gate.announce import announce
 from orchestrator.gate.contracts import problems_with
 from orchestrator.gate.duties import duties_of
+from orchestrator.gate.judge import Judged, judge_again, tier_of
 from orchestrator.gate.keys import business_key_of
 from orchestrator.gate.locks import lock_action
 from orchestrator.gate.mentions import mentions_of
-from orchestrator.gate.propose import Judged, canonical_arguments, facts_of, judge, tier_of
+from orchestrator.gate.propose import canonical_arguments
 from orchestrator.gate.snapshot import digest_of, snapshot_of, title_of
-from orchestrator.models import Action, Execution, Tool
+from orchestrator.models import Action, Tool
 from orchestrator.statuses import ActionStatus
 
 
@@ -127,14 +128,7 @@ def _type_of(value: Any) -> str:
 
 def _rewrite(action: Action, arguments: dict[str, Any], text: str, request: ApprovalRequest) -> Amended:
     """Judge the edited call by the contracts and policies in force now, and store it. Never fewer people than before."""
-    execution = Execution.objects.get(pk=action.execution_id) if action.step_id and action.execution_id else None
-    judged = judge(
-        tool=action.tool,
-        arguments=arguments,
-        agent=action.agent,
-        unit_id=action.unit_id,
-        facts=facts_of(execution, action.context.get("step", "")) if execution else None,
-    )
+    judged = judge_again(action, arguments)
     if judged.verdict == "deny":
         raise _denied(judged, arguments)
     tool = judged.known_tool()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from approvals.rules.policies import NOBODY_ASKS, Requirement
+from approvals.rules.policies import NOBODY_ASKS, Requirement, reason_where
 from audit.conditions import POLICY_VARIABLES, BadCondition, compile_condition
 
 ENVELOPE_SCHEMA = {
@@ -46,7 +46,8 @@ def asked_for(need: Requirement, facts: Mapping[str, Any]) -> Requirement:
     They can only add people: where more are asked already, their number stays.
     """
     conditions = facts["envelope"].get("approval_conditions", [])
-    reasons = [why for condition in conditions if (why := _why(condition, facts))]
+    wanted = "Whoever started this wants a person asked where “{}”"
+    reasons = [why for one in conditions if (why := reason_where(one, wanted.format(one), facts))]
     if not reasons:
         return need
     return replace(
@@ -55,15 +56,3 @@ def asked_for(need: Requirement, facts: Mapping[str, Any]) -> Requirement:
         reasons=(*(why for why in need.reasons if why != NOBODY_ASKS), *reasons),
         policy_version=f"{need.policy_version}, envelope",
     )
-
-
-def _why(condition: str, facts: Mapping[str, Any]) -> str:
-    why = f"Whoever started this wants a person asked where “{condition}”"
-    try:
-        verdict = compile_condition(condition, POLICY_VARIABLES).evaluate(facts)
-        holds, error = verdict.value, verdict.error
-    except BadCondition as refusal:  # of a start that nobody checked yet, or a name that conditions have no more
-        holds, error = False, str(refusal)
-    if error:
-        return f"{why} (it could not be evaluated, so the stricter branch applies: {error})"
-    return why if holds else ""

@@ -11,7 +11,6 @@ from audit.conditions import compile_expression
 from audit.refusals import Invalid
 from orchestrator.models import Action, Execution, Tool
 from orchestrator.models.action import ENDED_UNUSED
-from orchestrator.statuses import ActionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ def one_at_a_time(key: str) -> None:
 def earlier_under(action: Action) -> Action | None:
     earlier = (
         Action.objects.filter(tool=action.tool, idempotency_key=action.idempotency_key)
-        .exclude(status__in=[ActionStatus.VOID, ActionStatus.WITHDRAWN])
+        .exclude(status__in=ENDED_UNUSED)
         .first()
     )
     if earlier is not None and not earlier.is_call(action.tool, action.arguments):

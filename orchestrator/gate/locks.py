@@ -31,6 +31,14 @@ def lock_action(action_id: UUID) -> Action:
     return Action.objects.select_for_update().get(pk=action_id)
 
 
+def lock_held(action_id: UUID, holder: UUID | None) -> Action:
+    """The same for the attempt that holds its step; None: whoever is no attempt. Raises NotVisible, Stale."""
+    action = lock_action(action_id)
+    if holder is not None:
+        refuse_without_lease(action.step_id, holder)
+    return action
+
+
 def lock_requests_under(fence: UUID) -> None:
     """The requests behind what this attempt has redeemed, for whoever locks its execution next."""
     sent = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values("approval_id")

@@ -18,7 +18,7 @@ from orchestrator.gate.budgeting import place_of
 from orchestrator.gate.compensation import mark_undone
 from orchestrator.gate.doubt import LOOKS, REMIND_AFTER_SECONDS, pause_seconds
 from orchestrator.gate.limits import observe
-from orchestrator.gate.locks import lock_action, refuse_without_lease
+from orchestrator.gate.locks import lock_held
 from orchestrator.models import Action
 from orchestrator.statuses import ActionStatus
 
@@ -50,7 +50,7 @@ def apply_finding(
 
     `holder`, here and below, is the attempt that asks. Raises Stale when it lost its lease: what it saw is old.
     """
-    action = _locked(action_id, holder)
+    action = lock_held(action_id, holder)
     if action.status != ActionStatus.UNKNOWN:
         raise Stale(f"The action is {action.status}, not unknown.")
     if finding.happened in {"yes", "partly"} and _has_a_namesake(action):
@@ -126,7 +126,7 @@ def remind_after(seconds: int = REMIND_AFTER_SECONDS) -> Any:
 @transaction.atomic
 def look_failed(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> None:
     """The other side's books could not be read: that counts as a look, and says nothing about what happened."""
-    action = _locked(action_id, holder)
+    action = lock_held(action_id, holder)
     if action.status == ActionStatus.UNKNOWN:
         data = {"happened": "not answered", "business_key": action.business_key}
         lifecycle.note(action, "action.reconciled", by=by, why=why, data=data)
@@ -135,7 +135,7 @@ def look_failed(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = N
 @transaction.atomic
 def look_again_later(*, action_id: UUID, can_be_looked_up: bool, holder: UUID | None = None) -> bool:
     """Plan what is due next: another look while there are any left, else a reminder to a person. True: another look."""
-    action = _locked(action_id, holder)
+    action = lock_held(action_id, holder)
     looks = action.looks + 1 if can_be_looked_up else LOOKS
     more = looks < LOOKS
     due = remind_after(pause_seconds(looks) if more else REMIND_AFTER_SECONDS)
@@ -151,7 +151,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
     Nobody reports such a send any more, so what it costs by contract is charged here, as `report` does of an unknown outcome.
     """
     redeemed = Action.objects.filter(fence=fence, status=ActionStatus.REDEEMED).values_list("pk", flat=True)
-    doubted = [action for pk in redeemed if (action := _locked(pk, holder)).status == ActionStatus.REDEEMED]
+    doubted = [action for pk in redeemed if (action := lock_held(pk, holder)).status == ActionStatus.REDEEMED]
     for action in doubted:
         if action.effect == "read":
             move(action, to=ActionStatus.FAILED, by=by, why=why, failure_class="lost", message=why, finished_at=Now())
@@ -175,7 +175,7 @@ def mark_unknown(*, fence: UUID, by: Actor, why: str, holder: UUID | None = None
 @transaction.atomic
 def regrant(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> Action:
     """An authorised retry of an action that is known not to have happened, or whose tool honours its key."""
-    action = _locked(action_id, holder)
+    action = lock_held(action_id, holder)
     move(action, to=ActionStatus.GRANTED, by=by, why=why, fence=None, **_NO_LOOKS)
     return action
 
@@ -185,10 +185,3 @@ def back_in_doubt(action: Action, *, by: Actor, why: str) -> None:
     columns: dict[str, Any] = {"failure_class": "unknown_outcome", "message": why, "next_look_at": remind_after()}
     move(action, to=ActionStatus.UNKNOWN, by=by, why=why, **columns)
     announce(action)
-
-
-def _locked(action_id: UUID, holder: UUID | None) -> Action:
-    action = lock_action(action_id)
-    if holder is not None:
-        refuse_without_lease(action.step_id, holder)
-    return action

@@ -24,13 +24,13 @@ from budgets.units import lineage
 from orchestrator.gate.announce import announce
 from orchestrator.gate.budgeting import reserve_for
 from orchestrator.gate.duties import duties_of_agents
+from orchestrator.gate.judge import WORKFLOW, judge_again
 from orchestrator.gate.limits import admit
-from orchestrator.gate.locks import lock_action, refuse_foreign, refuse_without_lease
-from orchestrator.gate.propose import WORKFLOW, facts_of, judge
+from orchestrator.gate.locks import lock_action, lock_held, refuse_foreign, refuse_without_lease
 from orchestrator.gate.reconcile import back_in_doubt
 from orchestrator.gate.snapshot import digest_of
 from orchestrator.gate.stopped import refuse_stopped
-from orchestrator.models import Action, Agent, Execution, Tool
+from orchestrator.models import Action, Agent, Tool
 from orchestrator.statuses import ActionStatus
 
 # Longer than anybody takes from reading the policies to storing the verdict.
@@ -74,7 +74,7 @@ def redeem(*, action_id: UUID, by: Actor, fence: UUID | None = None) -> Ticket:
     try:
         return _redeem(action_id, by, fence)
     except (Void, approvals.NotUsable) as refusal:
-        _void(action_id, by=by, why=refusal.message)
+        void_granted(action_id=action_id, by=by, why=refusal.message)
         raise Void(refusal.message, code=refusal.code) from None
 
 
@@ -171,14 +171,7 @@ def _refuse_stricter_policy(action: Action) -> None:
 
     Asked where there is one, and of what a bypass let through in any case: a bypass that has ended lets nothing through.
     """
-    execution = Execution.objects.get(pk=action.execution_id) if action.step_id and action.execution_id else None
-    judged = judge(
-        tool=action.tool,
-        arguments=json.loads(action.arguments),
-        agent=action.agent,
-        unit_id=action.unit_id,
-        facts=facts_of(execution, action.context.get("step", "")) if execution else None,
-    )
+    judged = judge_again(action, json.loads(action.arguments))
     asked = ApprovalRequest.objects.filter(pk=action.approval_id).first() if action.approval_id else None
     stricter = judged.requirement.asks_more_than(
         required=action.required,
@@ -206,10 +199,12 @@ def _consume_approval(action: Action, by: Actor) -> datetime | None:
 
 
 @transaction.atomic
-def _void(action_id: UUID, *, by: Actor, why: str, holder: UUID | None = None) -> None:
-    action = lock_action(action_id)
-    if holder is not None:
-        refuse_without_lease(action.step_id, holder)
+def void_granted(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> None:
+    """What people saw is not what would be sent: they are asked again. `holder` is the attempt that found it so.
+
+    Raises Stale when it lost its lease.
+    """
+    action = lock_held(action_id, holder)
     if action.status == ActionStatus.GRANTED:
         approvals.void(subject_id=action.pk, by=by, why=why)
         if action.in_doubt:
@@ -217,11 +212,3 @@ def _void(action_id: UUID, *, by: Actor, why: str, holder: UUID | None = None) -
             return
         move(action, to=ActionStatus.VOID, by=by, why=why, finished_at=Now())
         announce(action)
-
-
-def void_granted(*, action_id: UUID, by: Actor, why: str, holder: UUID | None = None) -> None:
-    """The world changed between approval and dispatch: the authoritative record is no longer what people saw.
-
-    `holder` is the attempt that found it so. Raises Stale when it lost its lease.
-    """
-    _void(action_id, by=by, why=why, holder=holder)

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals.models.notice import NoticeKind
-from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import database_now, move, note
-from audit.refusals import Invalid, NotVisible, Stale, refuse_blank
+from audit.queries import visible_or_refuse
+from audit.refusals import Invalid, Stale, refuse_blank
 from budgets.permissions import people_with
 from orchestrator.engine.alerts.alerting import tell
 from orchestrator.models import Alert
@@ -96,9 +96,8 @@ def candidates(unit_id: UUID) -> list[tuple[str, str]]:
 
 
 def _locked(alert_id: UUID, by: Actor) -> Alert:
-    alert: Alert | None = Alert.objects.select_for_update(no_key=True, of=["self"]).filter(pk=alert_id).first()
-    if alert is None or alert.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such alert.")
+    rows = Alert.objects.visible_to(by).select_for_update(no_key=True, of=["self"])
+    alert: Alert = visible_or_refuse(rows, alert_id, "alert")
     refuse_unless_a_person_operates(by, alert.unit_id, alert.unit_title, else_say="Only people answer alerts.")
     return alert
 

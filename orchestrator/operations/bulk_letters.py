@@ -14,13 +14,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit import scope
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.ids import new_id
 from audit.lifecycle import born, move
 from audit.people import accounts_behind
-from audit.refusals import Forbidden, Invalid, NotVisible, Refusal, Stale
+from audit.queries import visible_or_refuse
+from audit.refusals import Forbidden, Invalid, Refusal, Stale
 from orchestrator.engine.drives import REST, stage_of, tally
 from orchestrator.models import DeadLetter, FailureGroup, Operation, OperationAct, OperationItem
 from orchestrator.operations.dead_letters import refuse_without_reason
@@ -84,9 +84,7 @@ def preview(*, act: str, group_id: UUID, by: Actor, letter_ids: Iterable[UUID] |
 
 
 def _group(group_id: UUID, by: Actor) -> FailureGroup:
-    group: FailureGroup | None = FailureGroup.objects.visible_to(by).filter(pk=group_id).first()
-    if group is None:
-        raise NotVisible("There is no such group of failures.")
+    group: FailureGroup = visible_or_refuse(FailureGroup.objects.visible_to(by), group_id, "group of failures")
     refuse_unless_a_person_operates(by, group.unit_id, group.unit_title, else_say=MANY)
     return group
 
@@ -228,9 +226,7 @@ def cancel(*, operation_id: UUID, by: Actor) -> Operation:
 
 
 def _locked(operation_id: UUID, by: Actor) -> Operation:
-    rows = Operation.objects.select_for_update(no_key=True, of=["self"])
-    operation: Operation | None = rows.filter(pk=operation_id, unit_id__in=scope.unit_ids(by, "view")).first()
-    if operation is None:
-        raise NotVisible("There is no such operation.")
+    rows = Operation.objects.visible_to(by).select_for_update(no_key=True, of=["self"])
+    operation: Operation = visible_or_refuse(rows, operation_id, "operation")
     refuse_unless_a_person_operates(by, operation.unit_id, operation.unit_title, else_say=MANY)
     return operation

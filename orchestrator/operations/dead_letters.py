@@ -4,9 +4,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audit import scope
 from audit.actors import Actor
-from audit.refusals import Invalid, NotVisible
+from audit.queries import visible_or_refuse
+from audit.refusals import Invalid
 from orchestrator.engine import cancel
 from orchestrator.engine.dead_letters.letters import lock_open, redrive_step
 from orchestrator.models import DeadLetter, DiscardCode
@@ -40,8 +40,6 @@ def refuse_without_reason(code: str, note: str) -> None:
 
 
 def _letter(letter_id: UUID, by: Actor) -> DeadLetter:
-    found: DeadLetter | None = DeadLetter.objects.filter(pk=letter_id).first()
-    if found is None or found.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such dead letter.")
+    found: DeadLetter = visible_or_refuse(DeadLetter.objects.visible_to(by), letter_id, "dead letter")
     refuse_unless_operator(by, found.unit_id, found.unit_title)
     return found

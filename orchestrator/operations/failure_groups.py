@@ -13,10 +13,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from audit import scope
 from audit.actors import Actor
 from audit.lifecycle import born, database_now, move, note
-from audit.refusals import Invalid, NotVisible, Refusal, Stale, refuse_blank
+from audit.queries import visible_or_refuse
+from audit.refusals import Invalid, Refusal, Stale, refuse_blank
 from orchestrator.engine.dead_letters.filing import COMMON
 from orchestrator.models import FailureGroup, Release
 from orchestrator.operations.executions import refuse_unless_a_person_operates
@@ -156,10 +156,8 @@ def merge(*, group_id: UUID, into_id: UUID, by: Actor, why: str) -> FailureGroup
 
 def _locked(group_id: UUID, by: Actor, *, whole: bool = False) -> FailureGroup:
     """`whole`: also against letters that are just being filed into it."""
-    rows = FailureGroup.objects.select_for_update(no_key=not whole, of=["self"])
-    group: FailureGroup | None = rows.filter(pk=group_id).first()
-    if group is None or group.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such group of failures.")
+    rows = FailureGroup.objects.visible_to(by).select_for_update(no_key=not whole, of=["self"])
+    group: FailureGroup = visible_or_refuse(rows, group_id, "group of failures")
     refuse_unless_a_person_operates(by, group.unit_id, group.unit_title, else_say="Only people triage.")
     if group.status == GroupStatus.MERGED:
         raise Stale("This group was merged into another one.")

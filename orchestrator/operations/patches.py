@@ -11,11 +11,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit import scope
 from audit.actors import Actor
 from audit.canonical import NotCanonical, digest
 from audit.lifecycle import move, note
-from audit.refusals import Invalid, NotVisible, Refusal, Stale, refuse_blank
+from audit.queries import visible_or_refuse
+from audit.refusals import Invalid, Refusal, Stale, refuse_blank
 from orchestrator.engine.dead_letters.letters import lock_open, redrive_step
 from orchestrator.engine.released import released
 from orchestrator.gate.contracts import problems_with
@@ -116,10 +116,8 @@ def refuse_unfit(letter: DeadLetter, step: Step, *, before: dict[str, Any], afte
 
 
 def _letter(letter_id: UUID, by: Actor) -> DeadLetter:
-    rows = DeadLetter.objects.select_related("execution")
-    letter: DeadLetter | None = rows.filter(pk=letter_id, unit_id__in=scope.unit_ids(by, "view")).first()
-    if letter is None:
-        raise NotVisible("There is no such dead letter.")
+    rows = DeadLetter.objects.visible_to(by).select_related("execution")
+    letter: DeadLetter = visible_or_refuse(rows, letter_id, "dead letter")
     refuse_unless_a_person_operates(by, letter.unit_id, letter.unit_title, else_say="Only people patch an input.")
     return letter
 

@@ -15,11 +15,13 @@ from approvals.models import SeededItem
 from approvals.operations import seeding
 from audit.actors import Actor
 from audit.ids import new_id
-from audit.refusals import Invalid, NotVisible
+from audit.queries import visible_or_refuse
+from audit.refusals import Invalid
 from budgets.models import BusinessUnit
-from orchestrator.gate.propose import Judged, asked_of, canonical_arguments, facts_of, judge, subject_of
+from orchestrator.gate.judge import Judged, judge_again
+from orchestrator.gate.propose import asked_of, canonical_arguments, subject_of
 from orchestrator.gate.snapshot import digest_of, snapshot_of
-from orchestrator.models import Action, Execution
+from orchestrator.models import Action
 
 
 @transaction.atomic
@@ -28,13 +30,9 @@ def write(*, action_id: UUID, arguments: dict[str, Any], expected: str, hint: st
 
     Raises NotVisible, Forbidden, NotSwitchedOn, Invalid.
     """
-    source = Action.objects.visible_to(by).filter(pk=action_id).first()
-    if source is None:
-        raise NotVisible("There is no such action.")
+    source: Action = visible_or_refuse(Action.objects.visible_to(by), action_id, "action")
     seeding.refuse_unless_writer(by, source.unit_id)
-    judged = judge(
-        tool=source.tool, arguments=arguments, agent=source.agent, unit_id=source.unit_id, facts=_facts_of(source)
-    )
+    judged = judge_again(source, arguments)
     _refuse_undecidable(judged)
     copied = _copy(source, arguments, judged)
     # Its duties are asked under the source's own place: whoever published the workflow does not decide on the copy either.
@@ -59,13 +57,6 @@ def _refuse_undecidable(judged: Judged) -> None:
         raise Invalid(f"This call would be denied without asking anybody: {words}")
     if judged.verdict == "allow":
         raise Invalid("Nobody would be asked about this call, so nobody can be tested by it.")
-
-
-def _facts_of(source: Action) -> dict[str, Any] | None:
-    """Policies may ask about the execution that the call was a part of."""
-    if source.step_id is None or source.execution_id is None:
-        return None
-    return facts_of(Execution.objects.get(pk=source.execution_id), source.context.get("step", ""))
 
 
 def _copy(source: Action, arguments: dict[str, Any], judged: Judged) -> Action:

@@ -15,7 +15,7 @@ from audit.actors import Actor
 from audit.definitions import DefinitionStatus
 from audit.lifecycle import run
 from budgets.units import above
-from orchestrator.gate.propose import WORKFLOW
+from orchestrator.gate.judge import WORKFLOW
 from orchestrator.models import Action, Agent, Tool
 
 MOST = 5_000

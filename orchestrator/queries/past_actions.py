@@ -8,7 +8,7 @@ from uuid import UUID
 from approvals.queries.trial import PastAction
 from audit.actors import Actor
 from budgets.models import BusinessUnit
-from orchestrator.gate.propose import STRICTEST_TIER, facts_about, facts_of
+from orchestrator.gate.judge import STRICTEST_TIER, facts_about, facts_of
 from orchestrator.gate.snapshot import title_of
 from orchestrator.models import Action, Agent, Execution, Tool
 

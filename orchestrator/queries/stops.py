@@ -16,7 +16,7 @@ from audit.queries import Keyset, Slice, Story, story
 from audit.refusals import NotVisible, Refusal
 from budgets.models import BusinessUnit
 from budgets.units import above, below
-from orchestrator.gate.propose import WORKFLOW
+from orchestrator.gate.judge import WORKFLOW
 from orchestrator.models import Action, Agent, Channel, Step, Tool
 from orchestrator.statuses import ActionStatus, StepStatus
 

@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audit import lifecycle, scope
+from audit import lifecycle
 from audit.actors import Actor
 from audit.canonical import digest
 from audit.ids import new_id
-from audit.refusals import NotVisible, Refusal, refuse_blank
+from audit.queries import visible_or_refuse
+from audit.refusals import Refusal, refuse_blank
 from orchestrator.engine.released import released
 from orchestrator.gate.locks import lock_execution
 from orchestrator.gate.undo import AlreadyUndone, CannotBeUndone
@@ -38,9 +39,7 @@ def undo_execution(*, execution_id: UUID, by: Actor, why: str, only: Collection[
 
     Raises NotVisible, Forbidden, Invalid, StillRunning, AlreadyUndone, CannotBeUndone.
     """
-    found = Execution.objects.filter(pk=execution_id).first()
-    if found is None or found.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such execution.")
+    found: Execution = visible_or_refuse(Execution.objects.visible_to(by), execution_id, "execution")
     refuse_unless_a_person_operates(by, found.unit_id, found.unit_title, else_say="Only people undo an execution.")
     refuse_blank(why, "Say why it is undone.")
     execution = lock_execution(execution_id)

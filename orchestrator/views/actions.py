@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.refusals import Invalid
 from audit.templatetags._render import short_id
-from audit.web import actor_of, chips, crumbs, neighbours, page, record_refusal, unchanged
+from audit.web import actor_of, chips, crumbs, cursors, page, pager, record_refusal, unchanged
 from orchestrator.forms.lists import ActionForm
 from orchestrator.forms.unknown_outcomes import AnswerForm
 from orchestrator.operations import unknown_outcomes
@@ -25,14 +25,12 @@ def action_list(request: HttpRequest) -> HttpResponse:
     actor, now = actor_of(request), timezone.now()
     form = ActionForm(request.GET, offered=queries.choices(actor))
     filters = form.filters(now)
-    found = queries.action_list(
-        actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    found = queries.action_list(actor, filters, **cursors(request))
     context = {
         "form": form,
         "listing": found,
         "chips": [*figure_chip(request, filters.behind), *chips(request, form)],
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "pager": pager(request, found.slice),
     }
     return page(request, "orchestrator/action_list.html", "orchestrator/_action_rows.html", context)
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.lifecycle import database_now
-from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, address, chips, crumbs, cursors, page, pager, unchanged
 from orchestrator.forms.alerts import AcknowledgeForm, AlertFilters, HandOverForm, MuteForm
 from orchestrator.models import Alert
 from orchestrator.operations import alerts as operations
@@ -25,9 +25,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = AlertFilters(request.GET, offered={"unit": units_to_choose(actor)})
     chosen, behind = form.chosen(), form.behind()
-    found = queries.alert_list(
-        actor, **chosen, behind=behind, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    found = queries.alert_list(actor, **chosen, behind=behind, **cursors(request))
     rest = dict.fromkeys((*SAID_BY, "after", "before"))
     context = {
         "form": form,
@@ -38,7 +36,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
             (label, address(request, tab=tab or None, **rest), behind is None and tab == chosen["tab"])
             for tab, label in queries.TABS.items()
         ],
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "pager": pager(request, found.slice),
     }
     return page(request, "orchestrator/alert_list.html", "orchestrator/_alert_rows.html", context)
 

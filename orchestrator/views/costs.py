@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from audit import scope
 from audit.sheets import csv_lines
 from audit.templatetags._format import percentage
-from audit.web import actor_of, crumbs, csv_file, neighbours
+from audit.web import actor_of, crumbs, csv_file, cursors, pager
 from budgets.models import BusinessUnit
 from budgets.units import below
 from orchestrator.forms.costs import CostForm
@@ -115,7 +115,7 @@ def lines(request: HttpRequest) -> HttpResponse:
     """The ledger lines that one number sums up, newest first."""
     asked, chosen = _asked(request), _chosen(request)
     unit = asked.form.cleaned_data.get("unit")
-    found = lines_behind(asked.span, chosen, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = lines_behind(asked.span, chosen, **cursors(request))
     page = found.listing
     kept = {name: request.GET[name] for name in ("since", "until", "unit") if request.GET.get(name)}
     context = {
@@ -129,7 +129,7 @@ def lines(request: HttpRequest) -> HttpResponse:
         "chosen": [f"{name} {value or 'none'}" for name, value in chosen.items()],
         "csv": f"{reverse('cost_lines_csv')}?{request.GET.urlencode()}",
         "back": f"{reverse('costs')}?{urlencode(kept)}",
-        "pager": neighbours(request, newer=page.newer, older=page.older),
+        "pager": pager(request, page),
         "crumbs": [*crumbs("Costs", "costs"), *crumbs("Lines", "cost_lines")],
     }
     return render(request, "orchestrator/cost_lines.html", context)

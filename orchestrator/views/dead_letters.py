@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.templatetags._render import short_id
-from audit.web import actor_of, chips, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, chips, crumbs, cursors, page, pager, unchanged
 from orchestrator.forms.lists import LetterForm
 from orchestrator.forms.triage import DiscardForm
 from orchestrator.operations import dead_letters as operations
@@ -23,14 +23,12 @@ def dead_letter_list(request: HttpRequest) -> HttpResponse:
     actor, now = actor_of(request), timezone.now()
     form = LetterForm(request.GET, offered=queries.choices(actor))
     filters = form.filters(now)
-    found = queries.letter_list(
-        actor, filters, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    found = queries.letter_list(actor, filters, **cursors(request))
     context = {
         "form": form,
         "listing": found,
         "chips": [*figure_chip(request, filters.behind), *chips(request, form)],
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "pager": pager(request, found.slice),
     }
     return page(request, "orchestrator/dead_letter_list.html", "orchestrator/_dead_letter_rows.html", context)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from audit.templatetags._render import short_id
-from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, address, chips, crumbs, cursors, page, pager, unchanged
 from orchestrator.forms.base import ReasonForm
 from orchestrator.forms.lists import ExecutionForm
 from orchestrator.models import Execution
@@ -35,15 +35,13 @@ def execution_list(request: HttpRequest) -> HttpResponse:
     actor, now = actor_of(request), timezone.now()
     form = ExecutionForm(request.GET, offered=queries.choices(actor))
     filters = form.filters(now)
-    found = queries.execution_list(
-        actor, filters, now=now, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    found = queries.execution_list(actor, filters, now=now, **cursors(request))
     blank = {"state": None, "since": None, "waits": None, "after": None, "before": None}
     context = {
         "form": form,
         "listing": found,
         "chips": [*figure_chip(request, filters.behind), *chips(request, form)],
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "pager": pager(request, found.slice),
         "views": [
             {"label": label, "url": address(request, **{**blank, **keys}), "current": _shows(request, keys)}
             for label, keys in VIEWS.items()

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.lifecycle import database_now
 from audit.refusals import Invalid
-from audit.web import actor_of, address, chips, crumbs, neighbours, page, record_refusal, unchanged
+from audit.web import actor_of, address, chips, crumbs, cursors, page, pager, record_refusal, unchanged
 from orchestrator.forms.triage import (
     ChoiceForm,
     FixForm,
@@ -36,9 +36,7 @@ def group_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = GroupFilters(request.GET, offered=queries.choices(actor))
     chosen = form.chosen()
-    found = queries.group_list(
-        actor, **chosen, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    found = queries.group_list(actor, **chosen, **cursors(request))
     views = [("", "All open", None), *((tab, tab.capitalize(), found.counts[tab]) for tab in queries.TABS)]
     context = {
         "form": form,
@@ -49,7 +47,7 @@ def group_list(request: HttpRequest) -> HttpResponse:
             (label, count, address(request, tab=tab, after=None, before=None), tab == chosen["tab"])
             for tab, label, count in views
         ],
-        "pager": neighbours(request, newer=found.slice.newer, older=found.slice.older),
+        "pager": pager(request, found.slice),
     }
     return page(request, "orchestrator/failure_group_list.html", "orchestrator/_failure_group_rows.html", context)
 
@@ -63,10 +61,7 @@ def group_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _shown(request: HttpRequest, pk: UUID) -> queries.GroupPage:
     tab = request.GET.get("tab", "")
-    return queries.group_page(
-        actor_of(request), pk, tab=tab if tab in TABS else "letters",
-        after=request.GET.get("after", ""), before=request.GET.get("before", ""),
-    )  # fmt: skip
+    return queries.group_page(actor_of(request), pk, tab=tab if tab in TABS else "letters", **cursors(request))
 
 
 def _group_page(
@@ -92,7 +87,7 @@ def _group_page(
             (name, label, address(request, tab=None if name == "letters" else name, after=None, before=None))
             for name, label in TABS.items()
         ],
-        "pager": neighbours(request, newer=shown.slice.newer, older=shown.slice.older),
+        "pager": pager(request, shown.slice),
     }
     full, part = "orchestrator/failure_group_detail.html", "orchestrator/_failure_group.html"
     return page(request, full, part, context, status=status)

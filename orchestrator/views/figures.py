@@ -18,7 +18,7 @@ from audit.actors import Actor
 from audit.queries import Keyset, counted
 from audit.refusals import Forbidden
 from audit.templatetags._format import UNKNOWN, duration, percentage
-from audit.web import actor_of, crumbs, csv_file, neighbours
+from audit.web import actor_of, crumbs, csv_file, cursors, pager
 from orchestrator.forms.base import midnight
 from orchestrator.forms.days import FiguresForm
 from orchestrator.queries.days import DAY, asked_days
@@ -149,11 +149,7 @@ def rows(request: HttpRequest) -> HttpResponse:
     what = request.GET.get("what", "")
     what, policy = what if what in {*CONDITIONS, *ENDINGS} else "asked", request.GET.get("policy", "").replace("\0", "")
     found = rows_behind(range_, what=what, policy=policy)
-    page = NEWEST_FIRST.slice(
-        found.defer("snapshot", "evidence", "agent_says"),
-        after=request.GET.get("after", ""),
-        before=request.GET.get("before", ""),
-    )
+    page = NEWEST_FIRST.slice(found.defer("snapshot", "evidence", "agent_says"), **cursors(request))
     back = urlencode({name: request.GET[name] for name in ("since", "until", "unit") if name in request.GET})
     context = {
         "listing": page,
@@ -163,7 +159,7 @@ def rows(request: HttpRequest) -> HttpResponse:
         "changed": form.changed,
         "range": range_,
         "back": f"{reverse('figures')}?{back}",
-        "pager": neighbours(request, newer=page.newer, older=page.older),
+        "pager": pager(request, page),
         "crumbs": [*crumbs("Approvals", "approvals"), *crumbs("Figures", "figures", "Rows")],
     }
     return render(request, "orchestrator/figure_rows.html", context)

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.refusals import Invalid
-from audit.web import actor_of, address, crumbs, neighbours, page, record_refusal, unchanged
+from audit.web import actor_of, address, crumbs, cursors, page, pager, record_refusal, unchanged
 from orchestrator.forms.triage import TermsForm
 from orchestrator.operations import bulk_letters as operations
 from orchestrator.operations.bulk_letters import WrongCount
@@ -73,10 +73,7 @@ def cancellations(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, pk: UUID) -> queries.OperationPage:
-    return queries.operation_page(
-        actor_of(request), pk, show=request.GET.get("show", ""),
-        after=request.GET.get("after", ""), before=request.GET.get("before", ""),
-    )  # fmt: skip
+    return queries.operation_page(actor_of(request), pk, show=request.GET.get("show", ""), **cursors(request))
 
 
 def _blank(shown: queries.OperationPage) -> TermsForm | None:
@@ -103,7 +100,7 @@ def _operation_page(
             for name, number in shown.counts.items()
             if number
         ],
-        "pager": neighbours(request, newer=shown.slice.newer, older=shown.slice.older),
+        "pager": pager(request, shown.slice),
     }
     full, part = "orchestrator/operation_detail.html", "orchestrator/_operation.html"
     return page(request, full, part, context, status=status)

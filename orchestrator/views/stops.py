@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from approvals.models import StopScope
 from approvals.operations import stops as operations
-from audit.web import actor_of, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, crumbs, cursors, page, pager, unchanged
 from orchestrator.forms.stops import LiftForm, StopForm
 from orchestrator.queries import stops as queries
 from orchestrator.views import frame
@@ -18,11 +18,8 @@ from orchestrator.views import frame
 @require_safe
 def stop_list(request: HttpRequest) -> HttpResponse:
     """What is stopped now, and every stop there was."""
-    found = queries.stop_list(
-        actor_of(request), after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
-    pager = neighbours(request, newer=found.slice.newer, older=found.slice.older)
-    context = {"listing": found, "pager": pager}
+    found = queries.stop_list(actor_of(request), **cursors(request))
+    context = {"listing": found, "pager": pager(request, found.slice)}
     return page(request, "orchestrator/stop_list.html", "orchestrator/_stop_rows.html", context)
 
 

@@ -14,7 +14,7 @@ from approvals.rules.administrators import is_administrator
 from audit.actors import Actor
 from audit.queries import Keyset, visible_or_refuse
 from audit.refusals import Forbidden, Invalid
-from audit.web import actor_of, crumbs, neighbours, record_refusal
+from audit.web import actor_of, crumbs, cursors, pager, record_refusal
 from orchestrator.forms.test_items import SeedForm
 from orchestrator.gate.snapshot import snapshot_of
 from orchestrator.models import Action
@@ -29,10 +29,10 @@ def item_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     _refuse_unless_administrator(actor)
     rows = SeededItem.objects.visible_to(actor).select_related("request")
-    found = NEWEST_FIRST.slice(rows, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found = NEWEST_FIRST.slice(rows, **cursors(request))
     context = {
         "listing": found,
-        "pager": neighbours(request, newer=found.newer, older=found.older),
+        "pager": pager(request, found),
         "crumbs": crumbs("Approvals", "approvals", "Test items"),
     }
     return render(request, "orchestrator/test_item_list.html", context)

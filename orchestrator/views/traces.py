@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from audit.refusals import NotVisible
 from audit.templatetags._render import short_id
-from audit.web import actor_of, address, chips, crumbs, neighbours, page, unchanged
+from audit.web import actor_of, address, chips, crumbs, cursors, page, pager, unchanged
 from orchestrator.forms.lists import TraceForm
 from orchestrator.queries import trace_search, waterfall
 from orchestrator.queries import traces as one
@@ -24,11 +24,13 @@ def trace_list(request: HttpRequest) -> HttpResponse:
     """Executions that began a trace, newest first, narrowed by the filters in the address."""
     actor, now = actor_of(request), timezone.now()
     form = TraceForm(request.GET, offered=trace_search.choices(actor))
-    found = trace_search.trace_list(
-        actor, form.filters(now), now=now, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
-    pager = neighbours(request, newer=found.slice.newer, older=found.slice.older)
-    context = {"form": form, "listing": found, "chips": chips(request, form), "pager": pager}
+    found = trace_search.trace_list(actor, form.filters(now), now=now, **cursors(request))
+    context = {
+        "form": form,
+        "listing": found,
+        "chips": chips(request, form),
+        "pager": pager(request, found.slice),
+    }
     return page(request, "orchestrator/trace_list.html", "orchestrator/_trace_rows.html", context)
 
 

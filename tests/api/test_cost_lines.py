@@ -187,6 +187,10 @@ class TestIsRefused:
         assert confirm(signed_in(olga), line)[1]["code"] == "own_cost"
         assert send(signed_in(olga), line)[1]["code"] == "own_cost"
 
+        other = corrector("olga2", of=finance)
+        make.linked("olga", olga, other)
+        assert confirm(signed_in(other), line)[1]["code"] == "own_cost"
+
     def test_as_if_it_were_not_there_for_a_corrector_of_other_units(self, finance, as_fiona):
         stranger = signed_in(corrector("stan", of=make_unit("abroad", "Abroad")))
         line = spend(finance)

@@ -7,15 +7,27 @@ import pytest
 
 from approvals.models import ApprovalRequest
 from audit.models import Span
+from audit.refusals import Invalid
 from budgets.models import LedgerEntry, Price
 from orchestrator.engine.alerts.alerting import judge_all
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.edit import edit
+from orchestrator.gate.propose import canonical_arguments
 from orchestrator.models import Action, Alert, Tool
 from orchestrator.operations import executions
 from orchestrator.operations.registry import import_agents, import_tools
 from tests import make
-from tests.api.conftest import IMPORTER, Caller, cancel_order, make_person, make_token, make_unit, signed_in, voice
+from tests.api.conftest import (
+    IMPORTER,
+    TOOLS,
+    Caller,
+    cancel_order,
+    make_person,
+    make_token,
+    make_unit,
+    signed_in,
+    voice,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +107,11 @@ class TestPropose:
                 "message": "There is no such field. Did you mean context?",
             }
         ]
+
+    def test_takes_no_number_that_would_be_read_back_as_another(self):
+        """2.5e18 is written as a whole number, and whole numbers are exact only up to 2^53."""
+        with pytest.raises(Invalid, match="cannot be stored exactly"):
+            canonical_arguments({"amount": 2.5e18})
 
     def test_the_same_hint_is_the_same_action(self, api):
         first = api.post("actions/", cancel_order(idempotency_hint="case-7"))[1]
@@ -436,6 +453,27 @@ class TestWithdrawAndUndo:
         status, undoing, _ = api.post(f"actions/{action['id']}/undo/", {"reason": "By mistake"})
 
         assert (status, undoing["tool"], undoing["undoes"]) == (201, "orders.restore", action["id"])
+
+    def test_undo_has_one_key_until_a_try_is_known_to_have_come_to_nothing(self, api):
+        """Whoever proposes it, and however often it is taken back unsent: the other side must not do it twice."""
+        import_tools([{**TOOLS[1], "tier": "informational", "version": "2"}], by=IMPORTER, file="tools.json")
+        action = api.post("actions/", cancel_order())[1]
+        fence = api.post(f"actions/{action['id']}/redemptions/")[1]["fence"]
+        api.post(f"actions/{action['id']}/outcomes/", {"fence": fence, "outcome": "success"})
+
+        def undoing():
+            found = api.post(f"actions/{action['id']}/undo/", {"reason": "By mistake"})[1]
+            return found["id"], Action.objects.get(pk=found["id"]).idempotency_key
+
+        first, key = undoing()
+        api.post(f"actions/{first}/withdrawals/", {"reason": "Not yet"})
+        second, same = undoing()
+        fence = api.post(f"actions/{second}/redemptions/")[1]["fence"]
+        api.post(f"actions/{second}/outcomes/", {"fence": fence, "outcome": "business_error"})
+        _, another = undoing()
+
+        assert same == key
+        assert another != key
 
     def test_undo_of_what_is_final_or_takes_back_itself_is_refused_as_its_page_says(self, api):
         tool = {"version": "2", "effect": "write", "tier": "informational"}

@@ -6,17 +6,19 @@ import pytest
 from django.db import connection
 
 from approvals.models import ApprovalRequest
+from audit.actors import agent
 from audit.refusals import Stale
 from orchestrator.engine.calls import call
 from orchestrator.engine.claims import claim_due, renew
 from orchestrator.engine.parking import settle_parked
 from orchestrator.engine.retries import Failure
 from orchestrator.engine.segment import begin
-from orchestrator.engine.settle import settle_failure, settle_success
+from orchestrator.engine.settle import settle_failure, settle_lost, settle_success
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Attempt, Step
+from orchestrator.operations import executions
 from orchestrator.operations.by_hand import hand_in
 from tests import signing, trail
 from tests import worlds as make
@@ -133,6 +135,34 @@ class TestALease:
         assert attempts(execution, "pay") == [("released", "")]
         step = execution.steps.get()
         assert (step.status, step.tries, step.attempt_count) == ("pending", 0, 1)
+
+    def test_that_ran_out_sends_and_proposes_nothing_though_nobody_has_noticed_yet(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        segment, action = hold(world, make.start(world, "outside"), "send_a")
+        lapse(segment.fence)
+
+        with pytest.raises(Stale, match="no longer holds the step's lease"):
+            redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        with pytest.raises(Stale, match="no longer holds the step's lease"):
+            call(segment, tool="send_a", arguments={"ref": "R-2"}, occurrence=1)
+
+    def test_that_a_cancellation_ended_proposes_nothing_in_the_time_it_had_left(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        execution = make.start(world, "outside")
+        segment, _ = hold(world, execution, "send_a")
+        executions.cancel(execution_id=execution.pk, by=world.ada, why="started by mistake")
+
+        with pytest.raises(Stale, match="no longer holds the step's lease"):
+            call(segment, tool="send_a", arguments={"ref": "R-2"}, occurrence=1)
+
+    def test_that_was_renewed_since_it_was_found_run_out_is_not_lost(self, world, publish):
+        publish(make.PAY_WORKFLOW)
+        execution = make.start(world, "paying", amount=1)
+        fence = claim().fence
+        begin(fence)
+
+        assert not settle_lost(fence, why="The lease ran out.")
+        assert attempts(execution, "pay") == [("running", "")]
 
     def test_delivered_twice_is_run_once(self, world, publish):
         publish(make.PAY_WORKFLOW)
@@ -290,6 +320,16 @@ class TestAReport:
             report(action_id=before["id"], fence=old, outcome="system_error", by=make.SETUP, message="late")
 
         assert Action.objects.values().get() == before
+
+    def test_of_a_step_s_call_comes_from_its_worker_and_from_no_agent_outside(self, world, governed, provider):
+        governed("  - send: {tool: send_a, ref: R-1}\n")
+        segment, action = hold(world, make.start(world, "outside"), "send_a")
+        redeem(action_id=action.pk, by=make.SETUP, fence=segment.fence)
+        outside = agent(action.agent, unit_ids=frozenset({world.unit.pk}), scopes=frozenset())
+
+        with pytest.raises(Stale, match="its worker reports it"):
+            report(action_id=action.pk, fence=segment.fence, outcome="success", by=outside)
+        assert Action.objects.get(pk=action.pk).status == "redeemed"
 
 
 class TestALongStep:

@@ -2,11 +2,15 @@
 
 import json
 
+import pytest
+
 from approvals.models import ApprovalRequest
 from approvals.operations import questions
 from approvals.queries import review
+from audit.actors import agent
 from audit.lifecycle import database_now
 from audit.models import AuditEvent
+from audit.refusals import Forbidden
 from orchestrator.engine.sweep import sweep
 from orchestrator.gate.answer import answer_instead
 from orchestrator.gate.edit import edit
@@ -93,6 +97,16 @@ class TestAStepWithAQuestion:
 
         assert execution.status == "succeeded"
         assert provider.effects == ["R-1"]
+
+    def test_is_answered_by_no_agent_of_the_unit_that_nobody_asked(self, world, governed, provider):
+        request = asked(waiting(governed, world))
+        questions.send_back(
+            request_id=request.pk, by=world.grace, digest=request.digest, revision=request.revision, question="Why?"
+        )
+        stranger = agent("clerk2", unit_ids=frozenset({world.unit.pk}), scopes=frozenset())
+
+        with pytest.raises(Forbidden, match="for whoever asked"):
+            questions.reply(request_id=request.pk, by=stranger, text="It is fine.")
 
     def test_that_nobody_answers_ends_like_silence(self, world, governed, provider):
         execution = waiting(governed, world)

@@ -13,6 +13,7 @@ from orchestrator.gate.redeem import redeem
 from orchestrator.gate.report import report
 from orchestrator.models import Action, Breaker, Limit, Step
 from orchestrator.operations import executions
+from orchestrator.operations.registry import import_tools
 from orchestrator.queries.limits import limits as standing
 from tests import make as more
 from tests import worlds as make
@@ -112,6 +113,15 @@ class TestCallsAtOnce:
         assert sent(world)[0].status == "redeemed"
         (row,) = standing(world.ada)
         assert row.under_way == 1
+
+    def test_of_other_tools_and_agents_take_no_place_of_a_limit_that_names_its_own(self, world):
+        import_tools([{**make.TOOLS[2], "name": "peek"}], by=make.SETUP, file="tools")
+        limit(at_once=1, tool="look", agent="clerk")
+        sent(world, tool="peek")
+
+        assert sent(world)[0].status == "redeemed"
+        with pytest.raises(Limited, match="allows 1 at once"):
+            sent(world)
 
     def test_never_get_the_same_last_place_twice(self, world):
         limit(at_once=2)

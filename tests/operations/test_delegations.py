@@ -231,6 +231,34 @@ class TestIndependence:
         assert sign(worlds.request(world), dora).status == "approved"
 
 
+class TestARightThatEnded:
+    @pytest.mark.parametrize("who", ["lender's role", "delegate's sight"])
+    def test_is_no_place_in_the_queue_any_more(self, world, dora, who):
+        lend(world, world.grace, dora)
+        request = worlds.request(world)
+        assert waiting_for(dora).filter(pk=request.pk).exists()
+
+        if who == "lender's role":
+            take_role(world, world.grace)
+        else:
+            remove_perm("budgets.view_businessunit", get_user_model().objects.get(pk=dora.user_id), world.unit)
+
+        assert not waiting_for(dora).filter(pk=request.pk).exists()
+
+
+class TestARightLentElsewhere:
+    def test_signs_nothing_here_though_its_lender_could(self, world, dora):
+        other = make.unit("claims", "Claims")
+        for actor in (world.grace, dora):
+            make.person(actor.name, "view", "review", of=other)
+        lend(world, world.grace, dora, unit=other)
+
+        with pytest.raises(Forbidden) as refusal:
+            sign(worlds.request(world), dora)
+
+        assert refusal.value.code == "not_a_reviewer"
+
+
 class TestDispatch:
     def test_lets_it_out_on_a_delegates_signature(self, world, dora):
         lend(world, world.grace, dora)
@@ -239,6 +267,15 @@ class TestDispatch:
 
         assert use(request, world).status == "used"
 
+    def test_lets_nothing_else_out_than_what_was_signed(self, world):
+        request = worlds.request(world)
+        sign(request, world.grace)
+
+        with pytest.raises(NotUsable) as refusal:
+            approvals.use(subject_id=request.subject_id, digest="0" * 64, by=make.MAKER)
+
+        assert refusal.value.code == "changed_since_approved"
+
     def test_lets_it_out_when_the_delegation_has_ended_since(self, world, dora):
         row = lend(world, world.grace, dora)
         request = worlds.request(world)
@@ -246,6 +283,38 @@ class TestDispatch:
         delegations.revoke(delegation_id=row.pk, by=world.grace)
 
         assert use(request, world).status == "used"
+
+    def test_stops_it_when_one_person_turns_out_to_have_written_both_signatures(self, world, dora):
+        """One for somebody else, one of their own under another account: nothing linked the two when they signed."""
+        other = make.person("dora2", "view", "review", of=world.unit)
+        lend(world, world.grace, dora)
+        request = worlds.request(world, tool="wire")
+        sign(request, dora)
+        assert sign(request, make.actor(other)).status == "approved"
+        make.linked("dora", get_user_model().objects.get(pk=dora.user_id), other)
+
+        with pytest.raises(NotUsable, match="no longer counts"):
+            use(request, world)
+
+    def test_stops_it_when_the_lender_took_a_duty_in_it_since(self, world, dora):
+        lend(world, world.grace, dora)
+        request = worlds.request(world)
+        sign(request, dora)
+
+        with pytest.raises(NotUsable, match="no longer counts"):
+            approvals.use(
+                subject_id=request.subject_id, digest=request.digest, by=make.MAKER,
+                duties={world.grace.key: "own the agent clerk"},
+            )  # fmt: skip
+
+    def test_stops_it_when_the_delegation_did_not_run_at_the_signature(self, world, dora):
+        row = lend(world, world.grace, dora)
+        request = worlds.request(world)
+        sign(request, dora)
+        Delegation.objects.filter(pk=row.pk).update(starts_at=database_now())
+
+        with pytest.raises(NotUsable, match="no longer counts"):
+            use(request, world)
 
     def test_stops_it_when_the_lender_lost_the_role(self, world, dora):
         lend(world, world.grace, dora)

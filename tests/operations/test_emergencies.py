@@ -18,7 +18,8 @@ from audit.actors import agent, person, system
 from audit.definitions import SamePerson, activate, draft
 from audit.models import AuditEvent
 from audit.refusals import Forbidden, Invalid, NotVisible, Stale
-from orchestrator.gate.propose import judge, propose
+from orchestrator.gate.judge import judge
+from orchestrator.gate.propose import propose
 from orchestrator.gate.redeem import Void, redeem
 from tests import worlds as make
 from tests.signing import voice

@@ -3,6 +3,8 @@
 import pytest
 
 from approvals import vocabulary
+from approvals.models import ApprovalPolicy
+from approvals.rules.policies import match
 from audit.conditions import BadCondition
 from tests import worlds as make
 
@@ -42,3 +44,14 @@ class TestCheck:
         make.world()
 
         vocabulary.check(condition, tool=tool)
+
+
+class TestAConditionThatNoLongerCompiles:
+    def test_counts_as_held_and_says_why(self):
+        """It was checked when it was drafted, by an earlier release and its names."""
+        old = ApprovalPolicy(name="old", tool="*", required=1, reason="large", condition="limit.of(args) > 5")
+
+        need = match(tier="informational", facts={"args": {}}, policies=[old])
+
+        assert need.required == 1
+        assert need.reasons[0].startswith("old v1: large (it could not be evaluated, so the stricter branch applies:")

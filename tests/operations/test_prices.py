@@ -103,6 +103,21 @@ class TestAContractPrice:
         ]
         assert cost(make.unit("far")).priced_by == "contract price everywhere v1"
 
+    def test_counts_every_token_once_at_the_rate_of_what_became_of_it(self, unit):
+        price("house", cached_input="0.4", cache_write="5")
+
+        found = cost(unit, cached_input_tokens=500_000, cache_write_tokens=200_000)
+
+        # 300,000 plain at 4, 500,000 cached at 0.4, 200,000 written at 5, and 100,000 of output at 20 a million.
+        assert found.amount == Decimal("1.2") + Decimal("0.2") + Decimal("1") + Decimal("2")
+
+    def test_of_ones_own_unit_stands_before_that_of_the_provider_above(self, unit):
+        below = make.unit("payables", "Payables", parent=unit)
+        price("above", unit_id=unit.pk, provider="azure", input="9")
+        price("own", unit_id=below.pk, input="2")
+
+        assert cost(below, provider="azure").priced_by == "contract price own v1"
+
     def test_holds_from_its_date_to_its_end_and_a_later_one_follows(self, unit):
         price("first", input=1, output=0, valid_from=NOW - timedelta(days=90), valid_until=NOW - timedelta(days=30))
         price("second", input=2, output=0, valid_from=NOW - timedelta(days=30))

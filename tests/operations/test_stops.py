@@ -281,6 +281,16 @@ class TestDeciding:
         request.refresh_from_db()
         assert (request.status, request.decisions.count()) == ("pending", 0)
 
+    def test_to_give_the_result_oneself_waits_for_it_too(self, world):
+        request = make.request(world)
+        engage(world)
+
+        with pytest.raises(Stopped, match="Nothing was recorded"):
+            approvals.answer(
+                request_id=request.pk, by=world.grace, voice=voice(request, "duplicate", by=world.grace), result={}
+            )
+        assert ApprovalRequest.objects.get(pk=request.pk).status == "pending"
+
     def test_to_reject_is_possible_even_past_the_frozen_deadline(self, world):
         request = make.request(world)
         engage(world)

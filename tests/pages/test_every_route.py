@@ -46,6 +46,7 @@ TYPED = {
     "question": WHY, "read": "0", "reason": WHY, "reason_code": "evidence_checked", "reply": WHY, "revision": "1", "rows": "all",
     "to": "2", "value": "closing", "verdict": "approve", "why": WHY,
 }  # fmt: skip
+SEARCHED = ("approvals/", "executions/", "actions/", "alerts/", "dead-letters/")
 # Shown the decision instead of judging it anew: whoever may look may ask for that, and it is recorded.
 FOR_VIEWERS = {"second_look_disclosures"}
 WRITES = re.compile(r'\b(?:INSERT INTO|UPDATE|DELETE FROM) "?([a-z]\w+)')
@@ -102,13 +103,15 @@ def routes(patterns=None, before=""):
         route = before + str(one.pattern)
         if isinstance(one, URLResolver):
             yield from routes(one.url_patterns, route)
-        elif "<" in route and not route.startswith((*OTHERS, *OWN)):
+        elif not route.startswith((*OTHERS, *OWN)):
             yield route, one.name
 
 
 def addresses(things):
     """(name, address) of each; what begins like nothing in the table is new, and has to be put there."""
     for route, name in routes():
+        if "<" not in route:
+            continue
         start = "by-hand/" if route.endswith("by-hand/") else next(one for one in things if route.startswith(one))
         yield name, "/" + re.sub(r"<\w+:\w+>", str(things[start]), route)
 
@@ -165,6 +168,53 @@ class TestEveryAddress:
 
         assert {answer.status_code for answer, _ in answers.values()} == {403}
         assert {name: written for name, (_, written) in answers.items() if written} == {}
+
+
+# Says the same to everybody, or sums that name no unit, or that nobody has folded yet.
+NOTHING_OF_A_UNIT = {
+    "/login/", "/metrics", "/gallery/", "/nav/", "/approvals/figures.csv", "/kpis/refused.csv", "/kpis/resolution.csv",
+    "/kpis.csv", "/api/v1/kpis/", "/costs/outcomes.csv", "/api/v1/costs/", "/api/v1/costs/outcomes/", "/api/v1/health/",
+}  # fmt: skip
+BY_UNIT = ("/kpis.csv", "/api/v1/kpis/")
+
+
+def listings(things):
+    """Every address that is about no one thing, and the search for one of each kind that it finds."""
+    yield from ("/" + route for route, _ in routes() if "<" not in route)
+    yield from (f"{address}?by=unit" for address in BY_UNIT)
+    yield from (f"/go/?q={str(things[kind])[-8:]}" for kind in SEARCHED)
+    for pattern in urlpatterns:
+        view, route = getattr(pattern.callback, "view_class", None), str(pattern.pattern)
+        if "<" not in route and "GET" in getattr(view, "doors", {}):
+            yield f"/api/v1/{route}"
+
+
+def shown(browser, address, things):
+    """What it says there of the unit: its name, what was posted in it, and the ids of its things."""
+    answer = browser.get(address)
+    text = str(answer.headers) + (b"".join(answer) if answer.streaming else answer.content).decode()
+    return {word for word in ("Finance", "ADJ-", *map(str, things.values())) if word in text}
+
+
+class TestEveryListing:
+    def test_says_nothing_of_a_unit_to_a_stranger_whatever_rights_they_have_elsewhere(
+        self, things, eve, unit, as_grace
+    ):
+        get_user_model().objects.filter(pk=eve.pk).update(is_superuser=True, is_staff=True)
+        stranger = browser_of(get_user_model().objects.get(pk=eve.pk))
+        insiders = browser_of(make.person("max", "view", "review", "operate", "audit", of=unit, site=True)), as_grace
+        told, empty = {}, set()
+
+        for address in listings(things):
+            if address not in NOTHING_OF_A_UNIT and stranger.get(address).status_code != 405:
+                if found := shown(stranger, address, things):
+                    told[address] = found
+                if not any(shown(insider, address, things) for insider in insiders):
+                    empty.add(address)
+
+        assert told == {}
+        # Otherwise there would be nothing that could have been told.
+        assert empty == set()
 
 
 # What each act of the API takes, by the end of its address; what was read is no longer what waits.

@@ -48,6 +48,13 @@ def shown_in(runs, answer):
     return {name for name, run in runs.items() if reverse("trace", args=[run.trace_id]) in page}
 
 
+HOWEVER_MUCH = pytest.mark.parametrize(
+    ("few", "kept"),
+    [(trace_conditions.FEW, trace_conditions.KEPT), (0, trace_conditions.KEPT), (0, 0)],
+    ids=["read first", "looked up in what was read", "each looked into"],
+)
+
+
 class TestTheSearch:
     def test_lists_what_began_a_trace_and_leads_to_it(self, execution, as_grace):
         page = as_grace.get("/traces/").content.decode()
@@ -84,11 +91,7 @@ class TestTheSearch:
     def test_finds_by_what_happened_in_it(self, of_every_kind, as_grace, query, found):
         assert shown_in(of_every_kind, as_grace.get(f"/traces/?{query}")) == set(found.split())
 
-    @pytest.mark.parametrize(
-        ("few", "kept"),
-        [(trace_conditions.FEW, trace_conditions.KEPT), (0, trace_conditions.KEPT), (0, 0)],
-        ids=["read first", "looked up in what was read", "each looked into"],
-    )
+    @HOWEVER_MUCH
     def test_finds_the_same_however_much_of_it_happened(self, of_every_kind, as_grace, monkeypatch, few, kept):
         """Down to what undid it, which alone called this tool, and failed so."""
         monkeypatch.setattr(trace_conditions, "FEW", few)
@@ -111,6 +114,27 @@ class TestTheSearch:
         later = database_now() + timedelta(seconds=90)
         Execution.objects.filter(pk=of_every_kind["failed"].pk).update(finished_at=later)
         assert shown_in(of_every_kind, as_grace.get("/traces/?slower=60")) == {"failed"}
+
+    @HOWEVER_MUCH
+    def test_tells_nothing_of_what_hangs_below_in_a_unit_the_reader_does_not_see(
+        self, of_every_kind, as_grace, monkeypatch, few, kept
+    ):
+        monkeypatch.setattr(trace_conditions, "FEW", few)
+        monkeypatch.setattr(trace_conditions, "KEPT", kept)
+        undo, elsewhere = make.undo_of(of_every_kind["paid"]), make.unit("elsewhere").pk
+        Execution.objects.filter(pk=undo.pk).update(unit_id=elsewhere)
+        Action.objects.filter(execution_id=of_every_kind["held"].pk).update(
+            execution_id=undo.pk, unit_id=elsewhere, failure_class="bug"
+        )
+        undo.refresh_from_db()
+        spend(undo, "9.00")
+
+        api = Caller(make_token("poster", "finance"))
+        for query in ("agent=poster", "error=bug", "cost=9"):
+            assert api.get(f"traces/?{query}")[1]["results"] == [], query
+        page = as_grace.get("/traces/").content.decode()
+        assert "1.50" in page
+        assert "10.50" not in page
 
     def test_has_the_same_rows_over_the_api(self, of_every_kind):
         api = Caller(make_token("poster", "finance"))

@@ -59,6 +59,11 @@ class TestTheList:
 
         assert before == after
 
+    @pytest.mark.parametrize("name", ["failure_groups", "dead_letters"])
+    def test_offers_the_owners_of_what_the_reader_sees(self, group, as_ada, as_eve, name):
+        assert "agent_owner" in text_of(as_ada.get(reverse(name)))
+        assert "agent_owner" not in text_of(as_eve.get(reverse(name)))
+
     def test_counts_the_units_the_reader_sees(self, group, ada):
         elsewhere = make.unit("elsewhere", "Elsewhere")
         make.grant(ada, "view", elsewhere)

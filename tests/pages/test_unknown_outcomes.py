@@ -133,6 +133,15 @@ class TestTwoPeople:
 
         assert status_of(doubt) == "unknown"
 
+    def test_are_not_those_who_said_it_of_an_earlier_send(self, doubt, as_ada, as_olaf):
+        answer(as_ada, doubt)
+        answer(as_olaf, doubt)
+        make.carried_out(Action.objects.get(pk=doubt.pk), "unknown", message="The line went dead again.")
+
+        answer(as_olaf, doubt)
+
+        assert status_of(doubt) == "unknown"
+
     def test_are_not_needed_to_say_that_it_happened_because_that_sends_nothing(self, doubt, as_ada):
         answer(as_ada, doubt, verdict="happened", code="in_their_books")
 
