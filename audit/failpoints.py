@@ -57,7 +57,7 @@ TRANSACTIONS = (
     "reconcile.look_again_later",
     "reconcile.regrant",
     "redeem._redeem",
-    "redeem._void",
+    "redeem.void_granted",
     "reminders.act",
     "report.report",
     "rollups.fold",
