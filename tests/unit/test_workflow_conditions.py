@@ -122,7 +122,7 @@ class TestUnclear:
         assert verdict.value is None
         assert "is not a finite number" in verdict.error
 
-    @pytest.mark.parametrize("source", ["double(args.amount) > 1000.0", 'args.name == "x"'])
+    @pytest.mark.parametrize("source", ["double(args.amount) > 1000.0", 'args.name == "x"', 'args.name == "double"'])
     def test_is_not_that_somebody_is_called_nan(self, source: str) -> None:
         values = {"args": {"amount": "20", "name": "Nan"}}
 
