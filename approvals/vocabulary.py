@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from audit.conditions import POLICY_VARIABLES, BadCondition, Problem, compile_condition
 
-# Names under each root, as the gate supplies them (orchestrator.gate.propose).
+# Names under each root, as the gate supplies them (orchestrator.gate.judge).
 MEMBERS = {
     "tool": frozenset({"name", "version", "effect", "tier"}),
     "agent": frozenset({"name", "version", "owner"}),

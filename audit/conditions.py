@@ -47,6 +47,9 @@ _TYPES: Final = {
 _INTO: Final[dict[Type, Callable[[Any, str], Any]]] = {"timestamp": time_to_cel}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(rf"{_NAME.pattern}(?:\.{_NAME.pattern})*")
+_BOUND = re.compile(rf"({_NAME.pattern})\s*,")
+# Not the text "double".
+_DOUBLE = re.compile(r"\bdouble\b(?!\s*[\"'])")
 _NUMBER_OF = re.compile(rf"\bdouble\s*\(\s*({_PATH.pattern})\s*\)")
 
 
@@ -165,10 +168,11 @@ def _expression(source: str, variables: frozenset[tuple[str, Type]]) -> Expressi
 def _numbers(source: str, known: Mapping[str, Type]) -> tuple[tuple[str, ...], ...]:
     """The paths it takes `double()` of; where one is no path from a variable, every variable whole."""
     paths = [tuple(path.split(".")) for path in _NUMBER_OF.findall(source)]
-    names = _NAME.findall(source)
-    if len(paths) == names.count("double") and all(path[0] in known for path in paths):
+    # `args.lines.exists(unit, ...)` gives the name of a variable to something else.
+    from_variables = known.keys() - set(_BOUND.findall(source))
+    if len(paths) == len(_DOUBLE.findall(source)) and all(path[0] in from_variables for path in paths):
         return tuple(paths)
-    return tuple((name,) for name in sorted(known.keys() & set(names)))
+    return tuple((name,) for name in sorted(known.keys() & set(_NAME.findall(source))))
 
 
 def _refuse_text(source: str) -> None:

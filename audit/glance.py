@@ -13,18 +13,25 @@ class Glance:
 
     def __init__(self, ask: Callable[[], bool], *, every_seconds: float) -> None:
         self._ask, self._every = ask, every_seconds
-        self._at, self._saw = float("-inf"), False
         self._one_asks = threading.Lock()
+        self._change = object()
+        self._saw: tuple[bool, float, object] = False, float("-inf"), self._change
 
     def __call__(self) -> bool:
-        with self._one_asks:
+        # One connection that hangs must not stand in every thread's way: whoever has waited so long asks, too.
+        alone = self._one_asks.acquire(timeout=self._every)
+        try:
             # An answer is as old as its question.
-            now = time.monotonic()
-            if now - self._at > self._every:
-                self._saw, self._at = self._ask(), now
-            return self._saw
+            now, change = time.monotonic(), self._change
+            answer, at, seen = self._saw
+            if change is not seen or now - at > self._every:
+                answer = self._ask()
+                self._saw = answer, now, change
+            return answer
+        finally:
+            if alone:
+                self._one_asks.release()
 
     def again(self) -> None:
-        """The next question goes to the database."""
-        with self._one_asks:
-            self._at = float("-inf")
+        """The next question goes to the database. Waits for none that is under way: whoever engages a stop holds the gate."""
+        self._change = object()

@@ -28,6 +28,7 @@ from audit.lifecycle import database_now, run
 
 logger = logging.getLogger(__name__)
 BATCH = 50
+FORGOTTEN_AT_ONCE = 500
 # Far more than anybody reads in one mail.
 MOST_TOLD = 500
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
@@ -40,24 +41,26 @@ SENDING_SECONDS = 60.0
 _CLAIM = """
 UPDATE approvals_delivery SET tries = tries + 1, due_at = clock_timestamp() + interval '2 minutes'
 WHERE id IN (SELECT id FROM approvals_delivery WHERE {whose} AND sent_at IS NULL AND dropped_at IS NULL
-             AND due_at <= clock_timestamp() ORDER BY {order} LIMIT %s FOR UPDATE SKIP LOCKED)
+             AND due_at <= clock_timestamp() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 # People and receivers each have their own turn: what one has not taken for days, however much, is in no other's way.
 # Whoever is in turn is told of all that is due for them, in one message.
 _CLAIM_MAILS = _CLAIM.format(
-    whose="""person_id IN (SELECT person_id FROM (
-      SELECT person_id FROM approvals_delivery
-      WHERE person_id IS NOT NULL AND sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT %s) AS in_turn)""",
-    order="person_id, due_at",
+    whose="""id IN (SELECT id FROM (
+      SELECT id, row_number() OVER (PARTITION BY person_id ORDER BY due_at) AS turn FROM approvals_delivery
+      WHERE person_id IN (SELECT person_id FROM (
+        SELECT person_id FROM approvals_delivery
+        WHERE person_id IS NOT NULL AND sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
+        ORDER BY due_at LIMIT %s) AS in_turn)
+      AND sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
+    ) AS waiting WHERE turn <= %s)"""
 )
 _CLAIM_CALLS = _CLAIM.format(
     whose="""id IN (SELECT id FROM (
       SELECT id, row_number() OVER (PARTITION BY endpoint_id ORDER BY id) AS turn FROM approvals_delivery
       WHERE endpoint_id IS NOT NULL AND sent_at IS NULL AND dropped_at IS NULL AND due_at <= clock_timestamp()
-    ) AS waiting ORDER BY turn, id LIMIT %s)""",
-    order="due_at",
+    ) AS waiting ORDER BY turn, id LIMIT %s)"""
 )
 _FORGET = """
 DELETE FROM approvals_notice WHERE id IN (SELECT n.id FROM approvals_notice AS n
@@ -77,7 +80,7 @@ def one_round() -> int:
 
 
 def _mail_people() -> int:
-    ids = _claimed(_CLAIM_MAILS, [BATCH, MOST_TOLD])
+    ids = _claimed(_CLAIM_MAILS, [BATCH, MOST_TOLD, BATCH * MOST_TOLD])
     mails: dict[int, list[Delivery]] = defaultdict(list)
     for delivery in _due(ids):
         if delivery.person_id is not None:
@@ -119,7 +122,8 @@ def _due(ids: list[UUID]) -> list[Delivery]:
 
 def forget() -> int:
     """What was delivered a month ago has told what it had to tell; the audit trail keeps what happened."""
-    return len(run(_FORGET_SENT, [KEEP_DAYS, 500])) + len(run(_FORGET, [KEEP_DAYS, 500]))
+    most = [KEEP_DAYS, FORGOTTEN_AT_ONCE]
+    return len(run(_FORGET_SENT, most)) + len(run(_FORGET, most))
 
 
 def _without_pointless(due: Iterable[Delivery]) -> list[Delivery]:

@@ -6,7 +6,7 @@ import time
 
 from django.db import Error, connection
 
-from approvals.notifying.deliver import BATCH, forget, one_round
+from approvals.notifying.deliver import BATCH, FORGOTTEN_AT_ONCE, forget, one_round
 from audit.away import told
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,7 @@ class Notifier(threading.Thread):
 
     def _round(self) -> int:
         try:
-            # A little in every round until nothing old is left; then not for an hour.
-            if time.monotonic() - self._forgot_at > FORGET_EVERY_SECONDS and not forget():
-                self._forgot_at = time.monotonic()
+            self._forget()
             return one_round()
         except Error as error:
             logger.warning("%s; trying again", told(error))
@@ -46,3 +44,11 @@ class Notifier(threading.Thread):
         except Exception:
             logger.exception("notifications: one round failed")
         return 0
+
+    def _forget(self) -> None:
+        """As much as a round may, in every round while there is as much; then not for an hour, nor after a failure."""
+        before, now = self._forgot_at, time.monotonic()
+        if now - before > FORGET_EVERY_SECONDS:
+            self._forgot_at = now
+            if forget() >= FORGOTTEN_AT_ONCE:
+                self._forgot_at = before

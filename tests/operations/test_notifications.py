@@ -22,8 +22,8 @@ from guardian.shortcuts import remove_perm
 from approvals import operations as approvals
 from approvals.models import Delivery, Notice, NotificationChoice, StopScope, WebhookEndpoint
 from approvals.notifying import deliver as sending
+from approvals.notifying import loop, webhooks
 from approvals.notifying import mail as letters
-from approvals.notifying import webhooks
 from approvals.notifying.deliver import BATCH, forget, one_round
 from approvals.notifying.loop import FORGET_EVERY_SECONDS, Notifier
 from approvals.notifying.pace import told_at
@@ -297,6 +297,17 @@ class TestPreferences:
         together = f"[Holdpoint] {BATCH + 10} things since the last message"
         assert sorted(told()) == [("grace", together), ("linus", together)]
 
+    def test_together_is_whole_for_each_where_many_have_much_at_the_same_hour(self, world, monkeypatch):
+        monkeypatch.setattr(sending, "MOST_TOLD", 20)
+        for person, number in [(world.grace, 5), (world.linus, 12), (world.grace, 12)]:
+            backlog(person, number)
+        deliver()
+
+        assert told() == [
+            ("grace", "[Holdpoint] 17 things since the last message"),
+            ("linus", "[Holdpoint] 12 things since the last message"),
+        ]
+
     def test_together_tells_of_no_unit_that_one_has_left_meanwhile(self, world):
         choose(world.grace, pace="daily")
         branch = people.unit("branch", "Branch", parent=world.unit)
@@ -486,6 +497,27 @@ class TestAMessage:
             notifier._round()
 
         assert not Notice.objects.exists()
+
+    @pytest.mark.parametrize("trouble", [RuntimeError("canceled"), None])
+    def test_is_sent_beside_what_is_forgotten_which_is_looked_for_once_an_hour(self, world, monkeypatch, trouble):
+        """Looking reads the whole table; on a busy site something is a month old in every moment."""
+        looks = []
+
+        def forgets():
+            looks.append(1)
+            if trouble:
+                raise trouble
+            return 3
+
+        monkeypatch.setattr(loop, "forget", forgets)
+        make.request(world)
+        notifier = Notifier()
+        notifier._forgot_at -= FORGET_EVERY_SECONDS + 1
+        for _ in range(3):
+            notifier._round()
+
+        assert len(looks) == 1
+        assert len(told()) == 2
 
 
 class TestAWebhook:

@@ -111,16 +111,18 @@ class TestUnclear:
             "!(double( args.amount ) <= 1000.0)",
             'double(args["amount"]) > 1000.0',
             "args.lines.exists(line, double(line.amount) > 1000.0)",
+            "args.lines.exists(args, double(args.amount) > 1000.0)",
+            "args.lines.exists(unit, double(unit.amount) > 1000.0)",
         ],
     )
     def test_includes_a_text_of_which_cel_makes_no_number_in_silence(self, source: str, amount: str) -> None:
         values = {"args": {"amount": amount, "lines": [{"amount": amount}]}}
-        verdict = compile_condition(source, {"args": "map"}).evaluate(values)
+        verdict = compile_condition(source, {"args": "map", "unit": "map"}).evaluate(values)
 
         assert verdict.value is None
         assert "is not a finite number" in verdict.error
 
-    @pytest.mark.parametrize("source", ["double(args.amount) > 1000.0", 'args.name == "x"'])
+    @pytest.mark.parametrize("source", ["double(args.amount) > 1000.0", 'args.name == "x"', 'args.name == "double"'])
     def test_is_not_that_somebody_is_called_nan(self, source: str) -> None:
         values = {"args": {"amount": "20", "name": "Nan"}}
 
