@@ -1,6 +1,7 @@
 """The trace sink: takes a batch, turns it down for good, or is in no state to say. Whoever sends decides what follows."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 logger = logging.getLogger(__name__)
 # Answers in the four hundreds that say nothing about the batch: who we are, where we knock, that it takes a while, that we wait.
 NOT_ABOUT_IT = frozenset({401, 403, 404, 407, 408, 429})
+# Of Retry-After; Python makes no number of thousands of digits.
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def _meant(answer: requests.Response, result: SpanExportResult) -> SpanExportRes
         logger.error("the trace sink answered %s, which takes nothing: name the address it is at", status)
     elif status < 500 and status not in NOT_ABOUT_IT:
         return Refused(status)
-    return Later(int(asked)) if asked.isascii() and asked.isdecimal() else SpanExportResult.FAILURE
+    return Later(int(asked)) if _SECONDS.fullmatch(asked) else SpanExportResult.FAILURE
 
 
 def _say_what_was_left_out(content: bytes) -> None:

@@ -413,6 +413,14 @@ class TestABatchThatTheSinkRefusesForGood:
 
         assert given - 10 < pause() <= given
 
+    def test_is_asked_again_like_any_other_that_is_down_when_it_asks_for_no_number(self, sink, exporter):
+        sink.answer, sink.headers = 429, {"Retry-After": "9" * 5_000}
+        make.execution("succeeded")
+        drain(exporter)
+
+        assert TraceExport.objects.get().failures == 1
+        assert 0 < pause() <= 60
+
     def test_that_it_takes_without_some_of_its_spans_is_not_sent_again_and_the_log_says_so(
         self, sink, exporter, caplog
     ):
