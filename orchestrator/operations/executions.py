@@ -15,7 +15,8 @@ from audit.ids import new_id
 from audit.lifecycle import Moves, run
 from audit.moments import moment
 from audit.pointers import pointer_to
-from audit.refusals import Forbidden, Invalid, NotVisible, refuse_blank
+from audit.queries import visible_or_refuse
+from audit.refusals import Forbidden, Invalid, refuse_blank
 from budgets.units import ActiveUnit, named
 from orchestrator.engine.advance import advance
 from orchestrator.engine.cancel import end_execution
@@ -89,9 +90,7 @@ def start(
 
 def cancel(*, execution_id: UUID, by: Actor, why: str) -> Execution:
     """End it now: nothing further is sent, waiting approvals are withdrawn. Raises NotVisible, Forbidden, Stale, Invalid."""
-    execution = Execution.objects.filter(pk=execution_id).first()
-    if execution is None or execution.unit_id not in scope.unit_ids(by, "view"):
-        raise NotVisible("There is no such execution.")
+    execution: Execution = visible_or_refuse(Execution.objects.visible_to(by), execution_id, "execution")
     refuse_unless_operator(by, execution.unit_id, execution.unit_title)
     refuse_blank(why, "Say why this execution is stopped.")
     with transaction.atomic():

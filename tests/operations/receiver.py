@@ -41,12 +41,18 @@ def running(*, seconds=0.0, chokes=False):
         def log_message(self, *args):
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(server.server_port)
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        receiver = Receiver(port)
+        yield receiver
+
+
+@contextmanager
+def served(server):
+    """At the port it answers."""
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield receiver
+        yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()
@@ -120,12 +126,6 @@ def mail_server():
             with suppress(OSError):
                 self.wfile.write(line.encode() + b"\r\n")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk) as listening:
-        server = MailServer(listening.server_address[1])
-        thread = threading.Thread(target=listening.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            listening.shutdown()
-            thread.join()
+    with served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk)) as port:
+        server = MailServer(port)
+        yield server
